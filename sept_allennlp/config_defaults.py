@@ -1,0 +1,30 @@
+"""
+The few values that every configuration of `training_config/` takes from the environment, and what
+they are when the environment does not say.
+
+AllenNLP evaluates a configuration with the environment as jsonnet's external variables, and jsonnet
+has no default for one that is missing. So the plugin, which AllenNLP imports before it reads a
+configuration, fills in what is missing.
+"""
+
+from typing import MutableMapping
+
+SCIERC_ARCHIVE = "http://nlp.cs.washington.edu/sciIE/data/sciERC_processed.tar.gz"
+
+DEFAULTS = {
+    # The pre-trained encoder: a hub name or a folder.
+    "SEPT_ENCODER": "allenai/scibert_scivocab_uncased",
+    # The folder (or ARCHIVE!FOLDER) with train.json and dev.json.
+    "SEPT_DATA": f"{SCIERC_ARCHIVE}!processed_data/json",
+    # For all three of AllenNLP's random seeds.
+    "SEPT_SEED": "13370",
+    # A CUDA device's number, -1 for the CPU; "auto" takes a GPU if there is one.
+    "SEPT_DEVICE": "auto",
+}
+
+
+def set_config_defaults(environment: MutableMapping[str, str]) -> None:
+    """Adds each of `DEFAULTS` that the environment does not have; an empty value counts as none."""
+    for name, default in DEFAULTS.items():
+        if not environment.get(name):
+            environment[name] = default

@@ -1,0 +1,3 @@
+from sept_allennlp.dataset_readers.scierc import SciERCReader
+
+__all__ = ["SciERCReader"]

@@ -1,0 +1,105 @@
+"""
+Where a pre-trained encoder's configuration and tokeniser come from: the hub or a folder while a
+model is trained, the model's own archive ever after.
+
+AllenNLP's archive holds the configuration, the weights and the vocabulary of a model, but for the
+encoder only its name, so that an archive is worth nothing without a network or the folder it was
+trained from. We put the encoder's configuration and tokeniser (its weights are in the archive
+anyway) beside the vocabulary, because AllenNLP packs that folder whole into every archive,
+interrupted runs included, and reads only the entries whose name does not begin with a dot.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Tuple
+
+from allennlp.common import cached_transformers
+from transformers import AutoConfig, PreTrainedTokenizerFast
+
+_FOLDER = Path("vocabulary") / ".encoders"
+
+
+class EncoderSource(NamedTuple):
+    """
+    # Parameters
+
+    location : `str`
+        What to pass to `from_pretrained`: a hub name or a folder.
+    archived : `bool`
+        True if the folder is an archive's: then it has no weights, they come with the model's.
+    """
+
+    location: str
+    archived: bool
+
+
+def encoder_source(model_name: str, serialization_dir: Optional[str]) -> EncoderSource:
+    """
+    # Parameters
+
+    model_name : `str`
+        As the configuration names the encoder: a hub name or a folder.
+    serialization_dir : `str`, optional
+        The folder of the run or of the unpacked archive, which AllenNLP hands to whatever asks
+        for it by this name.
+    """
+    if serialization_dir is not None:
+        folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+        if (folder / "config.json").is_file():
+            return EncoderSource(str(folder), archived=True)
+    return EncoderSource(model_name, archived=False)
+
+
+def archive_encoder(model_name: str, serialization_dir: str) -> None:
+    """Writes the encoder's configuration and tokeniser where `encoder_source` will find them."""
+    source = encoder_source(model_name, serialization_dir)
+    if source.archived:
+        return
+    folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+    folder.mkdir(parents=True, exist_ok=True)
+    fast_tokenizer(source.location).save_pretrained(str(folder))
+    # Last, because its presence says that the folder is complete.
+    AutoConfig.from_pretrained(source.location).save_pretrained(str(folder))
+
+
+def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
+    """
+    The encoder's tokeniser, from AllenNLP's cache.
+
+    # Raises
+
+    `ValueError` if the encoder has no fast tokeniser: only those say which word a piece is from.
+    """
+    # Byte-pair tokenisers take words that are already split only when told that a space comes
+    # before each of them; the others ignore it.
+    tokenizer = cached_transformers.get_tokenizer(location, use_fast=True, add_prefix_space=True)
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ValueError(
+            f"{location}: this encoder has no fast tokeniser (a 'tokenizer.json', or a vocabulary "
+            "that one can be made from), which is needed to align its pieces with words"
+        )
+    return tokenizer
+
+
+def max_pieces(location: str) -> int:
+    """How many word pieces, special ones included, the encoder takes at once."""
+    limit = fast_tokenizer(location).model_max_length
+    # Tokenisers that state no limit hold a very large number here.
+    positions = getattr(AutoConfig.from_pretrained(location), "max_position_embeddings", limit)
+    return min(limit, positions)
+
+
+def special_pieces(location: str) -> Tuple[List[int], List[int]]:
+    """The indices of the pieces that the encoder wants before and after a sequence."""
+    placeholder = -1
+    pieces = fast_tokenizer(location).build_inputs_with_special_tokens([placeholder])
+    place = pieces.index(placeholder)
+    return pieces[:place], pieces[place + 1 :]
+
+
+def _folder_name(model_name: str) -> str:
+    # The hash tells apart folders of the same name; the name is for people who look inside.
+    digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
+    return f"{readable}-{digest}"

@@ -1,0 +1,92 @@
+from collections import Counter
+from typing import Dict, Iterable, Sequence
+
+import torch
+import torch.distributed as dist
+from allennlp.common.util import is_distributed
+from allennlp.training.metrics import Metric
+
+from sept_allennlp.documents import LabeledSpan
+
+
+@Metric.register("strict_span_f1")
+class StrictSpanF1(Metric):
+    """
+    Micro-averaged precision, recall and F1 of labelled spans, overall and per label: a prediction
+    is right if start, end and label are all those of a gold entity of the same document.
+
+    Sets are counted. The gold entities are those of the annotation, so one that the model could
+    not even consider (wider than its limit, say) counts as missed.
+
+    In distributed training the counts of all processes are added up when the metric is read.
+
+    Registered as a `Metric` with name "strict_span_f1".
+
+    # Parameters
+
+    labels : `Sequence[str]`
+        The labels that may occur.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = list(labels)
+        self._index = {label: i for i, label in enumerate(self._labels)}
+        self.reset()
+
+    def reset(self) -> None:
+        # Shape: (3, num_labels): right, predicted, gold
+        self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
+
+    def __call__(  # type: ignore[override]
+        self,
+        predictions: Iterable[Iterable[LabeledSpan]],
+        gold: Iterable[Iterable[LabeledSpan]],
+    ) -> None:
+        """
+        # Parameters
+
+        predictions, gold :
+            For each document its entities, as (start, end, label).
+
+        # Raises
+
+        `KeyError` for a label that is not among `labels`.
+        """
+        for predicted_entities, gold_entities in zip(predictions, gold, strict=True):
+            predicted_set = {tuple(entity) for entity in predicted_entities}
+            gold_set = {tuple(entity) for entity in gold_entities}
+            for row, entities in enumerate(
+                (predicted_set & gold_set, predicted_set, gold_set)
+            ):
+                for label, count in Counter(label for _, _, label in entities).items():
+                    self._counts[row, self._index[label]] += count
+
+    def get_metric(self, reset: bool = False) -> Dict[str, float]:
+        """
+        # Returns
+
+        `precision`, `recall` and `f1`, and the same per label as `precision-LABEL` and so on;
+        0 where nothing was predicted or there is nothing to find.
+        """
+        counts = self._counts
+        if is_distributed():
+            # Not in place: the trainer reads running values and goes on counting.
+            on_device = counts.to("cuda" if dist.get_backend() == "nccl" else "cpu", copy=True)
+            dist.all_reduce(on_device)
+            counts = on_device.cpu()
+        metrics = scores(*counts.sum(dim=1).tolist())
+        for label, (right, predicted, gold) in zip(self._labels, counts.t().tolist()):
+            for name, value in scores(right, predicted, gold).items():
+                metrics[f"{name}-{label}"] = value
+        if reset:
+            self.reset()
+        return metrics
+
+
+def scores(right: int, predicted: int, gold: int) -> Dict[str, float]:
+    """Precision, recall and F1 from counts; 0 where a denominator is."""
+    return {
+        "precision": right / predicted if predicted else 0.0,
+        "recall": right / gold if gold else 0.0,
+        "f1": 2 * right / (predicted + gold) if predicted + gold else 0.0,
+    }

@@ -1,0 +1,3 @@
+from sept_allennlp.models.sept import SEPT
+
+__all__ = ["SEPT"]

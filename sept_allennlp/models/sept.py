@@ -1,0 +1,248 @@
+from typing import Any, Dict, List, Optional
+
+import torch
+from allennlp.common import Lazy
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.modules import FeedForward, TextFieldEmbedder
+from allennlp.modules.span_extractors import SpanExtractor
+from allennlp.nn import InitializerApplicator
+
+from sept_allennlp.decoding import ScoredSpan, decode
+from sept_allennlp.documents import Document
+from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
+from sept_allennlp.spans import enumerate_spans, label_spans, select, word_to_piece_spans
+
+
+@Model.register("sept", constructor="from_partial_objects")
+class SEPT(Model):
+    """
+    Span Extractor with Pre-trained Transformers: named entity recognition by classifying spans.
+
+    A document is encoded as a whole, its candidate spans are sampled (in training), represented by
+    the span extractor, and classified one by one by an MLP with a softmax over the labels and
+    "no entity" (paper, sections 3.2–3.4, Eq. (1)–(5)).
+
+    Registered as a `Model` with name "sept".
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    text_field_embedder : `TextFieldEmbedder`
+        Embeds word pieces (the `word_pieces` indexer and embedder) or words (any other).
+    span_extractor : `SpanExtractor`
+        Turns spans into vectors; the paper's is `max_pool`, any of AllenNLP's will do.
+    feedforward : `FeedForward`
+        The MLP before the output layer.
+    max_span_width : `int`, optional (default = `12`)
+        In words. Wider entities are not found (and count as missed).
+    span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
+    embedding_dropout : `float`, optional (default = `0.1`)
+    flat : `bool`, optional (default = `False`)
+        If true, predicted entities do not overlap.
+    label_namespace : `str`, optional (default = `"labels"`)
+    initializer : `InitializerApplicator`, optional
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        span_extractor: SpanExtractor,
+        feedforward: FeedForward,
+        max_span_width: int = 12,
+        span_sampler: Optional[SpanSampler] = None,
+        embedding_dropout: float = 0.1,
+        flat: bool = False,
+        label_namespace: str = "labels",
+        initializer: Optional[InitializerApplicator] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocab, **kwargs)
+        if max_span_width < 1:
+            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+        self._embedder = text_field_embedder
+        self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
+        self._span_extractor = span_extractor
+        self._feedforward = feedforward
+        self._max_span_width = max_span_width
+        self._sampler = span_sampler or RandomNegatives()
+        self._flat = flat
+        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
+        self._labels = [label_of[i] for i in range(len(label_of))]
+        self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
+        self._metric = StrictSpanF1(self._labels)
+        if initializer is not None:
+            initializer(self)
+
+    @classmethod
+    def from_partial_objects(
+        cls,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        span_extractor: Lazy[SpanExtractor],
+        feedforward: Lazy[FeedForward],
+        max_span_width: int = 12,
+        span_sampler: Optional[SpanSampler] = None,
+        embedding_dropout: float = 0.1,
+        flat: bool = False,
+        label_namespace: str = "labels",
+        initializer: Optional[InitializerApplicator] = None,
+        **kwargs: Any,
+    ) -> "SEPT":
+        """
+        The constructor that a configuration is read by. `span_extractor.input_dim` and
+        `feedforward.input_dim` follow from the embedder and the extractor and may be left out.
+        """
+        extractor = construct_with_input_dim(span_extractor, text_field_embedder.get_output_dim())
+        return cls(
+            vocab=vocab,
+            text_field_embedder=text_field_embedder,
+            span_extractor=extractor,
+            feedforward=construct_with_input_dim(feedforward, extractor.get_output_dim()),
+            max_span_width=max_span_width,
+            span_sampler=span_sampler,
+            embedding_dropout=embedding_dropout,
+            flat=flat,
+            label_namespace=label_namespace,
+            initializer=initializer,
+            **kwargs,
+        )
+
+    def forward(  # type: ignore[override]
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        metadata: List[Dict[str, Any]],
+    ) -> Dict[str, Any]:
+        """
+        # Parameters
+
+        text : `TextFieldTensors`
+            The documents' words.
+        sentence_ids : `torch.LongTensor`
+            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
+        gold : `torch.LongTensor`
+            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
+            document's entities, and where it is not annotated.
+        metadata : `List[Dict[str, Any]]`
+            Each document's `Document` under "document".
+
+        # Returns
+
+        `loss`, a scalar: the negative log-likelihood summed over a document's candidates (in
+        training the sampled ones), mean over the annotated documents; there if any is annotated.
+        In evaluation also `entities`, per document a list of `ScoredSpan`.
+
+        # Raises
+
+        `ConfigurationError` if in training a document is not annotated.
+        """
+        documents: List[Document] = [fields["document"] for fields in metadata]
+        # Shape: (batch_size, num_pieces, dim)
+        embedded = self._embedding_dropout(self._embedder(text))
+
+        # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
+        spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
+        # Shape: (batch_size, num_spans)
+        labels = label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
+        if self.training:
+            for document in documents:
+                if document.entities is None:
+                    raise ConfigurationError(
+                        f"{document.describe()}: cannot train on a document without 'ner'"
+                    )
+            keep = self._sampler(labels, mask)
+            labels, _ = select(keep, labels)
+            spans, mask = select(keep, spans)
+
+        # Shape: (number of candidates in the batch, 1 + num_labels)
+        logits = self._classify(embedded, text, spans, mask)
+
+        outputs: Dict[str, Any] = {}
+        annotated = torch.tensor(
+            [document.entities is not None for document in documents], device=mask.device
+        )
+        if annotated.any():
+            losses = torch.nn.functional.cross_entropy(
+                logits.float(), labels[mask], reduction="none"
+            )
+            counted = annotated.unsqueeze(1).expand_as(mask)[mask]
+            outputs["loss"] = (losses * counted).sum() / annotated.sum()
+        if not self.training:
+            outputs["entities"] = self._decode(logits, spans, mask)
+            self._metric(
+                *zip(
+                    *(
+                        ([entity[:3] for entity in entities], document.entities)
+                        for entities, document in zip(outputs["entities"], documents)
+                        if document.entities is not None
+                    )
+                )
+                if annotated.any()
+                else ([], [])
+            )
+        return outputs
+
+    def _classify(
+        self,
+        embedded: torch.Tensor,
+        text: TextFieldTensors,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        offsets = piece_offsets(text)
+        if offsets is not None:
+            spans = word_to_piece_spans(spans, mask, offsets)
+        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
+        spans = spans.clamp(min=0)
+        # Shape: (batch_size, num_spans, span_dim)
+        vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
+        # Only what is there goes through the MLP.
+        return self._output(self._feedforward(vectors[mask]))
+
+    def _decode(
+        self, logits: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
+    ) -> List[List[ScoredSpan]]:
+        counts = mask.sum(dim=1).tolist()
+        probabilities = logits.float().softmax(dim=-1)
+        return [
+            decode(document_probabilities, document_spans, self._labels, flat=self._flat)
+            for document_probabilities, document_spans in zip(
+                probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
+            )
+        ]
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        """
+        `precision`, `recall` and `f1`; when they are reset, at the end of an evaluation, per label
+        too. Nothing while training: there the candidates are a sample.
+        """
+        if self.training:
+            return {}
+        metrics = self._metric.get_metric(reset)
+        return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
+
+    default_predictor = "sept"
+
+
+def construct_with_input_dim(lazy: Lazy, input_dim: int) -> Any:
+    """Constructs what takes an `input_dim`, which a configuration may give or leave out."""
+    # AllenNLP warns of a parameter that is given twice, even with the same value.
+    if "input_dim" in lazy._params:
+        return lazy.construct()
+    return lazy.construct(input_dim=input_dim)
+
+
+def piece_offsets(text: TextFieldTensors) -> Optional[torch.Tensor]:
+    """
+    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where the embedder yields
+    pieces; `None` where it yields words.
+    """
+    for tensors in text.values():
+        if "piece_offsets" in tensors:
+            return tensors["piece_offsets"]
+    return None

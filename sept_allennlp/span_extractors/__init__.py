@@ -1,0 +1,3 @@
+from sept_allennlp.span_extractors.max_pool import MaxPoolSpanExtractor
+
+__all__ = ["MaxPoolSpanExtractor"]

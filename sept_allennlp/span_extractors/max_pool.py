@@ -1,0 +1,116 @@
+from typing import Optional
+
+import torch
+from allennlp.modules.span_extractors import SpanExtractor
+
+
+@SpanExtractor.register("max_pool")
+class MaxPoolSpanExtractor(SpanExtractor):
+    """
+    The element-wise maximum over the embeddings inside each span (paper, Eq. (1)).
+
+    The maximum over a span of any width is the larger of two maxima over windows whose width is a
+    power of two, one that begins where the span begins and one that ends where it ends. So a table
+    of the windows' maxima, each level made from the one before, and two look-ups a span do the
+    work: time and memory are O((length × log2 width + spans) × dim), where a direct
+    maximum (AllenNLP's `max_pooling`) holds (spans × width × dim).
+
+    Where several positions hold the maximum, the gradient is shared among them.
+
+    Registered as a `SpanExtractor` with name "max_pool".
+
+    # Parameters
+
+    input_dim : `int`
+        The last dimension of the sequence, and of the result.
+    """
+
+    def __init__(self, input_dim: int) -> None:
+        super().__init__()
+        self._input_dim = input_dim
+
+    def get_input_dim(self) -> int:
+        return self._input_dim
+
+    def get_output_dim(self) -> int:
+        return self._input_dim
+
+    def forward(
+        self,
+        sequence_tensor: torch.Tensor,
+        span_indices: torch.Tensor,
+        sequence_mask: Optional[torch.Tensor] = None,
+        span_indices_mask: Optional[torch.Tensor] = None,
+    ) -> torch.Tensor:
+        """
+        # Parameters
+
+        sequence_tensor : `torch.FloatTensor`
+            Shape `(batch_size, sequence_length, input_dim)`.
+        span_indices : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: first and last position, both inclusive. Padded
+            spans may hold anything, −1 included, where `span_indices_mask` says that they are
+            padded; without that mask a negative start says so.
+        sequence_mask : `torch.BoolTensor`, optional
+            Not used: a span lies inside its sequence.
+        span_indices_mask : `torch.BoolTensor`, optional
+            Shape `(batch_size, num_spans)`.
+
+        # Returns
+
+        `torch.FloatTensor` of shape `(batch_size, num_spans, input_dim)`, zero for padded spans.
+
+        # Raises
+
+        `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
+        """
+        if span_indices_mask is None:
+            span_indices_mask = span_indices[..., 0] >= 0
+        batch_size, length, dim = sequence_tensor.size()
+        num_spans = span_indices.size(1)
+        if not num_spans or not length:
+            return sequence_tensor.new_zeros(batch_size, num_spans, dim)
+
+        # Padded spans look at the first position; their result is set to zero below.
+        # Shape (each): (batch_size, num_spans)
+        starts, ends = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0).unbind(-1)
+        widths = ends - starts + 1
+        # One transfer from the device for all three, not three.
+        narrowest, first, last, widest = torch.stack(
+            [widths.min(), starts.min(), ends.max(), widths.max()]
+        ).tolist()
+        if narrowest < 1 or first < 0 or last >= length:
+            raise ValueError(
+                f"spans must lie inside the sequence of {length} positions and end no earlier "
+                f"than they start; found starts from {first}, ends to {last}, and a width of "
+                f"{narrowest}"
+            )
+
+        # Level k holds at position i the maximum over positions i to i + 2^k - 1, as far as the
+        # sequence goes.
+        table = [sequence_tensor]
+        while 2 ** len(table) <= widest:
+            level = table[-1]
+            half = 2 ** (len(table) - 1)
+            table.append(
+                torch.cat(
+                    [torch.maximum(level[:, :-half], level[:, half:]), level[:, -half:]], dim=1
+                )
+            )
+        # Shape: (levels * batch_size * sequence_length, dim)
+        flat_table = torch.stack(table).view(-1, dim)
+
+        # Shape (each): (batch_size, num_spans)
+        levels = _floor_log2(widths)
+        rows = torch.arange(batch_size, device=starts.device).unsqueeze(1)
+        level_starts = (levels * batch_size + rows) * length
+        left = flat_table.index_select(0, (level_starts + starts).flatten())
+        right_starts = ends + 1 - torch.bitwise_left_shift(torch.ones_like(levels), levels)
+        right = flat_table.index_select(0, (level_starts + right_starts).flatten())
+        pooled = torch.maximum(left, right).view(batch_size, num_spans, dim)
+        return pooled.masked_fill(~span_indices_mask.unsqueeze(-1), 0.0)
+
+
+def _floor_log2(values: torch.Tensor) -> torch.Tensor:
+    """Exact for the positive integers a float's mantissa can hold, unlike `log2().floor()`."""
+    return torch.frexp(values.float()).exponent.long() - 1

@@ -1,0 +1,4 @@
+from sept_allennlp.training.archive_encoder import ArchiveEncoder
+from sept_allennlp.training.reproducible_randomness import ReproducibleRandomness
+
+__all__ = ["ArchiveEncoder", "ReproducibleRandomness"]

@@ -1,0 +1,40 @@
+// What every configuration has in common. A variant's file holds only what differs.
+//
+// The environment says which encoder, which data, which seed and which device; the plugin fills in
+// what it does not say (sept_allennlp/config_defaults.py).
+local encoder = std.extVar('SEPT_ENCODER');
+local data = std.extVar('SEPT_DATA');
+local seed = std.parseInt(std.extVar('SEPT_SEED'));
+local device = std.extVar('SEPT_DEVICE');
+
+{
+  random_seed: seed,
+  numpy_seed: seed,
+  pytorch_seed: seed,
+
+  dataset_reader: {
+    type: 'scierc',
+    token_indexers: { tokens: { type: 'word_pieces', model_name: encoder } },
+  },
+  train_data_path: data + '/train.json',
+  validation_data_path: data + '/dev.json',
+
+  model: {
+    type: 'sept',
+    text_field_embedder: {
+      token_embedders: { tokens: { type: 'word_pieces', model_name: encoder } },
+    },
+    span_extractor: error 'model.span_extractor must be given',
+    feedforward: error 'model.feedforward must be given',
+  },
+
+  data_loader: error 'data_loader must be given',
+
+  trainer: {
+    num_epochs: error 'trainer.num_epochs must be given',
+    optimizer: error 'trainer.optimizer must be given',
+    validation_metric: '+f1',
+    callbacks: ['archive_encoder', 'reproducible_randomness'],
+    [if device != 'auto' then 'cuda_device']: std.parseInt(device),
+  },
+}

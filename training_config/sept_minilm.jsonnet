@@ -1,0 +1,24 @@
+// SEPT on a small encoder (MiniLM-L6, 384 wide), which two CPU cores can fine-tune: a smaller head,
+// larger steps, fewer epochs. docs/results.md says what was tried.
+local sept = import 'sept.jsonnet';
+
+local encoder_learning_rate = 1e-4;
+local head_learning_rate = 1e-3;
+
+sept {
+  model+: {
+    feedforward+: { num_layers: 1, hidden_dims: 256, dropout: 0.2 },
+  },
+  data_loader+: { batch_size: 2 },
+  validation_data_loader+: { batch_size: 8 },
+  trainer+: {
+    num_epochs: 20,
+    patience: null,
+    optimizer: {
+      type: 'adamw',
+      lr: head_learning_rate,
+      weight_decay: 0.01,
+      parameter_groups: [[['transformer_model'], { lr: encoder_learning_rate }]],
+    },
+  },
+}
