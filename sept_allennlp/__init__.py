@@ -6,10 +6,12 @@ registers its parts.
 import os
 
 from sept_allennlp import (
+    commands,
     dataset_readers,
     fields,
     metrics,
     models,
+    predictors,
     span_extractors,
     span_samplers,
     token_embedders,
@@ -17,7 +19,22 @@ from sept_allennlp import (
     training,
 )
 from sept_allennlp.config_defaults import set_config_defaults
+from sept_allennlp.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
+
+__all__ = [
+    "commands",
+    "dataset_readers",
+    "fields",
+    "metrics",
+    "models",
+    "predictors",
+    "span_extractors",
+    "span_samplers",
+    "token_embedders",
+    "token_indexers",
+    "training",
+]
 
 set_config_defaults(os.environ)

@@ -1,6 +1,7 @@
 """One typed `Document` behind every input format, and the checks that it has to pass."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -14,6 +15,8 @@ PTB_BRACKETS = {
     "-LCB-": "{",
     "-RCB-": "}",
 }
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class DocumentError(ValueError):
@@ -75,9 +78,10 @@ class Document:
 def natural_words(words: Sequence[str]) -> List[str]:
     """
     The words as an author types them: `-LRB-` becomes `(` and so on. A pre-trained encoder has
-    seen brackets in its pre-training and never the Treebank's spelling of them.
+    seen brackets in its pre-training and never the Treebank's spelling of them. Halves of
+    characters, which JSON can express and tokenisers cannot take, become the replacement character.
     """
-    return [PTB_BRACKETS.get(word, word) for word in words]
+    return [_SURROGATE.sub("\ufffd", PTB_BRACKETS.get(word, word)) for word in words]
 
 
 def document_from_scierc(fields: Any, origin: str = "") -> Document:
@@ -93,28 +97,28 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
     if not isinstance(fields, dict):
         raise DocumentError(
             f"{where}: expected a JSON object with 'doc_key' and 'sentences', "
-            f"found {_json_type(fields)}"
+            f"found {json_type(fields)}"
         )
     key = fields.get("doc_key")
     if not isinstance(key, str):
-        raise DocumentError(f"{where}: 'doc_key' must be a string, found {_json_type(key)}")
+        raise DocumentError(f"{where}: 'doc_key' must be a string, found {json_type(key)}")
     where = f"{where}: document {key!r}"
 
     sentences = fields.get("sentences")
     if not isinstance(sentences, list):
         raise DocumentError(
-            f"{where}: 'sentences' must be a list of lists of words, found {_json_type(sentences)}"
+            f"{where}: 'sentences' must be a list of lists of words, found {json_type(sentences)}"
         )
     for index, sentence in enumerate(sentences):
         if not isinstance(sentence, list):
             raise DocumentError(
-                f"{where}, sentence {index}: expected a list of words, found {_json_type(sentence)}"
+                f"{where}, sentence {index}: expected a list of words, found {json_type(sentence)}"
             )
         for position, word in enumerate(sentence):
             if not isinstance(word, str):
                 raise DocumentError(
                     f"{where}, sentence {index}, word {position}: expected a string, "
-                    f"found {_json_type(word)}"
+                    f"found {json_type(word)}"
                 )
             if not word.strip():
                 raise DocumentError(
@@ -127,11 +131,9 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
     return Document(key=key, sentences=sentences, entities=entities, origin=origin)
 
 
-def _entities_from_scierc(
-    ner: Any, sentences: List[List[str]], where: str
-) -> List[LabeledSpan]:
+def _entities_from_scierc(ner: Any, sentences: List[List[str]], where: str) -> List[LabeledSpan]:
     if not isinstance(ner, list):
-        raise DocumentError(f"{where}: 'ner' must be a list, found {_json_type(ner)}")
+        raise DocumentError(f"{where}: 'ner' must be a list, found {json_type(ner)}")
     if len(ner) != len(sentences):
         raise DocumentError(
             f"{where}: 'ner' has {len(ner)} lists for {len(sentences)} sentences; "
@@ -145,7 +147,7 @@ def _entities_from_scierc(
         if not isinstance(spans, list):
             raise DocumentError(
                 f"{where}, sentence {index}: 'ner' must hold a list of [start, end, label], "
-                f"found {_json_type(spans)}"
+                f"found {json_type(spans)}"
             )
         for span in spans:
             shown = json.dumps(span)
@@ -213,7 +215,8 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
         raise DocumentError(f"{name}: the file holds no document")
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """What JSON calls a value's type, for messages."""
     if value is None:
         return "nothing (null)"
     for kind, name in (

@@ -55,9 +55,7 @@ class StrictSpanF1(Metric):
         for predicted_entities, gold_entities in zip(predictions, gold, strict=True):
             predicted_set = {tuple(entity) for entity in predicted_entities}
             gold_set = {tuple(entity) for entity in gold_entities}
-            for row, entities in enumerate(
-                (predicted_set & gold_set, predicted_set, gold_set)
-            ):
+            for row, entities in enumerate((predicted_set & gold_set, predicted_set, gold_set)):
                 for label, count in Counter(label for _, _, label in entities).items():
                     self._counts[row, self._index[label]] += count
 

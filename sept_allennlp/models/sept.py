@@ -9,7 +9,7 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.decoding import ScoredSpan, decode
+from sept_allennlp.decoding import Decoding, ScoredSpan, decode
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
@@ -40,8 +40,11 @@ class SEPT(Model):
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
     embedding_dropout : `float`, optional (default = `0.1`)
-    flat : `bool`, optional (default = `False`)
-        If true, predicted entities do not overlap.
+    decoding : `Decoding`, optional (default = `Decoding()`)
+        Which of the classified spans become entities.
+    spans_at_once : `int`, optional (default = `32768`)
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
     """
@@ -55,7 +58,8 @@ class SEPT(Model):
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
         embedding_dropout: float = 0.1,
-        flat: bool = False,
+        decoding: Optional[Decoding] = None,
+        spans_at_once: int = 32768,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
@@ -69,7 +73,8 @@ class SEPT(Model):
         self._feedforward = feedforward
         self._max_span_width = max_span_width
         self._sampler = span_sampler or RandomNegatives()
-        self._flat = flat
+        self.decoding = decoding or Decoding()
+        self._spans_at_once = spans_at_once
         label_of = vocab.get_index_to_token_vocabulary(label_namespace)
         self._labels = [label_of[i] for i in range(len(label_of))]
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
@@ -87,7 +92,8 @@ class SEPT(Model):
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
         embedding_dropout: float = 0.1,
-        flat: bool = False,
+        decoding: Optional[Decoding] = None,
+        spans_at_once: int = 32768,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
@@ -105,7 +111,8 @@ class SEPT(Model):
             max_span_width=max_span_width,
             span_sampler=span_sampler,
             embedding_dropout=embedding_dropout,
-            flat=flat,
+            decoding=decoding,
+            spans_at_once=spans_at_once,
             label_namespace=label_namespace,
             initializer=initializer,
             **kwargs,
@@ -199,9 +206,25 @@ class SEPT(Model):
             spans = word_to_piece_spans(spans, mask, offsets)
         # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
         spans = spans.clamp(min=0)
+        batch_size, num_spans = mask.size()
+        size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
+        if num_spans <= size:
+            return self._classify_chunk(embedded, spans, mask)
+        logits = embedded.new_empty(batch_size, num_spans, self._output.out_features)
+        for start in range(0, num_spans, size):
+            chunk = slice(start, start + size)
+            logits[:, chunk][mask[:, chunk]] = self._classify_chunk(
+                embedded, spans[:, chunk], mask[:, chunk]
+            )
+        return logits[mask]
+
+    def _classify_chunk(
+        self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
         # Shape: (batch_size, num_spans, span_dim)
         vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
         # Only what is there goes through the MLP.
+        # Shape: (number of candidates in the batch, 1 + num_labels)
         return self._output(self._feedforward(vectors[mask]))
 
     def _decode(
@@ -210,7 +233,7 @@ class SEPT(Model):
         counts = mask.sum(dim=1).tolist()
         probabilities = logits.float().softmax(dim=-1)
         return [
-            decode(document_probabilities, document_spans, self._labels, flat=self._flat)
+            decode(document_probabilities, document_spans, self._labels, self.decoding)
             for document_probabilities, document_spans in zip(
                 probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
             )

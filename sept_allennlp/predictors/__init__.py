@@ -1,0 +1,3 @@
+from sept_allennlp.predictors.sept import SEPTPredictor
+
+__all__ = ["SEPTPredictor"]
