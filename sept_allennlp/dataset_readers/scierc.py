@@ -35,7 +35,8 @@ class SciERCReader(DatasetReader):
 
     # Parameters
 
-    token_indexers : `Dict[str, TokenIndexer]`, optional (default = `{"tokens": SingleIdTokenIndexer()}`)
+    token_indexers : `Dict[str, TokenIndexer]`, optional
+        By default one `SingleIdTokenIndexer` named "tokens".
     label_namespace : `str`, optional (default = `"labels"`)
 
     # Raises
@@ -71,8 +72,9 @@ class SciERCReader(DatasetReader):
     def _evenly(self, documents: Iterable[Document]) -> Iterable[Document]:
         """The documents, filled up with empty ones to a multiple of the number of processes."""
         count = 0
-        for count, document in enumerate(documents, start=1):
+        for document in documents:
             yield document
+            count += 1
         info = self.get_distributed_info()
         if info is not None:
             for _ in range(-count % info.world_size):

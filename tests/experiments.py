@@ -1,0 +1,37 @@
+"""The shipped configurations, pointed at the fixtures and made small."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from allennlp.common import Params
+
+import sept_allennlp  # noqa: F401  registers the parts
+
+ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "fixtures"
+CONFIGS = ROOT / "training_config"
+
+SMALL: Dict[str, Any] = {
+    "model.feedforward": {"num_layers": 1, "hidden_dims": 8, "activations": "relu"},
+    "trainer.num_epochs": 2,
+    "trainer.patience": None,
+    "data_loader.batch_size": 4,
+}
+
+
+def experiment(
+    overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
+) -> Params:
+    """The configuration with the tiny encoder and the fixtures' abstracts."""
+    environment = {
+        "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
+        "SEPT_DATA": str(FIXTURES / "abstracts"),
+        "SEPT_DEVICE": "-1",
+    }
+    return Params.from_file(
+        str(CONFIGS / config),
+        params_overrides=json.dumps({**SMALL, **(overrides or {})}),
+        ext_vars={**os.environ, **environment},
+    )

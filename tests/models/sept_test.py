@@ -1,0 +1,199 @@
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.testing import ModelTestCase
+from allennlp.data import Batch, Vocabulary
+from allennlp.models import Model
+
+from sept_allennlp.dataset_readers import SciERCReader
+from sept_allennlp.documents import Document, LabeledSpan
+from tests.experiments import FIXTURES, experiment
+
+LABELS = ["Method", "Task"]
+
+
+class TestSEPT(ModelTestCase):
+    def setup_method(self) -> None:
+        super().setup_method()
+        self.param_file = self.TEST_DIR / "experiment.json"
+        self.param_file.write_text(json.dumps(experiment().as_dict()))
+        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
+
+    def test_trains_saves_and_loads(self) -> None:
+        self.ensure_model_can_train_save_and_load(self.param_file)
+
+    def test_batch_and_single_predictions_agree(self) -> None:
+        padded = Batch(self.instances).as_tensor_dict()
+        self.model.eval()
+        together = self.model(**padded)["entities"]
+        alone = [
+            self.model(**Batch([instance]).as_tensor_dict())["entities"][0]
+            for instance in self.instances
+        ]
+        assert [[e[:3] for e in entities] for entities in together] == [
+            [e[:3] for e in entities] for entities in alone
+        ]
+        numpy.testing.assert_allclose(
+            [e.score for entities in together for e in entities],
+            [e.score for entities in alone for e in entities],
+            atol=1e-5,
+        )
+
+
+def words_model(**model: Any) -> Model:
+    """A SEPT over embeddings of words, with a vocabulary of two labels."""
+    vocab = Vocabulary(
+        tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]},
+        non_padded_namespaces=["labels"],
+    )
+    params = {
+        "type": "sept",
+        "text_field_embedder": {
+            "token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 4}}
+        },
+        "span_extractor": {"type": "max_pool"},
+        "feedforward": {"num_layers": 1, "hidden_dims": 5, "activations": "relu"},
+        **model,
+    }
+    return Model.from_params(Params(params), vocab=vocab)
+
+
+def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
+    reader = SciERCReader()
+    instances = [reader.text_to_instance(document) for document in documents]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    return batch.as_tensor_dict()
+
+
+def always(model: Model, label: int, logit: float = 5.0) -> None:
+    """Makes the model give every span the same label."""
+    torch.nn.init.zeros_(model._output.weight)
+    with torch.no_grad():
+        model._output.bias.copy_(torch.zeros(1 + len(LABELS)))
+        model._output.bias[label] = logit
+
+
+DOCUMENT = Document(
+    key="d",
+    sentences=[["we", "use", "parsers"], ["we", "parsers"]],
+    entities=[LabeledSpan(2, 2, "Method"), LabeledSpan(3, 4, "Task")],
+)
+
+
+def test_loss_is_the_sum_over_candidates_and_the_mean_over_documents() -> None:
+    model = words_model(embedding_dropout=0.0)
+    always(model, label=0)
+    model.eval()
+    other = Document(key="e", sentences=[["we"]], entities=[])
+    unannotated = Document(key="f", sentences=[["we", "use"]])
+    # Spans of a sentence of n words: n (n + 1) / 2, so 6 + 3 + 1, two of them entities.
+    right = numpy.log(numpy.exp(5.0) + 2) - 5.0
+    wrong = numpy.log(numpy.exp(5.0) + 2)
+    expected = ((6 + 3 - 2) * right + 2 * wrong + right) / 2
+    loss = model(**tensors(model, DOCUMENT, other, unannotated))["loss"].item()
+    assert loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_metrics_count_every_gold_entity_reachable_or_not() -> None:
+    model = words_model(max_span_width=1)
+    always(model, label=1)
+    model.eval()
+    outputs = model(**tensors(model, DOCUMENT))
+    label = model.vocab.get_token_from_index(0, "labels")
+    assert [entity[:3] for entity in outputs["entities"][0]] == [(i, i, label) for i in range(5)]
+    metrics = model.get_metrics(reset=True)
+    # Word 2 is right; the Task of two words is out of reach and still counts.
+    assert metrics["precision"] == pytest.approx(1 / 5)
+    assert metrics["recall"] == pytest.approx(1 / 2)
+    assert metrics["f1"] == pytest.approx(2 / 7)
+    assert metrics["recall-Task"] == 0.0
+    assert metrics["recall-Method"] == 1.0
+
+
+def test_an_empty_document_has_no_loss_and_no_entities() -> None:
+    model = words_model()
+    empty = Document(key="", sentences=[], entities=[])
+    model.train()
+    assert model(**tensors(model, empty))["loss"].item() == 0.0
+    model.eval()
+    outputs = model(**tensors(model, empty, DOCUMENT))
+    assert outputs["entities"][0] == []
+
+
+def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
+    model = words_model()
+    document = Document(key="d", sentences=[["we"]], origin="f.json, line 3")
+    model.train()
+    with pytest.raises(ConfigurationError, match="f.json, line 3: document 'd'.*without 'ner'"):
+        model(**tensors(model, document))
+
+
+def test_chunks_of_spans_change_nothing() -> None:
+    torch.manual_seed(1)
+    model = words_model()
+    model.eval()
+    batch = tensors(model, DOCUMENT, Document(key="e", sentences=[["use", "parsers"]]))
+    whole = model(**batch)["entities"]
+    model._spans_at_once = 4
+    chunked = model(**batch)["entities"]
+    assert [[e[:3] for e in d] for d in chunked] == [[e[:3] for e in d] for d in whole]
+    assert [e.score for d in chunked for e in d] == pytest.approx(
+        [e.score for d in whole for e in d]
+    )
+
+
+@pytest.mark.parametrize(
+    "span_extractor",
+    [
+        {"type": "endpoint", "input_dim": 16},
+        {
+            "type": "endpoint",
+            "num_width_embeddings": 12,
+            "span_width_embedding_dim": 3,
+            "bucket_widths": True,
+        },
+        {"type": "self_attentive", "input_dim": 16},
+        {"type": "bidirectional_endpoint"},
+    ],
+    ids=lambda extractor: extractor["type"],
+)
+def test_extractors_of_allennlp_drop_in(span_extractor: Dict[str, Any], tmp_path: Path) -> None:
+    from allennlp.commands.train import train_model
+
+    params = experiment({"model.span_extractor": span_extractor, "trainer.num_epochs": 1})
+    model = train_model(params, str(tmp_path / "run"))
+    predicted: List[Any] = model(
+        **tensors_of_reader(model, params_reader(), FIXTURES / "abstracts" / "dev.json")
+    )["entities"]
+    assert len(predicted) == 8
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert numpy.isfinite(metrics["best_validation_loss"])
+
+
+def params_reader() -> SciERCReader:
+    from allennlp.data import DatasetReader
+
+    return DatasetReader.from_params(experiment().pop("dataset_reader"))
+
+
+def tensors_of_reader(model: Model, reader: SciERCReader, path: Path) -> Dict[str, Any]:
+    batch = Batch(list(reader.read(str(path))))
+    batch.index_instances(model.vocab)
+    model.eval()
+    return batch.as_tensor_dict()
+
+
+def test_unknown_names_of_a_configuration_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1"):
+        words_model(max_span_width=0)
+    with pytest.raises(ConfigurationError, match="not in acceptable choices"):
+        words_model(span_sampler={"type": "no_such_sampler"})
