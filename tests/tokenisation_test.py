@@ -1,0 +1,248 @@
+import json
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_allennlp.tokenisation import TokenisedText, tokenise
+
+
+def check_offsets(text: str, result: TokenisedText) -> None:
+    words = [word for sentence in result.sentences for word in sentence]
+    assert [text[start:end] for start, end in result.offsets] == words
+    assert all(word.strip() for word in words)
+    assert all(result.sentences)
+    reached = 0
+    for start, end in [*result.offsets, (len(text), len(text))]:
+        assert start >= reached
+        between = text[reached:start]
+        assert all(c.isspace() or unicodedata.category(c) in ("Cc", "Cf") for c in between)
+        reached = end
+
+
+def sentences_of(text: str):
+    result = tokenise(text)
+    check_offsets(text, result)
+    return [" ".join(sentence) for sentence in result.sentences]
+
+
+# The words of the one sentence, separated by spaces.
+WORDS = {
+    "A state-of-the-art F1-score for rigidly-moving and/or 2D/3D objects.": (
+        "A state-of-the-art F1-score for rigidly-moving and/or 2D/3D objects ."
+    ),
+    "encoder- and decoder-based, RGB–NIR": "encoder- and decoder-based , RGB–NIR",
+    "92.4% of 12,000 (±0.5%), -96.7 or .01;": "92.4 % of 12,000 ( ± 0.5 % ) , -96.7 or .01 ;",
+    "The users' model's data isn't John’s and cannot, can't, won’t be.": (
+        "The users ' model 's data is n't John ’s and can not , ca n't , wo n’t be ."
+    ),
+    "the 1990's they're": "the 1990 's they 're",
+    "a \"flat\" list, a ``flat'' list, a “flat” list, a 'flat' list, a `flat' list": (
+        "a \" flat \" list , a `` flat '' list , a “ flat ” list , "
+        "a ' flat ' list , a ` flat ' list"
+    ),
+    "shown [12], [3, 4] and {a} (Smith et al., 2019; Doe, 2018).": (
+        "shown [ 12 ] , [ 3 , 4 ] and { a } ( Smith et al. , 2019 ; Doe , 2018 ) ."
+    ),
+    "word(s) of f(x,y)": "word ( s ) of f ( x , y )",
+    "C++, C#, .NET, A* and R&D in P@10": "C++ , C# , .NET , A* and R&D in P@10",
+    "in $O(n \\log n)$ time, \\textit{fast}, $\\alpha$": (
+        "in $ O ( n \\log n ) $ time , \\textit { fast } , $ \\alpha $"
+    ),
+    "p<0.05, n=10, ~100, $5": "p < 0.05 , n = 10 , ~ 100 , $ 5",
+    "at (https://a.org/b?x=1,2&y=~z), www.b.org/c; or a.b+c@d.org, please": (
+        "at ( https://a.org/b?x=1,2&y=~z ) , www.b.org/c ; or a.b+c@d.org , please"
+    ),
+    "lyrics--in music—via...": "lyrics -- in music — via ...",
+    "ﬁrst naı\u0308ve α-divergence": "ﬁrst naı\u0308ve α-divergence",
+    "non\u00a0breaking\u3000space\ttab": "non breaking space tab",
+    "\ufeffzero\u200bwidth \u200b(soft\u00adhyphen)\u200e, \x00 a\x00b": (
+        "zero\u200bwidth ( soft\u00adhyphen ) , a\x00b"
+    ),
+    "(b) the so-called i.i.d. samples w.r.t. noise": (
+        "( b ) the so-called i.i.d. samples w.r.t. noise"
+    ),
+    "\U0001d6fc-stable 𝒪(n)": "\U0001d6fc-stable 𝒪 ( n )",
+}
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_words(text):
+    assert sentences_of(text) == [WORDS[text]]
+
+
+SENTENCES = {
+    "": [],
+    " \n\t\u200b": [],
+    "A title without a period": ["A title without a period"],
+    "We present X. It works. N-grams": ["We present X .", "It works .", "N-grams"],
+    "See, e.g., Fig. 3, Eq. (2) or Sec. IV, i.e. The Map, cf. Smith vs. Jones.": [
+        "See , e.g. , Fig. 3 , Eq. ( 2 ) or Sec. IV , i.e. The Map , cf. Smith vs. Jones ."
+    ],
+    "(resp. Approx. 5, pp. 3-4, p. 5, no. 6)": ["( resp. Approx. 5 , pp. 3-4 , p. 5 , no. 6 )"],
+    "The answer is no. I agree. We show the fig. Then": [
+        "The answer is no .",
+        "I agree .",
+        "We show the fig .",
+        "Then",
+    ],
+    # An abbreviation at the end of a sentence.
+    "As shown by Smith et al. The method fails.": [
+        "As shown by Smith et al.",
+        "The method fails .",
+    ],
+    "Smith et al. (2019), Doe et al. [3] and Roe et al. propose it, etc. We do not.": [
+        "Smith et al. ( 2019 ) , Doe et al. [ 3 ] and Roe et al. propose it , etc.",
+        "We do not .",
+    ],
+    "The U.S. Army of the U.S. We agree, Ph.D. students": [
+        "The U.S. Army of the U.S.",
+        "We agree , Ph.D. students",
+    ],
+    "We follow approx.": ["We follow approx."],
+    # Capitals that are not abbreviations.
+    "Text classification and IE. Experiments on MS. Done": [
+        "Text classification and IE .",
+        "Experiments on MS .",
+        "Done",
+    ],
+    "J. Smith, J.-P. Müller and A. B. Jones of H. Kamp.": [
+        "J. Smith , J.-P. Müller and A. B. Jones of H. Kamp ."
+    ],
+    "In the plane P. The parameter K. Experiments with E. coli in class A.": [
+        "In the plane P .",
+        "The parameter K .",
+        "Experiments with E. coli in class A .",
+    ],
+    "1. We propose X. 2. We show Y. (3) It works in 2014. End: 1. First this.": [
+        "1 . We propose X .",
+        "2 . We show Y .",
+        "( 3 ) It works in 2014 .",
+        "End : 1 . First this .",
+    ],
+    "3.1. Methods\n\na. Data": ["3.1 . Methods", "a . Data"],
+    "Written in C++. It runs on .NET. We reach 92.4%. Version 2.0. Good": [
+        "Written in C++ .",
+        "It runs on .NET .",
+        "We reach 92.4 % .",
+        "Version 2.0 .",
+        "Good",
+    ],
+    "What? Yes! And so on… Then?! Good... Well": [
+        "What ?",
+        "Yes !",
+        "And so on …",
+        "Then ? !",
+        "Good ...",
+        "Well",
+    ],
+    'Why? because. It asks "What?" and says "So." Then (really.) Done': [
+        "Why ? because .",
+        'It asks " What ? " and says " So . "',
+        "Then ( really . )",
+        "Done",
+    ],
+    "The domain experts . '' We": ["The domain experts . ''", "We"],
+    "An unknown abbrev. of this. n-gram models. mRNA. α": [
+        "An unknown abbrev . of this .",
+        "n-gram models .",
+        "mRNA . α",
+    ],
+    "lower case. another one, e.g. this. 3 more": [
+        "lower case .",
+        "another one , e.g. this .",
+        "3 more",
+    ],
+    "A title\n\nThe text\nruns on. It\r\n \r\nends\u2029Here": [
+        "A title",
+        "The text runs on .",
+        "It",
+        "ends",
+        "Here",
+    ],
+    "No space after learning.The end of it.[3] We follow Smith et al.(2019) in Fig.(3).": [
+        "No space after learning .",
+        "The end of it .",
+        "[ 3 ] We follow Smith et al. ( 2019 ) in Fig. ( 3 ) .",
+    ],
+    "שלום עולם. זה משפט؟ हाँ। 这是句子。另一个！": [
+        "שלום עולם .",
+        "זה משפט ؟",
+        "हाँ ।",
+        "这是句子 。",
+        "另一个 ！",
+    ],
+    "Within 5 ms. Ms. Jones on Jan. 5 in St. Louis": [
+        "Within 5 ms .",
+        "Ms. Jones on Jan. 5 in St. Louis",
+    ],
+    "E.g. this. Fig. 3 shows. Dr. No": ["E.g. this .", "Fig. 3 shows .", "Dr. No"],
+}
+
+
+@pytest.mark.parametrize("text", SENTENCES)
+def test_sentences(text):
+    assert sentences_of(text) == SENTENCES[text]
+
+
+def test_offsets_are_characters_of_the_text_as_given():
+    text = "\ufeff  We\u00a0use 𝒪(n)."
+    assert tokenise(text) == TokenisedText(
+        sentences=[["We", "use", "𝒪", "(", "n", ")", "."]],
+        offsets=[(3, 5), (6, 9), (10, 11), (11, 12), (12, 13), (13, 14), (14, 15)],
+    )
+
+
+def test_unpaired_surrogates_stay_in_the_words():
+    text = json.loads(r'"A \ud800-stable (\udfff) model."')
+    assert sentences_of(text) == ["A \ud800-stable ( \udfff ) model ."]
+
+
+def test_text_that_is_already_cut_into_words_keeps_its_words():
+    words = (
+        "We find , e.g. , that the \" model \" ( of Smith et al. ) is n't 92.4 % 's own .".split()
+    )
+    assert tokenise(" ".join(words)).sentences == [words]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "(", ".", "n't", "'", "a.", "a@b.", "http://a/", "\u200b", "\u200b ", "\n", "\n ", " "],
+)
+def test_time_grows_with_length_and_not_with_its_square(piece):
+    text = "x" + piece * (200_000 // len(piece)) + "x"
+    started = time.perf_counter()
+    check_offsets(text, tokenise(text))
+    # About a second at worst; a rule that starts afresh at each character takes minutes.
+    assert time.perf_counter() - started < 20
+
+
+def test_more_different_words_than_are_remembered():
+    words = [f"w{number}" for number in range(250_000)]
+    assert tokenise(" ".join(words)).sentences == [words]
+    assert sentences_of("It still works. Yes.") == ["It still works .", "Yes ."]
+
+
+any_character = st.characters(codec=None)
+dangerous = st.sampled_from(
+    [*".?!…()[]'\"`,;$~ \n\r", "\n\n", "et al.", "e.g", "Fig. ", "J. ", "n't", "cannot", "\u200b"]
+    + ["\ud800", "\udfff", "\u2029", "\x1c", "\x85", "\x00", "http://", "a@b.c", "--", "The", "1."]
+)
+
+
+@given(st.text(any_character))
+def test_any_text_keeps_its_characters_and_offsets(text):
+    check_offsets(text, tokenise(text))
+
+
+@given(st.lists(st.one_of(dangerous, st.text(any_character, max_size=3)), max_size=30).map("".join))
+def test_combinations_of_what_the_rules_look_for_keep_characters_and_offsets(text):
+    check_offsets(text, tokenise(text))
+
+
+@given(st.text(st.sampled_from("ab1.(' \u200b"), min_size=150, max_size=450))
+def test_long_pieces_keep_characters_and_offsets(text):
+    text = text.replace(" ", "") + text
+    check_offsets(text, tokenise(text))
