@@ -120,6 +120,11 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
                 raise DocumentError(
                     f"{where}, sentence {index}, word {position}: the word is empty"
                 )
+            if not _is_text(word):
+                raise DocumentError(
+                    f"{where}, sentence {index}, word {position}: {word!a} holds half of a "
+                    "surrogate pair, which is no character"
+                )
 
     entities = None
     if fields.get("ner") is not None:
@@ -206,11 +211,21 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
                 fields = json.loads(line.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise DocumentError(f"{origin}: not UTF-8 text ({error})") from None
-            except (json.JSONDecodeError, RecursionError) as error:
+            # `ValueError` where JSON is malformed and where a number has thousands of digits.
+            except (ValueError, RecursionError) as error:
                 raise DocumentError(f"{origin}: not valid JSON ({error})") from None
             yield document_from_scierc(fields, origin)
     if not found:
         raise DocumentError(f"{name}: the file holds no document")
+
+
+def _is_text(word: str) -> bool:
+    """False for what JSON can write (`"\\ud800"`) and no encoding, and so no tokeniser, takes."""
+    try:
+        word.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json_type(value: Any) -> str:
