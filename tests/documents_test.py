@@ -109,7 +109,7 @@ BAD_DOCUMENTS = {
     ),
     "word that is no text": (
         {"sentences": [["We", "train", "a", "\ud800"], ["It", "works", "."]]},
-        "sentence 0, word 3: '\\\\ud800' holds half of a surrogate pair",
+        "sentence 0, word 3: '\\ud800' holds half of a surrogate pair",
     ),
     "ner not a list": ({"ner": {"0": []}}, "'ner' must be a list, found an object"),
     "ner shorter than sentences": ({"ner": [[]]}, "'ner' has 1 lists for 2 sentences"),
