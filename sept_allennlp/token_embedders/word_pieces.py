@@ -1,9 +1,9 @@
 from typing import Any, Dict, NamedTuple, Optional
 
 import torch
-from allennlp.common import cached_transformers
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
+from transformers import AutoConfig, AutoModel
 
 from sept_allennlp.encoders import encoder_source, max_pieces, special_pieces
 
@@ -59,13 +59,15 @@ class WordPieceEmbedder(TokenEmbedder):
         super().__init__()
         source = encoder_source(model_name, serialization_dir)
         self.model_name = model_name
-        self.transformer_model = cached_transformers.get(
-            source.location,
-            make_copy=True,
-            # An archived encoder's weights come with the model's.
-            load_weights=not source.archived,
-            **(transformer_kwargs or {}),
-        )
+        # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and give
+        # every embedder of the process the first one's `transformer_kwargs`.
+        kwargs = transformer_kwargs or {}
+        if source.archived:
+            # The weights come with the model's.
+            config = AutoConfig.from_pretrained(source.location, **kwargs)
+            self.transformer_model = AutoModel.from_config(config)
+        else:
+            self.transformer_model = AutoModel.from_pretrained(source.location, **kwargs)
         # Nothing here uses it, and distributed training takes no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None
