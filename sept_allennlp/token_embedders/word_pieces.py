@@ -41,7 +41,7 @@ class WordPieceEmbedder(TokenEmbedder):
 
     # Raises
 
-    `ConfigurationError` if windows of these sizes do not get on.
+    `ConfigurationError` if windows of these sizes do not get on, or are longer than the encoder takes.
     """
 
     def __init__(
@@ -78,7 +78,14 @@ class WordPieceEmbedder(TokenEmbedder):
         prefix, suffix = special_pieces(source.location)
         self.register_buffer("_prefix", torch.tensor(prefix, dtype=torch.long), persistent=False)
         self.register_buffer("_suffix", torch.tensor(suffix, dtype=torch.long), persistent=False)
-        self._content = (max_length or max_pieces(source.location)) - len(prefix) - len(suffix)
+        limit = max_pieces(source.location)
+        if max_length is not None and max_length > limit:
+            raise ConfigurationError(
+                f"max_length {max_length} is too long: {model_name} takes {limit} pieces at once"
+            )
+        if windows_at_once < 1:
+            raise ConfigurationError(f"windows_at_once must be at least 1: {windows_at_once}")
+        self._content = (limit if max_length is None else max_length) - len(prefix) - len(suffix)
         self._stride = self._content - (self._content // 4 if overlap is None else overlap)
         if not 0 < self._stride <= self._content:
             raise ConfigurationError(
