@@ -132,9 +132,7 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
     return Document(key=key, sentences=sentences, entities=entities, origin=origin)
 
 
-def _entities_from_scierc(
-    ner: Any, sentences: List[List[str]], where: str
-) -> List[LabeledSpan]:
+def _entities_from_scierc(ner: Any, sentences: List[List[str]], where: str) -> List[LabeledSpan]:
     if not isinstance(ner, list):
         raise DocumentError(f"{where}: 'ner' must be a list, found {_json_type(ner)}")
     if len(ner) != len(sentences):

@@ -41,7 +41,8 @@ class WordPieceEmbedder(TokenEmbedder):
 
     # Raises
 
-    `ConfigurationError` if windows of these sizes do not get on, or are longer than the encoder takes.
+    `ConfigurationError` if windows of these sizes do not get on, or are longer than what the
+    encoder takes.
     """
 
     def __init__(
@@ -59,8 +60,8 @@ class WordPieceEmbedder(TokenEmbedder):
         super().__init__()
         source = encoder_source(model_name, serialization_dir)
         self.model_name = model_name
-        # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and give
-        # every embedder of the process the first one's `transformer_kwargs`.
+        # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
+        # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}
         if source.archived:
             # The weights come with the model's.
