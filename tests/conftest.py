@@ -20,9 +20,7 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
     def write(*lines: Any, name: str = "abstracts.jsonl") -> str:
         path = tmp_path / name
         path.write_text(
-            "".join(
-                (line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines
-            ),
+            "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines),
             encoding="utf-8",
         )
         return str(path)

@@ -57,9 +57,11 @@ def test_enumerate_spans_gives_what_two_loops_give(documents, max_span_width):
     assert spans.shape == (len(documents), size, 2)
     assert spans.dtype == torch.long
     assert mask.shape == (len(documents), size)
-    for row_spans, row_mask, row_expected in zip(spans, mask, expected):
+    for row_spans, row_mask, row_expected in zip(spans, mask, expected, strict=True):
         assert row_spans[row_mask].tolist() == row_expected
-        assert row_mask.tolist() == [True] * len(row_expected) + [False] * (size - len(row_expected))
+        assert row_mask.tolist() == [True] * len(row_expected) + [False] * (
+            size - len(row_expected)
+        )
         assert (row_spans[~row_mask] == PADDING).all()
 
 
@@ -69,7 +71,7 @@ def test_candidate_grid_marks_the_same_spans(documents, max_span_width):
     sentence_ids = batch_of(documents)
     grid = candidate_grid(sentence_ids, max_span_width)
     assert grid.shape == (*sentence_ids.shape, max_span_width)
-    for row, row_ids in zip(grid, sentence_ids.tolist()):
+    for row, row_ids in zip(grid, sentence_ids.tolist(), strict=True):
         marked = [[start, start + width] for start, width in row.nonzero().tolist()]
         assert marked == brute_force_spans(row_ids, max_span_width)
 
@@ -145,7 +147,7 @@ def test_labels_are_those_of_the_annotation(data, documents, max_span_width):
         chosen = data.draw(st.lists(st.sampled_from(possible), unique_by=tuple)) if possible else []
         gold.append([(start, end, data.draw(st.integers(0, 5))) for start, end in chosen])
     labels, spans, mask = labels_of(documents, gold, max_span_width)
-    for row_labels, row_spans, row_mask, row_gold in zip(labels, spans, mask, gold):
+    for row_labels, row_spans, row_mask, row_gold in zip(labels, spans, mask, gold, strict=True):
         label_of = {(start, end): label + 1 for start, end, label in row_gold}
         expected = [label_of.get((start, end), NO_ENTITY) for start, end in row_spans.tolist()]
         assert row_labels.tolist() == expected

@@ -53,7 +53,7 @@ def overall(metrics: dict) -> Tuple[float, float, float]:
 def test_a_case_by_hand_at_once_and_document_by_document():
     assert scored(PREDICTED, GOLD) == pytest.approx(EXPECTED)
     metric = StrictSpanF1(LABELS)
-    for predicted, gold in zip(PREDICTED, GOLD):
+    for predicted, gold in zip(PREDICTED, GOLD, strict=True):
         metric([predicted], [gold])
     assert metric.get_metric() == pytest.approx(EXPECTED)
     # Reading it changes nothing.
@@ -76,9 +76,9 @@ def test_nested_and_overlapping_entities_are_counted_each():
 
 
 def test_gold_that_no_candidate_reaches_is_missed():
-    assert overall(scored([[(0, 0, "Task")]], [[(0, 0, "Task"), (0, 99, "Task")]])) == pytest.approx(
-        (1.0, 1 / 2, 2 / 3)
-    )
+    assert overall(
+        scored([[(0, 0, "Task")]], [[(0, 0, "Task"), (0, 99, "Task")]])
+    ) == pytest.approx((1.0, 1 / 2, 2 / 3))
 
 
 def test_an_entity_of_another_document_is_wrong():
@@ -100,7 +100,9 @@ def test_nothing_predicted_nothing_gold_and_nothing_seen():
 
 def test_any_triple_is_an_entity():
     metric = StrictSpanF1(LABELS)
-    metric([[ScoredSpan(0, 0, "Task", 0.9)[:3]], [[1, 1, "Task"]]], [[LabeledSpan(0, 0, "Task")]] * 2)
+    metric(
+        [[ScoredSpan(0, 0, "Task", 0.9)[:3]], [[1, 1, "Task"]]], [[LabeledSpan(0, 0, "Task")]] * 2
+    )
     assert overall(metric.get_metric()) == pytest.approx((1 / 2, 1 / 2, 1 / 2))
 
 

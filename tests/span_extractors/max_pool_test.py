@@ -10,16 +10,14 @@ from sept_allennlp.span_extractors import MaxPoolSpanExtractor
 DIM = 3
 
 
-def brute_force(
-    sequence: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
-) -> torch.Tensor:
+def brute_force(sequence: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     rows = []
-    for row, row_spans, row_mask in zip(sequence, spans.tolist(), mask.tolist()):
+    for row, row_spans, row_mask in zip(sequence, spans.tolist(), mask.tolist(), strict=True):
         rows.append(
             torch.stack(
                 [
                     row[start : end + 1].max(dim=0).values if there else 0 * row[0]
-                    for (start, end), there in zip(row_spans, row_mask)
+                    for (start, end), there in zip(row_spans, row_mask, strict=True)
                 ]
             )
         )
