@@ -66,6 +66,24 @@ def test_a_run_recovered_between_epochs_draws_what_the_first_would_have_drawn(tm
     assert [draw(), draw()] == expected
 
 
+def test_every_process_is_recovered_between_epochs(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    states, expected = [], []
+    for rank in (0, 1):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        callback = started(tmp_path)
+        callback.on_epoch(None, metrics={}, epoch=0)
+        callback.on_epoch(None, metrics={}, epoch=1)
+        states.append(through_a_checkpoint(callback, tmp_path))
+        expected.append(draw())
+    for rank in (0, 1):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        # The first process writes the checkpoint for all of them.
+        started(tmp_path, state=states[0])
+        assert draw() == expected[rank]
+
+
 def test_an_epoch_does_not_depend_on_how_much_was_drawn_before_it(tmp_path):
     callback = started(tmp_path)
     callback.on_epoch(None, metrics={}, epoch=0)
