@@ -208,7 +208,8 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
                 fields = json.loads(line.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise DocumentError(f"{origin}: not UTF-8 text ({error})") from None
-            except (json.JSONDecodeError, RecursionError) as error:
+            # `ValueError` where JSON is malformed and where a number has thousands of digits.
+            except (ValueError, RecursionError) as error:
                 raise DocumentError(f"{origin}: not valid JSON ({error})") from None
             yield document_from_scierc(fields, origin)
     if not found:

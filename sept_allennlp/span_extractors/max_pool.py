@@ -68,7 +68,7 @@ class MaxPoolSpanExtractor(SpanExtractor):
             span_indices_mask = span_indices[..., 0] >= 0
         batch_size, length, dim = sequence_tensor.size()
         num_spans = span_indices.size(1)
-        if not num_spans or not length:
+        if not num_spans or not (length or span_indices_mask.any()):
             return sequence_tensor.new_zeros(batch_size, num_spans, dim)
 
         # Padded spans look at the first position; their result is set to zero below.

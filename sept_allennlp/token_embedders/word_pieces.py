@@ -1,9 +1,9 @@
 from typing import Any, Dict, NamedTuple, Optional
 
 import torch
-from allennlp.common import cached_transformers
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
+from transformers import AutoConfig, AutoModel
 
 from sept_allennlp.encoders import encoder_source, max_pieces, special_pieces
 
@@ -41,7 +41,8 @@ class WordPieceEmbedder(TokenEmbedder):
 
     # Raises
 
-    `ConfigurationError` if windows of these sizes do not get on.
+    `ConfigurationError` if windows of these sizes do not get on, or are longer than what the
+    encoder takes.
     """
 
     def __init__(
@@ -59,13 +60,15 @@ class WordPieceEmbedder(TokenEmbedder):
         super().__init__()
         source = encoder_source(model_name, serialization_dir)
         self.model_name = model_name
-        self.transformer_model = cached_transformers.get(
-            source.location,
-            make_copy=True,
-            # An archived encoder's weights come with the model's.
-            load_weights=not source.archived,
-            **(transformer_kwargs or {}),
-        )
+        # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
+        # give every embedder of the process the first one's `transformer_kwargs`.
+        kwargs = transformer_kwargs or {}
+        if source.archived:
+            # The weights come with the model's.
+            config = AutoConfig.from_pretrained(source.location, **kwargs)
+            self.transformer_model = AutoModel.from_config(config)
+        else:
+            self.transformer_model = AutoModel.from_pretrained(source.location, **kwargs)
         # Nothing here uses it, and distributed training takes no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None
@@ -76,7 +79,14 @@ class WordPieceEmbedder(TokenEmbedder):
         prefix, suffix = special_pieces(source.location)
         self.register_buffer("_prefix", torch.tensor(prefix, dtype=torch.long), persistent=False)
         self.register_buffer("_suffix", torch.tensor(suffix, dtype=torch.long), persistent=False)
-        self._content = (max_length or max_pieces(source.location)) - len(prefix) - len(suffix)
+        limit = max_pieces(source.location)
+        if max_length is not None and max_length > limit:
+            raise ConfigurationError(
+                f"max_length {max_length} is too long: {model_name} takes {limit} pieces at once"
+            )
+        if windows_at_once < 1:
+            raise ConfigurationError(f"windows_at_once must be at least 1: {windows_at_once}")
+        self._content = (limit if max_length is None else max_length) - len(prefix) - len(suffix)
         self._stride = self._content - (self._content // 4 if overlap is None else overlap)
         if not 0 < self._stride <= self._content:
             raise ConfigurationError(

@@ -1,4 +1,5 @@
 from sept_allennlp.training.archive_encoder import ArchiveEncoder
+from sept_allennlp.training.exponential_average import RecoverableExponentialAverage
 from sept_allennlp.training.reproducible_randomness import ReproducibleRandomness
 
-__all__ = ["ArchiveEncoder", "ReproducibleRandomness"]
+__all__ = ["ArchiveEncoder", "RecoverableExponentialAverage", "ReproducibleRandomness"]

@@ -32,7 +32,7 @@ class ReproducibleRandomness(TrainerCallback):
         # As `pytorch_seed` of the configuration has set it.
         self._seed = torch.initial_seed()
         self._epoch = 0
-        self._recovered_state: Optional[torch.Tensor] = None
+        self._recovered_state: Optional[Dict[str, torch.Tensor]] = None
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)

@@ -1,0 +1,28 @@
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+TINY_ENCODER = Path(__file__).parents[1] / "fixtures" / "tiny_encoder"
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder() -> str:
+    """The folder of a pre-trained encoder that takes 64 pieces at once, 16 wide."""
+    return str(TINY_ENCODER)
+
+
+@pytest.fixture
+def write_jsonl(tmp_path: Path) -> Callable[..., str]:
+    """Writes objects (as JSON) and strings (as they are) to a file, one a line; gives its path."""
+
+    def write(*lines: Any, name: str = "abstracts.jsonl") -> str:
+        path = tmp_path / name
+        path.write_text(
+            "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines),
+            encoding="utf-8",
+        )
+        return str(path)
+
+    return write

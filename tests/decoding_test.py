@@ -1,0 +1,82 @@
+from typing import List
+
+import pytest
+import torch
+
+from sept_allennlp.decoding import ScoredSpan, decode, without_overlaps
+
+LABELS = ["Task", "Method"]
+
+
+def spans_of(entities: List[ScoredSpan]) -> List[tuple]:
+    return [(entity.start, entity.end, entity.label) for entity in entities]
+
+
+def test_each_span_gets_its_most_probable_class_and_entities_may_nest():
+    spans = torch.tensor([[0, 0], [0, 1], [0, 2], [1, 1], [2, 2]])
+    probabilities = torch.tensor(
+        [
+            [0.6, 0.3, 0.1],
+            [0.25, 0.5, 0.25],
+            [0.125, 0.125, 0.75],
+            [0.3, 0.3, 0.4],
+            [0.9, 0.05, 0.05],
+        ]
+    )
+    entities = decode(probabilities, spans, LABELS)
+    assert spans_of(entities) == [(0, 1, "Task"), (0, 2, "Method"), (1, 1, "Method")]
+    assert [entity.score for entity in entities] == pytest.approx([0.5, 0.75, 0.4])
+
+
+def test_entities_are_ordered_by_place_whatever_order_the_spans_are_in():
+    spans = torch.tensor([[4, 5], [0, 3], [4, 4], [0, 1]])
+    probabilities = torch.tensor([[0.0, 1.0, 0.0]] * 4)
+    entities = decode(probabilities, spans, LABELS)
+    assert [(entity.start, entity.end) for entity in entities] == [(0, 1), (0, 3), (4, 4), (4, 5)]
+
+
+def test_a_class_as_probable_as_no_entity_is_no_entity():
+    probabilities = torch.tensor([[0.5, 0.5, 0.0], [0.2, 0.4, 0.4]])
+    entities = decode(probabilities, torch.tensor([[0, 0], [1, 1]]), LABELS)
+    assert spans_of(entities) == [(1, 1, "Task")]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_nothing_predicted(flat):
+    assert decode(torch.tensor([[0.9, 0.1, 0.0]]), torch.tensor([[0, 0]]), LABELS, flat) == []
+    no_spans = torch.zeros(0, 2, dtype=torch.long)
+    assert decode(torch.zeros(0, 3), no_spans, LABELS, flat) == []
+
+
+def test_flat_entities_share_no_word_and_the_most_probable_stay():
+    spans = torch.tensor([[0, 2], [2, 3], [3, 4], [4, 6], [8, 8]])
+    probabilities = torch.tensor(
+        [
+            [0.3, 0.7, 0.0],
+            [0.1, 0.9, 0.0],
+            [0.2, 0.0, 0.8],
+            [0.4, 0.0, 0.6],
+            [0.5, 0.0, 0.5],
+        ]
+    )
+    # (2, 3) comes first, and (0, 2) and (3, 4) share a word with it; (4, 6) shares one with (3, 4)
+    # alone, which is not taken.
+    entities = decode(probabilities, spans, LABELS, flat=True)
+    assert spans_of(entities) == [(2, 3, "Task"), (4, 6, "Method")]
+
+
+def test_of_equally_probable_overlapping_entities_the_first_and_then_the_shortest_stays():
+    entities = [
+        ScoredSpan(1, 3, "Task", 0.5),
+        ScoredSpan(0, 1, "Task", 0.5),
+        ScoredSpan(0, 2, "Method", 0.5),
+        ScoredSpan(3, 3, "Method", 0.5),
+    ]
+    expected = [(0, 1, "Task"), (3, 3, "Method")]
+    assert spans_of(without_overlaps(entities)) == expected
+    assert spans_of(without_overlaps(entities[::-1])) == expected
+
+
+def test_an_entity_inside_another_is_an_overlap():
+    entities = [ScoredSpan(0, 5, "Task", 0.6), ScoredSpan(2, 2, "Task", 0.9)]
+    assert spans_of(without_overlaps(entities)) == [(2, 2, "Task")]
