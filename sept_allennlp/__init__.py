@@ -6,6 +6,7 @@ registers its parts.
 import os
 
 from sept_allennlp import (
+    archives,
     commands,
     dataset_readers,
     fields,
@@ -18,15 +19,20 @@ from sept_allennlp import (
     token_indexers,
     training,
 )
+from sept_allennlp.annotator import Annotator, Entity, load
 from sept_allennlp.config_defaults import set_config_defaults
 from sept_allennlp.version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
+    "Annotator",
+    "Entity",
+    "archives",
     "commands",
     "dataset_readers",
     "fields",
+    "load",
     "metrics",
     "models",
     "predictors",

@@ -73,7 +73,9 @@ def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
     """
     # Byte-pair tokenisers take words that are already split only when told that a space comes
     # before each of them; the others ignore it.
-    tokenizer = cached_transformers.get_tokenizer(location, use_fast=True, add_prefix_space=True)
+    tokenizer = cached_transformers.get_tokenizer(
+        location, use_fast=True, add_prefix_space=True, trust_remote_code=False
+    )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(
             f"{location}: this encoder has no fast tokeniser (a 'tokenizer.json', or a vocabulary "
@@ -86,7 +88,11 @@ def max_pieces(location: str) -> int:
     """How many word pieces, special ones included, the encoder takes at once."""
     limit = fast_tokenizer(location).model_max_length
     # Tokenisers that state no limit hold a very large number here.
-    positions = getattr(AutoConfig.from_pretrained(location), "max_position_embeddings", limit)
+    positions = getattr(
+        AutoConfig.from_pretrained(location, trust_remote_code=False),
+        "max_position_embeddings",
+        limit,
+    )
     return min(limit, positions)
 
 

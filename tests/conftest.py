@@ -26,3 +26,16 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def trained_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The archive of a SEPT trained for a moment: wrong about most things, sure about none."""
+    from allennlp.commands.train import train_model
+
+    from tests.experiments import experiment
+
+    run = tmp_path_factory.mktemp("trained") / "run"
+    overrides = {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01}
+    train_model(experiment(overrides), str(run))
+    return str(run / "model.tar.gz")

@@ -1,4 +1,5 @@
 from sept_allennlp.commands import predict
+from sept_allennlp.commands.results import Results
 from sept_allennlp.commands.show import Show
 
-__all__ = ["Show", "predict"]
+__all__ = ["Results", "Show", "predict"]

@@ -1,0 +1,144 @@
+"""
+Loading a model archive as data, not as code.
+
+People download `model.tar.gz` from strangers. Three things in AllenNLP's loading trust it: the
+archive is unpacked as it stands (`tarfile` without a filter: members can land anywhere), its
+configuration is evaluated as jsonnet (which can read files) and may name any importable class
+(importing runs code). What holds the weights is safe with torch ≥ 2.6, which unpickles nothing but
+tensors. Importing this module puts checks in the place of the three functions that
+`allennlp.models.archival.load_archive` is made of, so that every way to load an archive has them:
+`allennlp predict`, `allennlp evaluate`, `Predictor.from_path`, `sept_allennlp.load`.
+"""
+
+import json
+import pickle
+import shutil
+import tarfile
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Optional, Tuple
+
+from allennlp.common import Params, Registrable
+from allennlp.common.checks import ConfigurationError
+from allennlp.models import Model, archival
+
+# In bytes, unpacked. The largest encoders in use take a few GiB.
+MAX_ARCHIVE_SIZE = 16 * 2**30
+MAX_CONFIG_SIZE = 16 * 2**20
+MAX_MEMBERS = 10_000
+
+
+class ArchiveError(ConfigurationError):
+    """An archive that is not loaded; the message says why."""
+
+
+@contextmanager
+def extracted_archive(resolved_archive_file: str, cleanup: bool = True) -> Iterator[str]:
+    """
+    Unpacks an archive into a temporary folder, and yields the folder.
+
+    # Raises
+
+    `ArchiveError` for members that would land outside the folder, links that lead out of it,
+    devices, an archive that is truncated, no archive at all, or too large, and a configuration
+    that is not plain JSON. Then nothing is left behind.
+    """
+    folder = tempfile.mkdtemp()
+    keep = False
+    try:
+        _unpack(resolved_archive_file, folder)
+        _check_config(resolved_archive_file, Path(folder) / archival.CONFIG_NAME)
+        yield folder
+        keep = not cleanup
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unpack(archive_file: str, folder: str) -> None:
+    total = count = 0
+    try:
+        with tarfile.open(archive_file, "r:gz") as archive:
+            for member in archive:
+                total += member.size
+                count += 1
+                if total > MAX_ARCHIVE_SIZE or count > MAX_MEMBERS:
+                    raise ArchiveError(
+                        f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
+                        f"bytes or {MAX_MEMBERS} files"
+                    )
+                # The filter takes the leading slash off and goes on; nobody honest has put it there.
+                if member.name.startswith("/"):
+                    raise tarfile.AbsolutePathError(member)
+                archive.extract(member, folder, filter="data")
+    except tarfile.FilterError as error:
+        raise ArchiveError(f"{archive_file}: refused, {error}") from None
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ArchiveError(f"{archive_file}: not a model archive, or damaged ({error})") from None
+
+
+def _check_config(archive_file: str, config_file: Path) -> None:
+    if not config_file.is_file():
+        raise ArchiveError(f"{archive_file}: not a model archive, it has no {config_file.name}")
+    if config_file.stat().st_size > MAX_CONFIG_SIZE:
+        raise ArchiveError(f"{archive_file}: refused, its {config_file.name} is too large")
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(
+            f"{archive_file}: refused, its {config_file.name} is not plain JSON ({error})"
+        ) from None
+    if not isinstance(config, dict) or not {"model", "dataset_reader"} <= config.keys():
+        raise ArchiveError(
+            f"{archive_file}: not a model archive, its {config_file.name} has no model or no "
+            "dataset_reader"
+        )
+
+
+@contextmanager
+def _registered_names_only() -> Iterator[None]:
+    """Within, a configuration can name what is registered, and no other importable class."""
+    resolve = Registrable.__dict__["resolve_class_name"]
+
+    def resolve_registered(cls: Any, name: str) -> Tuple[Any, Optional[str]]:
+        if name not in cls.list_available():
+            raise ArchiveError(
+                f"the archive's configuration asks for a {cls.__name__} named {name!r}, which is "
+                "not registered here, and an archive may not name any other class. If it is one of "
+                "yours, register it and import its package with --include-package."
+            )
+        return resolve.__get__(None, cls)(name)
+
+    Registrable.resolve_class_name = classmethod(resolve_registered)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Registrable.resolve_class_name = resolve
+
+
+def _load_dataset_readers(config: Params, serialization_dir: str) -> Any:
+    with _registered_names_only():
+        return _allennlp_load_dataset_readers(config, serialization_dir)
+
+
+def _load_model(
+    config: Params, weights_path: str, serialization_dir: str, cuda_device: int
+) -> Model:
+    with _registered_names_only():
+        try:
+            return _allennlp_load_model(config, weights_path, serialization_dir, cuda_device)
+        except pickle.UnpicklingError as error:
+            reason = str(error).split("\n")[0]
+            raise ArchiveError(
+                f"refused: the archive's weights are not tensors alone, loading them could run "
+                f"code ({reason})"
+            ) from None
+
+
+_allennlp_load_dataset_readers = archival._load_dataset_readers
+_allennlp_load_model = archival._load_model
+
+archival.extracted_archive = extracted_archive
+archival._load_dataset_readers = _load_dataset_readers
+archival._load_model = _load_model

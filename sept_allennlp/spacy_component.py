@@ -1,0 +1,77 @@
+"""SEPT as a component of a spaCy pipeline: `nlp.add_pipe("sept", config={"model": …})`."""
+
+from typing import Iterable, Iterator, Optional
+
+from spacy.language import Language
+from spacy.tokens import Doc, SpanGroup
+from spacy.util import minibatch
+
+from sept_allennlp.annotator import Annotator, Entity, load
+
+
+class SEPTComponent:
+    """
+    Puts the entities of a document into `doc.spans[spans_key]`, their probabilities beside them
+    into `doc.spans[spans_key].attrs["scores"]`, as spaCy's own `spancat` does.
+
+    SEPT splits the text into words by itself; where its words and the pipeline's tokens differ, a
+    span covers every token that the entity touches.
+    """
+
+    def __init__(self, annotator: Annotator, spans_key: str) -> None:
+        self._annotator = annotator
+        self._spans_key = spans_key
+
+    def __call__(self, doc: Doc) -> Doc:
+        return next(self.pipe([doc], batch_size=1))
+
+    def pipe(self, stream: Iterable[Doc], batch_size: int = 32) -> Iterator[Doc]:
+        for docs in minibatch(stream, batch_size):
+            found = self._annotator.annotate((doc.text for doc in docs), batch_size)
+            for doc, entities in zip(docs, found):
+                doc.spans[self._spans_key] = self._group(doc, list(entities))
+                yield doc
+
+    def _group(self, doc: Doc, entities: Iterable[Entity]) -> SpanGroup:
+        spans = []
+        scores = []
+        for entity in entities:
+            span = doc.char_span(
+                entity.start, entity.end, label=entity.label, alignment_mode="expand"
+            )
+            if span is not None:
+                spans.append(span)
+                scores.append(entity.score)
+        return SpanGroup(doc, name=self._spans_key, spans=spans, attrs={"scores": scores})
+
+
+@Language.factory(
+    "sept",
+    default_config={
+        "cuda_device": -1,
+        "spans_key": "sept",
+        "flat": None,
+        "min_score": None,
+    },
+)
+def make_sept(
+    nlp: Language,
+    name: str,
+    model: str,
+    cuda_device: int,
+    spans_key: str,
+    flat: Optional[bool],
+    min_score: Optional[float],
+) -> SEPTComponent:
+    """
+    # Parameters
+
+    model : `str`
+        The archive, `model.tar.gz`.
+    cuda_device : `int`, optional (default = `-1`)
+    spans_key : `str`, optional (default = `"sept"`)
+    flat, min_score : optional
+        As for `sept_allennlp.load`.
+    """
+    annotator = load(model, cuda_device=cuda_device, flat=flat, min_score=min_score)
+    return SEPTComponent(annotator, spans_key)

@@ -1,0 +1,130 @@
+import gzip
+import json
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from allennlp.commands import main
+from allennlp.predictors import Predictor
+
+from sept_allennlp.commands.predict import annotate_lines
+
+LINES = [
+    b'{"id": "a", "text": "We use a parser for parsing."}',
+    b'{"id": "b", "text": }',
+    b"",
+    b"[1, 2]",
+    b'{"id": "c", "text": "caf\xe9"}',
+    b'{"id": "d", "words": "We"}',
+    b'{"id": "e", "tokens": ["We", "use", "a", "long", "parser", "of", "many", "words", "."]}',
+    b'{"id": "f", "text": ""}',
+    b'{"id": "g", "sentences": [["We", "use", "parsers", "."]], "doc_key": "key"}',
+]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Runs `allennlp predict` in this process; gives its exit status."""
+    monkeypatch.setattr(sys, "argv", ["allennlp", "predict", *arguments])
+    try:
+        main()
+    except SystemExit as exit:
+        return int(exit.code or 0)
+    return 0
+
+
+def read(path: Path) -> List[Dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_line_for_each_line(
+    trained_archive: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b"\n".join(LINES) + b"\n")
+    status = run(
+        monkeypatch, trained_archive, str(source), "--output-file", str(target), "--silent",
+        "--batch-size", "2",
+    )  # fmt: skip
+    assert status == 1
+    assert "9 lines, 3 annotated, 6 failed" in capsys.readouterr().err
+    outputs = read(target)
+    assert [output.get("id") for output in outputs] == [
+        "a",
+        None,
+        None,
+        None,
+        None,
+        "d",
+        "e",
+        "f",
+        "g",
+    ]
+    reasons = {output["line"]: output["error"] for output in outputs if "error" in output}
+    assert reasons.keys() == {2, 3, 4, 5, 6, 8}
+    assert "not valid JSON" in reasons[2]
+    assert "empty" in reasons[3]
+    assert "expected a JSON object, found a list" in reasons[4]
+    assert "not UTF-8" in reasons[5]
+    assert "none of the keys" in reasons[6]
+    assert "'text' is empty" in reasons[8]
+    assert outputs[8]["doc_key"] == "key"
+
+
+def test_good_lines_alone_end_well(
+    trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl"
+    with gzip.open(source, "wb") as file:
+        file.write(LINES[0] + b"\n" + LINES[6] + b"\n")
+    arguments = [trained_archive, str(source), "--output-file", str(target), "--silent"]
+    assert run(monkeypatch, *arguments) == 0
+    assert [output["id"] for output in read(target)] == ["a", "e"]
+
+
+def test_batches_and_order_do_not_matter(trained_archive: str) -> None:
+    predictor = Predictor.from_path(trained_archive)
+    lines = [
+        json.dumps({"id": n, "text": " ".join(["We use a parser for parsing."] * (n % 7 + 1))})
+        for n in range(40)
+    ]
+    encoded = [line.encode() for line in lines]
+    alone = list(annotate_lines(predictor, iter(encoded), batch_size=1))
+    # 2 × 16 lines of look-ahead, so that the 40 lines take two blocks.
+    together = list(annotate_lines(predictor, iter(encoded), batch_size=2))
+    assert [output["id"] for output in together] == list(range(40))
+    for one, other in zip(alone, together):
+        assert one["predicted_ner"] == other["predicted_ner"]
+        scores = [entity["score"] for entity in other["entities"]]
+        assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
+
+
+def test_lines_are_read_as_they_are_needed(trained_archive: str) -> None:
+    predictor = Predictor.from_path(trained_archive)
+    taken = 0
+
+    def lines():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b'{"text": "We use parsers."}'
+
+    outputs = annotate_lines(predictor, lines(), batch_size=2)
+    for _ in range(3):
+        next(outputs)
+    assert taken <= 2 * 16
+
+
+def test_a_dataset_reader_still_works(
+    trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.json", tmp_path / "out.jsonl"
+    source.write_text('{"doc_key": "k", "sentences": [["We", "use", "parsers", "."]]}\n')
+    arguments = [str(source), "--output-file", str(target), "--silent", "--use-dataset-reader"]
+    assert run(monkeypatch, trained_archive, *arguments) == 0
+    (output,) = read(target)
+    assert output["doc_key"] == "k"
+    assert output["text"] == "We use parsers ."
