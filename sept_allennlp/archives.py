@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Iterator, Optional, Tuple
 
 from allennlp.common import Params, Registrable
-from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model, archival
 
 # In bytes, unpacked. The largest encoders in use take a few GiB.
@@ -29,8 +28,13 @@ MAX_CONFIG_SIZE = 16 * 2**20
 MAX_MEMBERS = 10_000
 
 
-class ArchiveError(ConfigurationError):
-    """An archive that is not loaded; the message says why."""
+class ArchiveError(RuntimeError):
+    """
+    An archive that is not loaded; the message says why.
+
+    No `ConfigurationError`, because AllenNLP, where a parameter can be of several types, takes one
+    for a sign to try the next type, and forgets its message.
+    """
 
 
 @contextmanager
@@ -68,7 +72,7 @@ def _unpack(archive_file: str, folder: str) -> None:
                         f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
                         f"bytes or {MAX_MEMBERS} files"
                     )
-                # The filter takes the leading slash off and goes on; nobody honest has put it there.
+                # The filter would take the slash off and go on; nobody honest has put it there.
                 if member.name.startswith("/"):
                     raise tarfile.AbsolutePathError(member)
                 archive.extract(member, folder, filter="data")

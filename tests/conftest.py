@@ -3,6 +3,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same inputs in every run of the suite; "make fuzz" looks for new ones.
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.register_profile(
+    "fuzz", max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("suite")
 
 TINY_ENCODER = Path(__file__).parents[1] / "fixtures" / "tiny_encoder"
 

@@ -1,0 +1,96 @@
+"""
+Whatever the lines of a file hold, each yields a line, and offsets that are exact or an error.
+
+`make fuzz` runs this file with tens of thousands of inputs.
+"""
+
+import json
+from typing import Any, Dict, List
+
+import pytest
+from allennlp.predictors import Predictor
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_allennlp.commands.predict import annotate_lines
+from sept_allennlp.prediction import dump_line, split_sentences
+
+# Surrogates too: JSON can express halves of characters.
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
+SCIENTIFIC = st.lists(
+    st.sampled_from(
+        "e.g. i.e. et al. Fig. 3 (Smith 2019) [12] 92.4% F1-score C++ $O(n^2)$ β ﬁ é \u0301"
+        " \u200b \u202e -LRB- . ... ? ! \n \n\n \t \x00 ' '' `` \" – — https://a.b/c we use parsers".split(" ")
+    )
+).map(" ".join)
+TEXT = ANY_TEXT | SCIENTIFIC
+WORDS = st.lists(TEXT, max_size=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "text": TEXT | JSON,
+        "tokens": WORDS | JSON,
+        "sentences": st.lists(WORDS, max_size=4) | JSON,
+        "id": JSON,
+        "doc_key": JSON,
+        "title": JSON,
+        "ner": JSON,
+    },
+)
+LINE = (
+    st.binary(max_size=60).map(lambda line: line.replace(b"\n", b" "))
+    | (FIELDS | JSON).map(lambda value: json.dumps(value).encode())
+    | FIELDS.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+)
+
+
+@pytest.fixture(scope="module")
+def predictor(trained_archive: str) -> Predictor:
+    return Predictor.from_path(trained_archive)
+
+
+@given(lines=st.lists(LINE, max_size=6))
+def test_no_line_is_lost_and_offsets_are_exact(predictor: Predictor, lines: List[bytes]) -> None:
+    outputs = list(annotate_lines(predictor, iter(lines), batch_size=3))
+    assert len(outputs) == len(lines)
+    for number, (line, output) in enumerate(zip(lines, outputs), start=1):
+        written = json.loads(dump_line(output).encode("utf-8").decode("utf-8"))
+        if "error" in written:
+            assert written["line"] == number
+            assert written["error"]
+        else:
+            check(json.loads(line.decode("utf-8-sig")), written)
+
+
+def check(fields: Dict[str, Any], output: Dict[str, Any]) -> None:
+    text = output["text"]
+    words = [word for sentence in output["sentences"] for word in sentence]
+    assert [text[start:end] for start, end in output["word_offsets"]] == words
+    for name in ("id", "doc_key", "title", "ner"):
+        if name in fields:
+            assert json.dumps(output[name]) == json.dumps(fields[name])
+    if "sentences" in fields:
+        assert output["sentences"] == fields["sentences"]
+    elif "tokens" in fields:
+        assert words == fields["tokens"]
+    else:
+        assert text == fields["text"]
+    for entity in output["entities"]:
+        assert text[entity["start"] : entity["end"]] == entity["text"]
+        assert 0.0 <= entity["score"] <= 1.0
+    found = [[e["start_word"], e["end_word"], e["label"]] for e in output["entities"]]
+    assert sorted(span for sentence in output["predicted_ner"] for span in sentence) == sorted(
+        found
+    )
+
+
+def test_words_without_sentences_are_cut_behind_final_punctuation() -> None:
+    words = ["We", "win", ".", "Do", "we", "?", "Yes"]
+    assert split_sentences(words) == [["We", "win", "."], ["Do", "we", "?"], ["Yes"]]
+    assert split_sentences(["."]) == [["."]]
+    assert split_sentences([]) == []
