@@ -17,12 +17,11 @@ from sept_allennlp.prediction import dump_line, split_sentences
 
 # Surrogates too: JSON can express halves of characters.
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
-SCIENTIFIC = st.lists(
-    st.sampled_from(
-        "e.g. i.e. et al. Fig. 3 (Smith 2019) [12] 92.4% F1-score C++ $O(n^2)$ β ﬁ é \u0301"
-        " \u200b \u202e -LRB- . ... ? ! \n \n\n \t \x00 ' '' `` \" – — https://a.b/c we use parsers".split(" ")
-    )
-).map(" ".join)
+FRAGMENTS = (
+    "e.g. i.e. et al. Fig. 3 (Smith 2019) [12] 92.4% F1-score C++ $O(n^2)$ β ﬁ é \u0301 \u200b \u202e"
+    " -LRB- . ... ? ! \n \n\n \t \x00 ' '' `` \" – — https://a.b/c we use parsers"
+)
+SCIENTIFIC = st.lists(st.sampled_from(FRAGMENTS.split(" "))).map(" ".join)
 TEXT = ANY_TEXT | SCIENTIFIC
 WORDS = st.lists(TEXT, max_size=8)
 JSON = st.recursive(
