@@ -6,6 +6,7 @@ registers its parts.
 import os
 
 from sept_allennlp import (
+    commands,
     dataset_readers,
     fields,
     metrics,
