@@ -154,7 +154,9 @@ def render_page(
         _document(index, document, entities, classes, unfolded)
         if isinstance(document, PredictedDocument)
         else f'<p class="failed">Not predicted: <bdi>{escape(str(document))}</bdi></p>'
-        for index, (document, entities) in enumerate(zip(documents, entities_of), start=1)
+        for index, (document, entities) in enumerate(
+            zip(documents, entities_of, strict=True), start=1
+        )
     ]
     failed = sum(isinstance(document, FailedInput) for document in documents)
     type_rules = "".join(
@@ -294,9 +296,7 @@ def _render_sentences(
     return renderer.render(parsed)
 
 
-def _room(
-    entity: _Entity, entities: Sequence[_Entity], words: Sequence[str], offset: int
-) -> float:
+def _room(entity: _Entity, entities: Sequence[_Entity], words: Sequence[str], offset: int) -> float:
     """
     For how many characters of text an entity's label may run on before another can stand in its
     row. One that begins inside the entity has a row further down.
@@ -377,11 +377,15 @@ def _legend(
             MISSED: "only in the gold annotation",
             WRONG: "only predicted (start, end and type must be right)",
         }
-        marks = "<p>" + " ".join(
-            f'<span class="mark {mark}"><span class="label">{MARK_SIGNS[mark]}Type</span> '
-            f"{meaning}</span>"
-            for mark, meaning in meanings.items()
-        ) + "</p>"
+        marks = (
+            "<p>"
+            + " ".join(
+                f'<span class="mark {mark}"><span class="label">{MARK_SIGNS[mark]}Type</span> '
+                f"{meaning}</span>"
+                for mark, meaning in meanings.items()
+            )
+            + "</p>"
+        )
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
         f'<div class="key"><p>{about}. An entity\'s score appears when the pointer rests on it.'
