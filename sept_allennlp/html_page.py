@@ -80,7 +80,8 @@ h2 small, .summary { color: var(--soft); font-size: .85rem; font-weight: normal;
 table { border-collapse: collapse; margin: 0 0 1rem; font-size: .9rem; }
 th, td { padding: .2rem .75rem; text-align: end; border-bottom: 1px solid var(--line);
   font-variant-numeric: tabular-nums; }
-th:first-child { text-align: start; font-weight: normal; overflow-wrap: anywhere; }
+th:first-child { text-align: start; font-weight: normal; overflow-wrap: break-word; }
+.key { overflow-x: auto; }
 thead th { color: var(--soft); font-weight: normal; }
 details { border-top: 1px solid var(--line); padding: .75rem 0; }
 details[open] { content-visibility: auto; contain-intrinsic-size: auto 24rem; }

@@ -68,7 +68,7 @@ def test_the_same_entity_twice_is_one_with_the_first_score():
             {"word_offsets": [[0, 2], [2, 3], [9, 10], [10, 14], [14, 15], [15, 16]]},
             "word 1, [2, 3], holds no character",
         ),
-        ({"word_offsets": [[0, 2], "x", [], [], [], []]}, "word 1, \"x\", is not [start, end]"),
+        ({"word_offsets": [[0, 2], "x", [], [], [], []]}, 'word 1, "x", is not [start, end]'),
         ({"entities": {}}, "'entities' must be a list"),
         ({"entities": [3]}, "entity 0: expected an object"),
         ({"entities": [{"label": "Task"}]}, "entity 0: 'start_word', 'end_word' is missing"),

@@ -20,10 +20,12 @@ class SeptBrat(Subcommand):
     Registered as a `Subcommand` with name "sept-brat".
     """
 
+    requires_plugins = False
+
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         description = "Convert between JSON lines (predictions or SciERC) and brat standoff."
         subparser = parser.add_parser(self.name, description=description, help=description)
-        directions = subparser.add_subparsers(title="directions", metavar="", required=True)
+        directions = subparser.add_subparsers(title="directions", required=True)
 
         description = "Write a folder for brat: predicted entities, or gold where there are none."
         to_brat = directions.add_parser("to-brat", description=description, help=description)

@@ -19,6 +19,8 @@ class SeptHtml(Subcommand):
     Registered as a `Subcommand` with name "sept-html".
     """
 
+    requires_plugins = False
+
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         description = (
             "Show predicted entities in the text, as a self-contained HTML page; where the "
