@@ -59,7 +59,7 @@ test: install
 	$(BIN)/python -m pytest
 
 fuzz: install
-	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/prediction_test.py tests/tokenisation_test.py
+	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/json_interface_test.py tests/tokenisation_test.py
 
 bench: install
 	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)

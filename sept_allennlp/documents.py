@@ -194,26 +194,39 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
     `DocumentError` at the first line that is wrong, and where the file is missing or holds no
     document.
     """
-    name = name or path
     found = False
+    for origin, fields in read_json_lines(path, name):
+        found = True
+        yield document_from_scierc(fields, origin)
+    if not found:
+        raise DocumentError(f"{name or path}: the file holds no document")
+
+
+def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, Any]]:
+    """
+    The values of a file that holds one in JSON a line, each after the "file, line" that messages
+    call it by; empty lines are passed over.
+
+    # Raises
+
+    `DocumentError` where the file is missing, and at the first line that is not JSON in UTF-8.
+    """
+    name = name or path
     if not Path(path).is_file():
         raise DocumentError(f"{name}: there is no such file")
     with open(path, "rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
-            found = True
             origin = f"{name}, line {number}"
             try:
-                fields = json.loads(line.decode("utf-8"))
+                value = json.loads(line.decode("utf-8"))
             except UnicodeDecodeError as error:
                 raise DocumentError(f"{origin}: not UTF-8 text ({error})") from None
             # `ValueError` where JSON is malformed and where a number has thousands of digits.
             except (ValueError, RecursionError) as error:
                 raise DocumentError(f"{origin}: not valid JSON ({error})") from None
-            yield document_from_scierc(fields, origin)
-    if not found:
-        raise DocumentError(f"{name}: the file holds no document")
+            yield origin, value
 
 
 def json_type(value: Any) -> str:

@@ -1,5 +1,7 @@
 from sept_allennlp.commands import predict
-from sept_allennlp.commands.results import Results
-from sept_allennlp.commands.show import Show
+from sept_allennlp.commands.sept_brat import SeptBrat
+from sept_allennlp.commands.sept_html import SeptHtml
+from sept_allennlp.commands.sept_results import SeptResults
+from sept_allennlp.commands.sept_show import SeptShow
 
-__all__ = ["Results", "Show", "predict"]
+__all__ = ["SeptBrat", "SeptHtml", "SeptResults", "SeptShow", "predict"]

@@ -21,7 +21,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.documents import Document, DocumentError
-from sept_allennlp.prediction import document_to_annotate, parse_line
+from sept_allennlp.json_interface import document_to_annotate, parse_line
 from sept_allennlp.predictors import SEPTPredictor
 
 # How many batches' worth of lines are read ahead and sorted by length.

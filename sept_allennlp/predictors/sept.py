@@ -6,7 +6,7 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp.decoding import Decoding
 from sept_allennlp.documents import Document, DocumentError
-from sept_allennlp.prediction import (
+from sept_allennlp.json_interface import (
     JsonObject,
     annotation,
     document_to_annotate,
@@ -20,7 +20,7 @@ from sept_allennlp.prediction import (
 class SEPTPredictor(Predictor):
     """
     Annotates documents given as JSON objects with `text`, `tokens` or `sentences` (see
-    `sept_allennlp.prediction`). An input that cannot be used yields an object with `error`
+    `sept_allennlp.json_interface`). An input that cannot be used yields an object with `error`
     instead of entities; nothing is raised and nothing is left out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.

@@ -3,11 +3,11 @@
 import json
 import re
 from dataclasses import replace
-from itertools import accumulate
 from typing import Any, Dict, Iterable, List, Sequence
 
 from sept_allennlp.decoding import ScoredSpan
 from sept_allennlp.documents import Document, DocumentError, document_from_scierc, json_type
+from sept_allennlp.prediction_files import offsets_of_joined
 from sept_allennlp.tokenisation import tokenise
 
 JsonObject = Dict[str, Any]
@@ -15,7 +15,7 @@ JsonObject = Dict[str, Any]
 # A document is in one of these.
 _TEXT_KEYS = ("sentences", "tokens", "text")
 # What the output repeats of the input, so that a line can be told by it.
-_REPEATED_KEYS = ("id", "doc_key", "title", "ner")
+_REPEATED_KEYS = ("id", "title", "ner")
 
 
 def parse_line(line: bytes) -> JsonObject:
@@ -84,13 +84,15 @@ def _not_empty(document: Document, given: str) -> Document:
 
 
 def _document_key(fields: JsonObject) -> str:
-    for name in ("doc_key", "id"):
-        key = fields.get(name)
-        if key is not None:
-            if isinstance(key, (dict, list)):
-                raise DocumentError(f"{name!r} must be a string or number, found {json_type(key)}")
-            return str(key)
-    return ""
+    for name in ("doc_key", "title"):
+        if not isinstance(fields.get(name), (str, type(None))):
+            raise DocumentError(f"{name!r} must be a string, found {json_type(fields[name])}")
+    if fields.get("doc_key") is not None:
+        return fields["doc_key"]
+    identifier = fields.get("id")
+    if isinstance(identifier, (dict, list)):
+        raise DocumentError(f"'id' must be a string or number, found {json_type(identifier)}")
+    return "" if identifier is None else str(identifier)
 
 
 def split_sentences(words: Sequence[str]) -> List[List[str]]:
@@ -108,12 +110,7 @@ def with_joined_text(document: Document) -> Document:
     if document.text is not None:
         return document
     words = document.words
-    starts = accumulate((len(word) + 1 for word in words), initial=0)
-    return replace(
-        document,
-        text=" ".join(words),
-        offsets=[(start, start + len(word)) for start, word in zip(starts, words)],
-    )
+    return replace(document, text=" ".join(words), offsets=offsets_of_joined(words))
 
 
 def annotation(
@@ -128,8 +125,7 @@ def annotation(
         With `text` and `offsets`.
     entities : `Iterable[ScoredSpan]`
     fields : `JsonObject`
-        The input that the document was made from; its `id`, `doc_key`, `title` and `ner` are
-        repeated.
+        The input that the document was made from; its `id`, `title` and `ner` are repeated.
 
     # Returns
 
@@ -139,7 +135,7 @@ def annotation(
     """
     assert document.text is not None and document.offsets is not None
     output: JsonObject = {name: fields[name] for name in _REPEATED_KEYS if name in fields}
-    output.setdefault("doc_key", document.key)
+    output["doc_key"] = document.key
     output["text"] = document.text
     output["sentences"] = document.sentences
     output["word_offsets"] = document.offsets

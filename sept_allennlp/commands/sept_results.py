@@ -8,7 +8,7 @@ from sept_allennlp.results import RunError, collect, to_markdown
 
 
 @Subcommand.register("sept-results")
-class Results(Subcommand):
+class SeptResults(Subcommand):
     """
     `allennlp sept-results RUN... --csv FILE`: precision, recall and F1 of finished runs, with mean
     and standard deviation, as a Markdown table, and as CSV.

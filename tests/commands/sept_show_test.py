@@ -1,0 +1,58 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from allennlp.commands import main
+
+LINES = [
+    {
+        "doc_key": "a",
+        "title": "On [red]parsers[/red]",
+        "text": "We use\na parser.",
+        "sentences": [["We", "use", "a", "parser", "."]],
+        "word_offsets": [[0, 2], [3, 6], [7, 8], [9, 15], [15, 16]],
+        "entities": [{"start_word": 1, "end_word": 3, "label": "Method", "score": 0.875}],
+    },
+    {"error": "not valid JSON", "line": 2},
+    {"doc_key": "c", "sentences": [["We", "win"]], "predicted_ner": [[[1, 1, "Task"]]]},
+]
+
+
+def show(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["allennlp", "sept-show", *arguments])
+    main()
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> str:
+    path = tmp_path / "predictions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    return str(path)
+
+
+def test_tables_of_entities(
+    predictions: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    show(monkeypatch, predictions)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["On", "[red]parsers[/red]"] in lines
+    assert ["use", "a", "parser", "Method", "0.88", "3–15"] in lines
+    assert ["input", "line", "2:", "not", "valid", "JSON"] in lines
+    assert ["win", "Task", "3–6"] in lines
+
+
+def test_no_more_than_asked_for(
+    predictions: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    show(monkeypatch, predictions, "--documents", "1")
+    out = capsys.readouterr().out
+    assert "parser" in out and "win" not in out
+    assert "... and 2 documents more" in out
+
+
+def test_a_bad_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(SystemExit, match="sept-show: .*bad.jsonl, line 1.*'doc_key'"):
+        show(monkeypatch, str(path))
