@@ -59,10 +59,10 @@ def _table(output: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:
         raise DocumentError(f"{document.describe()}: there is a 'text' but no 'word_offsets'")
     # Texts and not strings, in which rich would look for markup.
     table = Table(title=Text(output.title or document.key), title_justify="left", box=box.SIMPLE)
-    table.add_column("entity", min_width=40)
-    table.add_column("type", min_width=20)
-    table.add_column("score", justify="right")
-    table.add_column("characters", justify="right")
+    table.add_column("entity", min_width=32)
+    table.add_column("type", min_width=20, no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("characters", justify="right", no_wrap=True)
     for entity in output.predicted or []:
         start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
         table.add_row(
