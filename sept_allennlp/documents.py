@@ -220,13 +220,31 @@ def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str
                 continue
             origin = f"{name}, line {number}"
             try:
-                value = json.loads(line.decode("utf-8"))
-            except UnicodeDecodeError as error:
-                raise DocumentError(f"{origin}: not UTF-8 text ({error})") from None
-            # `ValueError` where JSON is malformed and where a number has thousands of digits.
-            except (ValueError, RecursionError) as error:
-                raise DocumentError(f"{origin}: not valid JSON ({error})") from None
+                value = parse_json(line)
+            except DocumentError as error:
+                raise DocumentError(f"{origin}: {error}") from None
             yield origin, value
+
+
+def parse_json(line: bytes) -> Any:
+    """
+    The value that a line holds.
+
+    # Raises
+
+    `DocumentError` if it is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"not UTF-8 text ({error})") from None
+    # `ValueError` where JSON is malformed and where a number has thousands of digits.
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"not valid JSON ({error})") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is Python's and not JSON's")
 
 
 def json_type(value: Any) -> str:

@@ -6,7 +6,13 @@ from dataclasses import replace
 from typing import Any, Dict, Iterable, List, Sequence
 
 from sept_allennlp.decoding import ScoredSpan
-from sept_allennlp.documents import Document, DocumentError, document_from_scierc, json_type
+from sept_allennlp.documents import (
+    Document,
+    DocumentError,
+    document_from_scierc,
+    json_type,
+    parse_json,
+)
 from sept_allennlp.prediction_files import offsets_of_joined
 from sept_allennlp.tokenisation import tokenise
 
@@ -28,12 +34,7 @@ def parse_line(line: bytes) -> JsonObject:
     """
     if not line.strip():
         raise DocumentError("the line is empty")
-    try:
-        fields = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"not UTF-8 text ({error})") from None
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"not valid JSON ({error})") from None
+    fields = parse_json(line)
     if not isinstance(fields, dict):
         raise DocumentError(f"expected a JSON object, found {json_type(fields)}")
     return fields
