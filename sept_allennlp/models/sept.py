@@ -201,8 +201,9 @@ class SEPT(Model):
         spans = spans.clamp(min=0)
         # Shape: (batch_size, num_spans, span_dim)
         vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
-        # Only what is there goes through the MLP.
-        return self._output(self._feedforward(vectors[mask]))
+        # Only what is there goes through the MLP. (`vectors[mask]`, which is slower.)
+        present = mask.flatten().nonzero().squeeze(-1)
+        return self._output(self._feedforward(vectors.flatten(0, 1).index_select(0, present)))
 
     def _decode(
         self, logits: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
