@@ -139,6 +139,10 @@ def _entities_from_scierc(ner: Any, sentences: List[List[str]], where: str) -> L
             f"{where}: 'ner' has {len(ner)} lists for {len(sentences)} sentences; "
             "there must be one for each sentence"
         )
+
+    def at(index: int, span: Any) -> str:
+        return f"{where}, sentence {index}: entity {json.dumps(span)}"
+
     entities: List[LabeledSpan] = []
     label_of: Dict[Tuple[int, int], str] = {}
     sentence_start = 0
@@ -150,8 +154,6 @@ def _entities_from_scierc(ner: Any, sentences: List[List[str]], where: str) -> L
                 f"found {json_type(spans)}"
             )
         for span in spans:
-            shown = json.dumps(span)
-            at = f"{where}, sentence {index}: entity {shown}"
             if not (
                 isinstance(span, list)
                 and len(span) == 3
@@ -159,19 +161,21 @@ def _entities_from_scierc(ner: Any, sentences: List[List[str]], where: str) -> L
                 and isinstance(span[2], str)
                 and span[2]
             ):
-                raise DocumentError(f"{at} is not [start, end, label]")
+                raise DocumentError(f"{at(index, span)} is not [start, end, label]")
             start, end, label = span
             if start > end:
-                raise DocumentError(f"{at} is reversed: its start comes after its end")
+                raise DocumentError(f"{at(index, span)} is reversed: its start comes after its end")
             if start < sentence_start or end > sentence_end:
                 raise DocumentError(
-                    f"{at} reaches outside its sentence, which holds words "
+                    f"{at(index, span)} reaches outside its sentence, which holds words "
                     f"{sentence_start} to {sentence_end} (word indices count over the whole "
                     "document and include the end)"
                 )
             known = label_of.setdefault((start, end), label)
             if known != label:
-                raise DocumentError(f"{at} was already labelled {known!r}; a span has one label")
+                raise DocumentError(
+                    f"{at(index, span)} was already labelled {known!r}; a span has one label"
+                )
             entities.append(LabeledSpan(start, end, label))
         sentence_start += len(sentence)
     # Twice the same entity is one entity: a set is what is scored.

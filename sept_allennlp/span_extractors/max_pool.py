@@ -1,7 +1,8 @@
-from typing import Optional
+from typing import Any, Iterator, Optional, Tuple
 
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
+from torch.autograd.function import once_differentiable
 
 
 @SpanExtractor.register("max_pool")
@@ -104,11 +105,57 @@ class MaxPoolSpanExtractor(SpanExtractor):
         levels = _floor_log2(widths)
         rows = torch.arange(batch_size, device=starts.device).unsqueeze(1)
         level_starts = (levels * batch_size + rows) * length
-        left = flat_table.index_select(0, (level_starts + starts).flatten())
         right_starts = ends + 1 - torch.bitwise_left_shift(torch.ones_like(levels), levels)
-        right = flat_table.index_select(0, (level_starts + right_starts).flatten())
-        pooled = torch.maximum(left, right).view(batch_size, num_spans, dim)
-        return pooled.masked_fill(~span_indices_mask.unsqueeze(-1), 0.0)
+        # Shape: (batch_size * num_spans, dim)
+        pooled = _MaximumOfRows.apply(
+            flat_table, (level_starts + starts).flatten(), (level_starts + right_starts).flatten()
+        )
+        pooled.masked_fill_(~span_indices_mask.reshape(-1, 1), 0.0)
+        return pooled.view(batch_size, num_spans, dim)
+
+
+class _MaximumOfRows(torch.autograd.Function):
+    """
+    For each pair of row numbers the element-wise maximum of those two rows of a table.
+
+    This is `torch.maximum` of two `index_select`, gradient included, done part by part: on a CPU
+    what is looked up then stays in the cache, which is several times as fast, and nothing but the
+    result takes memory.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, table: torch.Tensor, left: torch.Tensor, right: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.save_for_backward(table, left, right)
+        # Shape: (number of pairs, dim)
+        result = table.new_empty(left.size(0), table.size(1))
+        for left_part, right_part, out in _in_parts(left, right, result):
+            torch.maximum(
+                table.index_select(0, left_part), table.index_select(0, right_part), out=out
+            )
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None, None]:
+        table, left, right = ctx.saved_tensors
+        table_gradient = torch.zeros_like(table)
+        for left_part, right_part, part in _in_parts(left, right, gradient):
+            left_rows = table.index_select(0, left_part)
+            right_rows = table.index_select(0, right_part)
+            # 1 where the left row has the maximum, 0 where the right one has it, 1/2 for both.
+            share = (left_rows >= right_rows).to(part.dtype).add_(left_rows > right_rows).mul_(0.5)
+            left_gradient = part * share
+            table_gradient.index_add_(0, left_part, left_gradient)
+            table_gradient.index_add_(0, right_part, part - left_gradient)
+        return table_gradient, None, None
+
+
+def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
+    # A GPU wants all at once.
+    rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
+    return zip(*(tensor.split(rows) for tensor in tensors))
 
 
 def _floor_log2(values: torch.Tensor) -> torch.Tensor:

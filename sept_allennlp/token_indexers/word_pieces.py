@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList, TokenIndexer
@@ -8,12 +8,16 @@ from allennlp.data.vocabulary import Vocabulary
 from sept_allennlp.documents import natural_words
 from sept_allennlp.encoders import encoder_source, fast_tokenizer
 
+# How many words' pieces to remember, which bounds the memory of a program that never ends.
+_MOST_WORDS = 200_000
+
 
 @TokenIndexer.register("word_pieces")
 class WordPieceIndexer(TokenIndexer):
     """
-    Splits the words of a document into the pieces of a pre-trained encoder, all words in one call,
-    and says which pieces each word has.
+    Splits the words of a document into the pieces of a pre-trained encoder, and says which pieces
+    each word has. The tokeniser takes long over a word, but splits it without a look at the others,
+    so it is called once a document, and only with words that were not met before.
 
     AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokeniser a
     word, and gives a word that has no piece (a lone control character, say) the offsets
@@ -43,26 +47,23 @@ class WordPieceIndexer(TokenIndexer):
         super().__init__(**kwargs)
         self._model_name = model_name
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
+        self._pieces_of: Dict[str, List[int]] = {}
 
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
         """The pieces' indices are the encoder's own, there is nothing to count."""
 
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
-        words = natural_words([token.ensure_text() for token in tokens])
-        pieces, word_of_piece = self._encode(words)
-        without_piece = set(range(len(words))).difference(word_of_piece)
-        if without_piece:
-            for index in without_piece:
-                words[index] = self._tokenizer.unk_token
-            pieces, word_of_piece = self._encode(words)
-
+        words = [token.ensure_text() for token in tokens]
+        if len(self._pieces_of) > _MOST_WORDS:
+            self._pieces_of.clear()
+        self._split([word for word in dict.fromkeys(words) if word not in self._pieces_of])
+        pieces: List[int] = []
         # First and last piece of each word.
         offsets: List[List[int]] = []
-        for piece, word in enumerate(word_of_piece):
-            if word == len(offsets):
-                offsets.append([piece, piece])
-            else:
-                offsets[word][1] = piece
+        for word in words:
+            first = len(pieces)
+            pieces += self._pieces_of[word]
+            offsets.append([first, len(pieces) - 1])
         return {
             "token_ids": pieces,
             "mask": [True] * len(words),
@@ -70,11 +71,12 @@ class WordPieceIndexer(TokenIndexer):
             "piece_offsets": offsets,
         }
 
-    def _encode(self, words: List[str]) -> Tuple[List[int], List[int]]:
+    def _split(self, words: List[str]) -> None:
+        """Remembers the pieces of words, of which none may occur twice."""
         if not words:
-            return [], []
+            return
         encoding = self._tokenizer(
-            words,
+            natural_words(words),
             is_split_into_words=True,
             add_special_tokens=False,
             return_attention_mask=False,
@@ -82,7 +84,11 @@ class WordPieceIndexer(TokenIndexer):
             # The embedder takes documents of any length, there is nothing to warn of.
             verbose=False,
         )
-        return encoding["input_ids"], encoding.word_ids()
+        pieces_of: Dict[str, List[int]] = {word: [] for word in words}
+        for piece, word in zip(encoding["input_ids"], encoding.word_ids()):
+            pieces_of[words[word]].append(piece)
+        for word, pieces in pieces_of.items():
+            self._pieces_of[word] = pieces or [self._tokenizer.unk_token_id]
 
     def get_empty_token_list(self) -> IndexedTokenList:
         return {
@@ -98,12 +104,13 @@ class WordPieceIndexer(TokenIndexer):
         tensors = {}
         for name, values in tokens.items():
             length = padding_lengths[name]
+            if name in ("mask", "wordpiece_mask"):
+                tensors[name] = torch.arange(length) < len(values)
+                continue
             if name == "piece_offsets":
                 tensor = torch.zeros(length, 2, dtype=torch.long)
-            elif name == "token_ids":
-                tensor = torch.full((length,), self._tokenizer.pad_token_id or 0)
             else:
-                tensor = torch.zeros(length, dtype=torch.bool)
+                tensor = torch.full((length,), self._tokenizer.pad_token_id or 0)
             if values:
                 tensor[: len(values)] = torch.tensor(values)
             tensors[name] = tensor

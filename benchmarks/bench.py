@@ -1,0 +1,378 @@
+"""
+What SEPT costs, as ratios that a machine's speed does not enter: prints a table and writes a file.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import tempfile
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from unittest import mock
+
+# Read before the plugin fills in what the environment does not say.
+ENCODER = os.environ.get("SEPT_ENCODER") or None
+DATA = os.environ.get("SEPT_DATA") or None
+# The profiler that measures memory announces itself otherwise.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+
+import allennlp  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+from allennlp.common import Params, cached_transformers  # noqa: E402
+from allennlp.data import DatasetReader, Vocabulary  # noqa: E402
+from allennlp.data.data_loaders import MultiProcessDataLoader  # noqa: E402
+from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer  # noqa: E402
+from allennlp.models import Model  # noqa: E402
+from allennlp.modules.span_extractors import MaxPoolingSpanExtractor, SpanExtractor  # noqa: E402
+from allennlp.nn.util import move_to_device  # noqa: E402
+from classic_reader import NOT_ANNOTATED, ClassicReader  # noqa: E402
+from measuring import Ratio, memory_ratio, time_ratio  # noqa: E402
+from synthetic import (  # noqa: E402
+    MINILM,
+    NUM_DOCUMENTS,
+    SCIBERT,
+    WORDS,
+    abstracts,
+    write_documents,
+    write_encoder,
+)
+
+from sept_allennlp.span_extractors import MaxPoolSpanExtractor  # noqa: E402
+from sept_allennlp.spans import enumerate_spans  # noqa: E402
+from sept_allennlp.token_indexers import WordPieceIndexer  # noqa: E402
+
+CONFIGS = Path(__file__).resolve().parent.parent / "training_config"
+BATCH_SIZE = 8
+
+
+class Figure(NamedTuple):
+    """
+    # Parameters
+
+    name : `str`
+        Its name in the file.
+    meaning : `str`
+    ratio : `Ratio`
+    at_least, at_most : `float`, optional
+        The goal, where there is one.
+    """
+
+    name: str
+    meaning: str
+    ratio: Ratio
+    at_least: Optional[float] = None
+    at_most: Optional[float] = None
+
+    def row(self) -> str:
+        goal = ""
+        if self.at_least is not None:
+            goal = (
+                f">= {self.at_least:g}, {'met' if self.ratio.value >= self.at_least else 'MISSED'}"
+            )
+        if self.at_most is not None:
+            goal = f"<= {self.at_most:g}, {'met' if self.ratio.value <= self.at_most else 'MISSED'}"
+        spread = f"({self.ratio.low:.2f} to {self.ratio.high:.2f})"
+        return f"{self.meaning:<66} {self.ratio.value:>7.2f} {spread:<20} {goal}"
+
+
+class Settings(NamedTuple):
+    device: torch.device
+    quick: bool
+    encoder: str
+    folder: Path
+
+    @property
+    def repeats(self) -> int:
+        return 3 if self.quick else 15
+
+
+def pooling_figures(settings: Settings) -> Iterator[Figure]:
+    for width, goal in ((8, None), (12, 5.0), (30, 15.0)):
+        yield from pooling_figures_at(settings, width, goal)
+
+
+def pooling_figures_at(settings: Settings, width: int, goal: Optional[float]) -> Iterator[Figure]:
+    """`max_pool` against AllenNLP's `max_pooling`, all spans up to a width."""
+    batch_size, length, dim = (1 if settings.quick else BATCH_SIZE), 200, MINILM.hidden_size
+    generator = torch.Generator().manual_seed(0)
+    sequence = torch.randn(batch_size, length, dim, generator=generator).to(settings.device)
+    # AllenNLP's fails on padding, so there is none: one sentence, all documents alike.
+    one_sentence = torch.zeros(batch_size, length, dtype=torch.long, device=settings.device)
+    spans, _ = enumerate_spans(one_sentence, width)
+    gradient = torch.ones(batch_size, spans.size(1), dim, device=settings.device)
+
+    def forward(extractor: SpanExtractor) -> Callable[[], Any]:
+        return torch.no_grad()(lambda: extractor(sequence, spans))
+
+    def forward_backward(extractor: SpanExtractor) -> Callable[[], Any]:
+        leaf = sequence.clone().requires_grad_()
+        return lambda: torch.autograd.grad(extractor(leaf, spans), leaf, gradient)
+
+    for name, passes, run in (
+        ("forward", "forward", forward),
+        ("forward_backward", "forward and backward", forward_backward),
+    ):
+        pair = run(MaxPoolingSpanExtractor(dim)), run(MaxPoolSpanExtractor(dim))
+        yield Figure(
+            f"pooling_{name}_speedup_width_{width}",
+            f"max_pool is faster than max_pooling, width {width}, {passes}",
+            time_ratio(*pair, 3 if settings.quick else 5, settings.device),
+            at_least=goal,
+        )
+        yield Figure(
+            f"pooling_{name}_memory_saving_width_{width}",
+            "  and takes less memory at its peak",
+            memory_ratio(*pair, settings.device),
+        )
+
+
+def model_figures(settings: Settings, name: str, encoder: str, config: str) -> List[Figure]:
+    """A SEPT of `training_config/` against its encoder, on the same batch."""
+    documents = write_documents(abstracts(BATCH_SIZE), settings.folder / "batch.json")
+    params = configuration(config, encoder)
+    reader = DatasetReader.from_params(params["dataset_reader"])
+    vocab = Vocabulary.from_instances(reader.read(documents))
+    torch.manual_seed(0)
+    model = Model.from_params(params["model"], vocab=vocab).to(settings.device)
+    batch = move_to_device(next(iter(loader(reader, documents, vocab))), settings.device)
+    transformer, encoder_inputs = encoder_call(model, batch)
+    return [
+        *forward_figures(settings, name, model, batch, transformer, encoder_inputs),
+        *training_figures(settings, name, model, batch, transformer, encoder_inputs),
+    ]
+
+
+def configuration(config: str, encoder: str) -> Params:
+    return Params.from_file(str(CONFIGS / config), ext_vars={"SEPT_ENCODER": encoder})
+
+
+def encoder_call(model: Model, batch: Dict[str, Any]) -> Any:
+    """The encoder that is inside the model, and what the model gives it for this batch."""
+    embedder = model._embedder.token_embedder_tokens
+    inputs: Dict[str, torch.Tensor] = {}
+    hook = embedder.transformer_model.register_forward_pre_hook(
+        lambda module, args, kwargs: inputs.update(kwargs), with_kwargs=True
+    )
+    with torch.no_grad():
+        model.eval()(**batch)
+    hook.remove()
+    return embedder.transformer_model, inputs
+
+
+def forward_figures(
+    settings: Settings,
+    name: str,
+    model: Model,
+    batch: Dict[str, Any],
+    transformer: torch.nn.Module,
+    encoder_inputs: Dict[str, torch.Tensor],
+) -> List[Figure]:
+    model.eval()
+
+    def logits() -> torch.Tensor:
+        embedded = model._embedder(batch["text"])
+        spans, mask = enumerate_spans(batch["sentence_ids"], model._max_span_width)
+        return model._classify(embedded, batch["text"], spans, mask)
+
+    with torch.no_grad():
+        find_as_many_as_annotated(model, logits(), (batch["gold"][..., 0] >= 0).sum())
+        encoder_alone = partial(transformer, **encoder_inputs)
+        return [
+            Figure(
+                f"forward_cost_{name}",
+                f"SEPT's scores cost, in its encoder's forward passes, {name}",
+                time_ratio(logits, encoder_alone, settings.repeats, settings.device),
+                at_most=1.15,
+            ),
+            Figure(
+                f"forward_and_decoding_cost_{name}",
+                "  with loss, decoding and metric",
+                time_ratio(
+                    lambda: model(**batch), encoder_alone, settings.repeats, settings.device
+                ),
+            ),
+        ]
+
+
+def find_as_many_as_annotated(model: Model, logits: torch.Tensor, number: torch.Tensor) -> None:
+    """
+    A head with random weights finds entities almost everywhere, and then decoding dwarfs all else;
+    this makes "no entity" as likely as in a trained one.
+    """
+    margins = logits[:, 1:].max(dim=-1).values - logits[:, 0]
+    model._output.bias.data[0] += margins.topk(int(number) + 1).values[-1]
+
+
+def training_figures(
+    settings: Settings,
+    name: str,
+    model: Model,
+    batch: Dict[str, Any],
+    transformer: torch.nn.Module,
+    encoder_inputs: Dict[str, torch.Tensor],
+) -> List[Figure]:
+    model.train()
+
+    def step(module: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+        optimizer = torch.optim.AdamW(module.parameters(), lr=1e-6)
+
+        def run() -> None:
+            optimizer.zero_grad()
+            loss().backward()
+            optimizer.step()
+
+        return run
+
+    return [
+        Figure(
+            f"training_step_cost_{name}",
+            f"SEPT's training step costs, in its encoder's, {name}",
+            time_ratio(
+                step(model, lambda: model(**batch)["loss"]),
+                step(transformer, lambda: transformer(**encoder_inputs).last_hidden_state.mean()),
+                settings.repeats,
+                settings.device,
+            ),
+            at_most=1.3,
+        )
+    ]
+
+
+def reading_figures(settings: Settings) -> List[Figure]:
+    """Reading, indexing and collating against the same with a `SpanField` per candidate."""
+    number = 24 if settings.quick else NUM_DOCUMENTS
+    if DATA and (Path(DATA) / "train.json").is_file():
+        lines = (Path(DATA) / "train.json").read_text().splitlines()[:number]
+        documents = [json.loads(line) for line in lines]
+    else:
+        documents = abstracts(number)
+    path = write_documents(documents, settings.folder / "train.json")
+
+    params = configuration("sept_minilm.jsonnet", settings.encoder)
+    reader_params, width = params["dataset_reader"], params["model"]["max_span_width"]
+    mismatched = mismatched_indexer(settings.encoder)
+
+    # Readers are made afresh each time: our indexer remembers the words that it has met.
+    def ours() -> DatasetReader:
+        return DatasetReader.from_params(reader_params.duplicate())
+
+    def classic() -> DatasetReader:
+        return ClassicReader({"tokens": mismatched}, width)
+
+    def classic_with_our_indexer() -> DatasetReader:
+        return ClassicReader({"tokens": WordPieceIndexer(settings.encoder)}, width)
+
+    vocab = Vocabulary.from_instances(ours().read(path))
+    vocab.add_token_to_namespace(NOT_ANNOTATED, "labels")
+
+    def read_with(make_reader: Callable[[], DatasetReader]) -> Callable[[], None]:
+        def read() -> None:
+            for _ in loader(make_reader(), path, vocab):
+                pass
+
+        return read
+
+    def speedup(baseline: Callable[[], DatasetReader]) -> Ratio:
+        return time_ratio(read_with(baseline), read_with(ours), 3, settings.device)
+
+    return [
+        Figure(
+            "reading_speedup",
+            "reading is faster than with a SpanField per candidate",
+            speedup(classic),
+            at_least=20.0,
+        ),
+        Figure(
+            "reading_speedup_same_indexer",
+            "  than that with our indexer",
+            speedup(classic_with_our_indexer),
+        ),
+    ]
+
+
+def mismatched_indexer(encoder: str) -> PretrainedTransformerMismatchedIndexer:
+    """
+    AllenNLP's own indexer for word pieces. It makes its tokeniser with an argument that the
+    `transformers` of today does not take and that changes nothing here.
+    """
+    get_tokenizer = cached_transformers.get_tokenizer
+
+    def without_argument(model_name: str, add_special_tokens: bool, **kwargs: Any) -> Any:
+        return get_tokenizer(model_name, **kwargs)
+
+    with mock.patch.object(cached_transformers, "get_tokenizer", without_argument):
+        return PretrainedTransformerMismatchedIndexer(encoder)
+
+
+def loader(reader: DatasetReader, path: Path, vocab: Vocabulary) -> MultiProcessDataLoader:
+    data_loader = MultiProcessDataLoader(reader, str(path), batch_size=BATCH_SIZE, quiet=True)
+    data_loader.index_with(vocab)
+    return data_loader
+
+
+def figures(settings: Settings) -> Iterator[Figure]:
+    yield from pooling_figures(settings)
+    yield from model_figures(settings, "minilm", settings.encoder, "sept_minilm.jsonnet")
+    if not settings.quick:
+        scibert = write_encoder(SCIBERT, WORDS, settings.folder / "scibert")
+        yield from model_figures(settings, "scibert", scibert, "sept.jsonnet")
+    yield from reading_figures(settings)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--device", type=torch.device, default="cpu", help="cpu (the default) or cuda"
+    )
+    parser.add_argument(
+        "--encoder",
+        metavar="FOLDER",
+        default=ENCODER,
+        help="a small encoder to measure with (default: $SEPT_ENCODER, and if there is none, "
+        "one of MiniLM-L6's size with random weights)",
+    )
+    parser.add_argument("--output", type=Path, default="bench.json", metavar="FILE")
+    parser.add_argument(
+        "--quick", action="store_true", help="less of everything: to see that it works"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    warnings.filterwarnings("ignore")
+    # What was imported is not looked through again whenever a measured function makes garbage.
+    gc.freeze()
+    surroundings = {
+        "device": (
+            torch.cuda.get_device_name(arguments.device)
+            if arguments.device.type == "cuda"
+            else platform.processor() or platform.machine()
+        ),
+        "threads": torch.get_num_threads(),
+        "quick": arguments.quick,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "allennlp": allennlp.__version__,
+    }
+    for name, value in surroundings.items():
+        print(f"{name}: {value}")
+    print("\nEach ratio is one of medians; in brackets the smallest and largest of single runs.")
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = arguments.encoder or write_encoder(MINILM, WORDS, Path(folder) / "minilm")
+        settings = Settings(arguments.device, arguments.quick, encoder, Path(folder))
+        ratios = {}
+        for figure in figures(settings):
+            print(figure.row(), flush=True)
+            ratios[figure.name] = round(figure.ratio.value, 4)
+    arguments.output.write_text(json.dumps({**surroundings, **ratios}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
