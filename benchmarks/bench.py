@@ -42,12 +42,15 @@ from synthetic import (  # noqa: E402
     write_encoder,
 )
 
+from sept_allennlp.commands.predict import annotate_lines  # noqa: E402
+from sept_allennlp.predictors import SEPTPredictor  # noqa: E402
 from sept_allennlp.span_extractors import MaxPoolSpanExtractor  # noqa: E402
 from sept_allennlp.spans import enumerate_spans  # noqa: E402
 from sept_allennlp.token_indexers import WordPieceIndexer  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / "training_config"
 BATCH_SIZE = 8
+PREDICTION_BATCH_SIZE = 32
 
 
 class Figure(NamedTuple):
@@ -141,10 +144,10 @@ def model_figures(settings: Settings, name: str, encoder: str, config: str) -> L
     model = Model.from_params(params["model"], vocab=vocab).to(settings.device)
     batch = move_to_device(next(iter(loader(reader, documents, vocab))), settings.device)
     transformer, encoder_inputs = encoder_call(model, batch)
-    return [
-        *forward_figures(settings, name, model, batch, transformer, encoder_inputs),
-        *training_figures(settings, name, model, batch, transformer, encoder_inputs),
-    ]
+    figures = forward_figures(settings, name, model, batch, transformer, encoder_inputs)
+    if name == "minilm":
+        figures += prediction_figures(settings, model, reader)
+    return figures + training_figures(settings, name, model, batch, transformer, encoder_inputs)
 
 
 def configuration(config: str, encoder: str) -> Params:
@@ -238,6 +241,41 @@ def training_figures(
                 settings.repeats,
                 settings.device,
             ),
+            at_most=1.3,
+        )
+    ]
+
+
+def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) -> List[Figure]:
+    """From lines of raw text to lines of entities, against the encoder on the same batches."""
+    lines = [
+        json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
+        for document in abstracts(16 if settings.quick else 128)
+    ]
+    predictor = SEPTPredictor(model.eval(), reader)
+    transformer = model._embedder.token_embedder_tokens.transformer_model
+
+    def predict() -> List[str]:
+        outputs = annotate_lines(predictor, iter(lines), PREDICTION_BATCH_SIZE)
+        return [predictor.dump_line(output) for output in outputs]
+
+    batches: List[Dict[str, torch.Tensor]] = []
+    hook = transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: batches.append(kwargs), with_kwargs=True
+    )
+    predict()
+    hook.remove()
+
+    @torch.no_grad()
+    def encode() -> None:
+        for batch in batches:
+            transformer(**batch)
+
+    return [
+        Figure(
+            "prediction_cost_minilm",
+            "predicting lines of raw text costs, in the encoder's forward passes",
+            time_ratio(predict, encode, 3 if settings.quick else 5, settings.device),
             at_most=1.3,
         )
     ]

@@ -1,0 +1,63 @@
+"""
+What memory prediction takes: of a stream of abstracts, which should stay the same however many
+there are, and of one very long document. Prints one JSON object a line.
+"""
+
+import argparse
+import json
+import resource
+from itertools import cycle, islice
+from typing import Iterator
+
+from allennlp.models import load_archive
+from allennlp.predictors import Predictor
+from synthetic import abstracts
+
+from sept_allennlp.commands.predict import annotate_lines
+from sept_allennlp.predictors import SEPTPredictor
+
+
+def texts(number: int) -> Iterator[bytes]:
+    """Abstracts as lines of raw text, over and over the same thousand."""
+    lines = [
+        json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
+        for document in abstracts(1000)
+    ]
+    return islice(cycle(lines), number)
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def measure_stream(predictor: SEPTPredictor, number: int, batch_size: int) -> None:
+    shown = 1000
+    for done, _ in enumerate(annotate_lines(predictor, texts(number), batch_size), start=1):
+        if done == shown:
+            print(json.dumps({"abstracts": done, "peak_mb": peak_megabytes()}), flush=True)
+            shown *= 10
+
+
+def measure_long(predictor: SEPTPredictor, words: int) -> None:
+    # Sentences of eight words, as one line of text.
+    text = "We train a small parser on abstracts . " * (words // 8)
+    (output,) = annotate_lines(predictor, iter([json.dumps({"text": text}).encode()]), 1)
+    figures = {"words": len(output["word_offsets"]), "peak_mb": peak_megabytes()}
+    print(json.dumps(figures), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archive", help="a trained model")
+    parser.add_argument("--abstracts", type=int, default=100_000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--words", type=int, default=50_000, help="of the long document")
+    arguments = parser.parse_args()
+    predictor = Predictor.from_archive(load_archive(arguments.archive))
+    print(json.dumps({"loaded_mb": peak_megabytes()}), flush=True)
+    measure_stream(predictor, arguments.abstracts, arguments.batch_size)
+    measure_long(predictor, arguments.words)
+
+
+if __name__ == "__main__":
+    main()
