@@ -51,4 +51,5 @@ def write_page_from_args(args: argparse.Namespace) -> None:
     failed = sum(isinstance(document, FailedInput) for document in documents)
     if failed:
         print(f"{args.predictions}: {failed} failed inputs", file=sys.stderr)
-    print(f"{args.page}: {len(documents) - failed} documents")
+    shown = len(documents) - failed
+    print(f"{args.page}: {shown} document{'' if shown == 1 else 's'}")
