@@ -1,8 +1,8 @@
 # make train   the main job on the fixtures: train, evaluate, predict
-# make test    the test suite
+# make test    style and the test suite
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
 # make bench   the benchmark (DEVICE=cuda for a GPU)
-# make lint    style
+# make lint    style alone
 # make lock    a new requirements.txt
 
 VENV ?= .venv
@@ -33,7 +33,7 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	  echo "make: requirements.txt is for Python 3.11, and '$(PYTHON)' is $$($(PYTHON) -V)" >&2; exit 1; }
 	@tools/step "making the environment $(VENV)" $(VENV).log $(PYTHON) -m venv $(VENV)
 	@tools/step "installing PyTorch" $(VENV).log $(BIN)/python -m pip install --disable-pip-version-check \
-	  $$(grep -E '^(torch|setuptools|wheel)==' requirements.txt) -c requirements.txt
+	  $$(grep -E '^(torch|setuptools)==' requirements.txt) -c requirements.txt
 	@tools/step "installing $$(grep -c == requirements.txt) pinned packages" $(VENV).log $(BIN)/python -m pip install \
 	  --disable-pip-version-check --no-deps --no-build-isolation -r requirements.txt
 	@tools/step "installing sept_allennlp" $(VENV).log $(BIN)/python -m pip install \
@@ -55,7 +55,7 @@ train: install
 	  --output-file $(RUN_DIR)/predictions.jsonl --batch-size 32 --silent
 	$(ALLENNLP) sept-show $(RUN_DIR)/predictions.jsonl
 
-test: install
+test: lint
 	$(BIN)/python -m pytest
 
 fuzz: install

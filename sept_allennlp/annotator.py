@@ -1,7 +1,6 @@
 """SEPT from Python: `sept_allennlp.load("model.tar.gz").annotate(texts)`."""
 
 from dataclasses import dataclass
-from itertools import islice
 from os import PathLike
 from typing import Any, Iterable, Iterator, List, Tuple, Union
 
@@ -10,6 +9,7 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp import archives  # noqa: F401  puts its checks in place
 from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.predictors.sept import Request
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Annotator:
 
     def annotate(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[List[Entity]]:
         """
-        For each text its entities, in the order of the text. Texts are taken as they are needed, a
-        batch at a time, so that `texts` may be as long as it likes. A text without a word has no
-        entities.
+        For each text its entities, in the order of the text. Texts are taken as they are needed,
+        some batches at a time, so that there may be any number of them. A text without a word has
+        no entities.
 
         # Raises
 
@@ -62,14 +62,14 @@ class Annotator:
         """
         if isinstance(texts, str):
             raise TypeError("annotate() takes several texts: annotate([text])")
-        remaining = iter(texts)
-        while batch := list(islice(remaining, batch_size)):
-            for text in batch:
-                if not isinstance(text, str):
-                    raise TypeError(f"a text must be a string, not {type(text).__name__}")
-            outputs = self._predictor.predict_batch_json([{"text": text} for text in batch])
-            for output in outputs:
-                yield [_entity(found) for found in output.get("entities", [])]
+        for output in self._predictor.annotate(map(_request, texts), batch_size):
+            yield [_entity(found) for found in output.get("entities", [])]
+
+
+def _request(text: Any) -> Request:
+    if not isinstance(text, str):
+        raise TypeError(f"a text must be a string, not {type(text).__name__}")
+    return Request.from_json({"text": text})
 
 
 def _entity(found: Any) -> Entity:

@@ -1,26 +1,30 @@
 """
 Loading a model archive as data, not as code.
 
-People download `model.tar.gz` from strangers. Three things in AllenNLP's loading trust it: the
+People download `model.tar.gz` from strangers. AllenNLP's loading trusts it in several ways: the
 archive is unpacked as it stands (`tarfile` without a filter: members can land anywhere), its
-configuration is evaluated as jsonnet (which can read files) and may name any importable class
-(importing runs code). What holds the weights is safe with torch ≥ 2.6, which unpickles nothing but
-tensors. Importing this module puts checks in the place of the three functions that
+configuration is evaluated as jsonnet (which can read files), may name any importable class
+(importing and constructing runs code), may ask `transformers` to run an encoder's own code, and may
+name an encoder for it to download. What holds the weights is safe with torch ≥ 2.6, which unpickles
+nothing but tensors. Importing this module puts checks in the place of the three functions that
 `allennlp.models.archival.load_archive` is made of, so that every way to load an archive has them:
 `allennlp predict`, `allennlp evaluate`, `Predictor.from_path`, `sept_allennlp.load`.
 """
 
 import json
 import pickle
+import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Optional, Tuple
 
 from allennlp.common import Params, Registrable
 from allennlp.models import Model, archival
+from transformers.utils import hub as transformers_hub
 
 # In bytes, unpacked. The largest encoders in use take a few GiB.
 MAX_ARCHIVE_SIZE = 16 * 2**30
@@ -78,7 +82,7 @@ def _unpack(archive_file: str, folder: str) -> None:
                 archive.extract(member, folder, filter="data")
     except tarfile.FilterError as error:
         raise ArchiveError(f"{archive_file}: refused, {error}") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ArchiveError(f"{archive_file}: not a model archive, or damaged ({error})") from None
 
 
@@ -100,9 +104,44 @@ def _check_config(archive_file: str, config_file: Path) -> None:
         )
 
 
+def _check_settings(config: Any) -> None:
+    """
+    Refuses what a configuration can hold to run code when it is used, anywhere in it: an encoder's
+    own code, and, in the parts that `allennlp evaluate` makes after the model is loaded, classes
+    that are not registered.
+    """
+    for key, value in _items(config):
+        if key == "trust_remote_code" and value:
+            raise ArchiveError("refused: the archive's configuration asks to run an encoder's code")
+    for part in _MADE_AFTER_LOADING:
+        for _, value in _items({part: config.get(part)}):
+            if isinstance(value, str) and _DOTTED_NAME.fullmatch(value):
+                raise ArchiveError(
+                    f"refused: the archive's configuration names {value!r} in its {part!r}, which "
+                    "is no registered name, and an archive may not name any other class"
+                )
+
+
+_MADE_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
+_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
+def _items(value: Any) -> Iterator[Tuple[Any, Any]]:
+    """Every key and value inside, however deep."""
+    if isinstance(value, (dict, list)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in pairs:
+            yield key, inner
+            yield from _items(inner)
+
+
 @contextmanager
-def _registered_names_only() -> Iterator[None]:
-    """Within, a configuration can name what is registered, and no other importable class."""
+def _nothing_from_outside() -> Iterator[None]:
+    """
+    Within, a configuration can name what is registered, and no other importable class, and
+    `transformers` looks for encoders on this machine alone.
+    """
+    offline = transformers_hub._is_offline_mode
     resolve = Registrable.__dict__["resolve_class_name"]
 
     def resolve_registered(cls: Any, name: str) -> Tuple[Any, Optional[str]]:
@@ -115,21 +154,31 @@ def _registered_names_only() -> Iterator[None]:
         return resolve.__get__(None, cls)(name)
 
     Registrable.resolve_class_name = classmethod(resolve_registered)  # type: ignore[assignment]
+    transformers_hub._is_offline_mode = True
     try:
         yield
     finally:
         Registrable.resolve_class_name = resolve
+        transformers_hub._is_offline_mode = offline
 
 
 def _load_dataset_readers(config: Params, serialization_dir: str) -> Any:
-    with _registered_names_only():
-        return _allennlp_load_dataset_readers(config, serialization_dir)
+    _check_settings(config.as_dict(quiet=True))
+    with _nothing_from_outside():
+        try:
+            return _allennlp_load_dataset_readers(config, serialization_dir)
+        except OSError as error:
+            reason = str(error).split("\n")[0]
+            raise ArchiveError(
+                "the archive does not hold its encoder (it was trained without the callback "
+                f"'archive_encoder'), and this machine does not have it either ({reason})"
+            ) from None
 
 
 def _load_model(
     config: Params, weights_path: str, serialization_dir: str, cuda_device: int
 ) -> Model:
-    with _registered_names_only():
+    with _nothing_from_outside():
         try:
             return _allennlp_load_model(config, weights_path, serialization_dir, cuda_device)
         except pickle.UnpicklingError as error:
@@ -138,6 +187,13 @@ def _load_model(
                 f"refused: the archive's weights are not tensors alone, loading them could run "
                 f"code ({reason})"
             ) from None
+        except ArchiveError:
+            raise
+        except (RuntimeError, EOFError, OSError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ArchiveError(
+                f"the archive's weights are damaged, or not those of its configuration ({reason})"
+            ) from error
 
 
 _allennlp_load_dataset_readers = archival._load_dataset_readers

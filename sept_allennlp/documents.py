@@ -1,6 +1,7 @@
 """One typed `Document` behind every input format, and the checks that it has to pass."""
 
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,16 @@ def natural_words(words: Sequence[str]) -> List[str]:
     characters, which JSON can express and tokenisers cannot take, become the replacement character.
     """
     return [_SURROGATE.sub("\ufffd", PTB_BRACKETS.get(word, word)) for word in words]
+
+
+def offsets_of_joined(words: Sequence[str]) -> List[Tuple[int, int]]:
+    """Where the words are in a text that they make up, joined by single spaces."""
+    offsets = []
+    start = 0
+    for word in words:
+        offsets.append((start, start + len(word)))
+        start += len(word) + 1
+    return offsets
 
 
 def document_from_scierc(fields: Any, origin: str = "") -> Document:
@@ -239,7 +250,9 @@ def parse_json(line: bytes) -> Any:
     `DocumentError` if it is not JSON in UTF-8.
     """
     try:
-        return json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant)
+        return json.loads(
+            line.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite_number
+        )
     except UnicodeDecodeError as error:
         raise DocumentError(f"not UTF-8 text ({error})") from None
     # `ValueError` where JSON is malformed and where a number has thousands of digits.
@@ -247,8 +260,15 @@ def parse_json(line: bytes) -> Any:
         raise DocumentError(f"not valid JSON ({error})") from None
 
 
-def _no_constant(name: str) -> None:
+def _not_json(name: str) -> None:
     raise ValueError(f"{name} is Python's and not JSON's")
+
+
+def _finite_number(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is too large")
+    return number
 
 
 def json_type(value: Any) -> str:

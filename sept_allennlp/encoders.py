@@ -19,6 +19,9 @@ from transformers import AutoConfig, PreTrainedTokenizerFast
 
 _FOLDER = Path("vocabulary") / ".encoders"
 
+_USUAL_LENGTH = 512
+_NO_LIMIT = 100_000
+
 
 class EncoderSource(NamedTuple):
     """
@@ -46,9 +49,19 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
     """
     if serialization_dir is not None:
         folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
-        if (folder / "config.json").is_file():
+        # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
+        if (folder / "config.json").is_file() and _has_weights(Path(serialization_dir)):
             return EncoderSource(str(folder), archived=True)
     return EncoderSource(model_name, archived=False)
+
+
+def _has_weights(serialization_dir: Path) -> bool:
+    """Whether there are weights to load into a model: an archive's, the best or a checkpoint's."""
+    return any(
+        True
+        for pattern in ("weights.th", "best.th", "model_state_*.th")
+        for _ in serialization_dir.glob(pattern)
+    )
 
 
 def archive_encoder(model_name: str, serialization_dir: str) -> None:
@@ -85,23 +98,33 @@ def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
 
 
 def max_pieces(location: str) -> int:
-    """How many word pieces, special ones included, the encoder takes at once."""
-    limit = fast_tokenizer(location).model_max_length
+    """
+    How many word pieces, special ones included, the encoder takes at once, as far as its tokeniser
+    or its configuration says; otherwise 512.
+    """
+    limits = [_USUAL_LENGTH]
     # Tokenisers that state no limit hold a very large number here.
-    positions = getattr(
-        AutoConfig.from_pretrained(location, trust_remote_code=False),
-        "max_position_embeddings",
-        limit,
-    )
-    return min(limit, positions)
+    stated = fast_tokenizer(location).model_max_length
+    if stated < _NO_LIMIT:
+        limits = [stated]
+    # Not more than there are positions. (Where the tokeniser says nothing, a few of them may be
+    # used up by padding, as RoBERTa's are, and 512 is on the safe side.)
+    config = AutoConfig.from_pretrained(location, trust_remote_code=False)
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is not None and positions > 0:
+        limits.append(positions)
+    return min(limits)
 
 
 def special_pieces(location: str) -> Tuple[List[int], List[int]]:
     """The indices of the pieces that the encoder wants before and after a sequence."""
-    placeholder = -1
-    pieces = fast_tokenizer(location).build_inputs_with_special_tokens([placeholder])
-    place = pieces.index(placeholder)
-    return pieces[:place], pieces[place + 1 :]
+    encoding = fast_tokenizer(location)(
+        ["word"], is_split_into_words=True, return_special_tokens_mask=True
+    )
+    pieces, special = encoding["input_ids"], encoding["special_tokens_mask"]
+    first = special.index(0)
+    last = len(special) - 1 - special[::-1].index(0)
+    return pieces[:first], pieces[last + 1 :]
 
 
 def _folder_name(model_name: str) -> str:

@@ -1,7 +1,6 @@
 """What goes into prediction and what comes out of it: JSON objects in, JSON objects out."""
 
 import json
-import re
 from dataclasses import replace
 from typing import Any, Dict, Iterable, List, Sequence
 
@@ -11,17 +10,15 @@ from sept_allennlp.documents import (
     DocumentError,
     document_from_scierc,
     json_type,
+    offsets_of_joined,
     parse_json,
 )
-from sept_allennlp.prediction_files import offsets_of_joined
 from sept_allennlp.tokenisation import tokenise
 
 JsonObject = Dict[str, Any]
 
 # A document is in one of these.
 _TEXT_KEYS = ("sentences", "tokens", "text")
-# What the output repeats of the input, so that a line can be told by it.
-_REPEATED_KEYS = ("id", "title", "ner")
 
 
 def parse_line(line: bytes) -> JsonObject:
@@ -126,7 +123,8 @@ def annotation(
         With `text` and `offsets`.
     entities : `Iterable[ScoredSpan]`
     fields : `JsonObject`
-        The input that the document was made from; its `id`, `title` and `ner` are repeated.
+        The input that the document was made from; its `id` and `title` are repeated, and its `ner`
+        where it was given as `sentences`.
 
     # Returns
 
@@ -135,7 +133,9 @@ def annotation(
     inclusive) and `predicted_ner` in SciERC's format.
     """
     assert document.text is not None and document.offsets is not None
-    output: JsonObject = {name: fields[name] for name in _REPEATED_KEYS if name in fields}
+    # Gold belongs to the sentences that it was given with.
+    repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")
+    output: JsonObject = {name: fields[name] for name in repeated if name in fields}
     output["doc_key"] = document.key
     output["text"] = document.text
     output["sentences"] = document.sentences
@@ -172,13 +172,12 @@ def failure(reason: str, fields: Any = None) -> JsonObject:
     return output
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
 def dump_line(output: JsonObject) -> str:
     """One line of JSON, in plain characters where a file can hold them."""
     line = json.dumps(output, ensure_ascii=False)
-    # Half a character that JSON's \\u notation can express and UTF-8 cannot.
-    if _SURROGATE.search(line):
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        # Half a character, which JSON's \\u notation can express and UTF-8 cannot.
         line = json.dumps(output)
     return line + "\n"

@@ -8,6 +8,7 @@ from sept_allennlp.documents import (
     Document,
     DocumentError,
     document_from_scierc,
+    offsets_of_joined,
     read_json_lines,
 )
 
@@ -127,16 +128,6 @@ def checked_offsets(
         checked.append((start, end))
         last_end = end
     return checked
-
-
-def offsets_of_joined(words: Sequence[str]) -> List[Tuple[int, int]]:
-    """Where the words are in a text that they make up, joined by single spaces."""
-    offsets = []
-    start = 0
-    for word in words:
-        offsets.append((start, start + len(word)))
-        start += len(word) + 1
-    return offsets
 
 
 def _predicted(

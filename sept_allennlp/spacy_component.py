@@ -18,16 +18,18 @@ class SEPTComponent:
     span covers every token that the entity touches.
     """
 
-    def __init__(self, annotator: Annotator, spans_key: str) -> None:
+    def __init__(self, annotator: Annotator, spans_key: str, batch_size: int) -> None:
         self._annotator = annotator
         self._spans_key = spans_key
+        self._batch_size = batch_size
 
     def __call__(self, doc: Doc) -> Doc:
         return next(self.pipe([doc], batch_size=1))
 
-    def pipe(self, stream: Iterable[Doc], batch_size: int = 32) -> Iterator[Doc]:
+    def pipe(self, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
+        """`batch_size` is the pipeline's: so many documents are held at a time."""
         for docs in minibatch(stream, batch_size):
-            found = self._annotator.annotate((doc.text for doc in docs), batch_size)
+            found = self._annotator.annotate((doc.text for doc in docs), self._batch_size)
             for doc, entities in zip(docs, found):
                 doc.spans[self._spans_key] = self._group(doc, list(entities))
                 yield doc
@@ -52,6 +54,7 @@ class SEPTComponent:
         "spans_key": "sept",
         "flat": None,
         "min_score": None,
+        "batch_size": 32,
     },
 )
 def make_sept(
@@ -62,6 +65,7 @@ def make_sept(
     spans_key: str,
     flat: Optional[bool],
     min_score: Optional[float],
+    batch_size: int,
 ) -> SEPTComponent:
     """
     # Parameters
@@ -72,6 +76,8 @@ def make_sept(
     spans_key : `str`, optional (default = `"sept"`)
     flat, min_score : optional
         As for `sept_allennlp.load`.
+    batch_size : `int`, optional (default = `32`)
+        How many documents go through the model at once.
     """
     annotator = load(model, cuda_device=cuda_device, flat=flat, min_score=min_score)
-    return SEPTComponent(annotator, spans_key)
+    return SEPTComponent(annotator, spans_key, batch_size)

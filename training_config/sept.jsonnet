@@ -27,7 +27,7 @@ base {
     patience: 10,
     grad_norm: 5.0,
     optimizer: { type: 'adam', lr: 2e-5 },
-    // A tenth of the updates to warm up, then down to nothing.
-    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1 },
+    // Linear: a tenth of the updates to warm up, then down to nothing (to a millionth).
+    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1, ratio: 1e6 },
   },
 }

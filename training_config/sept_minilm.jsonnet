@@ -24,6 +24,7 @@ sept {
       weight_decay: 0.01,
       parameter_groups: [[['transformer_model'], { lr: encoder_learning_rate }]],
     },
+    learning_rate_scheduler+: { ratio: 32 },
     moving_average: { type: 'recoverable_exponential', decay: 0.998 },
   },
 }

@@ -12,72 +12,40 @@ changes. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
 import sys
-from itertools import islice
-from typing import Any, Iterator, List, NamedTuple, Optional, TextIO, Union
+from typing import Any, BinaryIO, Iterable, Iterator, Optional, TextIO
 
 from allennlp.commands import predict
 from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
-from sept_allennlp.documents import Document, DocumentError
-from sept_allennlp.json_interface import document_to_annotate, parse_line
+from sept_allennlp.documents import DocumentError
+from sept_allennlp.json_interface import JsonObject, parse_line
 from sept_allennlp.predictors import SEPTPredictor
-
-# How many batches' worth of lines are read ahead and sorted by length.
-LOOK_AHEAD = 16
+from sept_allennlp.predictors.sept import Request
 
 _AllenNLPManager = predict._PredictManager
 
 
-class InputLine(NamedTuple):
-    """A line of input: its number, what it holds (if it is JSON), and the document made of it."""
-
-    number: int
-    fields: Any
-    document: Union[Document, DocumentError]
-
-    @classmethod
-    def parse(cls, number: int, line: bytes) -> "InputLine":
-        fields = None
-        try:
-            fields = parse_line(line)
-            return cls(number, fields, document_to_annotate(fields))
-        except DocumentError as error:
-            return cls(number, fields, error)
-
-    @property
-    def length(self) -> int:
-        """In words."""
-        return len(self.document.offsets or []) if isinstance(self.document, Document) else 0
-
-
 def annotate_lines(
-    predictor: SEPTPredictor, lines: Iterator[bytes], batch_size: int
-) -> Iterator[dict]:
+    predictor: SEPTPredictor, lines: Iterable[bytes], batch_size: int
+) -> Iterator[JsonObject]:
     """
     An output for each line of input, in order: the annotated document, or `error` and the `line`'s
-    number. At most `LOOK_AHEAD` batches of lines are held at a time.
+    number. The lines are read as they are needed.
     """
-    numbered = enumerate(lines, start=1)
-    while block := [
-        InputLine.parse(number, line) for number, line in islice(numbered, batch_size * LOOK_AHEAD)
-    ]:
-        by_length = sorted(range(len(block)), key=lambda i: block[i].length)
-        outputs: List[Optional[dict]] = [None] * len(block)
-        for start in range(0, len(block), batch_size):
-            places = by_length[start : start + batch_size]
-            batch = [block[place] for place in places]
-            predicted = predictor.annotate(
-                [line.document for line in batch], [line.fields for line in batch]
-            )
-            for place, output in zip(places, predicted):
-                outputs[place] = output
-        for line, output in zip(block, outputs):
-            assert output is not None
-            if "error" in output:
-                output["line"] = line.number
-            yield output
+    outputs = predictor.annotate(map(_request, lines), batch_size)
+    for number, output in enumerate(outputs, start=1):
+        if "error" in output:
+            output["line"] = number
+        yield output
+
+
+def _request(line: bytes) -> Request:
+    try:
+        return Request.from_json(parse_line(line))
+    except DocumentError as error:
+        return Request(None, error)
 
 
 class SEPTPredictManager:
@@ -134,7 +102,7 @@ class SEPTPredictManager:
             print("The lines that failed hold 'error' and 'line' in the output.", file=sys.stderr)
             raise SystemExit(1)
 
-    def _open_input(self) -> Iterator[bytes]:
+    def _open_input(self) -> BinaryIO:
         if self._input_file == "-":
             return sys.stdin.buffer
         return open_compressed(cached_path(self._input_file), mode="rb", encoding=None)

@@ -168,31 +168,37 @@ class SEPT(Model):
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
-
         outputs: Dict[str, Any] = {}
-        annotated = torch.tensor(
-            [document.entities is not None for document in documents], device=mask.device
-        )
-        if annotated.any():
-            losses = torch.nn.functional.cross_entropy(
-                logits.float(), labels[mask], reduction="none"
-            )
-            counted = annotated.unsqueeze(1).expand_as(mask)[mask]
-            outputs["loss"] = (losses * counted).sum() / annotated.sum()
+        if any(document.entities is not None for document in documents):
+            outputs["loss"] = self._loss(logits, labels, mask, documents)
         if not self.training:
             outputs["entities"] = self._decode(logits, spans, mask)
-            self._metric(
-                *zip(
-                    *(
-                        ([entity[:3] for entity in entities], document.entities)
-                        for entities, document in zip(outputs["entities"], documents)
-                        if document.entities is not None
-                    )
-                )
-                if annotated.any()
-                else ([], [])
-            )
+            self._count(outputs["entities"], documents)
         return outputs
+
+    def _loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        mask: torch.Tensor,
+        documents: List[Document],
+    ) -> torch.Tensor:
+        if not len(logits):
+            # Every parameter gets a gradient, or other processes would wait for it for ever.
+            return 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
+        losses = torch.nn.functional.cross_entropy(logits.float(), labels[mask], reduction="none")
+        # A document without words is no document to take a mean over.
+        annotated = torch.tensor(
+            [document.entities is not None and bool(document.sentences) for document in documents],
+            device=mask.device,
+        )
+        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
+        return (losses * counted).sum() / annotated.sum().clamp(min=1)
+
+    def _count(self, entities: List[List[ScoredSpan]], documents: List[Document]) -> None:
+        for found, document in zip(entities, documents):
+            if document.entities is not None:
+                self._metric([[entity[:3] for entity in found]], [document.entities])
 
     def _classify(
         self,
@@ -201,26 +207,33 @@ class SEPT(Model):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        batch_size, num_spans = mask.size()
+        if not num_spans:
+            return embedded.new_zeros(0, self._output.out_features)
         offsets = piece_offsets(text)
         if offsets is not None:
             spans = word_to_piece_spans(spans, mask, offsets)
-        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
-        spans = spans.clamp(min=0)
-        batch_size, num_spans = mask.size()
         size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
         if num_spans <= size:
             return self._classify_chunk(embedded, spans, mask)
-        logits = embedded.new_empty(batch_size, num_spans, self._output.out_features)
+        # Shape: (batch_size, num_spans, 1 + num_labels)
+        logits = torch.zeros(*mask.size(), self._output.out_features, device=mask.device)
         for start in range(0, num_spans, size):
             chunk = slice(start, start + size)
-            logits[:, chunk][mask[:, chunk]] = self._classify_chunk(
-                embedded, spans[:, chunk], mask[:, chunk]
-            )
+            chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
+            # Only the stretch of the sequence that these spans lie in.
+            first = int(chunk_spans[..., 0][chunk_mask].min())
+            last = int(chunk_spans[..., 1][chunk_mask].max())
+            logits[:, chunk][chunk_mask] = self._classify_chunk(
+                embedded[:, first : last + 1], chunk_spans - first, chunk_mask
+            ).float()
         return logits[mask]
 
     def _classify_chunk(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
+        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
         # Shape: (batch_size, num_spans, span_dim)
         vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
         # Only what is there goes through the MLP. (`vectors[mask]`, which is slower.)

@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
@@ -14,6 +14,33 @@ from sept_allennlp.json_interface import (
     failure,
     with_joined_text,
 )
+
+# How many batches' worth of inputs are read ahead and sorted by length, as long as they do not
+# have more words than this.
+_BATCHES_AHEAD = 16
+_WORDS_AHEAD = 500_000
+
+# The most words of a batch, padding included; a longer document makes a batch of its own. So one
+# very long document does not have its whole batch padded to its length.
+_WORDS_IN_BATCH = 16_384
+
+
+class Request(NamedTuple):
+    """An input (`None` where it could not even be read), and the document or error made of it."""
+
+    fields: Any
+    document: Union[Document, DocumentError]
+
+    @classmethod
+    def from_json(cls, fields: Any) -> "Request":
+        try:
+            return cls(fields, document_to_annotate(fields))
+        except DocumentError as error:
+            return cls(fields, error)
+
+    @property
+    def num_words(self) -> int:
+        return len(self.document.offsets or []) if isinstance(self.document, Document) else 0
 
 
 @Predictor.register("sept")
@@ -48,45 +75,37 @@ class SEPTPredictor(Predictor):
         super().__init__(model, dataset_reader, frozen)
         given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
         options = {name: value for name, value in given.items() if value is not None}
-        if options:
-            model.decoding = Decoding(**{**vars(model.decoding), **options})
+        self._decoding = Decoding(**{**vars(model.decoding), **options})
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
-        documents: List[Union[Document, DocumentError]] = []
-        for fields in inputs:
-            try:
-                documents.append(document_to_annotate(fields))
-            except DocumentError as error:
-                documents.append(error)
-        return self.annotate(documents, inputs)
+        return self._annotate_batch([Request.from_json(fields) for fields in inputs])
 
-    def annotate(
-        self, documents: Sequence[Union[Document, DocumentError]], inputs: Sequence[Any]
-    ) -> List[JsonObject]:
+    def annotate(self, requests: Iterable[Request], batch_size: int) -> Iterator[JsonObject]:
         """
-        The outputs for documents that are already made, in one batch.
-
-        # Parameters
-
-        documents : `Sequence[Union[Document, DocumentError]]`
-            As `document_to_annotate` makes them, or the error that it has raised.
-        inputs : `Sequence[Any]`
-            What each was made from.
+        The outputs for any number of requests, in order. They are read ahead a bounded number at a
+        time, and documents of like length share a batch.
         """
+        for block in _blocks(requests, batch_size * _BATCHES_AHEAD):
+            outputs: Dict[int, JsonObject] = {}
+            for places in _batches([request.num_words for request in block], batch_size):
+                outputs.update(zip(places, self._annotate_batch([block[i] for i in places])))
+            yield from (outputs[place] for place in range(len(block)))
+
+    def _annotate_batch(self, requests: Sequence[Request]) -> List[JsonObject]:
         instances = [
-            self._dataset_reader.text_to_instance(document)
-            for document in documents
-            if isinstance(document, Document)
+            self._dataset_reader.text_to_instance(request.document)
+            for request in requests
+            if isinstance(request.document, Document)
         ]
         predicted = iter(self._forward(instances))
         return [
             annotation(document, next(predicted)["entities"], fields)
             if isinstance(document, Document)
             else failure(str(document), fields)
-            for document, fields in zip(documents, inputs)
+            for fields, document in requests
         ]
 
     def predict_instance(self, instance: Instance) -> JsonObject:
@@ -105,7 +124,38 @@ class SEPTPredictor(Predictor):
             return []
         for instance in instances:
             self._dataset_reader.apply_token_indexers(instance)
+        # Here and not at the start, because another predictor may have the same model.
+        self._model.decoding = self._decoding
         return self._model.forward_on_instances(instances)
 
     def dump_line(self, outputs: JsonObject) -> str:
         return dump_line(outputs)
+
+
+def _blocks(requests: Iterable[Request], most: int) -> Iterator[List[Request]]:
+    """The requests in order, as many at a time as are to be held."""
+    block: List[Request] = []
+    words = 0
+    for request in requests:
+        block.append(request)
+        words += request.num_words
+        if len(block) >= most or words >= _WORDS_AHEAD:
+            yield block
+            block, words = [], 0
+    if block:
+        yield block
+
+
+def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[List[int]]:
+    """The places of a block, in batches of like length."""
+    batch: List[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        # The longest so far, to which the others are padded.
+        if batch and (
+            len(batch) == batch_size or (len(batch) + 1) * lengths[place] > _WORDS_IN_BATCH
+        ):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch

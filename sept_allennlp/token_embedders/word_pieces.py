@@ -64,7 +64,8 @@ class WordPieceEmbedder(TokenEmbedder):
         # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}
         if source.archived:
-            # The weights come with the model's.
+            # The weights come with the model's, and code comes with no archive.
+            kwargs = {**kwargs, "trust_remote_code": False}
             config = AutoConfig.from_pretrained(source.location, **kwargs)
             self.transformer_model = AutoModel.from_config(config)
         else:

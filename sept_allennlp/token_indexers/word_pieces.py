@@ -47,6 +47,8 @@ class WordPieceIndexer(TokenIndexer):
         super().__init__(**kwargs)
         self._model_name = model_name
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
+        # Tokenisers that know every byte have no unknown piece.
+        self._unknown_piece = self._tokenizer.unk_token_id or self._tokenizer.pad_token_id or 0
         self._pieces_of: Dict[str, List[int]] = {}
 
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
@@ -88,7 +90,7 @@ class WordPieceIndexer(TokenIndexer):
         for piece, word in zip(encoding["input_ids"], encoding.word_ids()):
             pieces_of[words[word]].append(piece)
         for word, pieces in pieces_of.items():
-            self._pieces_of[word] = pieces or [self._tokenizer.unk_token_id]
+            self._pieces_of[word] = pieces or [self._unknown_piece]
 
     def get_empty_token_list(self) -> IndexedTokenList:
         return {
