@@ -80,10 +80,19 @@ def _unpack(archive_file: str, folder: str) -> None:
                 if member.name.startswith("/"):
                     raise tarfile.AbsolutePathError(member)
                 archive.extract(member, folder, filter="data")
+            _read_to_end(archive_file, archive.fileobj)
     except tarfile.FilterError as error:
         raise ArchiveError(f"{archive_file}: refused, {error}") from None
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ArchiveError(f"{archive_file}: not a model archive, or damaged ({error})") from None
+
+
+def _read_to_end(archive_file: str, file: Any) -> None:
+    """Past the last member, because gzip's checksum, and so any damage, shows at the very end."""
+    for _ in range(16):
+        if not file.read(2**16):
+            return
+    raise ArchiveError(f"{archive_file}: refused, it goes on after its last member")
 
 
 def _check_config(archive_file: str, config_file: Path) -> None:

@@ -9,11 +9,13 @@ from typing import Any, Callable, Iterable
 
 import pytest
 import torch
+from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.models import load_archive
 
 import sept_allennlp
 from sept_allennlp import archives
 from sept_allennlp.archives import ArchiveError
+from tests.experiments import FIXTURES
 
 
 @pytest.fixture
@@ -198,6 +200,56 @@ def test_a_large_configuration_is_refused(
     monkeypatch.setattr(archives, "MAX_CONFIG_SIZE", 100)
     with pytest.raises(ArchiveError, match="config.json is too large"):
         load_archive(trained_archive)
+
+
+def test_an_encoder_with_code_of_its_own_is_refused(rebuilt: Callable[..., Path]) -> None:
+    def ask(config: Any) -> None:
+        embedder = config["model"]["text_field_embedder"]["token_embedders"]["tokens"]
+        embedder["transformer_kwargs"] = {"trust_remote_code": True}
+
+    with pytest.raises(ArchiveError, match="asks to run an encoder's code"):
+        load_archive(rebuilt(change_config(ask)))
+
+
+def test_a_class_that_evaluation_would_make_is_refused(rebuilt: Callable[..., Path]) -> None:
+    hostile = {"type": "subprocess.Popen", "args": ["touch", "executed"]}
+    change = change_config(lambda config: config.update(validation_data_loader=hostile))
+    path = rebuilt(change)
+    dev = str(FIXTURES / "abstracts" / "dev.json")
+    with pytest.raises(ArchiveError, match="'subprocess.Popen' in its 'validation_data_loader'"):
+        evaluate_from_archive(path, dev)
+
+
+def test_an_archive_without_its_encoder_downloads_none(rebuilt: Callable[..., Path]) -> None:
+    def name_another(config: Any) -> None:
+        config["dataset_reader"]["token_indexers"]["tokens"]["model_name"] = "somebody/encoder"
+
+    with pytest.raises(ArchiveError, match="does not hold its encoder"):
+        load_archive(rebuilt(change_config(name_another)))
+
+
+def test_damaged_weights_are_named(rebuilt: Callable[..., Path]) -> None:
+    def cut(folder: Path) -> None:
+        weights = folder / "weights.th"
+        weights.write_bytes(weights.read_bytes()[:-1000])
+
+    with pytest.raises(ArchiveError, match="weights are damaged"):
+        load_archive(rebuilt(cut))
+
+
+def test_weights_of_another_model_are_named(rebuilt: Callable[..., Path]) -> None:
+    change = change_config(lambda config: config["model"]["feedforward"].update(hidden_dims=9))
+    with pytest.raises(ArchiveError, match="not those of its configuration"):
+        load_archive(rebuilt(change))
+
+
+def test_a_flipped_byte_is_found(trained_archive: str, tmp_path: Path) -> None:
+    content = bytearray(Path(trained_archive).read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path = tmp_path / "flipped.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(ArchiveError):
+        load_archive(path)
 
 
 def test_loading_still_takes_folders(trained_archive: str, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@ from typing import List
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.decoding import ScoredSpan, decode, without_overlaps
+from sept_allennlp.decoding import Decoding, ScoredSpan, decode, without_overlaps
 
 LABELS = ["Task", "Method"]
 
@@ -43,9 +44,12 @@ def test_a_class_as_probable_as_no_entity_is_no_entity():
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_nothing_predicted(flat):
-    assert decode(torch.tensor([[0.9, 0.1, 0.0]]), torch.tensor([[0, 0]]), LABELS, flat) == []
+    assert (
+        decode(torch.tensor([[0.9, 0.1, 0.0]]), torch.tensor([[0, 0]]), LABELS, Decoding(flat))
+        == []
+    )
     no_spans = torch.zeros(0, 2, dtype=torch.long)
-    assert decode(torch.zeros(0, 3), no_spans, LABELS, flat) == []
+    assert decode(torch.zeros(0, 3), no_spans, LABELS, Decoding(flat)) == []
 
 
 def test_flat_entities_share_no_word_and_the_most_probable_stay():
@@ -61,7 +65,7 @@ def test_flat_entities_share_no_word_and_the_most_probable_stay():
     )
     # (2, 3) comes first, and (0, 2) and (3, 4) share a word with it; (4, 6) shares one with (3, 4)
     # alone, which is not taken.
-    entities = decode(probabilities, spans, LABELS, flat=True)
+    entities = decode(probabilities, spans, LABELS, Decoding(flat=True))
     assert spans_of(entities) == [(2, 3, "Task"), (4, 6, "Method")]
 
 
@@ -80,3 +84,23 @@ def test_of_equally_probable_overlapping_entities_the_first_and_then_the_shortes
 def test_an_entity_inside_another_is_an_overlap():
     entities = [ScoredSpan(0, 5, "Task", 0.6), ScoredSpan(2, 2, "Task", 0.9)]
     assert spans_of(without_overlaps(entities)) == [(2, 2, "Task")]
+
+
+def test_entities_below_the_minimum_are_dropped():
+    probabilities = torch.tensor([[0.1, 0.9, 0.0], [0.3, 0.0, 0.7]])
+    spans = torch.tensor([[0, 0], [1, 2]])
+    found = decode(probabilities, spans, LABELS, Decoding(min_score=0.8))
+    assert [entity[:3] for entity in found] == [(0, 0, LABELS[0])]
+
+
+def test_the_most_probable_labels_are_reported():
+    probabilities = torch.tensor([[0.1, 0.3, 0.6]])
+    (found,) = decode(probabilities, torch.tensor([[0, 1]]), LABELS, Decoding(top_labels=5))
+    assert [label for label, _ in found.labels] == [LABELS[1], LABELS[0]]
+    assert [score for _, score in found.labels] == pytest.approx([0.6, 0.3])
+
+
+@pytest.mark.parametrize("options", [{"min_score": -0.1}, {"min_score": 1.1}, {"top_labels": -1}])
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        Decoding(**options)

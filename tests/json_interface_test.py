@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.json_interface import dump_line, split_sentences
+from sept_allennlp.prediction_files import prediction_from_json
 
 # Surrogates too: JSON can express halves of characters.
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
@@ -72,9 +73,13 @@ def check(fields: Dict[str, Any], output: Dict[str, Any]) -> None:
     assert [text[start:end] for start, end in output["word_offsets"]] == words
     if fields.get("doc_key") is not None:
         assert output["doc_key"] == fields["doc_key"]
-    for name in ("id", "title", "ner"):
+    for name in ("id", "title") + (("ner",) if "sentences" in fields else ()):
         if name in fields:
             assert json.dumps(output[name]) == json.dumps(fields[name])
+    # What reads predictions takes them.
+    read = prediction_from_json(output)
+    assert read.document.text == text
+    assert len(read.predicted or []) == len(output["entities"])
     if "sentences" in fields:
         assert output["sentences"] == fields["sentences"]
     elif "tokens" in fields:

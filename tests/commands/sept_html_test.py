@@ -31,7 +31,7 @@ def test_a_page_is_written(tmp_path, monkeypatch, capsys):
     assert "input line 2: the text is empty" in content
     output = capsys.readouterr()
     assert output.err == f"{predictions}: 1 failed inputs\n"
-    assert output.out == f"{page}: 1 documents\n"
+    assert output.out == f"{page}: 1 document\n"
 
 
 def test_title_and_half_a_surrogate_pair(tmp_path, monkeypatch):

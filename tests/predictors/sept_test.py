@@ -3,9 +3,11 @@ from typing import Any, Dict, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
+from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.predictors.sept import Request
 
 TEXT = "We use a parser (fast) for parsing. It works, e.g. on long documents of any kind!"
 
@@ -65,6 +67,8 @@ def test_gold_is_repeated_and_does_not_matter(predictor: SEPTPredictor) -> None:
     with_gold = predictor.predict_json({"sentences": sentences, "ner": ner})
     assert with_gold.pop("ner") == ner
     assert with_gold == plain
+    # Of a text nobody knows which words it speaks of.
+    assert "ner" not in predictor.predict_json({"text": TEXT, "ner": ner})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +137,32 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
         load_with(trained_archive, min_score=1.5)
 
 
-def load_with(archive: str, **options: Any) -> Predictor:
-    from allennlp.models import load_archive
+def test_a_long_document_does_not_pad_its_neighbours(
+    predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: List[List[int]] = []
+    forward = predictor._model.forward_on_instances
 
+    def record(instances: List[Any]) -> Any:
+        seen.append([len(instance["sentence_ids"].tensor) for instance in instances])
+        return forward(instances)
+
+    monkeypatch.setattr(predictor._model, "forward_on_instances", record)
+    lengths = [5, 20_000, 7, 6]
+    requests = [Request.from_json({"id": n, "tokens": ["we"] * n}) for n in lengths]
+    outputs = list(predictor.annotate(requests, batch_size=3))
+    assert [output["id"] for output in outputs] == lengths
+    assert seen == [[5, 6, 7], [20_000]]
+
+
+def test_two_predictors_of_one_model_keep_their_options(trained_archive: str) -> None:
+    archive = load_archive(trained_archive)
+    strict = Predictor.from_archive(archive, extra_args={"min_score": 1.0})
+    plain = Predictor.from_archive(archive)
+    assert strict.predict_json({"text": TEXT})["entities"] == []
+    assert plain.predict_json({"text": TEXT})["entities"]
+    assert strict.predict_json({"text": TEXT})["entities"] == []
+
+
+def load_with(archive: str, **options: Any) -> Predictor:
     return Predictor.from_archive(load_archive(archive), extra_args=options)

@@ -92,3 +92,17 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     (run / "config.json").write_text(json.dumps(experiment({**EPOCHS, **checkpoints}).as_dict()))
     train(run, checkpoints, recover=True)
     assert_same_result(run, undisturbed)
+
+
+def test_recovering_before_the_first_checkpoint_starts_anew(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    callbacks = ["archive_encoder", "reproducible_randomness"]
+    interrupt = {"type": "interrupt_in_a_test", "epoch": 0, "batch": 1, "by": "ctrl-c"}
+    with pytest.raises(KeyboardInterrupt):
+        train(run, {"trainer.callbacks": [*callbacks, interrupt]})
+    (run / "config.json").write_text(json.dumps(experiment(EPOCHS).as_dict()))
+    train(run, recover=True)
+    # With the pre-trained encoder, that is, and not one of random weights.
+    assert_same_result(run, undisturbed)

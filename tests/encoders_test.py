@@ -1,0 +1,82 @@
+import json
+import shutil
+from pathlib import Path
+from typing import List, Optional
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, PreTrainedTokenizerFast
+
+from sept_allennlp.encoders import (
+    archive_encoder,
+    encoder_source,
+    fast_tokenizer,
+    max_pieces,
+    special_pieces,
+)
+
+PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
+
+
+def write_encoder(
+    folder: Path, template: Optional[str], length: Optional[int], positions: int
+) -> str:
+    """An encoder's folder whose tokeniser is no model's own class."""
+    tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(PIECES)}, "<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    if template is not None:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=template, special_tokens=[("<s>", 2), ("</s>", 3)]
+        )
+    arguments = {} if length is None else {"model_max_length": length}
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", **arguments
+    ).save_pretrained(folder)
+    BertConfig(max_position_embeddings=positions).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "template, prefix, suffix",
+    [("<s> $A </s>", [2], [3]), ("<s> <s> $A", [2, 2], []), ("$A </s>", [], [3]), (None, [], [])],
+)
+def test_special_pieces_are_those_of_the_tokeniser(
+    tmp_path: Path, template: Optional[str], prefix: List[int], suffix: List[int]
+) -> None:
+    location = write_encoder(tmp_path / "encoder", template, 64, 64)
+    assert special_pieces(location) == (prefix, suffix)
+
+
+@pytest.mark.parametrize(
+    "length, positions, expected",
+    [
+        (64, 512, 64),
+        (1024, 600, 600),
+        (8192, 8192, 8192),
+        # The tokeniser does not say, and RoBERTa's positions are two more than it takes.
+        (None, 514, 512),
+        (None, 128, 128),
+        # No learnt positions, and no limit stated.
+        (None, -1, 512),
+    ],
+)
+def test_the_length_is_what_tokeniser_and_positions_allow(
+    tmp_path: Path, length: Optional[int], positions: int, expected: int
+) -> None:
+    assert max_pieces(write_encoder(tmp_path / "encoder", None, length, positions)) == expected
+
+
+def test_an_archived_encoder_is_used_only_beside_weights(tiny_encoder: str, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, encoder)
+    run = tmp_path / "run"
+    archive_encoder(str(encoder), str(run))
+    assert encoder_source(str(encoder), str(run)) == (str(encoder), False)
+    (run / "weights.th").touch()
+    location, archived = encoder_source(str(encoder), str(run))
+    assert archived
+    assert Path(location).is_relative_to(run / "vocabulary")
+    assert fast_tokenizer(location).get_vocab() == fast_tokenizer(tiny_encoder).get_vocab()
+    assert json.loads((Path(location) / "config.json").read_text())["hidden_size"] == 16
+    assert encoder_source("another/encoder", str(run)) == ("another/encoder", False)
+    assert encoder_source(str(encoder), None) == (str(encoder), False)

@@ -1,0 +1,27 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.models import load_archive
+from allennlp.predictors import Predictor
+
+from tests.experiments import experiment
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@pytest.mark.parametrize("use_amp", [False, True])
+def test_training_and_prediction_on_a_gpu(tmp_path: Path, use_amp: bool) -> None:
+    overrides = {"trainer.cuda_device": 0, "trainer.use_amp": use_amp}
+    train_model(experiment(overrides), str(tmp_path / "run"))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["best_validation_loss"] > 0
+    text = {"text": "We use a parser for parsing."}
+    scores = []
+    for device in (0, -1):
+        archive = load_archive(tmp_path / "run" / "model.tar.gz", cuda_device=device)
+        output = Predictor.from_archive(archive).predict_json(text)
+        scores.append([entity["score"] for entity in output["entities"]])
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
