@@ -7,8 +7,8 @@ local hidden_layers = 3;
 
 base {
   model+: {
-    // The authors count word pieces, we count words: 12 of either reach all but one of SciERC's
-    // training entities.
+    // The authors count word pieces, we count words: 12 reach all but one of SciERC's training
+    // entities.
     max_span_width: 12,
     span_sampler: { type: 'random_negatives', num_negatives: 250 },
     span_extractor: { type: 'max_pool' },
