@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
 from unittest import mock
 
 # Read before the plugin fills in what the environment does not say.
@@ -353,13 +353,23 @@ def loader(reader: DatasetReader, path: Path, vocab: Vocabulary) -> MultiProcess
     return data_loader
 
 
-def figures(settings: Settings) -> Iterator[Figure]:
-    yield from pooling_figures(settings)
-    yield from model_figures(settings, "minilm", settings.encoder, "sept_minilm.jsonnet")
-    if not settings.quick:
-        scibert = write_encoder(SCIBERT, WORDS, settings.folder / "scibert")
-        yield from model_figures(settings, "scibert", scibert, "sept.jsonnet")
-    yield from reading_figures(settings)
+def minilm_figures(settings: Settings) -> List[Figure]:
+    return model_figures(settings, "minilm", settings.encoder, "sept_minilm.jsonnet")
+
+
+def scibert_figures(settings: Settings) -> List[Figure]:
+    if settings.quick:
+        return []
+    scibert = write_encoder(SCIBERT, WORDS, settings.folder / "scibert")
+    return model_figures(settings, "scibert", scibert, "sept.jsonnet")
+
+
+GROUPS: Dict[str, Callable[[Settings], Iterable[Figure]]] = {
+    "pooling": pooling_figures,
+    "minilm": minilm_figures,
+    "scibert": scibert_figures,
+    "reading": reading_figures,
+}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -375,6 +385,9 @@ def parse_arguments() -> argparse.Namespace:
         "one of MiniLM-L6's size with random weights)",
     )
     parser.add_argument("--output", type=Path, default="bench.json", metavar="FILE")
+    parser.add_argument(
+        "--only", choices=GROUPS, action="append", help="measure this group of figures; repeatable"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="less of everything: to see that it works"
     )
@@ -406,9 +419,10 @@ def main() -> None:
         encoder = arguments.encoder or write_encoder(MINILM, WORDS, Path(folder) / "minilm")
         settings = Settings(arguments.device, arguments.quick, encoder, Path(folder))
         ratios = {}
-        for figure in figures(settings):
-            print(figure.row(), flush=True)
-            ratios[figure.name] = round(figure.ratio.value, 4)
+        for group in arguments.only or GROUPS:
+            for figure in GROUPS[group](settings):
+                print(figure.row(), flush=True)
+                ratios[figure.name] = round(figure.ratio.value, 4)
     arguments.output.write_text(json.dumps({**surroundings, **ratios}, indent=2) + "\n")
 
 
