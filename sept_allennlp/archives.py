@@ -32,6 +32,11 @@ MAX_CONFIG_SIZE = 16 * 2**20
 MAX_MEMBERS = 10_000
 
 
+# The parts of a configuration that `allennlp evaluate` makes when the model is loaded already.
+_MADE_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
+_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+
 class ArchiveError(RuntimeError):
     """
     An archive that is not loaded; the message says why.
@@ -129,10 +134,6 @@ def _check_settings(config: Any) -> None:
                     f"refused: the archive's configuration names {value!r} in its {part!r}, which "
                     "is no registered name, and an archive may not name any other class"
                 )
-
-
-_MADE_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
-_DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def _items(value: Any) -> Iterator[Tuple[Any, Any]]:

@@ -204,11 +204,7 @@ def document_to_json(document: Document) -> Dict[str, Any]:
     """The document as a line of SciERC's format, with `text` and `word_offsets`."""
     fields: Dict[str, Any] = {"doc_key": document.key, "sentences": document.sentences}
     if document.entities is not None:
-        sentence_ids = document.sentence_ids
-        ner: List[List[List[Any]]] = [[] for _ in document.sentences]
-        for entity in document.entities:
-            ner[sentence_ids[entity.start]].append(list(entity))
-        fields["ner"] = ner
+        fields["ner"] = document.by_sentence(document.entities)
     fields["text"] = document.text
     fields["word_offsets"] = [list(offset) for offset in document.offsets or []]
     return fields

@@ -5,7 +5,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 # The Penn Treebank's spelling of brackets, in which SciERC's words are stored.
 PTB_BRACKETS = {
@@ -71,6 +71,14 @@ class Document:
         """For each word the index of its sentence."""
         return [i for i, sentence in enumerate(self.sentences) for _ in sentence]
 
+    def by_sentence(self, spans: Iterable[LabeledSpan]) -> List[List[List[Any]]]:
+        """The spans in the form of SciERC's `ner`: for each sentence its [start, end, label]."""
+        sentence_ids = self.sentence_ids
+        grouped: List[List[List[Any]]] = [[] for _ in self.sentences]
+        for start, end, label in spans:
+            grouped[sentence_ids[start]].append([start, end, label])
+        return grouped
+
     def describe(self) -> str:
         """The document's name in a message."""
         return f"{self.origin}: document {self.key!r}" if self.origin else f"document {self.key!r}"
@@ -82,7 +90,12 @@ def natural_words(words: Sequence[str]) -> List[str]:
     seen brackets in its pre-training and never the Treebank's spelling of them. Halves of
     characters, which JSON can express and tokenisers cannot take, become the replacement character.
     """
-    return [_SURROGATE.sub("\ufffd", PTB_BRACKETS.get(word, word)) for word in words]
+    return [without_surrogates(PTB_BRACKETS.get(word, word)) for word in words]
+
+
+def without_surrogates(text: str) -> str:
+    """The text, of the same length, with the replacement character for each half of a character."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def offsets_of_joined(words: Sequence[str]) -> List[Tuple[int, int]]:

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 from sept_allennlp.decoding import ScoredSpan
 from sept_allennlp.documents import (
     Document,
     DocumentError,
+    LabeledSpan,
     document_from_scierc,
     json_type,
     offsets_of_joined,
@@ -21,20 +22,17 @@ JsonObject = Dict[str, Any]
 _TEXT_KEYS = ("sentences", "tokens", "text")
 
 
-def parse_line(line: bytes) -> JsonObject:
+def parse_line(line: bytes) -> Any:
     """
-    One line of a JSONL file.
+    What a line of a JSONL file holds, for `document_to_annotate` to check.
 
     # Raises
 
-    `DocumentError` if it is not UTF-8, not JSON, or not an object.
+    `DocumentError` if it is empty, not UTF-8 or not JSON.
     """
     if not line.strip():
         raise DocumentError("the line is empty")
-    fields = parse_json(line)
-    if not isinstance(fields, dict):
-        raise DocumentError(f"expected a JSON object, found {json_type(fields)}")
-    return fields
+    return parse_json(line)
 
 
 def document_to_annotate(fields: Any) -> Document:
@@ -58,27 +56,26 @@ def document_to_annotate(fields: Any) -> Document:
         if not isinstance(text, str):
             raise DocumentError(f"'text' must be a string, found {json_type(text)}")
         sentences, offsets = tokenise(text)
+        document = Document(key=key, sentences=sentences, text=text, offsets=offsets)
     else:
-        sentences = fields[given]
-        if given == "tokens":
-            if not isinstance(sentences, list):
-                raise DocumentError(
-                    f"'tokens' must be a list of words, found {json_type(sentences)}"
-                )
-            sentences = [sentences]
-        # For its checks; the annotation itself is no business of a prediction.
-        annotation = fields.get("ner") if given == "sentences" else None
-        document_from_scierc({"doc_key": key, "sentences": sentences, "ner": annotation})
-        if given == "tokens":
-            sentences = split_sentences(sentences[0])
-        return _not_empty(with_joined_text(Document(key=key, sentences=sentences)), given)
-    return _not_empty(Document(key=key, sentences=sentences, text=text, offsets=offsets), given)
-
-
-def _not_empty(document: Document, given: str) -> Document:
+        sentences = _tokens(fields) if given == "tokens" else _sentences(fields, key)
+        document = with_joined_text(Document(key=key, sentences=sentences))
     if not document.offsets:
         raise DocumentError(f"{given!r} is empty: there is no word in it")
     return document
+
+
+def _sentences(fields: JsonObject, key: str) -> List[List[str]]:
+    # With the annotation for its checks; for the prediction itself it does not matter.
+    checked = {"doc_key": key, "sentences": fields["sentences"], "ner": fields.get("ner")}
+    return document_from_scierc(checked).sentences
+
+
+def _tokens(fields: JsonObject) -> List[List[str]]:
+    tokens = fields["tokens"]
+    if not isinstance(tokens, list):
+        raise DocumentError(f"'tokens' must be a list of words, found {json_type(tokens)}")
+    return split_sentences(_sentences({"sentences": [tokens]}, _document_key(fields))[0])
 
 
 def _document_key(fields: JsonObject) -> str:
@@ -112,7 +109,7 @@ def with_joined_text(document: Document) -> Document:
 
 
 def annotation(
-    document: Document, entities: Iterable[ScoredSpan], fields: JsonObject
+    document: Document, entities: Sequence[ScoredSpan], fields: JsonObject
 ) -> JsonObject:
     """
     The output for one document.
@@ -121,7 +118,7 @@ def annotation(
 
     document : `Document`
         With `text` and `offsets`.
-    entities : `Iterable[ScoredSpan]`
+    entities : `Sequence[ScoredSpan]`
     fields : `JsonObject`
         The input that the document was made from; its `id` and `title` are repeated, and its `ner`
         where it was given as `sentences`.
@@ -141,8 +138,6 @@ def annotation(
     output["sentences"] = document.sentences
     output["word_offsets"] = document.offsets
     output["entities"] = []
-    output["predicted_ner"] = [[] for _ in document.sentences]
-    sentence_ids = document.sentence_ids
     for entity in entities:
         start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
         found = {
@@ -157,9 +152,9 @@ def annotation(
         if entity.labels:
             found["labels"] = [{"label": label, "score": score} for label, score in entity.labels]
         output["entities"].append(found)
-        output["predicted_ner"][sentence_ids[entity.start]].append(
-            [entity.start, entity.end, entity.label]
-        )
+    output["predicted_ner"] = document.by_sentence(
+        LabeledSpan(entity.start, entity.end, entity.label) for entity in entities
+    )
     return output
 
 

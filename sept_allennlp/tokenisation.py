@@ -15,6 +15,8 @@ from spacy.attrs import ORTH
 from spacy.tokenizer import Tokenizer
 from spacy.vocab import Vocab
 
+from sept_allennlp.documents import without_surrogates
+
 
 class TokenisedText(NamedTuple):
     """
@@ -43,7 +45,7 @@ def tokenise(text: str) -> TokenisedText:
     """
     visible = _INVISIBLE_AT_EDGE.sub(lambda match: " " * len(match.group()), text)
     # spaCy works on UTF-8, which has no unpaired surrogates.
-    visible = _SURROGATE.sub("\ufffd", visible)
+    visible = without_surrogates(visible)
     # A text without capitals cannot tell where a sentence begins.
     has_capitals = not visible.islower()
 
@@ -64,7 +66,6 @@ _INVISIBLE = (
 # The second look-behind: try a long run inside a word once and not from each of its characters.
 _INVISIBLE_AT_EDGE = re.compile(rf"(?<!\S){_INVISIBLE}+|(?<!{_INVISIBLE}){_INVISIBLE}+(?!\S)")
 _NOTHING_VISIBLE = re.compile(rf"(?:\s|{_INVISIBLE})+")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK_LINE = re.compile(r"\n\s*\n|\r\s*\r|\u2029")
 
 
