@@ -38,6 +38,7 @@ from synthetic import (  # noqa: E402
     SCIBERT,
     WORDS,
     abstracts,
+    lines_of_text,
     write_documents,
     write_encoder,
 )
@@ -143,38 +144,48 @@ def model_figures(settings: Settings, name: str, encoder: str, config: str) -> L
     torch.manual_seed(0)
     model = Model.from_params(params["model"], vocab=vocab).to(settings.device)
     batch = move_to_device(next(iter(loader(reader, documents, vocab))), settings.device)
-    transformer, encoder_inputs = encoder_call(model, batch)
-    figures = forward_figures(settings, name, model, batch, transformer, encoder_inputs)
+    model.eval()
+    (inputs,) = encoder_inputs(model, lambda: model(**batch))
+    subject = Subject(name, model, batch, transformer_of(model), inputs)
+    figures = forward_figures(settings, subject)
     if name == "minilm":
         figures += prediction_figures(settings, model, reader)
-    return figures + training_figures(settings, name, model, batch, transformer, encoder_inputs)
+    return figures + training_figures(settings, subject)
 
 
 def configuration(config: str, encoder: str) -> Params:
     return Params.from_file(str(CONFIGS / config), ext_vars={"SEPT_ENCODER": encoder})
 
 
-def encoder_call(model: Model, batch: Dict[str, Any]) -> Any:
-    """The encoder that is inside the model, and what the model gives it for this batch."""
-    embedder = model._embedder.token_embedder_tokens
-    inputs: Dict[str, torch.Tensor] = {}
-    hook = embedder.transformer_model.register_forward_pre_hook(
-        lambda module, args, kwargs: inputs.update(kwargs), with_kwargs=True
+def transformer_of(model: Model) -> torch.nn.Module:
+    """The encoder that is inside the model."""
+    return model._embedder.token_embedder_tokens.transformer_model
+
+
+def encoder_inputs(model: Model, run: Callable[[], Any]) -> List[Dict[str, torch.Tensor]]:
+    """What the model gives its encoder, call by call, while something runs."""
+    inputs: List[Dict[str, torch.Tensor]] = []
+    hook = transformer_of(model).register_forward_pre_hook(
+        lambda module, args, kwargs: inputs.append(kwargs), with_kwargs=True
     )
     with torch.no_grad():
-        model.eval()(**batch)
+        run()
     hook.remove()
-    return embedder.transformer_model, inputs
+    return inputs
 
 
-def forward_figures(
-    settings: Settings,
-    name: str,
-    model: Model,
-    batch: Dict[str, Any],
-    transformer: torch.nn.Module,
-    encoder_inputs: Dict[str, torch.Tensor],
-) -> List[Figure]:
+class Subject(NamedTuple):
+    """A model, a batch, and the same batch as the model's encoder gets it."""
+
+    name: str
+    model: Model
+    batch: Dict[str, Any]
+    transformer: torch.nn.Module
+    encoder_inputs: Dict[str, torch.Tensor]
+
+
+def forward_figures(settings: Settings, subject: Subject) -> List[Figure]:
+    name, model, batch, transformer, inputs = subject
     model.eval()
 
     def logits() -> torch.Tensor:
@@ -184,7 +195,7 @@ def forward_figures(
 
     with torch.no_grad():
         find_as_many_as_annotated(model, logits(), (batch["gold"][..., 0] >= 0).sum())
-        encoder_alone = partial(transformer, **encoder_inputs)
+        encoder_alone = partial(transformer, **inputs)
         return [
             Figure(
                 f"forward_cost_{name}",
@@ -211,14 +222,8 @@ def find_as_many_as_annotated(model: Model, logits: torch.Tensor, number: torch.
     model._output.bias.data[0] += margins.topk(int(number) + 1).values[-1]
 
 
-def training_figures(
-    settings: Settings,
-    name: str,
-    model: Model,
-    batch: Dict[str, Any],
-    transformer: torch.nn.Module,
-    encoder_inputs: Dict[str, torch.Tensor],
-) -> List[Figure]:
+def training_figures(settings: Settings, subject: Subject) -> List[Figure]:
+    name, model, batch, transformer, inputs = subject
     model.train()
 
     def step(module: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
@@ -237,7 +242,7 @@ def training_figures(
             f"SEPT's training step costs, in its encoder's, {name}",
             time_ratio(
                 step(model, lambda: model(**batch)["loss"]),
-                step(transformer, lambda: transformer(**encoder_inputs).last_hidden_state.mean()),
+                step(transformer, lambda: transformer(**inputs).last_hidden_state.mean()),
                 settings.repeats,
                 settings.device,
             ),
@@ -248,23 +253,15 @@ def training_figures(
 
 def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) -> List[Figure]:
     """From lines of raw text to lines of entities, against the encoder on the same batches."""
-    lines = [
-        json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
-        for document in abstracts(16 if settings.quick else 128)
-    ]
+    lines = lines_of_text(16 if settings.quick else 128)
     predictor = SEPTPredictor(model.eval(), reader)
-    transformer = model._embedder.token_embedder_tokens.transformer_model
+    transformer = transformer_of(model)
 
     def predict() -> List[str]:
         outputs = annotate_lines(predictor, iter(lines), PREDICTION_BATCH_SIZE)
         return [predictor.dump_line(output) for output in outputs]
 
-    batches: List[Dict[str, torch.Tensor]] = []
-    hook = transformer.register_forward_pre_hook(
-        lambda module, args, kwargs: batches.append(kwargs), with_kwargs=True
-    )
-    predict()
-    hook.remove()
+    batches = encoder_inputs(model, predict)
 
     @torch.no_grad()
     def encode() -> None:

@@ -11,7 +11,7 @@ from typing import Iterator
 
 from allennlp.models import load_archive
 from allennlp.predictors import Predictor
-from synthetic import abstracts
+from synthetic import lines_of_text
 
 from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.predictors import SEPTPredictor
@@ -19,11 +19,7 @@ from sept_allennlp.predictors import SEPTPredictor
 
 def texts(number: int) -> Iterator[bytes]:
     """Abstracts as lines of raw text, over and over the same thousand."""
-    lines = [
-        json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
-        for document in abstracts(1000)
-    ]
-    return islice(cycle(lines), number)
+    return islice(cycle(lines_of_text(1000)), number)
 
 
 def peak_megabytes() -> float:

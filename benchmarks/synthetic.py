@@ -36,6 +36,14 @@ def abstracts(number: int, seed: int = 0) -> List[Dict[str, Any]]:
     return [_abstract(f"abstract-{index}", generator) for index in range(number)]
 
 
+def lines_of_text(number: int) -> List[bytes]:
+    """Abstracts as prediction takes them: raw text, one JSON object a line."""
+    return [
+        json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
+        for document in abstracts(number)
+    ]
+
+
 def _abstract(key: str, generator: random.Random) -> Dict[str, Any]:
     sentences: List[List[str]] = []
     entities: List[List[List[Any]]] = []
