@@ -19,7 +19,7 @@ sept {
     num_epochs: 20,
     patience: null,
     optimizer: {
-      type: 'adamw',
+      type: 'fused_adamw',
       lr: head_learning_rate,
       weight_decay: 0.01,
       parameter_groups: [[['transformer_model'], { lr: encoder_learning_rate }]],

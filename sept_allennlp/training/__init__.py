@@ -1,5 +1,6 @@
 from sept_allennlp.training.archive_encoder import ArchiveEncoder
 from sept_allennlp.training.exponential_average import RecoverableExponentialAverage
+from sept_allennlp.training.fused_adamw import FusedAdamW
 from sept_allennlp.training.reproducible_randomness import ReproducibleRandomness
 
-__all__ = ["ArchiveEncoder", "RecoverableExponentialAverage", "ReproducibleRandomness"]
+__all__ = ["ArchiveEncoder", "FusedAdamW", "RecoverableExponentialAverage", "ReproducibleRandomness"]
