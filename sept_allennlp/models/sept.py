@@ -9,15 +9,16 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.decoding import Decoding, ScoredSpan, decode
+from sept_allennlp.construction import construct_with_input_dim
+from sept_allennlp.decoding import Decoding
 from sept_allennlp.documents import Document
-from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.models.span_classifier import SpanClassifier
 from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.spans import enumerate_spans, label_spans, select, word_to_piece_spans
 
 
 @Model.register("sept", constructor="from_partial_objects")
-class SEPT(Model):
+class SEPT(SpanClassifier):
     """
     Span Extractor with Pre-trained Transformers: named entity recognition by classifying spans.
 
@@ -64,7 +65,7 @@ class SEPT(Model):
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(vocab, **kwargs)
+        super().__init__(vocab, decoding, label_namespace, **kwargs)
         if max_span_width < 1:
             raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
         self._embedder = text_field_embedder
@@ -73,12 +74,8 @@ class SEPT(Model):
         self._feedforward = feedforward
         self._max_span_width = max_span_width
         self._sampler = span_sampler or RandomNegatives()
-        self.decoding = decoding or Decoding()
         self._spans_at_once = spans_at_once
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        self._labels = [label_of[i] for i in range(len(label_of))]
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
-        self._metric = StrictSpanF1(self._labels)
         if initializer is not None:
             initializer(self)
 
@@ -172,33 +169,8 @@ class SEPT(Model):
         if any(document.entities is not None for document in documents):
             outputs["loss"] = self._loss(logits, labels, mask, documents)
         if not self.training:
-            outputs["entities"] = self._decode(logits, spans, mask)
-            self._count(outputs["entities"], documents)
+            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
         return outputs
-
-    def _loss(
-        self,
-        logits: torch.Tensor,
-        labels: torch.Tensor,
-        mask: torch.Tensor,
-        documents: List[Document],
-    ) -> torch.Tensor:
-        if not len(logits):
-            # Every parameter gets a gradient, or other processes would wait for it for ever.
-            return 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
-        losses = torch.nn.functional.cross_entropy(logits.float(), labels[mask], reduction="none")
-        # A document without words is no document to take a mean over.
-        annotated = torch.tensor(
-            [document.entities is not None and bool(document.sentences) for document in documents],
-            device=mask.device,
-        )
-        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
-        return (losses * counted).sum() / annotated.sum().clamp(min=1)
-
-    def _count(self, entities: List[List[ScoredSpan]], documents: List[Document]) -> None:
-        for found, document in zip(entities, documents):
-            if document.entities is not None:
-                self._metric([[entity[:3] for entity in found]], [document.entities])
 
     def _classify(
         self,
@@ -210,7 +182,7 @@ class SEPT(Model):
         batch_size, num_spans = mask.size()
         if not num_spans:
             return embedded.new_zeros(0, self._output.out_features)
-        offsets = piece_offsets(text)
+        offsets = piece_offsets(text, embedded)
         if offsets is not None:
             spans = word_to_piece_spans(spans, mask, offsets)
         size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
@@ -241,45 +213,14 @@ class SEPT(Model):
         # Shape: (number of candidates in the batch, 1 + num_labels)
         return self._output(self._feedforward(vectors.flatten(0, 1).index_select(0, present)))
 
-    def _decode(
-        self, logits: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
-    ) -> List[List[ScoredSpan]]:
-        counts = mask.sum(dim=1).tolist()
-        probabilities = logits.float().softmax(dim=-1)
-        return [
-            decode(document_probabilities, document_spans, self._labels, self.decoding)
-            for document_probabilities, document_spans in zip(
-                probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
-            )
-        ]
 
-    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """
-        `precision`, `recall` and `f1`; when they are reset, at the end of an evaluation, per label
-        too. Nothing while training: there the candidates are a sample.
-        """
-        if self.training:
-            return {}
-        metrics = self._metric.get_metric(reset)
-        return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
-
-    default_predictor = "sept"
-
-
-def construct_with_input_dim(lazy: Lazy, input_dim: int) -> Any:
-    """Constructs what takes an `input_dim`, which a configuration may give or leave out."""
-    # AllenNLP warns of a parameter that is given twice, even with the same value.
-    if "input_dim" in lazy._params:
-        return lazy.construct()
-    return lazy.construct(input_dim=input_dim)
-
-
-def piece_offsets(text: TextFieldTensors) -> Optional[torch.Tensor]:
+def piece_offsets(text: TextFieldTensors, embedded: torch.Tensor) -> Optional[torch.Tensor]:
     """
-    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where the embedder yields
-    pieces; `None` where it yields words.
+    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where `embedded`, of shape
+    `(batch_size, sequence_length, dim)`, holds a vector for each piece; `None` where it holds one
+    for each word.
     """
     for tensors in text.values():
-        if "piece_offsets" in tensors:
+        if "piece_offsets" in tensors and tensors["wordpiece_mask"].size(1) == embedded.size(1):
             return tensors["piece_offsets"]
     return None

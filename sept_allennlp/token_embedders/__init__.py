@@ -1,3 +1,4 @@
+from sept_allennlp.token_embedders.pooled_word_pieces import PooledWordPieceEmbedder
 from sept_allennlp.token_embedders.word_pieces import WordPieceEmbedder
 
-__all__ = ["WordPieceEmbedder"]
+__all__ = ["PooledWordPieceEmbedder", "WordPieceEmbedder"]

@@ -3,4 +3,9 @@ from sept_allennlp.training.exponential_average import RecoverableExponentialAve
 from sept_allennlp.training.fused_adamw import FusedAdamW
 from sept_allennlp.training.reproducible_randomness import ReproducibleRandomness
 
-__all__ = ["ArchiveEncoder", "FusedAdamW", "RecoverableExponentialAverage", "ReproducibleRandomness"]
+__all__ = [
+    "ArchiveEncoder",
+    "FusedAdamW",
+    "RecoverableExponentialAverage",
+    "ReproducibleRandomness",
+]

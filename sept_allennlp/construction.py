@@ -1,0 +1,13 @@
+"""Parts whose sizes follow from other parts, so that a configuration need not state them."""
+
+from typing import Any
+
+from allennlp.common import Lazy
+
+
+def construct_with_input_dim(lazy: Lazy, input_dim: int) -> Any:
+    """Constructs what takes an `input_dim`, which a configuration may give or leave out."""
+    # AllenNLP warns of a parameter that is given twice, even with the same value.
+    if "input_dim" in lazy._params:
+        return lazy.construct()
+    return lazy.construct(input_dim=input_dim)

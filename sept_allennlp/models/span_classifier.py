@@ -1,0 +1,111 @@
+from typing import Any, Dict, List, Optional
+
+import torch
+from allennlp.data import Vocabulary
+from allennlp.models import Model
+
+from sept_allennlp.decoding import Decoding, ScoredSpan, decode
+from sept_allennlp.documents import Document
+from sept_allennlp.metrics import StrictSpanF1
+
+
+class SpanClassifier(Model):
+    """
+    What models have in common that give every candidate span scores for "no entity" and for each
+    label: the loss, the decoding, the strict scores.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    decoding : `Decoding`, optional (default = `Decoding()`)
+        Which of the classified spans become entities.
+    label_namespace : `str`, optional (default = `"labels"`)
+    """
+
+    default_predictor = "sept"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        decoding: Optional[Decoding] = None,
+        label_namespace: str = "labels",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocab, **kwargs)
+        self.decoding = decoding or Decoding()
+        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
+        self._labels = [label_of[i] for i in range(len(label_of))]
+        self._metric = StrictSpanF1(self._labels)
+
+    def _loss(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        mask: torch.Tensor,
+        documents: List[Document],
+    ) -> torch.Tensor:
+        """
+        The negative log-likelihood summed over a document's candidates, mean over the annotated
+        documents.
+
+        # Parameters
+
+        logits : `torch.FloatTensor`
+            Shape `(number of candidates in the batch, 1 + num_labels)`; "no entity" comes first.
+        labels : `torch.LongTensor`
+            Shape `(batch_size, num_spans)`: each candidate's class.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`.
+        documents : `List[Document]`
+        """
+        if not len(logits):
+            # Every parameter gets a gradient, or other processes would wait for it for ever.
+            return 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
+        losses = torch.nn.functional.cross_entropy(logits.float(), labels[mask], reduction="none")
+        # A document without words is no document to take a mean over.
+        annotated = torch.tensor(
+            [document.entities is not None and bool(document.sentences) for document in documents],
+            device=mask.device,
+        )
+        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
+        return (losses * counted).sum() / annotated.sum().clamp(min=1)
+
+    def _find_entities(
+        self,
+        logits: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        documents: List[Document],
+    ) -> List[List[ScoredSpan]]:
+        """
+        Each document's entities; those of annotated documents enter the scores.
+
+        # Parameters
+
+        logits, mask, documents :
+            As for `_loss`.
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: first and last word.
+        """
+        counts = mask.sum(dim=1).tolist()
+        probabilities = logits.float().softmax(dim=-1)
+        entities = [
+            decode(document_probabilities, document_spans, self._labels, self.decoding)
+            for document_probabilities, document_spans in zip(
+                probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
+            )
+        ]
+        for found, document in zip(entities, documents):
+            if document.entities is not None:
+                self._metric([[entity[:3] for entity in found]], [document.entities])
+        return entities
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        """
+        `precision`, `recall` and `f1`; when they are reset, at the end of an evaluation, per label
+        too. Nothing while training, where nothing is decoded.
+        """
+        if self.training:
+            return {}
+        metrics = self._metric.get_metric(reset)
+        return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
