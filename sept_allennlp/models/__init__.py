@@ -1,3 +1,5 @@
 from sept_allennlp.models.sept import SEPT
+from sept_allennlp.models.span_classifier import SpanClassifier
+from sept_allennlp.models.span_filter import SpanFilterModel
 
-__all__ = ["SEPT"]
+__all__ = ["SEPT", "SpanClassifier", "SpanFilterModel"]

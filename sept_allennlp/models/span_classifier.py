@@ -1,6 +1,7 @@
 from typing import Any, Dict, List, Optional
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
@@ -109,3 +110,16 @@ class SpanClassifier(Model):
             return {}
         metrics = self._metric.get_metric(reset)
         return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
+
+
+def check_annotated(documents: List[Document]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if one of the documents, which are to be trained on, is not annotated.
+    """
+    for document in documents:
+        if document.entities is None:
+            raise ConfigurationError(
+                f"{document.describe()}: cannot train on a document without 'ner'"
+            )
