@@ -14,6 +14,10 @@ document's name. Lines of four columns, word, part of speech, chunk and tag:
 Tags are IOB2 (each entity opens with `B-`), IOB1 (`B-` only right after an entity of the same
 label) or a mixture, and one rule reads them all: `B-X` always opens an entity, `I-X` goes on with
 one of label X and opens one where there is none.
+
+In BC5CDR as it is spread with SciBERT, wider entities begin with `B-` and those of one word are
+`I-`. So one of one word right after another entity cannot be told from more of that entity, and is
+read as that: about one entity in a hundred.
 """
 
 import re
@@ -22,8 +26,8 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, U
 
 from sept_allennlp.documents import Document, DocumentError, LabeledSpan, read_lines
 
-# About an abstract. So what is meant for each abstract, above all the number of sampled negatives,
-# keeps its meaning, and a context fits into one window of the encoder.
+# About an abstract, for which the hyper-parameters were chosen: the number of sampled negatives
+# keeps its meaning. One window of the encoder holds it: in NCBI-disease, 320 pieces at most.
 MAX_CONTEXT_WORDS = 200
 
 _DOCUMENT_START = "-DOCSTART-"
