@@ -24,10 +24,11 @@ SMALL: Dict[str, Any] = {
 def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
 ) -> Params:
-    """The configuration with the tiny encoder and the fixtures' abstracts."""
+    """The configuration with the tiny encoder and the data in the fixtures."""
     environment = {
         "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
         "SEPT_DATA": str(FIXTURES / "abstracts"),
+        "SEPT_CONLL": str(FIXTURES / "conll"),
         "SEPT_DEVICE": "-1",
     }
     return Params.from_file(

@@ -14,6 +14,13 @@ from tests.experiments import CONFIGS, FIXTURES, experiment
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
 
+# Per configuration that trains on another data set than SciERC: its folder and one of its types.
+CONLL = {
+    "sept_bc5cdr.jsonnet": ("bc5cdr", "Entity"),
+    "sept_ncbi_disease.jsonnet": ("NCBI-disease", "Disease"),
+    "sept_jnlpba.jsonnet": ("JNLPBA", "cell_type"),
+}
+
 
 def evaluated(name: str, **environment: str) -> Dict[str, Any]:
     """A configuration as jsonnet gives it in an environment."""
@@ -32,7 +39,8 @@ def test_every_configuration_trains(name: str, tmp_path: Path) -> None:
     params = experiment({"trainer.num_epochs": 1}, config=name)
     train_model(params, str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"best_validation_f1", "best_validation_recall-Method"} <= metrics.keys()
+    label = CONLL[name][1] if name in CONLL else "Method"
+    assert {"best_validation_f1", f"best_validation_recall-{label}"} <= metrics.keys()
 
 
 def test_the_published_run_is_the_default() -> None:
@@ -59,14 +67,48 @@ def test_the_published_run_is_the_default() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_points_every_configuration_elsewhere(name: str) -> None:
     config = evaluated(
-        name, SEPT_ENCODER="an/encoder", SEPT_DATA="a/folder", SEPT_SEED="7", SEPT_DEVICE="1"
+        name,
+        SEPT_ENCODER="an/encoder",
+        SEPT_DATA="a/folder",
+        SEPT_CONLL="sets",
+        SEPT_SEED="7",
+        SEPT_DEVICE="1",
     )
-    assert config["train_data_path"] == "a/folder/train.json"
-    assert config["validation_data_path"] == "a/folder/dev.json"
+    if name in CONLL:
+        files = [f"sets/{CONLL[name][0]}/{split}.txt" for split in ("train", "dev")]
+    else:
+        files = ["a/folder/train.json", "a/folder/dev.json"]
+    assert [config["train_data_path"], config["validation_data_path"]] == files
     seeds = [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")]
     assert seeds == [7, 7, 7]
     assert config["trainer"]["cuda_device"] == 1
     assert "an/encoder" in json.dumps(config["model"])
+
+
+@pytest.mark.parametrize("name", CONLL)
+def test_on_other_data_sets_the_published_model_is_the_same(name: str) -> None:
+    published, config = evaluated("sept.jsonnet"), evaluated(name)
+    address = f"https://raw.githubusercontent.com/allenai/scibert/master/data/ner/{CONLL[name][0]}"
+    assert config.pop("train_data_path") == f"{address}/train.txt"
+    assert config.pop("validation_data_path") == f"{address}/dev.txt"
+    assert config["dataset_reader"].pop("type") == "conll"
+    assert config["model"].pop("decoding") == {"flat": True}
+    for path in ("train_data_path", "validation_data_path"):
+        del published[path]
+    del published["dataset_reader"]["type"]
+    assert config == published
+
+
+def test_any_configuration_can_be_given_another_data_set(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonnet"
+    mine.write_text(
+        f"(import '{CONFIGS}/sept_minilm.jsonnet') + (import '{CONFIGS}/conll.libsonnet')('x')"
+    )
+    config, minilm = evaluated(str(mine), SEPT_CONLL="sets"), evaluated("sept_minilm.jsonnet")
+    assert config["train_data_path"] == "sets/x/train.txt"
+    assert config["dataset_reader"]["type"] == "conll"
+    assert config["model"] == minilm["model"]
+    assert config["trainer"] == minilm["trainer"]
 
 
 def test_an_empty_variable_counts_as_none() -> None:
