@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
+SMALL_FEEDFORWARD = {"num_layers": 1, "hidden_dims": 8, "activations": "relu"}
 SMALL: Dict[str, Any] = {
-    "model.feedforward": {"num_layers": 1, "hidden_dims": 8, "activations": "relu"},
     "trainer.num_epochs": 2,
     "trainer.patience": None,
     "data_loader.batch_size": 4,
@@ -31,8 +31,12 @@ def experiment(
         "SEPT_CONLL": str(FIXTURES / "conll"),
         "SEPT_DEVICE": "-1",
     }
+    variables = {**os.environ, **environment}
+    small = dict(SMALL)
+    if "feedforward" in Params.from_file(str(CONFIGS / config), ext_vars=variables)["model"]:
+        small["model.feedforward"] = SMALL_FEEDFORWARD
     return Params.from_file(
         str(CONFIGS / config),
-        params_overrides=json.dumps({**SMALL, **(overrides or {})}),
-        ext_vars={**os.environ, **environment},
+        params_overrides=json.dumps({**small, **(overrides or {})}),
+        ext_vars=variables,
     )
