@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Callable, Deque, Dict, List, Mapping, Optional, Sequence
 
 import torch
-from allennlp.common.util import SigTermReceived
 
 from sept_allennlp.results import RunError, collect, read_progress
 from sept_allennlp.suites.training import (
@@ -114,16 +113,18 @@ class Runner:
         self._stop_seconds = stop_seconds
         self._width = max((len(str(training)) for training in trainings), default=0)
         self._outcomes: Counter = Counter()
+        self._children: List[_Child] = []
 
     def survey(self) -> List[Training]:
         """Reports where each training stands; gives those that are to be trained."""
         waiting: List[Training] = []
         for training in self._trainings:
             try:
-                if standing(training) is Standing.FINISHED:
+                found = standing(training)
+                if found is Standing.FINISHED:
                     self._end(training, "kept", _scores(training))
                 else:
-                    self._say(training, f"waiting{_done(training)}")
+                    self._say(training, f"waiting{_done(training, found)}")
                     waiting.append(training)
             except RunError as error:
                 self._end(training, "refused", str(error))
@@ -137,45 +138,37 @@ class Runner:
 
         # Raises
 
-        `KeyboardInterrupt` and AllenNLP's `SigTermReceived` when the trainings have been stopped.
+        `KeyboardInterrupt` and AllenNLP's `SigTermReceived`, when the trainings have been stopped.
         """
         waiting: Deque[Training] = deque(self.survey())
         free = list(self._slots)
-        children: List[_Child] = []
         try:
-            while waiting or children:
+            while waiting or self._children:
                 while waiting and free:
                     training = waiting.popleft()
                     try:
-                        process = self._start(training, free[-1])
+                        started = self._start(training, free[-1])
                     except (RunError, OSError) as error:
                         self._end(training, "failed", str(error))
                         continue
-                    if process is not None:
-                        done = read_progress(training.folder)
-                        epochs = done.epochs if done else 0
-                        slot = free.pop()
-                        children.append(_Child(training, process, slot, epochs, time.monotonic()))
+                    if started:
+                        free.pop()
                 time.sleep(self._poll_seconds)
-                for child in list(children):
+                for child in list(self._children):
                     if child.process.poll() is None:
                         self._report_progress(child)
                     else:
-                        children.remove(child)
+                        self._children.remove(child)
                         free.append(child.slot)
                         self._ended(child)
-        except (KeyboardInterrupt, SigTermReceived):
-            for child in children:
-                self._say(child.training, "stopped; the same command goes on from here")
-            raise
         finally:
-            self._stop([child.process for child in children])
+            self._stop()
         counts = [f"{count} {outcome}" for outcome, count in self._outcomes.items()]
         self._report(f"{len(self._trainings)} trainings: {', '.join(counts)}")
         return self._outcomes.keys() <= {"finished", "kept"}
 
-    def _start(self, training: Training, slot: Mapping[str, str]) -> Optional[subprocess.Popen]:
-        """None if there is nothing to start."""
+    def _start(self, training: Training, slot: Mapping[str, str]) -> bool:
+        """Starts the training; False if there was nothing to start."""
         training.log.parent.mkdir(parents=True, exist_ok=True)
         with training.log.open("ab") as log:
             # The lock belongs to the open file, which the training inherits: it holds as long as
@@ -184,18 +177,19 @@ class Runner:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._end(training, "left alone", "another process is training it")
-                return None
+                return False
             # Looked at once more, now that nobody else can change it.
             found = standing(training)
             if found is Standing.FINISHED:
                 self._end(training, "kept", _scores(training))
-                return None
+                return False
             if found is not Standing.NEW:
                 remove_torn_checkpoints(training.folder)
             training.config_file.write_text(json.dumps(training.config, indent=2) + "\n")
             command = self._command(training, found)
             log.write(f"{_now()}  {' '.join(command)}\n".encode())
             log.flush()
+            progress = read_progress(training.folder)
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -205,10 +199,12 @@ class Runner:
                 # Ctrl-C comes to this process alone, which then stops its trainings.
                 start_new_session=True,
             )
+            epochs = progress.epochs if progress else 0
+            self._children.append(_Child(training, process, slot, epochs, time.monotonic()))
         action = "goes on" if found is Standing.INTERRUPTED else "starts"
         settings = " ".join(f"{name}={value}" for name, value in slot.items())
-        self._say(training, f"{action}{_done(training)} with {settings}; log: {training.log}")
-        return process
+        self._say(training, f"{action}{_done(training, found)} with {settings}; log: {training.log}")
+        return True
 
     def _report_progress(self, child: _Child) -> None:
         if time.monotonic() - child.reported < self._progress_seconds:
@@ -237,19 +233,21 @@ class Runner:
             last = _last_line(training.log)
             self._end(training, "failed", f"{_describe(status)}; log: {training.log}, ends: {last}")
 
-    def _stop(self, processes: List[subprocess.Popen]) -> None:
-        """Asks the processes to end, with all that they have started; then makes them."""
+    def _stop(self) -> None:
+        """Asks what still runs to end, with all that it has started; then makes it."""
         try:
-            for process in processes:
-                _signal_group(process, signal.SIGTERM)
+            for child in self._children:
+                _signal_group(child.process, signal.SIGTERM)
             deadline = time.monotonic() + self._stop_seconds
-            for process in processes:
+            for child in self._children:
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, deadline - time.monotonic()))
+                    child.process.wait(max(0.0, deadline - time.monotonic()))
         finally:
-            for process in processes:
-                _signal_group(process, signal.SIGKILL)
-                process.wait()
+            for child in self._children:
+                _signal_group(child.process, signal.SIGKILL)
+                child.process.wait()
+                self._say(child.training, "stopped; the same command goes on from here")
+            self._children.clear()
 
     def _end(self, training: Training, outcome: str, details: str) -> None:
         self._outcomes[outcome] += 1
@@ -272,8 +270,8 @@ def _scores(training: Training) -> str:
     return f"F1 {run.f1:.4f} (epoch {run.best_epoch} of {run.epochs}), {run.minutes:.1f} minutes"
 
 
-def _done(training: Training) -> str:
-    progress = read_progress(training.folder)
+def _done(training: Training, found: Standing) -> str:
+    progress = read_progress(training.folder) if found is Standing.INTERRUPTED else None
     return f" after epoch {progress.epochs} of {training.num_epochs}" if progress else ""
 
 
