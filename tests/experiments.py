@@ -13,6 +13,13 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
+# The tiny encoder and the fixtures' abstracts.
+ENVIRONMENT = {
+    "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
+    "SEPT_DATA": str(FIXTURES / "abstracts"),
+    "SEPT_DEVICE": "-1",
+}
+
 SMALL: Dict[str, Any] = {
     "model.feedforward": {"num_layers": 1, "hidden_dims": 8, "activations": "relu"},
     "trainer.num_epochs": 2,
@@ -25,13 +32,8 @@ def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
 ) -> Params:
     """The configuration with the tiny encoder and the fixtures' abstracts."""
-    environment = {
-        "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
-        "SEPT_DATA": str(FIXTURES / "abstracts"),
-        "SEPT_DEVICE": "-1",
-    }
     return Params.from_file(
         str(CONFIGS / config),
         params_overrides=json.dumps({**SMALL, **(overrides or {})}),
-        ext_vars={**os.environ, **environment},
+        ext_vars={**os.environ, **ENVIRONMENT},
     )
