@@ -72,7 +72,7 @@ def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
     # Not pyplot, which would look for a screen.
     from matplotlib.figure import Figure as Canvas
 
-    drawn = Canvas(figsize=(6, 4), layout="constrained")
+    drawn = Canvas(figsize=(7, 4), layout="constrained")
     axes = drawn.add_subplot()
     # At even distances: the numbers of such a sweep grow by factors, and a word has no place
     # among them.
@@ -94,10 +94,11 @@ def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
     axes.set_ylabel("F1 on the validation data")
     axes.set_title(figure.title)
     axes.grid(axis="y", alpha=0.4)
-    axes.legend()
+    # Where it hides no line.
+    drawn.legend(loc="outside right upper", frameon=False)
     notes = _notes(filled)
     if notes:
-        drawn.supxlabel(textwrap.fill(" ".join(notes), 100), fontsize="small")
+        drawn.supxlabel(textwrap.fill(" ".join(notes), 110), fontsize="small")
     return drawn
 
 

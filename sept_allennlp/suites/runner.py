@@ -1,7 +1,6 @@
 """Runs the trainings of a suite, each in a process of its own."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -169,6 +168,9 @@ class Runner:
 
     def _start(self, training: Training, slot: Mapping[str, str]) -> bool:
         """Starts the training; False if there was nothing to start."""
+        # Only here: Windows has none, and every start of AllenNLP imports this file.
+        import fcntl
+
         training.log.parent.mkdir(parents=True, exist_ok=True)
         with training.log.open("ab") as log:
             # The lock belongs to the open file, which the training inherits: it holds as long as

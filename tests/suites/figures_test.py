@@ -50,7 +50,7 @@ def test_the_files(runs: pandas.DataFrame, tmp_path: Path) -> None:
     filled = fill_figure(FIGURE, runs)
     png, svg = save_figure(FIGURE, filled, tmp_path / "figure2.v1")
     assert (png.name, svg.name) == ("figure2.v1.png", "figure2.v1.svg")
-    assert matplotlib.image.imread(png).shape[:2] == (600, 900)
+    assert matplotlib.image.imread(png).shape[:2] == (600, 1050)
     texts = svg_texts(svg)
     # The axis: numbers in order, words after them.
     assert texts[:5] == ["50", "100", "500", "all", "negatives per document"]
