@@ -203,9 +203,9 @@ class Runner:
             )
             epochs = progress.epochs if progress else 0
             self._children.append(_Child(training, process, slot, epochs, time.monotonic()))
-        action = "goes on" if found is Standing.INTERRUPTED else "starts"
+        verb = "goes on" if found is Standing.INTERRUPTED else "starts"
         settings = " ".join(f"{name}={value}" for name, value in slot.items())
-        self._say(training, f"{action}{_done(training, found)} with {settings}; log: {training.log}")
+        self._say(training, f"{verb}{_done(training, found)} with {settings}; log: {training.log}")
         return True
 
     def _report_progress(self, child: _Child) -> None:
