@@ -13,6 +13,14 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
+# The tiny encoder and the fixtures' data.
+ENVIRONMENT = {
+    "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
+    "SEPT_DATA": str(FIXTURES / "abstracts"),
+    "SEPT_CONLL": str(FIXTURES / "conll"),
+    "SEPT_DEVICE": "-1",
+}
+
 SMALL_FEEDFORWARD = {"num_layers": 1, "hidden_dims": 8, "activations": "relu"}
 SMALL: Dict[str, Any] = {
     "trainer.num_epochs": 2,
@@ -25,13 +33,7 @@ def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
 ) -> Params:
     """The configuration with the tiny encoder and the data in the fixtures."""
-    environment = {
-        "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
-        "SEPT_DATA": str(FIXTURES / "abstracts"),
-        "SEPT_CONLL": str(FIXTURES / "conll"),
-        "SEPT_DEVICE": "-1",
-    }
-    variables = {**os.environ, **environment}
+    variables = {**os.environ, **ENVIRONMENT}
     small = dict(SMALL)
     if "feedforward" in Params.from_file(str(CONFIGS / config), ext_vars=variables)["model"]:
         small["model.feedforward"] = SMALL_FEEDFORWARD

@@ -7,12 +7,15 @@ from typing import Any, Dict
 import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
-from allennlp.data import DatasetReader
+from allennlp.data import DatasetReader, Vocabulary
+from allennlp.models import Model
 
 from sept_allennlp.config_defaults import DEFAULTS, set_config_defaults
-from tests.experiments import CONFIGS, FIXTURES, experiment
+from sept_allennlp.suites import read_suite
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
+SUITES = sorted(path.name for path in (CONFIGS / "suites").glob("*.jsonnet"))
 
 # Per configuration that trains on another data set than SciERC: its folder and one of its types.
 CONLL = {
@@ -40,7 +43,10 @@ def test_every_configuration_trains(name: str, tmp_path: Path) -> None:
     train_model(params, str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     label = CONLL[name][1] if name in CONLL else "Method"
-    assert {"best_validation_f1", f"best_validation_recall-{label}"} <= metrics.keys()
+    expected = {"f1", f"recall-{label}"}
+    if name.startswith("span_filter"):
+        expected = {"recall", "filtration_rate", "filtration_rate_at_99_recall"}
+    assert {f"best_validation_{metric}" for metric in expected} <= metrics.keys()
 
 
 def test_the_published_run_is_the_default() -> None:
@@ -125,3 +131,44 @@ def test_data_may_lie_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     reader = DatasetReader.from_params(experiment().pop("dataset_reader"))
     instances = list(reader.read(f"{archive}!processed_data/json/dev.json"))
     assert len(instances) == 8
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    # Reading it checks that all runs of its tables and figures are there.
+    suite = read_suite(CONFIGS / "suites" / name, seed=7)
+    assert {"table1", "table2"} <= {table.name for table in suite.tables}
+    assert [figure.name for figure in suite.figures] == ["figure2"]
+    for config in suite.runs.values():
+        assert config["pytorch_seed"] == 7
+        reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+        vocabulary = Vocabulary.from_instances(reader.read(config["validation_data_path"]))
+        model = Model.from_params(vocab=vocabulary, params=Params(config["model"]))
+        assert sum(parameter.numel() for parameter in model.parameters()) > 0
+
+
+def test_the_suites_are_there() -> None:
+    assert {"paper.jsonnet", "paper_minilm.jsonnet"} <= {*SUITES}
+
+
+def test_a_suites_systems_have_the_same_time_to_learn() -> None:
+    suite = read_suite(CONFIGS / "suites" / "paper_minilm.jsonnet")
+    assert {config["trainer"]["num_epochs"] for config in suite.runs.values()} == {10}
+
+
+def test_the_paper_draws_more_and_more_negatives() -> None:
+    suite = read_suite(CONFIGS / "suites" / "paper.jsonnet")
+    line = suite.figures[0].lines[0]
+    samplers = [suite.runs[point.run]["model"]["span_sampler"] for point in line.points]
+    assert [point.x for point in line.points] == [50, 100, 250, 500, "all"]
+    assert [sampler.get("num_negatives") for sampler in samplers] == [50, 100, 250, 500, None]
+    assert samplers[-1] == {"type": "all_spans"}
+
+
+def test_the_papers_main_run_is_the_configuration_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in DEFAULTS:
+        monkeypatch.delenv(variable, raising=False)
+    suite = read_suite(CONFIGS / "suites" / "paper.jsonnet")
+    assert suite.runs["sept"] == evaluated("sept.jsonnet")
