@@ -1,5 +1,6 @@
 from sept_allennlp.commands import predict
 from sept_allennlp.commands.sept_brat import SeptBrat
+from sept_allennlp.commands.sept_filter_curve import SeptFilterCurve
 from sept_allennlp.commands.sept_html import SeptHtml
 from sept_allennlp.commands.sept_results import SeptResults
 from sept_allennlp.commands.sept_show import SeptShow
@@ -8,6 +9,7 @@ from sept_allennlp.commands.sept_tables import SeptTables
 
 __all__ = [
     "SeptBrat",
+    "SeptFilterCurve",
     "SeptHtml",
     "SeptResults",
     "SeptShow",

@@ -170,25 +170,32 @@ class SEPT(SpanClassifier):
 
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
-        # Shape: (batch_size, num_spans)
-        labels = label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
         if self.training:
             check_annotated(documents)
-            keep = self._sampler(labels, mask)
+            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids), mask)
         else:
             keep = self._filter(text, spans, mask)
         if keep is not mask:
-            labels, _ = select(keep, labels)
             spans, mask = select(keep, spans)
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
         outputs: Dict[str, Any] = {}
         if any(document.entities is not None for document in documents):
+            labels = self._labels_of(spans, mask, gold, sentence_ids)
             outputs["loss"] = self._loss(logits, labels, mask, documents)
         if not self.training:
             outputs["entities"] = self._find_entities(logits, spans, mask, documents)
         return outputs
+
+    def _labels_of(
+        self,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        gold: torch.Tensor,
+        sentence_ids: torch.Tensor,
+    ) -> torch.Tensor:
+        return label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
 
     def _classify(
         self,

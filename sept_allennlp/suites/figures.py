@@ -7,6 +7,7 @@ from typing import Any, List, Union
 
 import pandas
 
+from sept_allennlp.drawing import canvas, save
 from sept_allennlp.suites.suite import Figure
 from sept_allennlp.suites.tables import summary_of
 
@@ -36,7 +37,7 @@ def fill_figure(figure: Figure, runs: pandas.DataFrame) -> pandas.DataFrame:
 
 def save_figure(figure: Figure, filled: pandas.DataFrame, stem: Path) -> List[Path]:
     """
-    Writes `stem.png` and `stem.svg`. The same numbers and the same matplotlib give the same bytes.
+    Writes `stem.png` and `stem.svg`.
 
     # Parameters
 
@@ -46,33 +47,11 @@ def save_figure(figure: Figure, filled: pandas.DataFrame, stem: Path) -> List[Pa
     stem : `Path`
         The files' path without its suffix.
     """
-    # Only here: matplotlib takes a second to import, and every start of AllenNLP imports this.
-    import matplotlib
-    import matplotlib.style
-
-    settings = {
-        # Otherwise the identifiers inside an SVG are random.
-        "svg.hashsalt": figure.name,
-        # Text as text, which can be searched, and needs no font's outlines.
-        "svg.fonttype": "none",
-        "savefig.dpi": 150,
-    }
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-    # petroff10: colours that were chosen to be told apart by the colour-blind, too.
-    with matplotlib.style.context(["default", "petroff10"]), matplotlib.rc_context(settings):
-        drawn = _draw(figure, filled)
-        files = []
-        for kind, hidden in metadata.items():
-            files.append(stem.with_name(f"{stem.name}.{kind}"))
-            drawn.savefig(files[-1], format=kind, metadata=hidden)
-    return files
+    return save(lambda: _draw(figure, filled), stem)
 
 
 def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
-    # Not pyplot, which would look for a screen.
-    from matplotlib.figure import Figure as Canvas
-
-    drawn = Canvas(figsize=(7, 4), layout="constrained")
+    drawn = canvas()
     axes = drawn.add_subplot()
     # At even distances: the numbers of such a sweep grow by factors, and a word has no place
     # among them.
