@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
+SMALL_FEEDFORWARD = {"num_layers": 1, "hidden_dims": 8, "activations": "relu"}
 SMALL: Dict[str, Any] = {
-    "model.feedforward": {"num_layers": 1, "hidden_dims": 8, "activations": "relu"},
     "trainer.num_epochs": 2,
     "trainer.patience": None,
     "data_loader.batch_size": 4,
@@ -30,8 +30,11 @@ def experiment(
         "SEPT_DATA": str(FIXTURES / "abstracts"),
         "SEPT_DEVICE": "-1",
     }
+    path, ext_vars = str(CONFIGS / config), {**os.environ, **environment}
+    small = dict(SMALL)
+    for part in Params.from_file(path, ext_vars=ext_vars).pop("model").as_dict():
+        if part.endswith("feedforward"):
+            small[f"model.{part}"] = SMALL_FEEDFORWARD
     return Params.from_file(
-        str(CONFIGS / config),
-        params_overrides=json.dumps({**SMALL, **(overrides or {})}),
-        ext_vars={**os.environ, **environment},
+        path, params_overrides=json.dumps({**small, **(overrides or {})}), ext_vars=ext_vars
     )

@@ -2,7 +2,6 @@ from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import FeedForward, TextFieldEmbedder
@@ -65,16 +64,12 @@ class SEPT(SpanClassifier):
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(vocab, decoding, label_namespace, **kwargs)
-        if max_span_width < 1:
-            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
         self._embedder = text_field_embedder
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
         self._span_extractor = span_extractor
         self._feedforward = feedforward
-        self._max_span_width = max_span_width
         self._sampler = span_sampler or RandomNegatives()
-        self._spans_at_once = spans_at_once
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
         if initializer is not None:
             initializer(self)
@@ -146,6 +141,7 @@ class SEPT(SpanClassifier):
         `ConfigurationError` if in training a document is not annotated.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
+        self._check_annotated(documents)
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
 
@@ -154,23 +150,13 @@ class SEPT(SpanClassifier):
         # Shape: (batch_size, num_spans)
         labels = label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
         if self.training:
-            for document in documents:
-                if document.entities is None:
-                    raise ConfigurationError(
-                        f"{document.describe()}: cannot train on a document without 'ner'"
-                    )
             keep = self._sampler(labels, mask)
             labels, _ = select(keep, labels)
             spans, mask = select(keep, spans)
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
-        outputs: Dict[str, Any] = {}
-        if any(document.entities is not None for document in documents):
-            outputs["loss"] = self._loss(logits, labels, mask, documents)
-        if not self.training:
-            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
-        return outputs
+        return self._outputs(logits, labels, spans, mask, documents)
 
     def _classify(
         self,
@@ -179,39 +165,21 @@ class SEPT(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        batch_size, num_spans = mask.size()
-        if not num_spans:
+        if not spans.size(1):
             return embedded.new_zeros(0, self._output.out_features)
         offsets = piece_offsets(text, embedded)
         if offsets is not None:
             spans = word_to_piece_spans(spans, mask, offsets)
-        size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
-        if num_spans <= size:
-            return self._classify_chunk(embedded, spans, mask)
-        # Shape: (batch_size, num_spans, 1 + num_labels)
-        logits = torch.zeros(*mask.size(), self._output.out_features, device=mask.device)
-        for start in range(0, num_spans, size):
-            chunk = slice(start, start + size)
-            chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-            # Only the stretch of the sequence that these spans lie in.
-            first = int(chunk_spans[..., 0][chunk_mask].min())
-            last = int(chunk_spans[..., 1][chunk_mask].max())
-            logits[:, chunk][chunk_mask] = self._classify_chunk(
-                embedded[:, first : last + 1], chunk_spans - first, chunk_mask
-            ).float()
-        return logits[mask]
+        # Shape: (number of candidates in the batch, 1 + num_labels)
+        return self._score_spans(self._represent, self._score, [embedded], spans, mask)
 
-    def _classify_chunk(
+    def _represent(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
-        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
-        # Shape: (batch_size, num_spans, span_dim)
-        vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
-        # Only what is there goes through the MLP. (`vectors[mask]`, which is slower.)
-        present = mask.flatten().nonzero().squeeze(-1)
-        # Shape: (number of candidates in the batch, 1 + num_labels)
-        return self._output(self._feedforward(vectors.flatten(0, 1).index_select(0, present)))
+        return self._span_extractor(embedded, spans, span_indices_mask=mask)
+
+    def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        return self._output(self._feedforward(vectors))
 
 
 def piece_offsets(text: TextFieldTensors, embedded: torch.Tensor) -> Optional[torch.Tensor]:

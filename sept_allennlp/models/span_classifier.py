@@ -1,6 +1,7 @@
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
@@ -11,15 +12,24 @@ from sept_allennlp.metrics import StrictSpanF1
 
 class SpanClassifier(Model):
     """
-    What models have in common that give every candidate span scores for "no entity" and for each
-    label: the loss, the decoding, the strict scores.
+    What models have in common that give candidate spans scores for "no entity" and for each label:
+    the scoring in bounded memory, the loss, the decoding, the strict scores.
 
     # Parameters
 
     vocab : `Vocabulary`
+    max_span_width : `int`
+        In words. Wider entities are not found (and count as missed).
+    spans_at_once : `int`
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
     label_namespace : `str`, optional (default = `"labels"`)
+
+    # Raises
+
+    `ConfigurationError` for a `max_span_width` below 1.
     """
 
     default_predictor = "sept"
@@ -27,15 +37,110 @@ class SpanClassifier(Model):
     def __init__(
         self,
         vocab: Vocabulary,
+        max_span_width: int,
+        spans_at_once: int,
         decoding: Optional[Decoding] = None,
         label_namespace: str = "labels",
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
+        if max_span_width < 1:
+            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+        self._max_span_width = max_span_width
+        self._spans_at_once = spans_at_once
         self.decoding = decoding or Decoding()
         label_of = vocab.get_index_to_token_vocabulary(label_namespace)
         self._labels = [label_of[i] for i in range(len(label_of))]
         self._metric = StrictSpanF1(self._labels)
+
+    def _score_spans(
+        self,
+        represent: Callable[..., torch.Tensor],
+        score: Callable[[torch.Tensor], torch.Tensor],
+        sequences: Sequence[torch.Tensor],
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """
+        Represents and scores spans, in evaluation at most `spans_at_once` of them at a time.
+
+        # Parameters
+
+        represent : `Callable[..., torch.Tensor]`
+            Takes the sequences, spans in them and their mask, and gives vectors of shape
+            `(batch_size, num_spans, span_dim)`.
+        score : `Callable[[torch.Tensor], torch.Tensor]`
+            Takes vectors of shape `(any number, span_dim)`, and gives scores of shape
+            `(the same number, num_scores)`.
+        sequences : `Sequence[torch.Tensor]`
+            Each of shape `(batch_size, sequence_length, its own dim)`.
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`, with at least one span: first and last position.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`.
+
+        # Returns
+
+        `torch.FloatTensor` of shape `(number of spans in the batch, num_scores)`.
+        """
+
+        def score_part(
+            sequences: Sequence[torch.Tensor], spans: torch.Tensor, mask: torch.Tensor
+        ) -> torch.Tensor:
+            # AllenNLP's extractors look padded spans up like any other: they must point somewhere.
+            spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
+            # Shape: (batch_size, num_spans, span_dim)
+            vectors = represent(*sequences, spans, mask)
+            # Only what is there is scored. (`vectors[mask]`, which is slower.)
+            present = mask.flatten().nonzero().squeeze(-1)
+            return score(vectors.flatten(0, 1).index_select(0, present))
+
+        batch_size, num_spans = mask.size()
+        size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
+        if num_spans <= size:
+            return score_part(sequences, spans, mask)
+        scores: Optional[torch.Tensor] = None
+        for start in range(0, num_spans, size):
+            part = slice(start, start + size)
+            part_spans, part_mask = spans[:, part], mask[:, part]
+            # Only the stretch of the sequences that these spans lie in.
+            first = int(part_spans[..., 0][part_mask].min())
+            last = int(part_spans[..., 1][part_mask].max())
+            # AllenNLP's extractors want it in one piece.
+            stretches = [sequence[:, first : last + 1].contiguous() for sequence in sequences]
+            part_scores = score_part(stretches, part_spans - first, part_mask).float()
+            if scores is None:
+                # Shape: (batch_size, num_spans, num_scores)
+                scores = part_scores.new_zeros(*mask.size(), part_scores.size(-1))
+            scores[:, part][part_mask] = part_scores
+        return scores[mask]
+
+    def _check_annotated(self, documents: List[Document]) -> None:
+        """Raises a `ConfigurationError` if in training a document is not annotated."""
+        for document in documents:
+            if self.training and document.entities is None:
+                raise ConfigurationError(
+                    f"{document.describe()}: cannot train on a document without 'ner'"
+                )
+
+    def _outputs(
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        documents: List[Document],
+    ) -> Dict[str, Any]:
+        """
+        `loss`, if any document is annotated, and in evaluation `entities`, per document a list of
+        `ScoredSpan`. The parameters are as for `_loss` and `_find_entities`.
+        """
+        outputs: Dict[str, Any] = {}
+        if any(document.entities is not None for document in documents):
+            outputs["loss"] = self._loss(logits, labels, mask, documents)
+        if not self.training:
+            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
+        return outputs
 
     def _loss(
         self,
