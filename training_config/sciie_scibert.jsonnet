@@ -1,5 +1,5 @@
-// SciIE on SciBERT. What is not published, the learning rate and the batch, is that of the
-// BiLSTM-CRF on SciBERT; the schedule is SEPT's.
+// SciIE on SciBERT. What is not published of it, the learning rate, its schedule and the batch, is
+// that of the BiLSTM-CRF on SciBERT.
 local base = import 'base.libsonnet';
 local sciie = import 'sciie.libsonnet';
 
@@ -16,6 +16,7 @@ sciie {
   validation_data_loader: { batch_size: batch_size },
   trainer+: {
     optimizer: { type: 'adam', lr: 5e-5 },
-    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1, ratio: 1e6 },
+    // Linear: a twentieth of the updates to warm up, then down to nothing (to a millionth).
+    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.05, ratio: 1e6 },
   },
 }

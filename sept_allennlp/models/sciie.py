@@ -13,7 +13,7 @@ from sept_allennlp.construction import construct_with_input_dim
 from sept_allennlp.decoding import Decoding
 from sept_allennlp.documents import Document
 from sept_allennlp.models.span_classifier import SpanClassifier
-from sept_allennlp.spans import PADDING, enumerate_spans, label_spans, select
+from sept_allennlp.spans import NO_ENTITY, PADDING, enumerate_spans, label_spans, select
 
 
 @Model.register("sciie", constructor="from_partial_objects")
@@ -27,8 +27,8 @@ class SciIE(SpanClassifier):
     the BiLSTM's output, its width, and a head, a weighted mean of its words' embeddings (Lee et al.
     2017, "End-to-end Neural Coreference Resolution", section 4). A first MLP gives each span a
     score for being a mention at all; of each document the `spans_per_word` × words best spans are
-    kept, rounded down, in training and in evaluation alike, but at least one of each document that
-    has any. A second MLP scores the kept ones' labels:
+    kept, rounded down, but at least one of each document that has any. A second MLP scores the kept
+    ones' labels:
 
         score(span, label) = mention score(span) + label score(span, label)
         score(span, no entity) = 0
@@ -38,9 +38,11 @@ class SciIE(SpanClassifier):
     alone. The baseline of SEPT's Table 1 prunes before the labels are scored; what trains the
     pruner here is the sum, as in SciIE's pairs.
 
-    The likelihood is that of the kept spans: an entity that is pruned adds nothing to the loss, and
-    gets back into the beam as the scores of the spans kept in its place fall. In the metrics it
-    counts as missed.
+    The likelihood is that of the kept spans. In training the annotated entities are kept too,
+    whatever their score is (`keep_gold`), so that all of them count in it, as in SciIE's own, which
+    is taken over all spans. Without that, the pruner learns of an entity only once the spans kept
+    in its place have lost enough: with small learning rates that can take longer than the patience
+    of early stopping. In evaluation a pruned entity is missed, and counts as that in the metrics.
 
     Registered as a `Model` with name "sciie".
 
@@ -64,6 +66,8 @@ class SciIE(SpanClassifier):
         In words. Wider entities are not found (and count as missed).
     spans_per_word : `float`, optional (default = `0.4`)
         How many spans to keep for each word of a document.
+    keep_gold : `bool`, optional (default = `True`)
+        In training, keep the annotated entities beside the best spans; if false, the best alone.
     lexical_dropout : `float`, optional (default = `0.5`)
         On the words' embeddings.
     decoding : `Decoding`, optional (default = `Decoding()`)
@@ -90,6 +94,7 @@ class SciIE(SpanClassifier):
         head_extractor: Optional[SpanExtractor] = None,
         max_span_width: int = 8,
         spans_per_word: float = 0.4,
+        keep_gold: bool = True,
         lexical_dropout: float = 0.5,
         decoding: Optional[Decoding] = None,
         spans_at_once: int = 16384,
@@ -106,6 +111,7 @@ class SciIE(SpanClassifier):
         self._span_extractor = span_extractor
         self._head_extractor = head_extractor
         self._spans_per_word = spans_per_word
+        self._keep_gold = keep_gold
         self._mention_feedforward = mention_feedforward
         self._mention_output = torch.nn.Linear(mention_feedforward.get_output_dim(), 1)
         self._ner_feedforward = ner_feedforward
@@ -125,6 +131,7 @@ class SciIE(SpanClassifier):
         head_extractor: Optional[Lazy[SpanExtractor]] = None,
         max_span_width: int = 8,
         spans_per_word: float = 0.4,
+        keep_gold: bool = True,
         lexical_dropout: float = 0.5,
         decoding: Optional[Decoding] = None,
         spans_at_once: int = 16384,
@@ -154,6 +161,7 @@ class SciIE(SpanClassifier):
             head_extractor=head,
             max_span_width=max_span_width,
             spans_per_word=spans_per_word,
+            keep_gold=keep_gold,
             lexical_dropout=lexical_dropout,
             decoding=decoding,
             spans_at_once=spans_at_once,
@@ -199,7 +207,7 @@ class SciIE(SpanClassifier):
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         # Shape: (batch_size, num_spans)
         labels = label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
-        logits, keep = self._classify(text, sentence_ids, spans, mask)
+        logits, keep = self._classify(text, sentence_ids, spans, mask, labels)
         labels, _ = select(keep, labels)
         spans, mask = select(keep, spans)
         return self._outputs(logits, labels, spans, mask, documents)
@@ -210,6 +218,7 @@ class SciIE(SpanClassifier):
         sentence_ids: torch.Tensor,
         spans: torch.Tensor,
         mask: torch.Tensor,
+        labels: torch.Tensor,
     ) -> Tuple[torch.Tensor, torch.Tensor]:
         """
         # Returns
@@ -229,6 +238,8 @@ class SciIE(SpanClassifier):
         ).squeeze(-1)
         num_words = (sentence_ids != PADDING).sum(dim=1)
         keep = keep_best(mention_scores, mask, (self._spans_per_word * num_words).long())
+        if self.training and self._keep_gold:
+            keep = keep | (labels != NO_ENTITY)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all
         # candidates until here would take the memory that `spans_at_once` saves.
         # Shape: (number of kept spans in the batch, num_labels)

@@ -165,6 +165,17 @@ def test_the_best_spans_are_kept_and_scored_by_the_sum() -> None:
     assert metrics["recall-Task"] == 0.0
 
 
+@pytest.mark.parametrize("keep_gold", [True, False])
+def test_in_training_the_likelihood_may_count_pruned_entities(keep_gold: bool) -> None:
+    model = handmade_model(spans_per_word=0.6, keep_gold=keep_gold, lexical_dropout=0.0).train()
+    terms = [probabilities(6)[1], probabilities(4)[0], probabilities(6)[0]]
+    if keep_gold:
+        # The Task, whose mention score is only the fifth best.
+        terms.append(probabilities(1)[2])
+    loss = model(**tensors(model, DOCUMENT))["loss"].item()
+    assert loss == pytest.approx(-numpy.log(terms).sum(), rel=1e-5)
+
+
 def test_an_entity_needs_a_score_above_that_of_no_entity() -> None:
     # All nine spans are kept; those with a mention score of 1 and more are entities.
     model = handmade_model(spans_per_word=10.0)
@@ -208,7 +219,8 @@ def test_of_every_ten_words_four_spans_are_kept(
     padding = Document(key="e", sentences=[["parsers"] * 40], entities=[])
     batch = tensors(model, one, padding)
     spans, mask = enumerate_spans(batch["sentence_ids"], 2)
-    _, keep = model._classify(batch["text"], batch["sentence_ids"], spans, mask)
+    labels = torch.zeros_like(mask, dtype=torch.long)
+    _, keep = model._classify(batch["text"], batch["sentence_ids"], spans, mask, labels)
     assert keep.sum(dim=1).tolist() == [expected, 16]
     assert not (keep & ~mask).any()
 
