@@ -1,6 +1,6 @@
 """Candidate spans of a batch of documents, as tensors: no Python object per candidate."""
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import TextFieldTensors
@@ -169,10 +169,10 @@ def piece_mask(text: TextFieldTensors) -> torch.Tensor:
     return next(t["wordpiece_mask"] for t in text.values() if "wordpiece_mask" in t)
 
 
-def represent_in_chunks(
+def score_in_chunks(
     represent: Callable[..., torch.Tensor],
-    judge: Callable[[torch.Tensor], torch.Tensor],
-    embedded: torch.Tensor,
+    score: Callable[[torch.Tensor], torch.Tensor],
+    sequences: Sequence[torch.Tensor],
     spans: torch.Tensor,
     mask: torch.Tensor,
     spans_at_once: Optional[int] = None,
@@ -182,48 +182,53 @@ def represent_in_chunks(
 
     # Parameters
 
-    represent : `Callable`
-        A span extractor.
-    judge : `Callable`
-        Takes vectors of shape `(number of spans, span_dim)`, returns a tensor of shape
-        `(number of spans, ...)`.
-    embedded : `torch.FloatTensor`
-        Shape `(batch_size, sequence_length, dim)`.
+    represent : `Callable[..., torch.Tensor]`
+        Takes the sequences, spans in them and their mask, and gives vectors of shape
+        `(batch_size, num_spans, span_dim)`.
+    score : `Callable[[torch.Tensor], torch.Tensor]`
+        Takes vectors of shape `(any number, span_dim)`, and gives scores of shape
+        `(the same number, num_scores)`.
+    sequences : `Sequence[torch.Tensor]`
+        Each of shape `(batch_size, sequence_length, its own dim)`.
     spans : `torch.LongTensor`
-        Shape `(batch_size, num_spans, 2)`: first and last position in the sequence, both
-        inclusive, in about the order of the sequence; anything where `mask` is false.
+        Shape `(batch_size, num_spans, 2)`, as `select` packs them, with at least one span: first
+        and last position.
     mask : `torch.BoolTensor`
-        Shape `(batch_size, num_spans)`, not all false.
+        Shape `(batch_size, num_spans)`.
     spans_at_once : `int`, optional (default = all)
 
     # Returns
 
-    `torch.FloatTensor` of shape `(number of spans that are there, ...)`.
+    `torch.FloatTensor` of shape `(number of spans in the batch, num_scores)`.
     """
 
-    def chunk_of(embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def score_chunk(
+        sequences: Sequence[torch.Tensor], spans: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
         # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
         spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
         # Shape: (batch_size, num_spans, span_dim)
-        vectors = represent(embedded, spans, span_indices_mask=mask)
-        # Only what is there is judged. (`vectors[mask]`, which is slower.)
+        vectors = represent(*sequences, spans, mask)
+        # Only what is there is scored. (`vectors[mask]`, which is slower.)
         present = mask.flatten().nonzero().squeeze(-1)
-        return judge(vectors.flatten(0, 1).index_select(0, present))
+        return score(vectors.flatten(0, 1).index_select(0, present))
 
     batch_size, num_spans = mask.size()
     size = num_spans if spans_at_once is None else max(spans_at_once // batch_size, 1)
     if num_spans <= size:
-        return chunk_of(embedded, spans, mask)
-    judged = None
+        return score_chunk(sequences, spans, mask)
+    scores: Optional[torch.Tensor] = None
     for start in range(0, num_spans, size):
         chunk = slice(start, start + size)
         chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-        # Only the stretch of the sequence that these spans lie in.
+        # Only the stretch of the sequences that these spans lie in.
         first = int(chunk_spans[..., 0][chunk_mask].min())
         last = int(chunk_spans[..., 1][chunk_mask].max())
-        values = chunk_of(embedded[:, first : last + 1], chunk_spans - first, chunk_mask)
-        if judged is None:
-            # Shape: (batch_size, num_spans, ...)
-            judged = torch.zeros(*mask.size(), *values.size()[1:], device=mask.device)
-        judged[:, chunk][chunk_mask] = values.float()
-    return judged[mask]
+        # AllenNLP's extractors want it in one piece.
+        stretches = [sequence[:, first : last + 1].contiguous() for sequence in sequences]
+        chunk_scores = score_chunk(stretches, chunk_spans - first, chunk_mask).float()
+        if scores is None:
+            # Shape: (batch_size, num_spans, num_scores)
+            scores = chunk_scores.new_zeros(*mask.size(), chunk_scores.size(-1))
+        scores[:, chunk][chunk_mask] = chunk_scores
+    return scores[mask]

@@ -35,8 +35,9 @@ def experiment(
     """The configuration with the tiny encoder and the data in the fixtures."""
     variables = {**os.environ, **ENVIRONMENT}
     small = dict(SMALL)
-    if "feedforward" in Params.from_file(str(CONFIGS / config), ext_vars=variables)["model"]:
-        small["model.feedforward"] = SMALL_FEEDFORWARD
+    for part in Params.from_file(str(CONFIGS / config), ext_vars=variables)["model"].as_dict():
+        if part.endswith("feedforward"):
+            small[f"model.{part}"] = SMALL_FEEDFORWARD
     return Params.from_file(
         str(CONFIGS / config),
         params_overrides=json.dumps({**small, **(overrides or {})}),

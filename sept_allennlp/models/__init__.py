@@ -1,5 +1,6 @@
+from sept_allennlp.models.sciie import SciIE
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.models.span_classifier import SpanClassifier
 from sept_allennlp.models.span_filter import SpanFilterModel
 
-__all__ = ["SEPT", "SpanClassifier", "SpanFilterModel"]
+__all__ = ["SEPT", "SciIE", "SpanClassifier", "SpanFilterModel"]

@@ -2,7 +2,6 @@ from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import FeedForward, TextFieldEmbedder
@@ -18,9 +17,7 @@ from sept_allennlp.span_filters.span_filter import SpanFilter
 from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.spans import (
     enumerate_spans,
-    label_spans,
     piece_offsets,
-    represent_in_chunks,
     select,
     word_to_piece_spans,
 )
@@ -79,18 +76,14 @@ class SEPT(SpanClassifier):
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(vocab, decoding, label_namespace, **kwargs)
-        if max_span_width < 1:
-            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
         self._embedder = text_field_embedder
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
         self._span_extractor = span_extractor
         self._feedforward = feedforward
-        self._max_span_width = max_span_width
         self._sampler = span_sampler or RandomNegatives()
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
-        self._spans_at_once = spans_at_once
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
         if initializer is not None:
             initializer(self)
@@ -172,7 +165,7 @@ class SEPT(SpanClassifier):
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
             check_annotated(documents)
-            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids), mask)
+            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids.size(1)), mask)
         else:
             keep = self._filter(text, spans, mask)
         if keep is not mask:
@@ -180,22 +173,7 @@ class SEPT(SpanClassifier):
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
-        outputs: Dict[str, Any] = {}
-        if any(document.entities is not None for document in documents):
-            labels = self._labels_of(spans, mask, gold, sentence_ids)
-            outputs["loss"] = self._loss(logits, labels, mask, documents)
-        if not self.training:
-            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
-        return outputs
-
-    def _labels_of(
-        self,
-        spans: torch.Tensor,
-        mask: torch.Tensor,
-        gold: torch.Tensor,
-        sentence_ids: torch.Tensor,
-    ) -> torch.Tensor:
-        return label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
+        return self._outputs(logits, spans, mask, gold, sentence_ids, documents)
 
     def _classify(
         self,
@@ -210,11 +188,12 @@ class SEPT(SpanClassifier):
         if offsets is not None:
             spans = word_to_piece_spans(spans, mask, offsets)
         # Shape: (number of candidates in the batch, 1 + num_labels)
-        return represent_in_chunks(
-            self._span_extractor,
-            lambda vectors: self._output(self._feedforward(vectors)),
-            embedded,
-            spans,
-            mask,
-            None if self.training else self._spans_at_once,
-        )
+        return self._score_spans(self._represent, self._score, [embedded], spans, mask)
+
+    def _represent(
+        self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        return self._span_extractor(embedded, spans, span_indices_mask=mask)
+
+    def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        return self._output(self._feedforward(vectors))

@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -8,19 +8,29 @@ from allennlp.models import Model
 from sept_allennlp.decoding import Decoding, ScoredSpan, decode
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.spans import label_spans, score_in_chunks
 
 
 class SpanClassifier(Model):
     """
-    What models have in common that give every candidate span scores for "no entity" and for each
-    label: the loss, the decoding, the strict scores.
+    What models have in common that give candidate spans scores for "no entity" and for each label:
+    the scoring in bounded memory, the loss, the decoding, the strict scores.
 
     # Parameters
 
     vocab : `Vocabulary`
+    max_span_width : `int`
+        In words. Wider entities are not found (and count as missed).
+    spans_at_once : `int`
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
     label_namespace : `str`, optional (default = `"labels"`)
+
+    # Raises
+
+    `ConfigurationError` for a `max_span_width` below 1.
     """
 
     default_predictor = "sept"
@@ -28,15 +38,61 @@ class SpanClassifier(Model):
     def __init__(
         self,
         vocab: Vocabulary,
+        max_span_width: int,
+        spans_at_once: int,
         decoding: Optional[Decoding] = None,
         label_namespace: str = "labels",
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
+        if max_span_width < 1:
+            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+        self._max_span_width = max_span_width
+        self._spans_at_once = spans_at_once
         self.decoding = decoding or Decoding()
         label_of = vocab.get_index_to_token_vocabulary(label_namespace)
         self._labels = [label_of[i] for i in range(len(label_of))]
         self._metric = StrictSpanF1(self._labels)
+
+    def _score_spans(
+        self,
+        represent: Callable[..., torch.Tensor],
+        score: Callable[[torch.Tensor], torch.Tensor],
+        sequences: Sequence[torch.Tensor],
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """
+        `score_in_chunks`, in evaluation `spans_at_once` at a time, in training all.
+        """
+        at_once = None if self.training else self._spans_at_once
+        return score_in_chunks(represent, score, sequences, spans, mask, at_once)
+
+    def _labels_of(
+        self, spans: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor, num_words: int
+    ) -> torch.Tensor:
+        return label_spans(spans, mask, gold, num_words, self._max_span_width)
+
+    def _outputs(
+        self,
+        logits: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        gold: torch.Tensor,
+        sentence_ids: torch.Tensor,
+        documents: List[Document],
+    ) -> Dict[str, Any]:
+        """
+        `loss`, if any document is annotated, and in evaluation `entities`, per document a list of
+        `ScoredSpan`. The parameters are those of `_loss`, `_find_entities` and `forward`.
+        """
+        outputs: Dict[str, Any] = {}
+        if any(document.entities is not None for document in documents):
+            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
+            outputs["loss"] = self._loss(logits, labels, mask, documents)
+        if not self.training:
+            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
+        return outputs
 
     def _loss(
         self,

@@ -5,7 +5,7 @@ from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.construction import construct_with_input_dim
 from sept_allennlp.span_scorers.span_scorer import SpanScorer
-from sept_allennlp.spans import represent_in_chunks
+from sept_allennlp.spans import score_in_chunks
 
 
 @SpanScorer.register("pooled", constructor="from_partial_objects")
@@ -60,12 +60,14 @@ class PooledScorer(SpanScorer):
     ) -> torch.Tensor:
         scores = embedded.new_zeros(mask.size())
         if mask.any():
-            scores[mask] = represent_in_chunks(
-                self._span_extractor,
-                lambda vectors: self._output(self._feedforward(vectors)).squeeze(-1),
-                embedded,
+            scores[mask] = score_in_chunks(
+                lambda sequence, spans, mask: self._span_extractor(
+                    sequence, spans, span_indices_mask=mask
+                ),
+                lambda vectors: self._output(self._feedforward(vectors)),
+                [embedded],
                 spans,
                 mask,
-                self._spans_at_once if not self.training else None,
-            )
+                None if self.training else self._spans_at_once,
+            ).squeeze(-1)
         return scores

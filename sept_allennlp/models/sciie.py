@@ -1,0 +1,309 @@
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+from allennlp.common import Lazy
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
+from allennlp.modules.span_extractors import SpanExtractor
+from allennlp.nn import InitializerApplicator
+
+from sept_allennlp.construction import construct_with_input_dim
+from sept_allennlp.decoding import Decoding
+from sept_allennlp.documents import Document
+from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
+from sept_allennlp.spans import NO_ENTITY, PADDING, enumerate_spans, select
+
+
+@Model.register("sciie", constructor="from_partial_objects")
+class SciIE(SpanClassifier):
+    """
+    The entity recognition of SciIE (Luan et al. 2018, "Multi-Task Identification of Entities,
+    Relations, and Coreference for Scientific Knowledge Graph Construction", section 4), trained for
+    that task alone: the span-based baseline of SEPT's Table 1.
+
+    A BiLSTM reads a document's words. Each span inside a sentence is represented by its two ends in
+    the BiLSTM's output, its width, and a head, a weighted mean of its words' embeddings (Lee et al.
+    2017, "End-to-end Neural Coreference Resolution", section 4). A first MLP gives each span a
+    score for being a mention at all; of each document the `spans_per_word` × words best spans are
+    kept, rounded down, but at least one of each document that has any. A second MLP scores the kept
+    ones' labels:
+
+        score(span, label) = mention score(span) + label score(span, label)
+        score(span, no entity) = 0
+
+    with a softmax over both. SciIE itself prunes for its pairwise tasks only, where a pair's score
+    is the sum of its spans' mention scores and its own, and scores entities by the label score
+    alone. The baseline of SEPT's Table 1 prunes before the labels are scored; what trains the
+    pruner here is the sum, as in SciIE's pairs.
+
+    The likelihood is that of the kept spans. In training the annotated entities are kept too,
+    whatever their score is (`keep_gold`), so that all of them count in it, as in SciIE's own, which
+    is taken over all spans. Without that, the pruner learns of an entity only once the spans kept
+    in its place have lost enough: with small learning rates that can take longer than the patience
+    of early stopping. In evaluation a pruned entity is missed, and counts as that in the metrics.
+
+    Registered as a `Model` with name "sciie".
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    text_field_embedder : `TextFieldEmbedder`
+        Embeds words, one vector each (`pooled_word_pieces`, `elmo_token_embedder`, ...).
+    context_layer : `Seq2SeqEncoder`
+        The BiLSTM over the words of a document.
+    span_extractor : `SpanExtractor`
+        Turns spans of the context layer's output into vectors: both ends and the width.
+    mention_feedforward : `FeedForward`
+        The MLP before the mention score.
+    ner_feedforward : `FeedForward`
+        The MLP before the labels' scores.
+    head_extractor : `SpanExtractor`, optional (default = `None`)
+        Turns spans of the words' embeddings into vectors, which are appended to those of
+        `span_extractor`: SciIE's head is `self_attentive_sum`.
+    max_span_width : `int`, optional (default = `8`)
+        In words. Wider entities are not found (and count as missed).
+    spans_per_word : `float`, optional (default = `0.4`)
+        How many spans to keep for each word of a document.
+    keep_gold : `bool`, optional (default = `True`)
+        In training, keep the annotated entities beside the best spans; if false, the best alone.
+    lexical_dropout : `float`, optional (default = `0.5`)
+        On the words' embeddings.
+    decoding : `Decoding`, optional (default = `Decoding()`)
+        Which of the kept spans become entities.
+    spans_at_once : `int`, optional (default = `16384`)
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
+    label_namespace : `str`, optional (default = `"labels"`)
+    initializer : `InitializerApplicator`, optional
+
+    # Raises
+
+    `ConfigurationError` for a `max_span_width` below 1 or a `spans_per_word` that is not positive.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        context_layer: Seq2SeqEncoder,
+        span_extractor: SpanExtractor,
+        mention_feedforward: FeedForward,
+        ner_feedforward: FeedForward,
+        head_extractor: Optional[SpanExtractor] = None,
+        max_span_width: int = 8,
+        spans_per_word: float = 0.4,
+        keep_gold: bool = True,
+        lexical_dropout: float = 0.5,
+        decoding: Optional[Decoding] = None,
+        spans_at_once: int = 16384,
+        label_namespace: str = "labels",
+        initializer: Optional[InitializerApplicator] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
+        if spans_per_word <= 0:
+            raise ConfigurationError(f"spans_per_word must be positive: {spans_per_word}")
+        self._embedder = text_field_embedder
+        self._lexical_dropout = torch.nn.Dropout(lexical_dropout)
+        self._context_layer = context_layer
+        self._span_extractor = span_extractor
+        self._head_extractor = head_extractor
+        self._spans_per_word = spans_per_word
+        self._keep_gold = keep_gold
+        self._mention_feedforward = mention_feedforward
+        self._mention_output = torch.nn.Linear(mention_feedforward.get_output_dim(), 1)
+        self._ner_feedforward = ner_feedforward
+        self._ner_output = torch.nn.Linear(ner_feedforward.get_output_dim(), len(self._labels))
+        if initializer is not None:
+            initializer(self)
+
+    @classmethod
+    def from_partial_objects(
+        cls,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        context_layer: Lazy[Seq2SeqEncoder],
+        span_extractor: Lazy[SpanExtractor],
+        mention_feedforward: Lazy[FeedForward],
+        ner_feedforward: Lazy[FeedForward],
+        head_extractor: Optional[Lazy[SpanExtractor]] = None,
+        max_span_width: int = 8,
+        spans_per_word: float = 0.4,
+        keep_gold: bool = True,
+        lexical_dropout: float = 0.5,
+        decoding: Optional[Decoding] = None,
+        spans_at_once: int = 16384,
+        label_namespace: str = "labels",
+        initializer: Optional[InitializerApplicator] = None,
+        **kwargs: Any,
+    ) -> "SciIE":
+        """
+        The constructor that a configuration is read by. The parts' input dimensions follow from
+        each other, and may be left out.
+        """
+        word_dim = text_field_embedder.get_output_dim()
+        context = construct_with_input_dim(context_layer, word_dim)
+        extractor = construct_with_input_dim(span_extractor, context.get_output_dim())
+        span_dim = extractor.get_output_dim()
+        head = None
+        if head_extractor is not None:
+            head = construct_with_input_dim(head_extractor, word_dim)
+            span_dim += head.get_output_dim()
+        return cls(
+            vocab=vocab,
+            text_field_embedder=text_field_embedder,
+            context_layer=context,
+            span_extractor=extractor,
+            mention_feedforward=construct_with_input_dim(mention_feedforward, span_dim),
+            ner_feedforward=construct_with_input_dim(ner_feedforward, span_dim),
+            head_extractor=head,
+            max_span_width=max_span_width,
+            spans_per_word=spans_per_word,
+            keep_gold=keep_gold,
+            lexical_dropout=lexical_dropout,
+            decoding=decoding,
+            spans_at_once=spans_at_once,
+            label_namespace=label_namespace,
+            initializer=initializer,
+            **kwargs,
+        )
+
+    def forward(  # type: ignore[override]
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        metadata: List[Dict[str, Any]],
+    ) -> Dict[str, Any]:
+        """
+        # Parameters
+
+        text : `TextFieldTensors`
+            The documents' words.
+        sentence_ids : `torch.LongTensor`
+            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
+        gold : `torch.LongTensor`
+            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
+            document's entities, and where it is not annotated.
+        metadata : `List[Dict[str, Any]]`
+            Each document's `Document` under "document".
+
+        # Returns
+
+        `loss`, a scalar: the negative log-likelihood summed over a document's kept spans, mean over
+        the annotated documents; there if any is annotated. In evaluation also `entities`, per
+        document a list of `ScoredSpan`.
+
+        # Raises
+
+        `ConfigurationError` if in training a document is not annotated, or if the embedder does not
+        give one vector a word.
+        """
+        documents: List[Document] = [fields["document"] for fields in metadata]
+        if self.training:
+            check_annotated(documents)
+        # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
+        spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
+        # Shape: (batch_size, num_spans)
+        labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
+        logits, keep = self._classify(text, sentence_ids, spans, mask, labels)
+        spans, mask = select(keep, spans)
+        return self._outputs(logits, spans, mask, gold, sentence_ids, documents)
+
+    def _classify(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        labels: torch.Tensor,
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """
+        # Returns
+
+        logits : `torch.FloatTensor`
+            Shape `(number of kept spans in the batch, 1 + num_labels)`.
+        keep : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`: which spans those are.
+        """
+        # Recurrent encoders take no batch without a word.
+        if not spans.size(1):
+            return torch.zeros(0, 1 + len(self._labels), device=spans.device), mask
+        sequences = self._encode(text, sentence_ids != PADDING)
+        # Shape: (number of candidates in the batch,)
+        mention_scores = self._score_spans(
+            self._represent, self._score_mentions, sequences, spans, mask
+        ).squeeze(-1)
+        num_words = (sentence_ids != PADDING).sum(dim=1)
+        keep = keep_best(mention_scores, mask, (self._spans_per_word * num_words).long())
+        if self.training and self._keep_gold:
+            keep = keep | (labels != NO_ENTITY)
+        # The kept ones are represented anew: there are few of them, and to hold the vectors of all
+        # candidates until here would take the memory that `spans_at_once` saves.
+        # Shape: (number of kept spans in the batch, num_labels)
+        label_scores = self._score_spans(
+            self._represent, self._score_labels, sequences, *select(keep, spans)
+        )
+        scores = mention_scores[keep[mask]].unsqueeze(-1) + label_scores
+        return torch.nn.functional.pad(scores, (1, 0)), keep
+
+    def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
+        """The context layer's output and the words' embeddings, both `(batch, num_words, dim)`."""
+        embedded = self._embedder(text)
+        if embedded.size(1) != word_mask.size(1):
+            raise ConfigurationError(
+                f"'sciie' needs one vector a word, but the embedder yields {embedded.size(1)} for "
+                f"{word_mask.size(1)} words: for word pieces, use 'pooled_word_pieces'"
+            )
+        embedded = self._lexical_dropout(embedded)
+        return [self._context_layer(embedded, word_mask), embedded]
+
+    def _represent(
+        self,
+        context: torch.Tensor,
+        embedded: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        vectors = self._span_extractor(context, spans, span_indices_mask=mask)
+        if self._head_extractor is None:
+            return vectors
+        heads = self._head_extractor(embedded, spans, span_indices_mask=mask)
+        return torch.cat([vectors, heads], dim=-1)
+
+    def _score_mentions(self, vectors: torch.Tensor) -> torch.Tensor:
+        return self._mention_output(self._mention_feedforward(vectors))
+
+    def _score_labels(self, vectors: torch.Tensor) -> torch.Tensor:
+        return self._ner_output(self._ner_feedforward(vectors))
+
+
+def keep_best(scores: torch.Tensor, mask: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
+    """
+    The spans of each document with the highest scores.
+
+    # Parameters
+
+    scores : `torch.FloatTensor`
+        Shape `(number of spans in the batch,)`.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_spans)`.
+    most : `torch.LongTensor`
+        Shape `(batch_size,)`: how many to keep; a document with fewer keeps them all, one with any
+        at least one.
+
+    # Returns
+
+    `torch.BoolTensor` of shape `(batch_size, num_spans)`.
+    """
+    counts = torch.minimum(most.clamp(min=1), mask.sum(dim=1))
+    size = int(counts.max())
+    # Shape: (batch_size, num_spans)
+    grid = scores.new_full(mask.size(), float("-inf"))
+    grid[mask] = scores.detach()
+    # Shape (each): (batch_size, size)
+    best = grid.topk(size, dim=1).indices
+    kept = torch.arange(size, device=mask.device) < counts.unsqueeze(1)
+    return torch.zeros_like(mask).scatter(1, best, kept)

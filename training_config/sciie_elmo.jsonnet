@@ -1,0 +1,14 @@
+// SciIE on ELMo, as published.
+local elmo = import 'elmo.libsonnet';
+local sciie = import 'sciie.libsonnet';
+
+local batch_size = 20;
+
+sciie + elmo + {
+  model+: { max_span_width: 8 },
+  data_loader: { batch_size: batch_size, shuffle: true },
+  validation_data_loader: { batch_size: batch_size },
+  trainer+: {
+    optimizer: { type: 'adam', lr: 1e-3 },
+  },
+}
