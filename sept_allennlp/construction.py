@@ -6,8 +6,12 @@ from allennlp.common import Lazy
 
 
 def construct_with_input_dim(lazy: Lazy, input_dim: int) -> Any:
-    """Constructs what takes an `input_dim`, which a configuration may give or leave out."""
+    """
+    Constructs what takes an `input_dim` (or, as AllenNLP's recurrent encoders call it, an
+    `input_size`), which a configuration may give or leave out.
+    """
     # AllenNLP warns of a parameter that is given twice, even with the same value.
-    if "input_dim" in lazy._params:
+    if "input_dim" in lazy._params or "input_size" in lazy._params:
         return lazy.construct()
-    return lazy.construct(input_dim=input_dim)
+    # AllenNLP passes on only those that the constructor has.
+    return lazy.construct(input_dim=input_dim, input_size=input_dim)

@@ -48,19 +48,19 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
         for it by this name.
     """
     if serialization_dir is not None:
-        folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+        folder = archive_folder(model_name, serialization_dir)
         # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
-        if (folder / "config.json").is_file() and _has_weights(Path(serialization_dir)):
+        if (folder / "config.json").is_file() and has_weights(serialization_dir):
             return EncoderSource(str(folder), archived=True)
     return EncoderSource(model_name, archived=False)
 
 
-def _has_weights(serialization_dir: Path) -> bool:
+def has_weights(serialization_dir: str) -> bool:
     """Whether there are weights to load into a model: an archive's, the best or a checkpoint's."""
     return any(
         True
         for pattern in ("weights.th", "best.th", "model_state_*.th")
-        for _ in serialization_dir.glob(pattern)
+        for _ in Path(serialization_dir).glob(pattern)
     )
 
 
@@ -69,7 +69,7 @@ def archive_encoder(model_name: str, serialization_dir: str) -> None:
     source = encoder_source(model_name, serialization_dir)
     if source.archived:
         return
-    folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+    folder = archive_folder(model_name, serialization_dir)
     folder.mkdir(parents=True, exist_ok=True)
     fast_tokenizer(source.location).save_pretrained(str(folder))
     # Last, because its presence says that the folder is complete.
@@ -127,8 +127,9 @@ def special_pieces(location: str) -> Tuple[List[int], List[int]]:
     return pieces[:first], pieces[last + 1 :]
 
 
-def _folder_name(model_name: str) -> str:
+def archive_folder(model_name: str, serialization_dir: str) -> Path:
+    """Where in a run's folder or an unpacked archive lies what belongs to the encoder."""
     # The hash tells apart folders of the same name; the name is for people who look inside.
     digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
     readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
-    return f"{readable}-{digest}"
+    return Path(serialization_dir) / _FOLDER / f"{readable}-{digest}"

@@ -28,6 +28,9 @@ def experiment(
     environment = {
         "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
         "SEPT_DATA": str(FIXTURES / "abstracts"),
+        "SEPT_GLOVE": str(FIXTURES / "tiny_glove.txt"),
+        "SEPT_ELMO_OPTIONS": str(FIXTURES / "tiny_elmo" / "options.json"),
+        "SEPT_ELMO_WEIGHTS": str(FIXTURES / "tiny_elmo" / "weights.hdf5"),
         "SEPT_DEVICE": "-1",
     }
     return Params.from_file(

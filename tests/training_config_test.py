@@ -59,14 +59,42 @@ def test_the_published_run_is_the_default() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_environment_points_every_configuration_elsewhere(name: str) -> None:
     config = evaluated(
-        name, SEPT_ENCODER="an/encoder", SEPT_DATA="a/folder", SEPT_SEED="7", SEPT_DEVICE="1"
+        name,
+        SEPT_ENCODER="an/encoder",
+        SEPT_GLOVE="vectors.txt",
+        SEPT_ELMO_OPTIONS="options.json",
+        SEPT_ELMO_WEIGHTS="weights.hdf5",
+        SEPT_DATA="a/folder",
+        SEPT_SEED="7",
+        SEPT_DEVICE="1",
     )
     assert config["train_data_path"] == "a/folder/train.json"
     assert config["validation_data_path"] == "a/folder/dev.json"
     seeds = [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")]
     assert seeds == [7, 7, 7]
     assert config["trainer"]["cuda_device"] == 1
-    assert "an/encoder" in json.dumps(config["model"])
+    embedder = config["model"]["text_field_embedder"]["token_embedders"]["tokens"]
+    assert {
+        "word_pieces": {"model_name": "an/encoder"},
+        "pooled_word_pieces": {"model_name": "an/encoder"},
+        "embedding": {"pretrained_file": "vectors.txt"},
+        "elmo": {"options_file": "options.json", "weight_file": "weights.hdf5"},
+    }[embedder["type"]].items() <= embedder.items()
+
+
+def test_the_published_taggers_are_the_defaults() -> None:
+    optimizers = {"glove": 2e-3, "elmo": 2e-3, "scibert": 5e-5}
+    batches = {"glove": 20, "elmo": 20, "scibert": 5}
+    for name, lr in optimizers.items():
+        config = evaluated(f"crf_{name}.jsonnet")
+        assert config["model"]["type"] == "strict_crf_tagger"
+        encoder = config["model"]["encoder"]
+        assert (encoder["num_layers"], encoder["hidden_size"], encoder["dropout"]) == (2, 200, 0.5)
+        assert config["model"]["dropout"] == 0.5
+        assert config["trainer"]["optimizer"] == {"type": "adam", "lr": lr}
+        assert config["data_loader"]["batch_size"] == batches[name]
+        assert config["trainer"]["validation_metric"] == "+f1"
+        assert (config["trainer"]["num_epochs"], config["trainer"]["patience"]) == (150, 10)
 
 
 def test_an_empty_variable_counts_as_none() -> None:

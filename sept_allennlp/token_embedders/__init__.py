@@ -1,4 +1,5 @@
+from sept_allennlp.token_embedders.elmo import ElmoEmbedder
 from sept_allennlp.token_embedders.pooled_word_pieces import PooledWordPieceEmbedder
 from sept_allennlp.token_embedders.word_pieces import WordPieceEmbedder
 
-__all__ = ["PooledWordPieceEmbedder", "WordPieceEmbedder"]
+__all__ = ["ElmoEmbedder", "PooledWordPieceEmbedder", "WordPieceEmbedder"]

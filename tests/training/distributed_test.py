@@ -22,8 +22,9 @@ def odd_data(tmp_path: Path) -> Path:
     return data
 
 
+@pytest.mark.parametrize("config", ["sept_minilm.jsonnet", "crf_glove.jsonnet"])
 def test_two_processes_report_the_metrics_of_the_whole_dev_set(
-    odd_data: Path, tmp_path: Path
+    config: str, odd_data: Path, tmp_path: Path
 ) -> None:
     overrides: Dict[str, Any] = {
         "train_data_path": str(odd_data / "train.json"),
@@ -37,7 +38,7 @@ def test_two_processes_report_the_metrics_of_the_whole_dev_set(
         "trainer.optimizer.lr": 0.01,
     }
     run = tmp_path / "run"
-    train_model(experiment(overrides), str(run), include_package=["sept_allennlp"])
+    train_model(experiment(overrides, config), str(run), include_package=["sept_allennlp"])
     distributed = json.loads((run / "metrics.json").read_text())
 
     single = evaluate_from_archive(run / "model.tar.gz", str(odd_data / "dev.json"))
