@@ -20,6 +20,16 @@ SMALL: Dict[str, Any] = {
     "data_loader.batch_size": 4,
 }
 
+# For `crf_glove.jsonnet`: a tagger that finds something after a few dozen steps.
+QUICK_TAGGER: Dict[str, Any] = {
+    "vocabulary": {},
+    "model.text_field_embedder.token_embedders.tokens": {"type": "embedding", "embedding_dim": 16},
+    "model.encoder": {"type": "lstm", "hidden_size": 16, "bidirectional": True},
+    "model.dropout": 0.0,
+    "trainer.num_epochs": 8,
+    "trainer.optimizer.lr": 0.03,
+}
+
 
 def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"

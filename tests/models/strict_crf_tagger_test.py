@@ -19,7 +19,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.decoding import Decoding
 from sept_allennlp.documents import Document, LabeledSpan
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
 
 LABELS = ["Method", "Task"]
 TAGS = ["O", "B-Method", "I-Method", "B-Task", "I-Task"]
@@ -60,18 +60,7 @@ class TestStrictCrfTagger(ModelTestCase):
 def crf_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A tagger over words trained for a moment: wrong about most things, sure about none."""
     run = tmp_path_factory.mktemp("crf") / "run"
-    overrides = {
-        "vocabulary": {},
-        "model.text_field_embedder.token_embedders.tokens": {
-            "type": "embedding",
-            "embedding_dim": 16,
-        },
-        "model.encoder": {"type": "lstm", "hidden_size": 16, "bidirectional": True},
-        "model.dropout": 0.0,
-        "data_loader.batch_size": 12,
-        "trainer.num_epochs": 8,
-        "trainer.optimizer.lr": 0.03,
-    }
+    overrides = {**QUICK_TAGGER, "data_loader.batch_size": 12}
     train_model(experiment(overrides, config="crf_glove.jsonnet"), str(run))
     return str(run / "model.tar.gz")
 
