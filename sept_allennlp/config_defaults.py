@@ -10,6 +10,7 @@ configuration, fills in what is missing.
 from typing import MutableMapping
 
 SCIERC_ARCHIVE = "http://nlp.cs.washington.edu/sciIE/data/sciERC_processed.tar.gz"
+CONLL_FOLDER = "https://raw.githubusercontent.com/allenai/scibert/master/data/ner"
 ELMO_FOLDER = "https://allennlp.s3.amazonaws.com/models/elmo/2x4096_512_2048cnn_2xhighway_5.5B"
 
 DEFAULTS = {
@@ -22,6 +23,8 @@ DEFAULTS = {
     "SEPT_ELMO_WEIGHTS": f"{ELMO_FOLDER}/elmo_2x4096_512_2048cnn_2xhighway_5.5B_weights.hdf5",
     # The folder (or ARCHIVE!FOLDER) with train.json and dev.json.
     "SEPT_DATA": f"{SCIERC_ARCHIVE}!processed_data/json",
+    # The folder with bc5cdr/, NCBI-disease/ and JNLPBA/, each with train.txt and dev.txt.
+    "SEPT_CONLL": CONLL_FOLDER,
     # For all three of AllenNLP's random seeds.
     "SEPT_SEED": "13370",
     # A CUDA device's number, -1 for the CPU; "auto" takes a GPU if there is one.

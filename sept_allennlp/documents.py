@@ -40,7 +40,7 @@ class Document:
     # Parameters
 
     key : `str`
-        SciERC's `doc_key`.
+        The document's name in its file: SciERC's `doc_key`.
     sentences : `List[List[str]]`
         The words, sentence by sentence. May be empty: such a document has no candidates, no
         entities and no loss.
@@ -239,19 +239,30 @@ def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str
 
     `DocumentError` where the file is missing, and at the first line that is not JSON in UTF-8.
     """
+    for origin, line in read_lines(path, name):
+        if not line.strip():
+            continue
+        try:
+            value = parse_json(line)
+        except DocumentError as error:
+            raise DocumentError(f"{origin}: {error}") from None
+        yield origin, value
+
+
+def read_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, bytes]]:
+    """
+    The lines of a file, each after the "file, line" that messages call it by.
+
+    # Raises
+
+    `DocumentError` where the file is missing.
+    """
     name = name or path
     if not Path(path).is_file():
         raise DocumentError(f"{name}: there is no such file")
     with open(path, "rb") as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            origin = f"{name}, line {number}"
-            try:
-                value = parse_json(line)
-            except DocumentError as error:
-                raise DocumentError(f"{origin}: {error}") from None
-            yield origin, value
+            yield f"{name}, line {number}", line
 
 
 def parse_json(line: bytes) -> Any:

@@ -46,7 +46,7 @@ def elmo_files(
     `ArchiveError` if the folder holds a model's weights but no options for its ELMo: an archive
     may not have files downloaded.
     """
-    if serialization_dir is None or not has_weights(serialization_dir):
+    if serialization_dir is None or not has_weights(Path(serialization_dir)):
         yield options_file, weight_file
         return
     options = archive_folder(options_file, serialization_dir) / _OPTIONS

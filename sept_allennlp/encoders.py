@@ -10,14 +10,18 @@ interrupted runs included, and reads only the entries whose name does not begin 
 """
 
 import hashlib
+import json
 import re
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from allennlp.common import cached_transformers
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
 _FOLDER = Path("vocabulary") / ".encoders"
+
+# What a configuration says of where it came from and how it is stored, not of what it describes.
+_NOT_ARCHITECTURE = {"architectures", "dtype", "torch_dtype", "transformers_version"}
 
 _USUAL_LENGTH = 512
 _NO_LIMIT = 100_000
@@ -50,17 +54,17 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
     if serialization_dir is not None:
         folder = archive_folder(model_name, serialization_dir)
         # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
-        if (folder / "config.json").is_file() and has_weights(serialization_dir):
+        if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
             return EncoderSource(str(folder), archived=True)
     return EncoderSource(model_name, archived=False)
 
 
-def has_weights(serialization_dir: str) -> bool:
+def has_weights(serialization_dir: Path) -> bool:
     """Whether there are weights to load into a model: an archive's, the best or a checkpoint's."""
     return any(
         True
         for pattern in ("weights.th", "best.th", "model_state_*.th")
-        for _ in Path(serialization_dir).glob(pattern)
+        for _ in serialization_dir.glob(pattern)
     )
 
 
@@ -74,6 +78,54 @@ def archive_encoder(model_name: str, serialization_dir: str) -> None:
     fast_tokenizer(source.location).save_pretrained(str(folder))
     # Last, because its presence says that the folder is complete.
     AutoConfig.from_pretrained(source.location).save_pretrained(str(folder))
+
+
+class EncoderIdentity(NamedTuple):
+    """
+    What tells encoders apart, wherever their files lie.
+
+    # Parameters
+
+    name : `str`
+        For messages.
+    tokenisation : `str`
+        A digest of the tokeniser's vocabulary.
+    architecture : `Dict[str, Any]`
+    """
+
+    name: str
+    tokenisation: str
+    architecture: Dict[str, Any]
+
+    def describe(self) -> str:
+        """The sizes that people know encoders by."""
+        parts = [
+            f"{self.architecture[key]} {unit}"
+            for key, unit in (("num_hidden_layers", "layers"), ("hidden_size", "wide"))
+            if key in self.architecture
+        ]
+        return ", ".join([str(self.architecture.get("model_type")), *parts])
+
+
+def identify_encoder(model_name: str, location: str) -> EncoderIdentity:
+    """
+    # Parameters
+
+    model_name : `str`
+        As the configuration names the encoder.
+    location : `str`
+        What to pass to `from_pretrained`.
+    """
+    vocabulary = json.dumps(fast_tokenizer(location).get_vocab(), sort_keys=True)
+    config = AutoConfig.from_pretrained(location, trust_remote_code=False).to_dict()
+    architecture = {
+        key: value
+        for key, value in config.items()
+        if not key.startswith("_") and key not in _NOT_ARCHITECTURE
+    }
+    return EncoderIdentity(
+        model_name, hashlib.sha256(vocabulary.encode()).hexdigest(), architecture
+    )
 
 
 def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:

@@ -1,16 +1,32 @@
-"""What finished runs say of themselves: a table from the folders that `allennlp train` has left."""
+"""What runs say of themselves: a table from the folders that `allennlp train` has left."""
 
 import json
+from itertools import product
 from pathlib import Path
-from typing import Iterable, List
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
 import pandas
 
-_SCORES = ["precision", "recall", "f1"]
+SCORES = ["precision", "recall", "f1"]
+
+COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes"]
 
 
 class RunError(ValueError):
+    """A folder or a file that does not hold the run that it should."""
+
+
+class UnfinishedRunError(RunError):
     """A folder that holds no finished run."""
+
+
+class Progress(NamedTuple):
+    """How far a run has come. Epochs are counted from 1."""
+
+    epochs: int
+    f1: float
+    best_f1: float
+    best_epoch: int
 
 
 def collect(folders: Iterable[Path]) -> pandas.DataFrame:
@@ -26,32 +42,87 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
 
     `pandas.DataFrame` with the columns `run` (the folder's name), `seed`, `precision`, `recall`,
     `f1` (on the validation data, of the best epoch), `best_epoch` and `epochs` (counted from 1),
-    `last_f1` (of the last epoch), and `minutes` (wall time of training).
+    `last_f1` (of the last epoch), and `minutes` (wall time of training; of a run that was
+    interrupted, without the time that was lost).
 
     # Raises
 
     `RunError` for a folder without `metrics.json`, which is written when a run ends.
     """
-    rows: List[dict] = []
-    for folder in folders:
+    return pandas.DataFrame([_read_run(folder) for folder in folders], columns=COLUMNS)
+
+
+def collect_suite(folder: Path, names: Iterable[str]) -> pandas.DataFrame:
+    """
+    The runs of a suite, which lie in `folder/NAME/SEED`.
+
+    # Returns
+
+    `pandas.DataFrame` as from `collect`, with one row for each name and each seed that any of the
+    names has a folder for. Where a run is missing or unfinished, its row has nothing but name and
+    seed. Scores are rounded to six places, so that writing the table as CSV loses nothing.
+
+    # Raises
+
+    `RunError` for a finished run without the scores that are wanted.
+    """
+    names = list(names)
+    seeds = {
+        int(run.name)
+        for name in names
+        for run in (folder / name).glob("*")
+        if run.is_dir() and run.name.isdigit()
+    }
+    rows: List[Dict[str, Any]] = []
+    for name, seed in product(names, sorted(seeds)):
         try:
-            metrics = json.loads((folder / "metrics.json").read_text())
-            config = json.loads((folder / "config.json").read_text())
-        except FileNotFoundError as error:
-            raise RunError(f"{folder}: not a finished run, there is no {error.filename}") from None
-        minutes = pandas.to_timedelta(metrics["training_duration"]).total_seconds() / 60
-        rows.append(
-            {
-                "run": folder.name,
-                "seed": config.get("pytorch_seed"),
-                **{name: metrics[f"best_validation_{name}"] for name in _SCORES},
-                "best_epoch": metrics["best_epoch"] + 1,
-                "epochs": metrics["epoch"] + 1,
-                "last_f1": metrics["validation_f1"],
-                "minutes": minutes,
-            }
-        )
-    return pandas.DataFrame(rows)
+            row = _read_run(folder / name / str(seed))
+        except UnfinishedRunError:
+            row = {}
+        rows.append({**row, "run": name, "seed": seed})
+    return _typed(pandas.DataFrame(rows, columns=COLUMNS))
+
+
+def read_csv(file: Path) -> pandas.DataFrame:
+    """
+    The runs of a suite from what `collect_suite` gave, written as CSV without its index.
+
+    # Raises
+
+    `RunError` for a file that is no such table.
+    """
+    try:
+        runs = pandas.read_csv(file, dtype={"run": str})
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RunError(f"{file}: not a table of runs: {error}") from None
+    missing = [name for name in ["run", "seed", *SCORES] if name not in runs]
+    if missing:
+        raise RunError(f"{file}: not a table of runs, there is no column {', '.join(missing)}")
+    repeated = runs[runs.duplicated(["run", "seed"])]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise RunError(f"{file}: run {first['run']} with seed {first['seed']} is there twice")
+    try:
+        return _typed(runs.reindex(columns=COLUMNS))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{file}: {error}") from None
+
+
+def read_progress(folder: Path) -> Optional[Progress]:
+    """How far the run in `folder` has come, from the last epoch that it ended; None before that."""
+    # The last file may be half written.
+    for file in reversed(_epoch_files(folder)):
+        try:
+            metrics = json.loads(file.read_text())
+            return Progress(
+                epochs=metrics["epoch"] + 1,
+                f1=metrics["validation_f1"],
+                best_f1=metrics["best_validation_f1"],
+                best_epoch=metrics["best_epoch"] + 1,
+            )
+        except (json.JSONDecodeError, KeyError):
+            continue
+    return None
 
 
 def to_markdown(runs: pandas.DataFrame) -> str:
@@ -62,11 +133,70 @@ def to_markdown(runs: pandas.DataFrame) -> str:
         lines.append([_shown(name, value) for name, value in zip(columns, row)])
     if len(runs) > 1:
         summary = {"run": "mean ± sd"}
-        for name in [*_SCORES, "last_f1"]:
+        for name in [*SCORES, "last_f1"]:
             summary[name] = f"{runs[name].mean():.4f} ± {runs[name].std():.4f}"
         summary["minutes"] = f"{runs['minutes'].mean():.1f}"
         lines.append([summary.get(name, "") for name in columns])
+    return markdown_table(lines)
+
+
+def markdown_table(lines: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _read_run(folder: Path) -> Dict[str, Any]:
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text())
+        config = json.loads((folder / "config.json").read_text())
+        epochs = [json.loads(file.read_text()) for file in _epoch_files(folder)]
+    except FileNotFoundError as error:
+        raise UnfinishedRunError(
+            f"{folder}: not a finished run, there is no {error.filename}"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise RunError(f"{folder}: a file of the run is not JSON: {error}") from None
+    if epochs:
+        # A run that was taken up after its last epoch says only what its best epoch was.
+        metrics = {**epochs[-1], **metrics}
+    try:
+        return {
+            "run": folder.name,
+            "seed": config.get("pytorch_seed"),
+            **{name: metrics[f"best_validation_{name}"] for name in SCORES},
+            "best_epoch": metrics["best_epoch"] + 1,
+            "epochs": metrics["epoch"] + 1,
+            "last_f1": metrics["validation_f1"],
+            "minutes": _minutes(epochs or [metrics]),
+        }
+    except KeyError as error:
+        raise RunError(f"{folder}: metrics.json says nothing of {error}") from None
+
+
+def _epoch_files(folder: Path) -> List[Path]:
+    files = folder.glob("metrics_epoch_*.json")
+    return sorted(files, key=lambda file: int(file.stem.rpartition("_")[2]))
+
+
+def _minutes(epochs: List[Dict[str, Any]]) -> float:
+    """
+    The training time. Each epoch says how long it has been since training was started or, after an
+    interruption, taken up again.
+    """
+    total = previous = 0.0
+    for metrics in epochs:
+        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds() / 60
+        if elapsed < previous:
+            total += previous
+        previous = elapsed
+    return total + previous
+
+
+def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:
+    """Whole numbers as such, also in a column with gaps; the others rounded."""
+    kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64"}
+    fractions = [*SCORES, "last_f1", "minutes"]
+    kinds.update(dict.fromkeys(fractions, "float64"))
+    return runs.astype(kinds).round(dict.fromkeys(fractions, 6))
 
 
 def _shown(name: str, value: object) -> str:

@@ -1,8 +1,9 @@
 """Candidate spans of a batch of documents, as tensors: no Python object per candidate."""
 
-from typing import Tuple
+from typing import Callable, Optional, Tuple
 
 import torch
+from allennlp.data import TextFieldTensors
 
 # Marks what is not there: a padded word's sentence, a padded span's start and end.
 PADDING = -1
@@ -149,3 +150,80 @@ def word_to_piece_spans(
     starts = piece_offsets[..., 0].gather(1, safe[..., 0])
     ends = piece_offsets[..., 1].gather(1, safe[..., 1])
     return torch.stack([starts, ends], dim=-1).masked_fill(~mask.unsqueeze(-1), PADDING)
+
+
+def piece_offsets(text: TextFieldTensors, embedded: torch.Tensor) -> Optional[torch.Tensor]:
+    """
+    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where `embedded`, of shape
+    `(batch_size, sequence_length, dim)`, holds a vector for each piece; `None` where it holds one
+    for each word.
+    """
+    for tensors in text.values():
+        if "piece_offsets" in tensors and tensors["wordpiece_mask"].size(1) == embedded.size(1):
+            return tensors["piece_offsets"]
+    return None
+
+
+def piece_mask(text: TextFieldTensors) -> torch.Tensor:
+    """Where there are word pieces: shape `(batch_size, num_pieces)`."""
+    return next(t["wordpiece_mask"] for t in text.values() if "wordpiece_mask" in t)
+
+
+def represent_in_chunks(
+    represent: Callable[..., torch.Tensor],
+    judge: Callable[[torch.Tensor], torch.Tensor],
+    embedded: torch.Tensor,
+    spans: torch.Tensor,
+    mask: torch.Tensor,
+    spans_at_once: Optional[int] = None,
+) -> torch.Tensor:
+    """
+    What a model says of the vectors of spans, without holding the vectors of all spans at once.
+
+    # Parameters
+
+    represent : `Callable`
+        A span extractor.
+    judge : `Callable`
+        Takes vectors of shape `(number of spans, span_dim)`, returns a tensor of shape
+        `(number of spans, ...)`.
+    embedded : `torch.FloatTensor`
+        Shape `(batch_size, sequence_length, dim)`.
+    spans : `torch.LongTensor`
+        Shape `(batch_size, num_spans, 2)`: first and last position in the sequence, both
+        inclusive, in about the order of the sequence; anything where `mask` is false.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_spans)`, not all false.
+    spans_at_once : `int`, optional (default = all)
+
+    # Returns
+
+    `torch.FloatTensor` of shape `(number of spans that are there, ...)`.
+    """
+
+    def chunk_of(embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
+        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
+        # Shape: (batch_size, num_spans, span_dim)
+        vectors = represent(embedded, spans, span_indices_mask=mask)
+        # Only what is there is judged. (`vectors[mask]`, which is slower.)
+        present = mask.flatten().nonzero().squeeze(-1)
+        return judge(vectors.flatten(0, 1).index_select(0, present))
+
+    batch_size, num_spans = mask.size()
+    size = num_spans if spans_at_once is None else max(spans_at_once // batch_size, 1)
+    if num_spans <= size:
+        return chunk_of(embedded, spans, mask)
+    judged = None
+    for start in range(0, num_spans, size):
+        chunk = slice(start, start + size)
+        chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
+        # Only the stretch of the sequence that these spans lie in.
+        first = int(chunk_spans[..., 0][chunk_mask].min())
+        last = int(chunk_spans[..., 1][chunk_mask].max())
+        values = chunk_of(embedded[:, first : last + 1], chunk_spans - first, chunk_mask)
+        if judged is None:
+            # Shape: (batch_size, num_spans, ...)
+            judged = torch.zeros(*mask.size(), *values.size()[1:], device=mask.device)
+        judged[:, chunk][chunk_mask] = values.float()
+    return judged[mask]

@@ -13,8 +13,19 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
+# The tiny encoder, the tiny embeddings and the fixtures' data.
+ENVIRONMENT = {
+    "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
+    "SEPT_GLOVE": str(FIXTURES / "tiny_glove.txt"),
+    "SEPT_ELMO_OPTIONS": str(FIXTURES / "tiny_elmo" / "options.json"),
+    "SEPT_ELMO_WEIGHTS": str(FIXTURES / "tiny_elmo" / "weights.hdf5"),
+    "SEPT_DATA": str(FIXTURES / "abstracts"),
+    "SEPT_CONLL": str(FIXTURES / "conll"),
+    "SEPT_DEVICE": "-1",
+}
+
+SMALL_FEEDFORWARD = {"num_layers": 1, "hidden_dims": 8, "activations": "relu"}
 SMALL: Dict[str, Any] = {
-    "model.feedforward": {"num_layers": 1, "hidden_dims": 8, "activations": "relu"},
     "trainer.num_epochs": 2,
     "trainer.patience": None,
     "data_loader.batch_size": 4,
@@ -34,17 +45,13 @@ QUICK_TAGGER: Dict[str, Any] = {
 def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
 ) -> Params:
-    """The configuration with the tiny encoder and the fixtures' abstracts."""
-    environment = {
-        "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
-        "SEPT_DATA": str(FIXTURES / "abstracts"),
-        "SEPT_GLOVE": str(FIXTURES / "tiny_glove.txt"),
-        "SEPT_ELMO_OPTIONS": str(FIXTURES / "tiny_elmo" / "options.json"),
-        "SEPT_ELMO_WEIGHTS": str(FIXTURES / "tiny_elmo" / "weights.hdf5"),
-        "SEPT_DEVICE": "-1",
-    }
+    """The configuration with the tiny encoder and the data in the fixtures."""
+    variables = {**os.environ, **ENVIRONMENT}
+    small = dict(SMALL)
+    if "feedforward" in Params.from_file(str(CONFIGS / config), ext_vars=variables)["model"]:
+        small["model.feedforward"] = SMALL_FEEDFORWARD
     return Params.from_file(
         str(CONFIGS / config),
-        params_overrides=json.dumps({**SMALL, **(overrides or {})}),
-        ext_vars={**os.environ, **environment},
+        params_overrides=json.dumps({**small, **(overrides or {})}),
+        ext_vars=variables,
     )

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -6,7 +7,16 @@ import pandas
 import pytest
 from allennlp.commands import main
 
-from sept_allennlp.results import RunError, collect, to_markdown
+from sept_allennlp.results import (
+    COLUMNS,
+    Progress,
+    RunError,
+    collect,
+    collect_suite,
+    read_csv,
+    read_progress,
+    to_markdown,
+)
 
 
 @pytest.fixture
@@ -65,3 +75,93 @@ def test_the_command_writes_what_it_prints(
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a finished run.*metrics.json"):
         collect([tmp_path])
+
+
+def write_epoch(folder: Path, epoch: int, duration: str, **more: float) -> None:
+    metrics = {"epoch": epoch, "best_epoch": epoch, "training_duration": duration, **more}
+    (folder / f"metrics_epoch_{epoch}.json").write_text(json.dumps(metrics))
+
+
+def test_the_time_of_an_interrupted_run_is_all_of_its_time(runs: list) -> None:
+    # Taken up again after the third epoch.
+    for epoch, minutes in enumerate([10, 20, 30, 11, 21]):
+        write_epoch(runs[0], epoch, f"0:{minutes}:00")
+    assert list(collect(runs)["minutes"]) == [51.0, 30.0]
+
+
+def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
+    # All that AllenNLP says then is what was best.
+    metrics = {f"best_validation_{name}": 0.5 for name in ("precision", "recall", "f1")}
+    (runs[0] / "metrics.json").write_text(json.dumps({"best_epoch": 9, **metrics}))
+    write_epoch(runs[0], 9, "0:30:00", validation_f1=0.5)
+    write_epoch(runs[0], 10, "0:33:00", validation_f1=0.4)
+    row = collect(runs).iloc[0]
+    assert list(row[["best_epoch", "epochs", "last_f1", "minutes"]]) == [10, 11, 0.4, 33.0]
+
+
+def test_a_run_of_another_model_is_named(runs: list) -> None:
+    (runs[0] / "metrics.json").write_text('{"best_validation_accuracy": 1.0}')
+    with pytest.raises(RunError, match="run-1: metrics.json says nothing of 'best_validation_pre"):
+        collect(runs)
+    (runs[0] / "metrics.json").write_text("{")
+    with pytest.raises(RunError, match="run-1: a file of the run is not JSON"):
+        collect(runs)
+
+
+def test_progress(tmp_path: Path) -> None:
+    assert read_progress(tmp_path) is None
+    # The tenth comes after the second, also where names are sorted otherwise.
+    write_epoch(tmp_path, 1, "0:10:00", validation_f1=0.5, best_validation_f1=0.6)
+    write_epoch(tmp_path, 9, "0:20:00", validation_f1=0.7, best_validation_f1=0.7)
+    assert read_progress(tmp_path) == Progress(epochs=10, f1=0.7, best_f1=0.7, best_epoch=10)
+    (tmp_path / "metrics_epoch_10.json").write_text('{"epoch"')
+    assert read_progress(tmp_path) == Progress(epochs=10, f1=0.7, best_f1=0.7, best_epoch=10)
+
+
+@pytest.fixture
+def suite_runs(runs: list, tmp_path: Path) -> Path:
+    """Run "a" with the seeds 1 and 2, run "b" with the seed 2, still training with 3."""
+    root = tmp_path / "suite"
+    for run, target in ((runs[0], "a/1"), (runs[1], "a/2"), (runs[0], "b/2")):
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(run, root / target)
+    (root / "b" / "3").mkdir()
+    (root / "b" / "3.log").touch()
+    return root
+
+
+def test_every_run_of_a_suite_has_a_row(suite_runs: Path) -> None:
+    table = collect_suite(suite_runs, ["b", "a", "c"])
+    assert list(table.columns) == COLUMNS
+    assert list(table["run"]) == [*"bbb", *"aaa", *"ccc"]
+    assert list(table["seed"]) == [1, 2, 3] * 3
+    assert list(table["f1"].fillna(-1)) == [-1, 0.6, -1, 0.6, 0.7, -1, -1, -1, -1]
+    assert list(table["best_epoch"].fillna(-1)) == [-1, 4, -1, 4, 4, -1, -1, -1, -1]
+    assert list(collect_suite(suite_runs, ["c"])["run"]) == []
+
+
+def test_a_suites_runs_survive_being_written(suite_runs: Path, tmp_path: Path) -> None:
+    file = suite_runs / "a" / "1" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    # Of a third, all digits that there are would be lost, or be many.
+    file.write_text(json.dumps({**metrics, "best_validation_f1": 2 / 3}))
+    table = collect_suite(suite_runs, ["a", "b", "c"])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    assert "a,1,0.5,0.75,0.666667,4,5,0.5,30.0" in (tmp_path / "runs.csv").read_text()
+    pandas.testing.assert_frame_equal(read_csv(tmp_path / "runs.csv"), table)
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("", "not a table of runs"),
+        ("run,seed,precision\n", "there is no column recall, f1"),
+        ("run,seed,precision,recall,f1\na,1,1,1,high\n", "high"),
+        ("run,seed,precision,recall,f1\na,,1,1,1\n", "runs.csv"),
+        ("run,seed,precision,recall,f1\na,1,1,1,1\na,1,1,1,1\n", "a with seed 1 is there twice"),
+    ],
+)
+def test_what_is_no_table_of_runs(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(RunError, match=complaint):
+        read_csv(tmp_path / "runs.csv")

@@ -7,12 +7,25 @@ from typing import Any, Dict
 import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
-from allennlp.data import DatasetReader
+from allennlp.data import DatasetReader, Vocabulary
+from allennlp.models import Model
 
 from sept_allennlp.config_defaults import DEFAULTS, set_config_defaults
-from tests.experiments import CONFIGS, FIXTURES, experiment
+from sept_allennlp.suites import read_suite
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
+SUITES = sorted(path.name for path in (CONFIGS / "suites").glob("*.jsonnet"))
+
+# Per configuration that trains on another data set than SciERC: its folder and one of its types.
+CONLL = {
+    "sept_bc5cdr.jsonnet": ("bc5cdr", "Entity"),
+    "sept_ncbi_disease.jsonnet": ("NCBI-disease", "Disease"),
+    "sept_jnlpba.jsonnet": ("JNLPBA", "cell_type"),
+}
+
+# Where a configuration's name ends in one of these: what its embeddings are read from.
+EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]}
 
 
 def evaluated(name: str, **environment: str) -> Dict[str, Any]:
@@ -32,7 +45,11 @@ def test_every_configuration_trains(name: str, tmp_path: Path) -> None:
     params = experiment({"trainer.num_epochs": 1}, config=name)
     train_model(params, str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"best_validation_f1", "best_validation_recall-Method"} <= metrics.keys()
+    label = CONLL[name][1] if name in CONLL else "Method"
+    expected = {"f1", f"recall-{label}"}
+    if name.startswith("span_filter"):
+        expected = {"recall", "filtration_rate", "filtration_rate_at_99_recall"}
+    assert {f"best_validation_{metric}" for metric in expected} <= metrics.keys()
 
 
 def test_the_published_run_is_the_default() -> None:
@@ -65,21 +82,20 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
         SEPT_ELMO_OPTIONS="options.json",
         SEPT_ELMO_WEIGHTS="weights.hdf5",
         SEPT_DATA="a/folder",
+        SEPT_CONLL="sets",
         SEPT_SEED="7",
         SEPT_DEVICE="1",
     )
-    assert config["train_data_path"] == "a/folder/train.json"
-    assert config["validation_data_path"] == "a/folder/dev.json"
+    if name in CONLL:
+        files = [f"sets/{CONLL[name][0]}/{split}.txt" for split in ("train", "dev")]
+    else:
+        files = ["a/folder/train.json", "a/folder/dev.json"]
+    assert [config["train_data_path"], config["validation_data_path"]] == files
     seeds = [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")]
     assert seeds == [7, 7, 7]
     assert config["trainer"]["cuda_device"] == 1
-    embedder = config["model"]["text_field_embedder"]["token_embedders"]["tokens"]
-    assert {
-        "word_pieces": {"model_name": "an/encoder"},
-        "pooled_word_pieces": {"model_name": "an/encoder"},
-        "embedding": {"pretrained_file": "vectors.txt"},
-        "elmo": {"options_file": "options.json", "weight_file": "weights.hdf5"},
-    }[embedder["type"]].items() <= embedder.items()
+    files = EMBEDDINGS.get(name.removesuffix(".jsonnet").split("_")[-1], ["an/encoder"])
+    assert all(file in json.dumps(config["model"]) for file in files)
 
 
 def test_the_published_taggers_are_the_defaults() -> None:
@@ -97,6 +113,32 @@ def test_the_published_taggers_are_the_defaults() -> None:
         assert (config["trainer"]["num_epochs"], config["trainer"]["patience"]) == (150, 10)
 
 
+@pytest.mark.parametrize("name", CONLL)
+def test_on_other_data_sets_the_published_model_is_the_same(name: str) -> None:
+    published, config = evaluated("sept.jsonnet"), evaluated(name)
+    address = f"https://raw.githubusercontent.com/allenai/scibert/master/data/ner/{CONLL[name][0]}"
+    assert config.pop("train_data_path") == f"{address}/train.txt"
+    assert config.pop("validation_data_path") == f"{address}/dev.txt"
+    assert config["dataset_reader"].pop("type") == "conll"
+    assert config["model"].pop("decoding") == {"flat": True}
+    for path in ("train_data_path", "validation_data_path"):
+        del published[path]
+    del published["dataset_reader"]["type"]
+    assert config == published
+
+
+def test_any_configuration_can_be_given_another_data_set(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonnet"
+    mine.write_text(
+        f"(import '{CONFIGS}/sept_minilm.jsonnet') + (import '{CONFIGS}/conll.libsonnet')('x')"
+    )
+    config, minilm = evaluated(str(mine), SEPT_CONLL="sets"), evaluated("sept_minilm.jsonnet")
+    assert config["train_data_path"] == "sets/x/train.txt"
+    assert config["dataset_reader"]["type"] == "conll"
+    assert config["model"] == minilm["model"]
+    assert config["trainer"] == minilm["trainer"]
+
+
 def test_an_empty_variable_counts_as_none() -> None:
     environment = {"SEPT_SEED": "", "SEPT_DATA": "mine"}
     set_config_defaults(environment)
@@ -111,3 +153,44 @@ def test_data_may_lie_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     reader = DatasetReader.from_params(experiment().pop("dataset_reader"))
     instances = list(reader.read(f"{archive}!processed_data/json/dev.json"))
     assert len(instances) == 8
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    # Reading it checks that all runs of its tables and figures are there.
+    suite = read_suite(CONFIGS / "suites" / name, seed=7)
+    assert {"table1", "table2"} <= {table.name for table in suite.tables}
+    assert [figure.name for figure in suite.figures] == ["figure2"]
+    for config in suite.runs.values():
+        assert config["pytorch_seed"] == 7
+        reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+        vocabulary = Vocabulary.from_instances(reader.read(config["validation_data_path"]))
+        model = Model.from_params(vocab=vocabulary, params=Params(config["model"]))
+        assert sum(parameter.numel() for parameter in model.parameters()) > 0
+
+
+def test_the_suites_are_there() -> None:
+    assert {"paper.jsonnet", "paper_minilm.jsonnet"} <= {*SUITES}
+
+
+def test_a_suites_systems_have_the_same_time_to_learn() -> None:
+    suite = read_suite(CONFIGS / "suites" / "paper_minilm.jsonnet")
+    assert {config["trainer"]["num_epochs"] for config in suite.runs.values()} == {10}
+
+
+def test_the_paper_draws_more_and_more_negatives() -> None:
+    suite = read_suite(CONFIGS / "suites" / "paper.jsonnet")
+    line = suite.figures[0].lines[0]
+    samplers = [suite.runs[point.run]["model"]["span_sampler"] for point in line.points]
+    assert [point.x for point in line.points] == [50, 100, 250, 500, "all"]
+    assert [sampler.get("num_negatives") for sampler in samplers] == [50, 100, 250, 500, None]
+    assert samplers[-1] == {"type": "all_spans"}
+
+
+def test_the_papers_main_run_is_the_configuration_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in DEFAULTS:
+        monkeypatch.delenv(variable, raising=False)
+    suite = read_suite(CONFIGS / "suites" / "paper.jsonnet")
+    assert suite.runs["sept"] == evaluated("sept.jsonnet")

@@ -12,9 +12,18 @@ from allennlp.nn import InitializerApplicator
 from sept_allennlp.construction import construct_with_input_dim
 from sept_allennlp.decoding import Decoding
 from sept_allennlp.documents import Document
-from sept_allennlp.models.span_classifier import SpanClassifier
+from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
+from sept_allennlp.span_filters.all import KeepAll
+from sept_allennlp.span_filters.span_filter import SpanFilter
 from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
-from sept_allennlp.spans import enumerate_spans, label_spans, select, word_to_piece_spans
+from sept_allennlp.spans import (
+    enumerate_spans,
+    label_spans,
+    piece_offsets,
+    represent_in_chunks,
+    select,
+    word_to_piece_spans,
+)
 
 
 @Model.register("sept", constructor="from_partial_objects")
@@ -24,7 +33,8 @@ class SEPT(SpanClassifier):
 
     A document is encoded as a whole, its candidate spans are sampled (in training), represented by
     the span extractor, and classified one by one by an MLP with a softmax over the labels and
-    "no entity" (paper, sections 3.2–3.4, Eq. (1)–(5)).
+    "no entity" (paper, sections 3.2–3.4, Eq. (1)–(5)). In evaluation, a span filter may spare it
+    the unlikely ones (section 3.5).
 
     Registered as a `Model` with name "sept".
 
@@ -40,6 +50,9 @@ class SEPT(SpanClassifier):
     max_span_width : `int`, optional (default = `12`)
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
+        Which candidates a training step looks at.
+    span_filter : `SpanFilter`, optional (default = `KeepAll()`)
+        Which candidates are classified in evaluation and prediction; training is never filtered.
     embedding_dropout : `float`, optional (default = `0.1`)
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
@@ -58,6 +71,7 @@ class SEPT(SpanClassifier):
         feedforward: FeedForward,
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
+        span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
         spans_at_once: int = 65536,
@@ -74,6 +88,8 @@ class SEPT(SpanClassifier):
         self._feedforward = feedforward
         self._max_span_width = max_span_width
         self._sampler = span_sampler or RandomNegatives()
+        self._filter = span_filter or KeepAll()
+        self._filter.check(text_field_embedder, max_span_width)
         self._spans_at_once = spans_at_once
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
         if initializer is not None:
@@ -88,6 +104,7 @@ class SEPT(SpanClassifier):
         feedforward: Lazy[FeedForward],
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
+        span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
         spans_at_once: int = 65536,
@@ -107,6 +124,7 @@ class SEPT(SpanClassifier):
             feedforward=construct_with_input_dim(feedforward, extractor.get_output_dim()),
             max_span_width=max_span_width,
             span_sampler=span_sampler,
+            span_filter=span_filter,
             embedding_dropout=embedding_dropout,
             decoding=decoding,
             spans_at_once=spans_at_once,
@@ -138,7 +156,8 @@ class SEPT(SpanClassifier):
         # Returns
 
         `loss`, a scalar: the negative log-likelihood summed over a document's candidates (in
-        training the sampled ones), mean over the annotated documents; there if any is annotated.
+        training those that are sampled, in evaluation those that the filter keeps), mean over the
+        annotated documents; there if any is annotated.
         In evaluation also `entities`, per document a list of `ScoredSpan`.
 
         # Raises
@@ -151,26 +170,32 @@ class SEPT(SpanClassifier):
 
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
-        # Shape: (batch_size, num_spans)
-        labels = label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
         if self.training:
-            for document in documents:
-                if document.entities is None:
-                    raise ConfigurationError(
-                        f"{document.describe()}: cannot train on a document without 'ner'"
-                    )
-            keep = self._sampler(labels, mask)
-            labels, _ = select(keep, labels)
+            check_annotated(documents)
+            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids), mask)
+        else:
+            keep = self._filter(text, spans, mask)
+        if keep is not mask:
             spans, mask = select(keep, spans)
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
         outputs: Dict[str, Any] = {}
         if any(document.entities is not None for document in documents):
+            labels = self._labels_of(spans, mask, gold, sentence_ids)
             outputs["loss"] = self._loss(logits, labels, mask, documents)
         if not self.training:
             outputs["entities"] = self._find_entities(logits, spans, mask, documents)
         return outputs
+
+    def _labels_of(
+        self,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
+        gold: torch.Tensor,
+        sentence_ids: torch.Tensor,
+    ) -> torch.Tensor:
+        return label_spans(spans, mask, gold, sentence_ids.size(1), self._max_span_width)
 
     def _classify(
         self,
@@ -179,48 +204,17 @@ class SEPT(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        batch_size, num_spans = mask.size()
-        if not num_spans:
+        if not mask.size(1):
             return embedded.new_zeros(0, self._output.out_features)
         offsets = piece_offsets(text, embedded)
         if offsets is not None:
             spans = word_to_piece_spans(spans, mask, offsets)
-        size = num_spans if self.training else max(self._spans_at_once // batch_size, 1)
-        if num_spans <= size:
-            return self._classify_chunk(embedded, spans, mask)
-        # Shape: (batch_size, num_spans, 1 + num_labels)
-        logits = torch.zeros(*mask.size(), self._output.out_features, device=mask.device)
-        for start in range(0, num_spans, size):
-            chunk = slice(start, start + size)
-            chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-            # Only the stretch of the sequence that these spans lie in.
-            first = int(chunk_spans[..., 0][chunk_mask].min())
-            last = int(chunk_spans[..., 1][chunk_mask].max())
-            logits[:, chunk][chunk_mask] = self._classify_chunk(
-                embedded[:, first : last + 1], chunk_spans - first, chunk_mask
-            ).float()
-        return logits[mask]
-
-    def _classify_chunk(
-        self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
-        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
-        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
-        # Shape: (batch_size, num_spans, span_dim)
-        vectors = self._span_extractor(embedded, spans, span_indices_mask=mask)
-        # Only what is there goes through the MLP. (`vectors[mask]`, which is slower.)
-        present = mask.flatten().nonzero().squeeze(-1)
         # Shape: (number of candidates in the batch, 1 + num_labels)
-        return self._output(self._feedforward(vectors.flatten(0, 1).index_select(0, present)))
-
-
-def piece_offsets(text: TextFieldTensors, embedded: torch.Tensor) -> Optional[torch.Tensor]:
-    """
-    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where `embedded`, of shape
-    `(batch_size, sequence_length, dim)`, holds a vector for each piece; `None` where it holds one
-    for each word.
-    """
-    for tensors in text.values():
-        if "piece_offsets" in tensors and tensors["wordpiece_mask"].size(1) == embedded.size(1):
-            return tensors["piece_offsets"]
-    return None
+        return represent_in_chunks(
+            self._span_extractor,
+            lambda vectors: self._output(self._feedforward(vectors)),
+            embedded,
+            spans,
+            mask,
+            None if self.training else self._spans_at_once,
+        )

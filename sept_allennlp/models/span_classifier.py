@@ -1,6 +1,7 @@
 from typing import Any, Dict, List, Optional
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
@@ -104,3 +105,16 @@ class SpanClassifier(Model):
         too. Nothing while training, where nothing is decoded.
         """
         return {} if self.training else self._metric.report(reset)
+
+
+def check_annotated(documents: List[Document]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if one of the documents, which are to be trained on, is not annotated.
+    """
+    for document in documents:
+        if document.entities is None:
+            raise ConfigurationError(
+                f"{document.describe()}: cannot train on a document without 'ner'"
+            )

@@ -22,6 +22,7 @@ from sept_allennlp.construction import construct_with_input_dim
 from sept_allennlp.decoding import Decoding, ScoredSpan, entities_of
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.models.span_classifier import check_annotated
 from sept_allennlp.spans import PADDING
 
 # AllenNLP's score of what is not allowed.
@@ -199,11 +200,7 @@ class StrictCrfTagger(CrfTagger):
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
         if self.training:
-            for document in documents:
-                if document.entities is None:
-                    raise ConfigurationError(
-                        f"{document.describe()}: cannot train on a document without 'ner'"
-                    )
+            check_annotated(documents)
         annotated = torch.tensor(
             [document.entities is not None for document in documents], device=gold.device
         )

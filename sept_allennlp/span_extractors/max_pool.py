@@ -4,6 +4,8 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
+from sept_allennlp.span_extractors.bounds import widest
+
 
 @SpanExtractor.register("max_pool")
 class MaxPoolSpanExtractor(SpanExtractor):
@@ -75,22 +77,12 @@ class MaxPoolSpanExtractor(SpanExtractor):
         # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0).unbind(-1)
-        widths = ends - starts + 1
-        # One transfer from the device for all three, not three.
-        narrowest, first, last, widest = torch.stack(
-            [widths.min(), starts.min(), ends.max(), widths.max()]
-        ).tolist()
-        if narrowest < 1 or first < 0 or last >= length:
-            raise ValueError(
-                f"spans must lie inside the sequence of {length} positions and end no earlier "
-                f"than they start; found starts from {first}, ends to {last}, and a width of "
-                f"{narrowest}"
-            )
+        widest_span = widest(starts, ends, length)
 
         # Level k holds at position i the maximum over positions i to i + 2^k - 1, as far as the
         # sequence goes.
         table = [sequence_tensor]
-        while 2 ** len(table) <= widest:
+        while 2 ** len(table) <= widest_span:
             level = table[-1]
             half = 2 ** (len(table) - 1)
             table.append(
@@ -102,7 +94,7 @@ class MaxPoolSpanExtractor(SpanExtractor):
         flat_table = torch.stack(table).view(-1, dim)
 
         # Shape (each): (batch_size, num_spans)
-        levels = _floor_log2(widths)
+        levels = _floor_log2(ends - starts + 1)
         rows = torch.arange(batch_size, device=starts.device).unsqueeze(1)
         level_starts = (levels * batch_size + rows) * length
         right_starts = ends + 1 - torch.bitwise_left_shift(torch.ones_like(levels), levels)

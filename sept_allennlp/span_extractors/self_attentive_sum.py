@@ -3,6 +3,8 @@ from typing import Optional
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
+from sept_allennlp.span_extractors.bounds import widest
+
 
 @SpanExtractor.register("self_attentive_sum")
 class SelfAttentiveSumSpanExtractor(SpanExtractor):
@@ -55,6 +57,10 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
         # Returns
 
         `torch.FloatTensor` of shape `(batch_size, num_spans, input_dim)`, zero for padded spans.
+
+        # Raises
+
+        `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
         """
         if span_indices_mask is None:
             span_indices_mask = span_indices[..., 0] >= 0
@@ -66,8 +72,8 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
         # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0).unbind(-1)
+        steps = torch.arange(widest(starts, ends, length), device=starts.device)
         widths = ends - starts + 1
-        steps = torch.arange(int(widths.max()), device=starts.device)
         # Shape (each): (batch_size, num_spans, largest width)
         inside = steps < widths.unsqueeze(-1)
         positions = (starts.unsqueeze(-1) + steps).clamp(max=length - 1)

@@ -4,7 +4,7 @@ import torch
 from allennlp.modules.elmo_lstm import ElmoLstm
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
-from sept_allennlp.elmo_files import elmo_files
+from sept_allennlp.elmo_files import archive_elmo, elmo_files
 
 
 @TokenEmbedder.register("elmo")
@@ -38,7 +38,11 @@ class ElmoEmbedder(ElmoTokenEmbedder):
     ) -> None:
         with elmo_files(options_file, weight_file, serialization_dir) as files:
             super().__init__(*files, **kwargs)
-        self.options_file = options_file
+        self._options_file = options_file
+
+    def archive_into(self, serialization_dir: str) -> None:
+        """Puts what ELMo is made from, weights aside, where AllenNLP archives it."""
+        archive_elmo(self._options_file, serialization_dir)
 
     def forward(
         self, elmo_tokens: torch.Tensor, word_inputs: Optional[torch.Tensor] = None

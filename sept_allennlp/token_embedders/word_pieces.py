@@ -5,11 +5,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
-from sept_allennlp.encoders import encoder_source, max_pieces, special_pieces
+from sept_allennlp.encoders import max_pieces, special_pieces
+from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 
 
 @TokenEmbedder.register("word_pieces")
-class WordPieceEmbedder(TokenEmbedder):
+class WordPieceEmbedder(EncoderEmbedder):
     """
     The contextual embedding of every word piece of a document (paper, section 3.2), for what the
     `word_pieces` token indexer yields.
@@ -57,9 +58,8 @@ class WordPieceEmbedder(TokenEmbedder):
         transformer_kwargs: Optional[Dict[str, Any]] = None,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__()
-        source = encoder_source(model_name, serialization_dir)
-        self.model_name = model_name
+        super().__init__(model_name, serialization_dir)
+        source = self._source
         # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
         # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}

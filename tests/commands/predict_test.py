@@ -6,9 +6,11 @@ from typing import Any, Dict, List
 
 import pytest
 from allennlp.commands import main
+from allennlp.commands.train import train_model
 from allennlp.predictors import Predictor
 
 from sept_allennlp.commands.predict import annotate_lines
+from tests.experiments import FIXTURES, experiment
 
 LINES = [
     b'{"id": "a", "text": "We use a parser for parsing."}',
@@ -128,3 +130,39 @@ def test_a_dataset_reader_still_works(
     (output,) = read(target)
     assert output["doc_key"] == "k"
     assert output["text"] == "We use parsers ."
+
+
+def test_a_model_trained_on_conll_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    # So few negatives that the model finds something anywhere.
+    overrides = {
+        "model.span_sampler.num_negatives": 2,
+        "data_loader.batch_size": 1,
+        "trainer.optimizer.lr": 0.01,
+        "trainer.num_epochs": 5,
+    }
+    train_model(experiment(overrides, config="sept_bc5cdr.jsonnet"), str(tmp_path / "run"))
+    archive = str(tmp_path / "run" / "model.tar.gz")
+
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b"\n".join(LINES) + b"\n")
+    target_arguments = ["--output-file", str(target), "--silent"]
+    assert run(monkeypatch, archive, str(source), *target_arguments) == 1
+    assert "9 lines, 3 annotated, 6 failed" in capsys.readouterr().err
+    first = read(target)[0]
+    assert first["text"] == "We use a parser for parsing."
+    assert first["entities"]
+    position = 0
+    for entity in first["entities"]:
+        assert entity["label"] == "Entity"
+        assert first["text"][entity["start"] : entity["end"]] == entity["text"]
+        # In order, and none in another.
+        assert entity["start"] >= position
+        position = entity["end"]
+
+    columns = str(FIXTURES / "conll" / "bc5cdr" / "dev.txt")
+    assert run(monkeypatch, archive, columns, *target_arguments, "--use-dataset-reader") == 0
+    outputs = read(target)
+    assert [output["doc_key"] for output in outputs] == ["90011", "90012"]
+    assert outputs[1]["text"].startswith("Does ferric orangeate cause nausea headache ? We found")

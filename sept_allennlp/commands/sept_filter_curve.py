@@ -1,0 +1,82 @@
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError, check_for_gpu
+from allennlp.common.util import int_to_device
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.models.archival import load_archive
+from allennlp.nn.util import move_to_device
+
+from sept_allennlp.archives import ArchiveError
+from sept_allennlp.documents import DocumentError
+from sept_allennlp.filter_figure import curve_table, save_filter_figure
+from sept_allennlp.models import SpanFilterModel
+
+
+@Subcommand.register("sept-filter-curve")
+class SeptFilterCurve(Subcommand):
+    """
+    `allennlp sept-filter-curve FILTER.tar.gz DATA --output STEM` draws the paper's Figure 3: a span
+    filter's recall and filtration rate against its threshold, as `STEM.png`, `STEM.svg` and
+    `STEM.csv`.
+
+    Registered as a `Subcommand` with name "sept-filter-curve".
+    """
+
+    requires_plugins = False
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        description = "Draw a span filter's recall and filtration rate against its threshold."
+        subparser = parser.add_parser(self.name, description=description, help=description)
+        subparser.add_argument("archive", help="the filter's model.tar.gz")
+        subparser.add_argument("data", help="an annotated file, as the filter was trained on")
+        subparser.add_argument(
+            "--output", type=Path, required=True, metavar="STEM", help="the files without suffix"
+        )
+        subparser.add_argument("--cuda-device", type=int, default=-1, help="a GPU's number")
+        subparser.add_argument("--batch-size", type=int, default=16)
+        subparser.set_defaults(func=_draw_from_args)
+        return subparser
+
+
+def _draw_from_args(args: argparse.Namespace) -> None:
+    try:
+        points, threshold = _curve(args)
+    except (ArchiveError, ConfigurationError, DocumentError, FileNotFoundError) as error:
+        sys.exit(str(error))
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    table = args.output.with_name(f"{args.output.name}.csv")
+    points.to_csv(table, index=False, float_format="%.8g")
+    for file in [table, *save_filter_figure(points, threshold, args.output)]:
+        print(file)
+
+
+def _curve(args: argparse.Namespace) -> tuple:
+    check_for_gpu(args.cuda_device)
+    archive = load_archive(args.archive, cuda_device=args.cuda_device)
+    model = archive.model
+    if not isinstance(model, SpanFilterModel):
+        raise ConfigurationError(
+            f"{args.archive}: this archive holds no span filter but a {type(model).__name__}"
+        )
+    loader = MultiProcessDataLoader(
+        archive.validation_dataset_reader, args.data, batch_size=args.batch_size, quiet=True
+    )
+    loader.index_with(model.vocab)
+    device = int_to_device(args.cuda_device)
+    model.eval()
+    with torch.no_grad():
+        for batch in loader:
+            model(**move_to_device(batch, device))
+    points = curve_table(model.metric)
+    at_threshold = model.get_metrics(reset=True)
+    threshold = float(torch.tensor(model.threshold_logit()).sigmoid())
+    print(
+        f"at the filter's own threshold, {threshold:.3g}: recall "
+        f"{at_threshold['recall']:.4f}, filtration rate {at_threshold['filtration_rate']:.4f}; "
+        f"at 99% recall: filtration rate {at_threshold['filtration_rate_at_99_recall']:.4f}"
+    )
+    return points, threshold

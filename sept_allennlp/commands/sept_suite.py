@@ -1,0 +1,97 @@
+import argparse
+import functools
+import os
+import sys
+from pathlib import Path
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.util import SigTermReceived
+
+from sept_allennlp.suites import (
+    Runner,
+    SuiteError,
+    make_slots,
+    read_trainings,
+    train_command,
+    visible_devices,
+)
+
+
+@Subcommand.register("sept-suite")
+class SeptSuite(Subcommand):
+    """
+    `allennlp sept-suite SUITE.jsonnet --serialization-dir RUNS` trains every run of a suite with
+    every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.suites`. Called again, it goes on with
+    what is not finished.
+
+    Registered as a `Subcommand` with name "sept-suite".
+    """
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        description = (
+            "Train all runs of a suite with several seeds. What is finished is kept, what was "
+            "interrupted goes on."
+        )
+        subparser = parser.add_parser(self.name, description=description, help=description)
+        subparser.add_argument("suite", type=Path, help="the suite's jsonnet file")
+        subparser.add_argument(
+            "-s",
+            "--serialization-dir",
+            type=Path,
+            required=True,
+            help="the folder of all runs; each has its own in it, NAME/SEED",
+        )
+        subparser.add_argument(
+            "--seeds",
+            type=int,
+            nargs="+",
+            default=[13370, 13371, 13372],
+            help="what SEPT_SEED is, one after the other",
+        )
+        subparser.add_argument("--runs", nargs="+", default=[], help="train only these")
+        subparser.add_argument(
+            "--jobs",
+            type=_positive,
+            help="how many trainings run at once (default = one a GPU, or one, which uses all "
+            "cores of the processor)",
+        )
+        subparser.add_argument(
+            "--dry-run", action="store_true", help="only say where each training stands"
+        )
+        subparser.set_defaults(func=run_suite_from_args)
+        return subparser
+
+
+def run_suite_from_args(args: argparse.Namespace) -> None:
+    """
+    # Raises
+
+    `SystemExit` with status 1 at the end if a training could not be finished, 130 after Ctrl-C.
+    """
+    try:
+        trainings = read_trainings(args.suite, args.serialization_dir, args.seeds, args.runs)
+    except SuiteError as error:
+        sys.exit(f"sept-suite: {error}")
+    # The trainings are processes of their own, which know nothing of this one's packages.
+    packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
+    runner = Runner(
+        trainings,
+        make_slots(args.jobs, visible_devices(os.environ)),
+        command=functools.partial(train_command, packages=packages),
+    )
+    if args.dry_run:
+        runner.survey()
+        return
+    try:
+        finished = runner.run()
+    except (KeyboardInterrupt, SigTermReceived):
+        sys.exit(130)
+    if not finished:
+        sys.exit(1)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

@@ -1,0 +1,124 @@
+import argparse
+import sys
+from pathlib import Path
+from typing import List
+
+import pandas
+from allennlp.commands.subcommand import Subcommand
+
+from sept_allennlp.results import RunError, collect_suite, read_csv
+from sept_allennlp.suites import (
+    Suite,
+    SuiteError,
+    config_differences,
+    fill_figure,
+    fill_table,
+    read_suite,
+    read_trainings,
+    save_figure,
+    shortened,
+    table_to_markdown,
+)
+from sept_allennlp.suites.suite import RUNS
+
+
+@Subcommand.register("sept-tables")
+class SeptTables(Subcommand):
+    """
+    `allennlp sept-tables SUITE.jsonnet --serialization-dir RUNS --output FOLDER` writes the tables
+    and figures of a suite from what `allennlp sept-suite` has trained, and the scores of each run
+    as `FOLDER/runs.csv`; `--from-csv FOLDER/runs.csv` makes them from that file alone.
+
+    Registered as a `Subcommand` with name "sept-tables".
+    """
+
+    requires_plugins = False
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        description = "Write a suite's tables (Markdown, CSV) and figures (PNG, SVG, CSV)."
+        subparser = parser.add_parser(self.name, description=description, help=description)
+        subparser.add_argument("suite", type=Path, help="the suite's jsonnet file")
+        source = subparser.add_mutually_exclusive_group(required=True)
+        source.add_argument(
+            "-s", "--serialization-dir", type=Path, help="the folder of all runs of the suite"
+        )
+        source.add_argument(
+            "--from-csv", type=Path, help="a runs.csv that this command wrote, instead"
+        )
+        subparser.add_argument("--output", type=Path, required=True, help="the folder to write")
+        subparser.set_defaults(func=write_tables_from_args)
+        return subparser
+
+
+def write_tables_from_args(args: argparse.Namespace) -> None:
+    try:
+        suite = read_suite(args.suite)
+        if args.from_csv is not None:
+            runs = read_csv(args.from_csv)
+            runs = runs[runs["run"].isin(suite.runs)]
+        elif not args.serialization_dir.is_dir():
+            raise RunError(f"{args.serialization_dir}: there is no such folder")
+        else:
+            runs = collect_suite(args.serialization_dir, suite.runs)
+            _note_other_configurations(args.suite, args.serialization_dir, runs)
+        args.output.mkdir(parents=True, exist_ok=True)
+        files: List[Path] = []
+        if args.from_csv is None:
+            files.append(args.output / f"{RUNS}.csv")
+            runs.to_csv(files[-1], index=False)
+        files += _write(suite, runs, args.output)
+    except (SuiteError, RunError, OSError) as error:
+        sys.exit(f"sept-tables: {error}")
+    for file in files:
+        print(file)
+    _note_missing(suite, runs)
+
+
+def _write(suite: Suite, runs: pandas.DataFrame, folder: Path) -> List[Path]:
+    files: List[Path] = []
+    seeds = runs["seed"].nunique()
+    for table in suite.tables:
+        filled = fill_table(table, runs)
+        files += [folder / f"{table.name}.md", folder / f"{table.name}.csv"]
+        files[-2].write_text(table_to_markdown(table, filled, seeds), encoding="utf-8")
+        filled.to_csv(files[-1], index=False, float_format="%.6f")
+    for figure in suite.figures:
+        filled = fill_figure(figure, runs)
+        files += save_figure(figure, filled, folder / figure.name)
+        files.append(folder / f"{figure.name}.csv")
+        filled.to_csv(files[-1], index=False, float_format="%.6f")
+    return files
+
+
+def _note_missing(suite: Suite, runs: pandas.DataFrame) -> None:
+    """Says which runs the tables and figures want and do not have, or not with all seeds."""
+    finished = runs.dropna(subset=["f1"])
+    seeds = sorted(runs["seed"].unique())
+    for name in dict.fromkeys(run for _, run in suite.places_of_runs()):
+        missing = set(seeds) - set(finished.loc[finished["run"] == name, "seed"])
+        if missing and len(missing) < len(seeds):
+            listed = ", ".join(str(seed) for seed in sorted(missing))
+            print(f"no finished run: {name} with seed {listed}", file=sys.stderr)
+        elif missing or not seeds:
+            print(f"no finished run: {name}", file=sys.stderr)
+
+
+def _note_other_configurations(suite: Path, folder: Path, runs: pandas.DataFrame) -> None:
+    """
+    Says so where a run was trained with something else than what the suite says now, in this
+    environment. No error: another machine has its data and its encoder elsewhere.
+    """
+    finished = runs.dropna(subset=["f1"])
+    wanted = set(zip(finished["run"], finished["seed"]))
+    changed = []
+    for training in read_trainings(suite, folder, finished["seed"].unique().tolist()):
+        if (training.run, training.seed) in wanted:
+            differences = config_differences(training)
+            if differences:
+                changed.append(f"{training}: {shortened(differences)}")
+    if changed:
+        print(
+            f"{len(changed)} of {len(wanted)} runs have another configuration than the suite gives "
+            f"them now; {changed[0]}",
+            file=sys.stderr,
+        )

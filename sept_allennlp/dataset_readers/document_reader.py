@@ -1,0 +1,110 @@
+from typing import Any, Dict, Iterable, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField, TensorField, TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
+from allennlp.data.tokenizers import Token
+
+from sept_allennlp.documents import Document, DocumentError, natural_words
+from sept_allennlp.fields import LabeledSpansField
+from sept_allennlp.spans import PADDING
+
+
+class DocumentReader(DatasetReader):
+    """
+    What the readers of all formats have in common. A subclass says in `read_documents` which
+    documents a file holds.
+
+    A document becomes one `Instance` with
+
+    - text : `TextField`, the words, as an author types them (see `natural_words`);
+    - sentence_ids : `TensorField`, each word's sentence;
+    - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
+    - metadata : `MetadataField`, the `Document` itself under "document".
+
+    In distributed training each process reads every n-th document, and if the file does not divide
+    evenly the last ones get an empty document more: AllenNLP ends validation as soon as one
+    process has no batch left, and would leave the others' last documents out of the metrics.
+
+    # Parameters
+
+    token_indexers : `Dict[str, TokenIndexer]`, optional
+        By default one `SingleIdTokenIndexer` named "tokens".
+    label_namespace : `str`, optional (default = `"labels"`)
+
+    # Raises
+
+    `ConfigurationError` at the first line that is wrong; the message names file, line and fault.
+    """
+
+    def __init__(
+        self,
+        token_indexers: Optional[Dict[str, TokenIndexer]] = None,
+        label_namespace: str = "labels",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs
+        )
+        self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
+        self._label_namespace = label_namespace
+
+    def read_documents(self, path: str, name: str) -> Iterable[Document]:
+        """
+        The documents of a file, in order.
+
+        # Parameters
+
+        path : `str`
+            The file, on this machine.
+        name : `str`
+            What messages call it: for a downloaded one its address.
+
+        # Raises
+
+        `DocumentError` at the first line that is wrong.
+        """
+        raise NotImplementedError
+
+    def _read(self, file_path: str) -> Iterable[Instance]:
+        try:
+            local_path = cached_path(file_path, extract_archive=True)
+        except FileNotFoundError:
+            raise ConfigurationError(f"{file_path}: there is no such file") from None
+        try:
+            documents = self._evenly(self.read_documents(str(local_path), str(file_path)))
+            for document in self.shard_iterable(documents):
+                yield self.text_to_instance(document)
+        except DocumentError as error:
+            raise ConfigurationError(str(error)) from None
+
+    def _evenly(self, documents: Iterable[Document]) -> Iterable[Document]:
+        """The documents, filled up with empty ones to a multiple of the number of processes."""
+        count = 0
+        for document in documents:
+            yield document
+            count += 1
+        info = self.get_distributed_info()
+        if info is not None:
+            for _ in range(-count % info.world_size):
+                yield Document(key="", sentences=[], entities=[])
+
+    def text_to_instance(self, document: Document) -> Instance:  # type: ignore[override]
+        """One document as an `Instance`; the token indexers are applied later."""
+        sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
+        return Instance(
+            {
+                "text": TextField([Token(word) for word in natural_words(document.words)]),
+                "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
+                "gold": LabeledSpansField(
+                    document.entities or [], self._label_namespace, document.describe()
+                ),
+                "metadata": MetadataField({"document": document}),
+            }
+        )
+
+    def apply_token_indexers(self, instance: Instance) -> None:
+        instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]

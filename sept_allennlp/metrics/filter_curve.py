@@ -1,0 +1,139 @@
+import math
+from typing import Dict, List, NamedTuple
+
+import torch
+import torch.distributed as dist
+from allennlp.common.util import is_distributed
+from allennlp.training.metrics import Metric
+
+
+class CurvePoint(NamedTuple):
+    """What a threshold, a probability, costs in recall and saves in candidates."""
+
+    threshold: float
+    recall: float
+    filtration_rate: float
+
+
+@Metric.register("filter_curve")
+class FilterCurve(Metric):
+    """
+    How well a score tells entities from other candidates, at any threshold (paper, Figure 3): the
+    recall of the gold entities, and the filtration rate, which is the share of the other candidates
+    that are removed.
+
+    Gold that no candidate reaches never passes a threshold, and counts.
+
+    In distributed training the scores of all processes are brought together when the metric is
+    read.
+
+    Registered as a `Metric` with name "filter_curve".
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._positive: List[torch.Tensor] = []
+        self._negative: List[torch.Tensor] = []
+        self._num_gold = 0
+
+    def __call__(  # type: ignore[override]
+        self, scores: torch.Tensor, positive: torch.Tensor, num_gold: int
+    ) -> None:
+        """
+        # Parameters
+
+        scores : `torch.FloatTensor`
+            Shape `(number of candidates,)`: log-odds.
+        positive : `torch.BoolTensor`
+            Shape `(number of candidates,)`: whether the candidate is an entity.
+        num_gold : `int`
+            How many entities there are, candidates or not.
+        """
+        scores, positive = self.detach_tensors(scores, positive)
+        self._positive.append(scores[positive].cpu())
+        self._negative.append(scores[~positive].cpu())
+        self._num_gold += num_gold
+
+    def get_metric(self, reset: bool = False, threshold: float = 0.0) -> Dict[str, float]:
+        """
+        # Parameters
+
+        reset : `bool`, optional (default = `False`)
+        threshold : `float`, optional (default = `0.0`)
+            As log-odds; what is not below it passes.
+
+        # Returns
+
+        `recall` and `filtration_rate` at the threshold, and `filtration_rate_at_99_recall`: 0 where
+        there is nothing to find or nothing to remove, or where no threshold has that recall.
+        """
+        counted = self._gathered()
+        metrics = {
+            "recall": counted.recall(threshold),
+            "filtration_rate": counted.filtration_rate(threshold),
+            "filtration_rate_at_99_recall": counted.filtration_rate(counted.score_for_recall(0.99)),
+        }
+        if reset:
+            self.reset()
+        return metrics
+
+    def score_for_recall(self, recall: float) -> float:
+        """
+        The highest threshold, as log-odds, that has this recall; minus infinity, at which
+        everything passes, where none has.
+        """
+        return self._gathered().score_for_recall(recall)
+
+    def curve(self, thresholds: List[float]) -> List[CurvePoint]:
+        """The points at some thresholds, which are probabilities between 0 and 1, exclusive."""
+        counted = self._gathered()
+        points = []
+        for threshold in thresholds:
+            logit = math.log(threshold) - math.log1p(-threshold)
+            points.append(
+                CurvePoint(threshold, counted.recall(logit), counted.filtration_rate(logit))
+            )
+        return points
+
+    def _gathered(self) -> "_Counted":
+        # One tensor from here on, so that reading the metric again costs no new concatenation.
+        self._positive = [torch.cat(self._positive)] if self._positive else []
+        self._negative = [torch.cat(self._negative)] if self._negative else []
+        parts = (self._positive, self._negative, self._num_gold)
+        everywhere = [parts]
+        if is_distributed():
+            everywhere = [parts] * dist.get_world_size()
+            dist.all_gather_object(everywhere, parts)
+        empty = torch.empty(0)
+        return _Counted(
+            torch.cat([empty, *(t for positive, _, _ in everywhere for t in positive)]),
+            torch.cat([empty, *(t for _, negative, _ in everywhere for t in negative)]),
+            sum(num_gold for _, _, num_gold in everywhere),
+        )
+
+
+class _Counted(NamedTuple):
+    """The scores of the entities and of the other candidates, and the number of all entities."""
+
+    positive: torch.Tensor
+    negative: torch.Tensor
+    num_gold: int
+
+    def recall(self, threshold: float) -> float:
+        passed = int((self.positive >= threshold).sum())
+        return passed / self.num_gold if self.num_gold else 0.0
+
+    def filtration_rate(self, threshold: float) -> float:
+        removed = int((self.negative < threshold).sum())
+        return removed / len(self.negative) if len(self.negative) else 0.0
+
+    def score_for_recall(self, recall: float) -> float:
+        # Rounded, because 0.07 * 100 is more than 7.
+        needed = math.ceil(round(recall * self.num_gold, 6))
+        if needed == 0:
+            return math.inf
+        if needed > len(self.positive):
+            return -math.inf
+        return float(self.positive.topk(needed).values[-1])

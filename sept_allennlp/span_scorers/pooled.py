@@ -1,0 +1,71 @@
+import torch
+from allennlp.common import Lazy
+from allennlp.modules import FeedForward
+from allennlp.modules.span_extractors import SpanExtractor
+
+from sept_allennlp.construction import construct_with_input_dim
+from sept_allennlp.span_scorers.span_scorer import SpanScorer
+from sept_allennlp.spans import represent_in_chunks
+
+
+@SpanScorer.register("pooled", constructor="from_partial_objects")
+class PooledScorer(SpanScorer):
+    """
+    An MLP over each span's vector: the paper's filter (section 3.5).
+
+    Registered as a `SpanScorer` with name "pooled".
+
+    # Parameters
+
+    span_extractor : `SpanExtractor`
+    feedforward : `FeedForward`
+    spans_at_once : `int`, optional (default = `65536`)
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
+    """
+
+    def __init__(
+        self, span_extractor: SpanExtractor, feedforward: FeedForward, spans_at_once: int = 65536
+    ) -> None:
+        super().__init__()
+        self._span_extractor = span_extractor
+        self._feedforward = feedforward
+        self._output = torch.nn.Linear(feedforward.get_output_dim(), 1)
+        self._spans_at_once = spans_at_once
+
+    @classmethod
+    def from_partial_objects(
+        cls,
+        input_dim: int,
+        max_span_width: int,
+        span_extractor: Lazy[SpanExtractor],
+        feedforward: Lazy[FeedForward],
+        spans_at_once: int = 65536,
+    ) -> "PooledScorer":
+        """The constructor that a configuration is read by; `max_span_width` is not needed."""
+        extractor = construct_with_input_dim(span_extractor, input_dim)
+        return cls(
+            extractor,
+            construct_with_input_dim(feedforward, extractor.get_output_dim()),
+            spans_at_once,
+        )
+
+    def forward(
+        self,
+        embedded: torch.Tensor,
+        embedded_mask: torch.Tensor,
+        spans: torch.Tensor,
+        widths: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        scores = embedded.new_zeros(mask.size())
+        if mask.any():
+            scores[mask] = represent_in_chunks(
+                self._span_extractor,
+                lambda vectors: self._output(self._feedforward(vectors)).squeeze(-1),
+                embedded,
+                spans,
+                mask,
+                self._spans_at_once if not self.training else None,
+            )
+        return scores

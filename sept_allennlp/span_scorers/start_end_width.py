@@ -1,0 +1,97 @@
+import math
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from sept_allennlp.span_scorers.span_scorer import SpanScorer
+
+
+@SpanScorer.register("start_end_width")
+class StartEndWidthScorer(SpanScorer):
+    """
+    A score for where a span begins, one for where it ends, one for its width, and one for how its
+    two ends go together: the scalar product of two short vectors. No span is pooled, so the work
+    is O(length × input_dim + spans × pair_dim).
+
+    The ends know their neighbourhood by a few gated convolutions with residual connections (Gehring
+    et al. 2017, section 3.2), which is what it takes where the embeddings have no context of their
+    own.
+
+    Registered as a `SpanScorer` with name "start_end_width".
+
+    # Parameters
+
+    input_dim : `int`
+        The last dimension of the sequence.
+    max_span_width : `int`
+        In words.
+    hidden_dim : `int`, optional (default = `128`)
+    num_convolutions : `int`, optional (default = `2`)
+        Each sees `kernel_size` positions; 0 for embeddings that have context.
+    kernel_size : `int`, optional (default = `3`)
+        Odd.
+    pair_dim : `int`, optional (default = `32`)
+        Of the vectors whose scalar product judges the two ends together; 0 for none.
+    dropout : `float`, optional (default = `0.2`)
+        Before the projection and before each convolution.
+
+    # Raises
+
+    `ConfigurationError` for an even `kernel_size`.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        max_span_width: int,
+        hidden_dim: int = 128,
+        num_convolutions: int = 2,
+        kernel_size: int = 3,
+        pair_dim: int = 32,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if kernel_size % 2 == 0:
+            raise ConfigurationError(f"kernel_size must be odd: {kernel_size}")
+        self._dropout = torch.nn.Dropout(dropout)
+        self._projection = torch.nn.Linear(input_dim, hidden_dim)
+        self._convolutions = torch.nn.ModuleList(
+            torch.nn.Conv1d(hidden_dim, 2 * hidden_dim, kernel_size, padding=kernel_size // 2)
+            for _ in range(num_convolutions)
+        )
+        # For each end: one number for itself, then the vector for the pair.
+        self._start = torch.nn.Linear(hidden_dim, 1 + pair_dim)
+        self._end = torch.nn.Linear(hidden_dim, 1 + pair_dim)
+        self._width = torch.nn.Parameter(torch.zeros(max_span_width))
+
+    def forward(
+        self,
+        embedded: torch.Tensor,
+        embedded_mask: torch.Tensor,
+        spans: torch.Tensor,
+        widths: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        batch_size, length, _ = embedded.size()
+        if not length:
+            return embedded.new_zeros(mask.size())
+        # Shape: (batch_size, hidden_dim, sequence_length)
+        hidden = torch.relu(self._projection(self._dropout(embedded))).transpose(1, 2)
+        # So that a convolution sees beyond a short document's end what it sees beyond the batch's.
+        there = embedded_mask.unsqueeze(1)
+        hidden = hidden * there
+        for convolution in self._convolutions:
+            gated = torch.nn.functional.glu(convolution(self._dropout(hidden)), dim=1)
+            hidden = (hidden + gated) * math.sqrt(0.5) * there
+        hidden = hidden.transpose(1, 2)
+
+        rows = torch.arange(batch_size, device=spans.device).unsqueeze(1) * length
+        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
+        # Shape (each): (batch_size, num_spans, 1 + pair_dim)
+        starts = torch.nn.functional.embedding(
+            spans[..., 0] + rows, self._start(hidden).flatten(0, 1)
+        )
+        ends = torch.nn.functional.embedding(spans[..., 1] + rows, self._end(hidden).flatten(0, 1))
+        ends_alone = starts[..., 0] + ends[..., 0]
+        ends_together = (starts[..., 1:] * ends[..., 1:]).sum(dim=-1)
+        return ends_alone + ends_together + self._width[(widths - 1).masked_fill(~mask, 0)]

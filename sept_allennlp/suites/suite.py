@@ -1,0 +1,198 @@
+"""What a suite is: a set of runs, and the tables and figures that are made from them."""
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+
+from allennlp.common import Params
+
+from sept_allennlp.config_defaults import set_config_defaults
+from sept_allennlp.results import SCORES
+
+T = TypeVar("T")
+
+# Names become names of files and folders.
+_NAME = re.compile(r"\w[\w.-]*")
+
+# The file that the commands write beside those of the tables and figures.
+RUNS = "runs"
+
+
+class SuiteError(ValueError):
+    """A suite's file that is not as it must be."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A row of a table.
+
+    # Parameters
+
+    system : `str`
+        What the table calls it.
+    run : `str`
+        The name of its run.
+    paper : `Mapping[str, float]`, optional
+        The paper's own figures: `precision`, `recall` and `f1`, as far as it gives them.
+    """
+
+    system: str
+    run: str
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """
+    A table of scores; `paper` is what its column of the paper's figures is called.
+    """
+
+    name: str
+    title: str
+    rows: List[Row]
+    paper: str = "the paper's: test split, SciBERT"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a line: at a number, or at a word (as "all"), the F1 of a run."""
+
+    x: Union[int, float, str]
+    run: str
+
+
+@dataclass(frozen=True)
+class Line:
+    label: str
+    points: List[Point]
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    title: str
+    x_label: str
+    lines: List[Line]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """
+    # Parameters
+
+    runs : `Dict[str, Dict[str, Any]]`
+        A complete training configuration for each run's name.
+    tables : `List[Table]`
+    figures : `List[Figure]`
+    """
+
+    runs: Dict[str, Dict[str, Any]]
+    tables: List[Table] = field(default_factory=list)
+    figures: List[Figure] = field(default_factory=list)
+
+    def places_of_runs(self) -> Iterator[Tuple[str, str]]:
+        """Each place of a table or figure that names a run, with the run's name."""
+        for table in self.tables:
+            for row in table.rows:
+                yield f"{table.name}, {row.system}", row.run
+        for figure in self.figures:
+            for line in figure.lines:
+                for point in line.points:
+                    yield f"{figure.name}, {line.label} at {point.x}", point.run
+
+
+def read_suite(path: Path, seed: Optional[int] = None) -> Suite:
+    """
+    Evaluates a suite's jsonnet file.
+
+    # Parameters
+
+    path : `Path`
+    seed : `int`, optional
+        What SEPT_SEED is in it. All other variables are the environment's, with the plugin's
+        defaults.
+
+    # Raises
+
+    `SuiteError` for a file that jsonnet cannot evaluate, or that is no suite.
+    """
+    variables = dict(os.environ)
+    set_config_defaults(variables)
+    if seed is not None:
+        variables["SEPT_SEED"] = str(seed)
+    try:
+        given = Params.from_file(str(path), ext_vars=variables).params
+    except (RuntimeError, OSError) as error:
+        raise SuiteError(f"{path}: {error}") from None
+    try:
+        suite = _built(Suite, "suite", given)
+        _check(suite)
+    except SuiteError as error:
+        raise SuiteError(f"{path}: {error}") from None
+    return suite
+
+
+# Which fields are lists of which class.
+_PARTS: Dict[Type, Dict[str, Type]] = {
+    Suite: {"tables": Table, "figures": Figure},
+    Table: {"rows": Row},
+    Figure: {"lines": Line},
+    Line: {"points": Point},
+}
+
+
+def _built(cls: Type[T], place: str, given: Any) -> T:
+    if not isinstance(given, dict):
+        raise SuiteError(f"{place} must be an object")
+    values = dict(given)
+    for name, part in _PARTS.get(cls, {}).items():
+        listed = values.get(name, [])
+        if not isinstance(listed, list):
+            raise SuiteError(f"{place}.{name} must be a list")
+        if name in values:
+            values[name] = [
+                _built(part, f"{place}.{name}[{index}]", value)
+                for index, value in enumerate(listed)
+            ]
+    try:
+        return cls(**values)
+    except TypeError as error:
+        # Python says which field is missing or unknown.
+        raise SuiteError(f"{place}: {str(error).replace('.__init__()', '')}") from None
+
+
+def _check(suite: Suite) -> None:
+    if not isinstance(suite.runs, dict) or not suite.runs:
+        raise SuiteError("'runs' must give a configuration for each run's name")
+    for name, config in suite.runs.items():
+        if not isinstance(config, dict):
+            raise SuiteError(f"run '{name}' is no configuration")
+    outputs = [RUNS, *(part.name for part in [*suite.tables, *suite.figures])]
+    for name in [*suite.runs, *outputs]:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise SuiteError(f"{name!r} will not do as a name: letters, digits and _ . - only")
+    for name, count in Counter(outputs).items():
+        if count > 1:
+            raise SuiteError(f"two tables or figures would write the file {name}.csv")
+    for place, run in suite.places_of_runs():
+        if run not in suite.runs:
+            raise SuiteError(f"{place}: there is no run '{run}'")
+    for figure in suite.figures:
+        points = [(line.label, point.x) for line in figure.lines for point in line.points]
+        for (label, x), count in Counter(points).items():
+            if count > 1:
+                raise SuiteError(f"{figure.name}: {label} has {count} points at {x}")
+    for table in suite.tables:
+        for row in table.rows:
+            if not isinstance(row.paper, dict):
+                raise SuiteError(f"{table.name}, {row.system}: 'paper' must be an object")
+            for name, value in row.paper.items():
+                if name not in SCORES or not isinstance(value, (int, float)):
+                    raise SuiteError(
+                        f"{table.name}, {row.system}: the paper's {name} is {value!r}; "
+                        f"there are numbers for {', '.join(SCORES)}"
+                    )

@@ -1,0 +1,216 @@
+"""One training of a suite: where it lies, how far it has come, and the command that goes on."""
+
+import json
+import sys
+import zipfile
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping
+
+from allennlp.common import Params
+
+from sept_allennlp.results import RunError
+from sept_allennlp.suites.suite import SuiteError, read_suite
+
+
+class Standing(Enum):
+    """What is in a training's folder."""
+
+    NEW = "new"
+    # A configuration, perhaps a vocabulary, but no checkpoint to go on from.
+    BEGUN = "begun"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class Training:
+    """
+    A run of a suite with one seed.
+
+    The folder that AllenNLP trains into must be empty or AllenNLP's own, so the log and the
+    configuration that is handed over lie beside it.
+
+    # Parameters
+
+    run : `str`
+        The run's name.
+    seed : `int`
+    config : `Mapping[str, Any]`
+        Its configuration, evaluated with this seed.
+    root : `Path`
+        The folder of all runs of the suite.
+    """
+
+    run: str
+    seed: int
+    config: Mapping[str, Any]
+    root: Path
+
+    def __str__(self) -> str:
+        return f"{self.run}/{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.run / str(self.seed)
+
+    @property
+    def log(self) -> Path:
+        return self.root / self.run / f"{self.seed}.log"
+
+    @property
+    def config_file(self) -> Path:
+        return self.root / self.run / f"{self.seed}.json"
+
+    @property
+    def num_epochs(self) -> int:
+        # AllenNLP's own default.
+        return self.config.get("trainer", {}).get("num_epochs", 20)
+
+
+def read_trainings(
+    suite: Path, root: Path, seeds: Iterable[int], names: Iterable[str] = ()
+) -> List[Training]:
+    """
+    The trainings of a suite: all runs with the first seed, then all with the second, so that
+    there are complete tables early.
+
+    # Parameters
+
+    suite : `Path`
+        The suite's file, which is evaluated once a seed.
+    root : `Path`
+        The folder of all runs.
+    seeds : `Iterable[int]`
+    names : `Iterable[str]`, optional
+        Only these runs, in this order.
+
+    # Raises
+
+    `SuiteError`, also for a name that the suite does not have.
+    """
+    trainings: List[Training] = []
+    # Each once, should a name or a seed be given twice.
+    for seed in dict.fromkeys(seeds):
+        runs = read_suite(suite, seed).runs
+        for name in dict.fromkeys(names) or runs:
+            if name not in runs:
+                raise SuiteError(f"{suite}: no run '{name}'; there are {', '.join(runs)}")
+            trainings.append(Training(name, seed, runs[name], root))
+    return trainings
+
+
+def standing(training: Training) -> Standing:
+    """
+    What is in the training's folder.
+
+    # Raises
+
+    `RunError` where it is not this training: its configuration is another, or there is none.
+    """
+    folder = training.folder
+    if not folder.exists() or not any(folder.iterdir()):
+        return Standing.NEW
+    differences = config_differences(training)
+    if differences:
+        raise RunError(
+            f"{folder} holds a run with another configuration: {shortened(differences)}. "
+            "Move it away, or take another --serialization-dir."
+        )
+    if (folder / "metrics.json").exists():
+        return Standing.FINISHED
+    return Standing.INTERRUPTED if _whole_checkpoints(folder) else Standing.BEGUN
+
+
+def config_differences(training: Training) -> List[str]:
+    """
+    What is not the same in the folder's configuration and in the suite's, a phrase each.
+
+    # Raises
+
+    `RunError` for a folder without a readable configuration.
+    """
+    file = training.folder / "config.json"
+    try:
+        there = _flat(json.loads(file.read_text()))
+    except FileNotFoundError:
+        raise RunError(
+            f"{training.folder} is not a run's folder: it is not empty and has no config.json"
+        ) from None
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise RunError(f"{file} is not a configuration: {error}") from None
+    here = _flat(training.config)
+    absent = "absent"
+    return [
+        f"{key} is {json.dumps(there[key]) if key in there else absent} there, "
+        f"{json.dumps(here[key]) if key in here else absent} in the suite"
+        for key in sorted({*there, *here})
+        if key not in there or key not in here or there[key] != here[key]
+    ]
+
+
+def shortened(phrases: List[str]) -> str:
+    """The first two, and how many more there are."""
+    more = f"; and {len(phrases) - 2} more" if len(phrases) > 2 else ""
+    return "; ".join(phrases[:2]) + more
+
+
+def train_command(
+    training: Training, found: Standing, packages: Iterable[str] = ("sept_allennlp",)
+) -> List[str]:
+    """AllenNLP's command that brings the training from where it was found to its end."""
+    command = [sys.executable, "-m", "allennlp", "train", str(training.config_file)]
+    command += ["--serialization-dir", str(training.folder), "--file-friendly-logging"]
+    for package in packages:
+        command += ["--include-package", package]
+    if found is Standing.BEGUN:
+        # Nothing has been learned yet, so nothing is lost. AllenNLP could not recover where it
+        # was stopped before it had a vocabulary.
+        command.append("--force")
+    elif found is Standing.INTERRUPTED:
+        command.append("--recover")
+    return command
+
+
+def remove_torn_checkpoints(folder: Path) -> None:
+    """
+    Removes the checkpoint that was being written when a training was killed: AllenNLP would
+    recover from the newest, whole or not.
+    """
+    whole = _whole_checkpoints(folder)
+    for model_state in _checkpoints(folder):
+        if model_state not in whole:
+            model_state.unlink()
+            _training_state(model_state).unlink(missing_ok=True)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """
+    Removes what only a training that is interrupted needs: with the optimiser's state and two
+    checkpoints kept, several times the size of the model. What was best stays, as does the archive.
+    """
+    for model_state in _checkpoints(folder):
+        model_state.unlink()
+        _training_state(model_state).unlink(missing_ok=True)
+
+
+def _checkpoints(folder: Path) -> List[Path]:
+    return list(folder.glob("model_state_e*_b*.th"))
+
+
+def _whole_checkpoints(folder: Path) -> List[Path]:
+    # What torch.save writes is a zip file, whose directory comes last.
+    return [
+        model_state
+        for model_state in _checkpoints(folder)
+        if zipfile.is_zipfile(model_state) and zipfile.is_zipfile(_training_state(model_state))
+    ]
+
+
+def _training_state(model_state: Path) -> Path:
+    return model_state.with_name(model_state.name.replace("model_state", "training_state"))
+
+
+def _flat(config: Mapping[str, Any]) -> Dict[str, Any]:
+    return Params(dict(config)).as_flat_dict()

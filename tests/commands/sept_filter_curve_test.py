@@ -1,0 +1,67 @@
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Callable
+
+import pandas
+import pytest
+from allennlp.commands import main
+from allennlp.commands.train import train_model
+
+from tests.experiments import FIXTURES, experiment
+
+DEV = str(FIXTURES / "abstracts" / "dev.json")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr("sys.argv", ["allennlp", "sept-filter-curve", *arguments])
+        main()
+
+    return run
+
+
+def test_draws_what_the_filter_does(
+    command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    train_model(experiment({"trainer.num_epochs": 3}, "span_filter_light.jsonnet"), str(run))
+    stem = tmp_path / "figures" / "figure3"
+    command(str(run / "model.tar.gz"), DEV, "--output", str(stem))
+
+    points = pandas.read_csv(f"{stem}.csv")
+    assert list(points.columns) == ["threshold", "recall", "filtration_rate"]
+    assert points["threshold"].iloc[0] == pytest.approx(1e-8)
+    assert points["threshold"].is_monotonic_increasing
+    assert points["recall"].is_monotonic_decreasing
+    assert points["filtration_rate"].is_monotonic_increasing
+    # At the least threshold all of the 160 entities pass but the one that is too wide.
+    assert points["recall"].iloc[0] == 159 / 160 and points["recall"].iloc[-1] < 0.1
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    rate = metrics["best_validation_filtration_rate"]
+    printed = capsys.readouterr().out
+    assert f"recall {metrics['best_validation_recall']:.4f}, filtration rate {rate:.4f}" in printed
+    texts = [element.text for element in ElementTree.parse(f"{stem}.svg").iter() if element.text]
+    assert "recall of the entities" in texts
+    assert any(text.startswith("the filter's own: ") for text in texts)
+    assert Path(f"{stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("fault", ["a SEPT", "no data"])
+def test_what_is_no_filter_or_no_data_is_refused_in_a_sentence(
+    fault: str, command: Callable[..., None], trained_archive: str, tmp_path: Path
+) -> None:
+    data = DEV if fault == "a SEPT" else "nowhere.json"
+    archive = trained_archive
+    if fault == "no data":
+        train_model(
+            experiment({"trainer.num_epochs": 1}, "span_filter_light.jsonnet"),
+            str(tmp_path / "run"),
+        )
+        archive = str(tmp_path / "run" / "model.tar.gz")
+    message = "no span filter but a SEPT" if fault == "a SEPT" else "nowhere.json"
+    with pytest.raises(SystemExit, match=message):
+        command(archive, data, "--output", str(tmp_path / "figure3"))
+    assert not (tmp_path / "figure3.csv").exists()

@@ -1,0 +1,104 @@
+import json
+import sys
+from pathlib import Path
+from typing import Tuple
+
+import pytest
+from allennlp.commands import main
+
+import sept_allennlp  # noqa: F401  (registers the commands)
+from tests.experiments import CONFIGS, ENVIRONMENT, ROOT
+
+SUITE = """
+local tiny = (import 'CONFIGS/sept_minilm.jsonnet') + {
+  model+: { feedforward+: { hidden_dims: 8 } },
+  trainer+: { num_epochs: 1, moving_average: null },
+};
+{
+  runs: { tiny: tiny, other: tiny { data_loader+: { batch_size: 4 } } },
+  tables: [{ name: 'table1', title: 'Table 1', rows: [
+    { system: 'SEPT', run: 'tiny', paper: { f1: 0.677 } },
+    { system: 'SEPT, larger batches', run: 'other' },
+  ] }],
+}
+""".replace("CONFIGS", CONFIGS.as_posix())
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A suite on the fixtures; the trainings find the package in the working directory."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(ROOT)
+    file = tmp_path / "suite.jsonnet"
+    file.write_text(SUITE)
+    return file
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Tuple[int, str]:
+    """Runs AllenNLP's command in this process; gives its exit status and what it died of."""
+    monkeypatch.setattr(sys, "argv", ["allennlp", *map(str, arguments)])
+    try:
+        main()
+    except SystemExit as exit:
+        return (exit.code, "") if isinstance(exit.code, int) else (1, str(exit.code))
+    return 0, ""
+
+
+def test_a_suite_is_trained_once_and_tabulated(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    runs, output = tmp_path / "runs", tmp_path / "output"
+    train = ["sept-suite", suite, "-s", runs, "--seeds", 5, "--runs", "tiny"]
+    assert run(monkeypatch, *train) == (0, ""), capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].endswith("  tiny/5  waiting")
+    assert " finished: F1 " in printed[-2]
+    assert printed[-1] == "1 trainings: 1 finished"
+    folder = runs / "tiny" / "5"
+    assert json.loads((folder / "config.json").read_text())["pytorch_seed"] == 5
+    assert (folder / "model.tar.gz").exists()
+    assert not list(folder.glob("*_state_*"))
+
+    assert run(monkeypatch, *train) == (0, "")
+    printed = capsys.readouterr().out.splitlines()
+    assert " kept: F1 " in printed[0]
+    assert printed[1] == "1 trainings: 1 kept"
+
+    assert run(monkeypatch, "sept-tables", suite, "-s", runs, "--output", output) == (0, "")
+    captured = capsys.readouterr()
+    names = ["runs.csv", "table1.md", "table1.csv"]
+    assert captured.out.splitlines() == [str(output / name) for name in names]
+    assert captured.err == "no finished run: other\n"
+    f1 = json.loads((folder / "metrics.json").read_text())["best_validation_f1"]
+    (row,) = [line for line in (output / "table1.md").read_text().split("\n") if "| SEPT |" in line]
+    assert row.endswith(f"| {f1:.3f} | 1 | — / — / .677 |".replace(" 0.", " ."))
+
+    # Another suite's runs are not these.
+    suite.write_text(SUITE.replace("num_epochs: 1", "num_epochs: 2"))
+    assert run(monkeypatch, *train) == (1, "")
+    assert "trainer.num_epochs is 1 there, 2 in the suite" in capsys.readouterr().out
+    assert run(monkeypatch, "sept-tables", suite, "-s", runs, "--output", output) == (0, "")
+    complaint = "1 of 1 runs have another configuration than the suite gives them now; tiny/5: "
+    assert complaint + "trainer.num_epochs is 1 there, 2 in the suite" in capsys.readouterr().err
+
+
+def test_a_dry_run_changes_nothing(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    runs = tmp_path / "runs"
+    arguments = ["sept-suite", suite, "-s", runs, "--seeds", 2, 1, "--dry-run"]
+    assert run(monkeypatch, *arguments) == (0, "")
+    printed = [line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()]
+    assert printed == [f"{name:8} waiting" for name in ("other/2", "tiny/2", "other/1", "tiny/1")]
+    assert not runs.exists()
+
+
+def test_what_cannot_be_trained_is_said(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["sept-suite", suite, "-s", tmp_path / "runs"]
+    complaint = f"sept-suite: {suite}: no run 'spet'; there are other, tiny"
+    assert run(monkeypatch, *arguments, "--runs", "spet") == (1, complaint)
+    suite.write_text("{")
+    assert run(monkeypatch, *arguments)[1].startswith(f"sept-suite: {suite}: ")

@@ -1,0 +1,235 @@
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+import torch
+from allennlp.commands.evaluate import evaluate_from_archive
+from allennlp.commands.train import train_model
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch
+from allennlp.models import Model
+from allennlp.models.archival import load_archive
+from allennlp.predictors import Predictor
+from transformers import AutoModel, AutoTokenizer
+
+from sept_allennlp.spans import enumerate_spans
+from tests.experiments import FIXTURES, experiment
+
+DEV = FIXTURES / "abstracts" / "dev.json"
+TEXT = {"text": "We use a parser for parsing ( quickly ) ."}
+
+
+@pytest.fixture(scope="module")
+def filter_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = tmp_path_factory.mktemp("filter") / "run"
+    train_model(
+        experiment({"model.threshold": {"recall": 0.5}}, "span_filter_light.jsonnet"), str(run)
+    )
+    return str(run / "model.tar.gz")
+
+
+def filtered(archive: str, **settings: Any) -> Dict[str, Any]:
+    return {"model.span_filter": {"type": "pretrained", "archive": archive, **settings}}
+
+
+def sept(archive: str, filter_archive: str, **settings: Any) -> Any:
+    return load_archive(archive, overrides=filtered(filter_archive, **settings))
+
+
+def dev_batch(loaded: Any) -> Dict[str, Any]:
+    batch = Batch(list(loaded.validation_dataset_reader.read(str(DEV))))
+    batch.index_instances(loaded.model.vocab)
+    return batch.as_tensor_dict()
+
+
+def test_what_passes_the_threshold_is_classified_and_nothing_else(
+    trained_archive: str, filter_archive: str
+) -> None:
+    plain = load_archive(trained_archive)
+    threshold = 0.1
+    loaded = sept(trained_archive, filter_archive, threshold=threshold)
+    loaded.model.eval(), plain.model.eval()
+    batch = dev_batch(loaded)
+    alone = load_archive(filter_archive).model.eval()
+    spans, mask = enumerate_spans(batch["sentence_ids"], 12)
+    probabilities = alone(**batch)["probabilities"]
+
+    for found, everything, row, there, p in zip(
+        loaded.model(**batch)["entities"],
+        plain.model(**batch)["entities"],
+        spans,
+        mask,
+        probabilities,
+    ):
+        kept = {tuple(span) for span in row[there][p >= threshold].tolist()}
+        assert 0 < len(kept) < int(there.sum())
+        # Flat decoding lets what was removed make room for others, so this is no equality.
+        assert {entity[:2] for entity in found} <= kept
+        assert {e[:3] for e in everything if e[:2] in kept} <= {e[:3] for e in found}
+
+
+def test_thresholds_of_0_and_1(trained_archive: str, filter_archive: str) -> None:
+    plain = load_archive(trained_archive)
+    expected = plain.model.eval()(**dev_batch(plain))
+    everything = sept(trained_archive, filter_archive, threshold=0.0)
+    assert everything.model.eval()(**dev_batch(everything))["entities"] == expected["entities"]
+    nothing = sept(trained_archive, filter_archive, threshold=1.0)
+    outputs = nothing.model.eval()(**dev_batch(nothing))
+    assert outputs["entities"] == [[] for _ in expected["entities"]]
+    assert outputs["loss"].item() == 0.0
+    metrics = nothing.model.get_metrics(reset=True)
+    assert (metrics["precision"], metrics["recall"], metrics["f1"]) == (0.0, 0.0, 0.0)
+    assert Predictor.from_archive(nothing).predict_json(TEXT)["entities"] == []
+
+
+def test_the_archives_own_threshold_is_the_default(
+    trained_archive: str, filter_archive: str
+) -> None:
+    own = sept(trained_archive, filter_archive).model._filter
+    asked = sept(trained_archive, filter_archive, threshold={"recall": 0.5}).model._filter
+    other = sept(trained_archive, filter_archive, threshold={"recall": 0.9}).model._filter
+    text_spans_mask = _inputs(trained_archive)
+    assert own(*text_spans_mask).equal(asked(*text_spans_mask))
+    assert own(*text_spans_mask).sum() < other(*text_spans_mask).sum()
+
+
+def _inputs(archive: str) -> Any:
+    batch = dev_batch(load_archive(archive))
+    return batch["text"], *enumerate_spans(batch["sentence_ids"], 12)
+
+
+@pytest.mark.parametrize("config", ["span_filter.jsonnet", "span_filter_light.jsonnet"])
+def test_the_filter_is_inside_the_models_own_archive(config: str, tmp_path: Path) -> None:
+    filter_run, run = tmp_path / "filter", tmp_path / "run"
+    train_model(experiment({"trainer.num_epochs": 1}, config), str(filter_run))
+    archive = str(filter_run / "model.tar.gz")
+    train_model(experiment({**filtered(archive), "trainer.num_epochs": 1}), str(run))
+    metrics = json.loads((run / "metrics.json").read_text())
+    before = Predictor.from_path(str(run / "model.tar.gz")).predict_json(TEXT)
+
+    shutil.rmtree(filter_run)
+    elsewhere = tmp_path / "model.tar.gz"
+    shutil.move(str(run / "model.tar.gz"), elsewhere)
+    shutil.rmtree(run)
+    evaluated = evaluate_from_archive(elsewhere, str(DEV))
+    assert evaluated["f1"] == metrics["best_validation_f1"]
+    assert evaluated["loss"] == pytest.approx(metrics["best_validation_loss"], rel=0.2)
+    assert Predictor.from_path(str(elsewhere)).predict_json(TEXT) == before
+    # Another threshold, and no filter, by overrides.
+    for settings in ({"threshold": 0.0}, {"type": "all"}):
+        overrides = {f"model.span_filter.{name}": value for name, value in settings.items()}
+        if "type" in settings:
+            overrides = {"model.span_filter": settings}
+        loaded = load_archive(elsewhere, overrides=overrides)
+        loaded.model.eval()(**dev_batch(loaded))
+        assert loaded.model.get_metrics(reset=True)["recall"] >= evaluated["recall"]
+
+
+def test_is_no_part_of_the_model_around_it(trained_archive: str, filter_archive: str) -> None:
+    plain = load_archive(trained_archive).model
+    model = sept(trained_archive, filter_archive).model
+    assert model.state_dict().keys() == plain.state_dict().keys()
+    assert dict(model.named_parameters()).keys() == dict(plain.named_parameters()).keys()
+    inner = model.train()._filter._model[0]
+    assert not inner.training
+    assert not any(parameter.requires_grad for parameter in inner.parameters())
+    # And goes where the model goes.
+    model.double()
+    assert {p.dtype for p in inner.parameters()} == {torch.double}
+
+
+def test_training_is_not_filtered(trained_archive: str, filter_archive: str) -> None:
+    model: Model = sept(trained_archive, filter_archive, threshold=1.0).model.train()
+    assert model(**dev_batch(load_archive(trained_archive)))["loss"].item() > 0.0
+
+
+def test_other_archives_are_refused(trained_archive: str) -> None:
+    with pytest.raises(ConfigurationError, match="holds no span filter but a SEPT"):
+        sept(trained_archive, trained_archive)
+    with pytest.raises(ConfigurationError, match="nowhere.tar.gz: there is no such span filter"):
+        sept(trained_archive, "nowhere.tar.gz")
+    with pytest.raises(ConfigurationError, match="nowhere.tar.gz: there is no such span filter"):
+        Model.from_params(
+            experiment(filtered("nowhere.tar.gz"))["model"],
+            vocab=load_archive(trained_archive).model.vocab,
+        )
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 1.01, {"recall": 1.2}])
+def test_a_threshold_outside_0_and_1_is_refused(
+    trained_archive: str, filter_archive: str, threshold: Any
+) -> None:
+    with pytest.raises(ConfigurationError, match="threshold must lie between 0 and 1"):
+        sept(trained_archive, filter_archive, threshold=threshold)
+
+
+def test_another_span_limit_is_refused(trained_archive: str, filter_archive: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"span limit of 12 words \(max_span_width\), the model has 5"
+    ):
+        load_archive(
+            trained_archive, overrides={**filtered(filter_archive), "model.max_span_width": 5}
+        )
+
+
+def copy_of_the_encoder(folder: Path, more_pieces: int = 0, **changes: Any) -> str:
+    source = FIXTURES / "tiny_encoder"
+    shutil.copytree(source, folder)
+    if more_pieces:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer.add_tokens([f"piece{i}" for i in range(more_pieces)])
+        tokenizer.save_pretrained(folder)
+    if changes:
+        model = AutoModel.from_pretrained(source, **changes)
+        model.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({}, None),
+        ({"num_hidden_layers": 1}, "trained with another encoder"),
+        ({"more_pieces": 1}, "trained with another tokenisation"),
+    ],
+    ids=["a copy", "fewer layers", "more pieces"],
+)
+def test_another_encoder_or_tokenisation_is_refused(
+    changes: Dict[str, Any], message: Any, trained_archive: str, tmp_path: Path
+) -> None:
+    encoder = copy_of_the_encoder(tmp_path / "encoder", **changes)
+    overrides = {
+        "dataset_reader.token_indexers.tokens.model_name": encoder,
+        "model.text_field_embedder.token_embedders.tokens.model_name": encoder,
+        "trainer.num_epochs": 1,
+    }
+    run = tmp_path / "run"
+    train_model(experiment(overrides, "span_filter_light.jsonnet"), str(run))
+    if message is None:
+        assert sept(trained_archive, str(run / "model.tar.gz")).model is not None
+    else:
+        with pytest.raises(ConfigurationError, match=message):
+            sept(trained_archive, str(run / "model.tar.gz"))
+
+
+def test_a_model_over_words_takes_no_filter(filter_archive: str) -> None:
+    from tests.models.sept_test import words_model
+
+    with pytest.raises(ConfigurationError, match="the model does not read the word pieces"):
+        words_model(span_filter=filtered(filter_archive)["model.span_filter"])
+
+
+def test_an_archive_downloads_no_filter(trained_archive: str) -> None:
+    with pytest.raises(ConfigurationError, match="no such span filter on this machine"):
+        sept(trained_archive, "https://example.com/filter.tar.gz")
+
+
+def test_the_archive_holds_it_once(filter_archive: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_model(experiment({**filtered(filter_archive), "trainer.num_epochs": 1}), str(run))
+    with tarfile.open(run / "model.tar.gz") as archive:
+        names = [name for name in archive.getnames() if "span_filter" in name]
+    assert names == ["vocabulary/.span_filter.tar.gz"]

@@ -1,0 +1,96 @@
+"""
+Stands for `allennlp train` where tests would not want to wait for it: writes into the run's folder
+what a training does. Started as a process, with the run's configuration, its folder, and "new",
+"begun" or "interrupted".
+
+What happens in an epoch is what `config["fake"][epoch]` says, an F1 and then perhaps a word; but
+nothing happens twice: words are for the first attempt.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+
+def main(config_file: str, folder_name: str, found: str) -> None:
+    config = json.loads(Path(config_file).read_text())
+    folder = Path(folder_name)
+    attempted = folder.with_suffix(".attempted")
+    first_attempt = not attempted.exists()
+    attempted.touch()
+    if found == "begun":
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "config.json", config)
+    print(f"seed {config['pytorch_seed']}, device {os.environ.get('CUDA_VISIBLE_DEVICES')}")
+    scores = [epoch.split()[0] for epoch in config["fake"]]
+    done = len(list(folder.glob("model_state_e*.th")))
+    assert (done > 0) == (found == "interrupted")
+    for epoch in range(done, len(scores)):
+        words = config["fake"][epoch].split()[1:]
+        if first_attempt and words:
+            misbehave(words[0], folder)
+        best = max(range(epoch + 1), key=lambda index: float(scores[index]))
+        metrics = {"epoch": epoch, "best_epoch": best, "training_duration": "0:00:30"}
+        metrics["validation_f1"] = float(scores[epoch])
+        for name in ("precision", "recall", "f1"):
+            metrics[f"best_validation_{name}"] = float(scores[best])
+        write(folder / f"metrics_epoch_{epoch}.json", metrics)
+        for state in ("model_state", "training_state"):
+            with zipfile.ZipFile(folder / f"{state}_e{epoch + 1}_b0.th", "w") as file:
+                file.writestr("weights", "0")
+    write(folder / "metrics.json", metrics)
+
+
+def misbehave(how: str, folder: Path) -> None:
+    if how == "crash":
+        sys.exit("Traceback ...\nRuntimeError: the weights are tired")
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "torn":
+        # Killed while it wrote a checkpoint.
+        (folder / "model_state_e9_b0.th").write_bytes(b"PK")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "quit":
+        sys.exit(0)
+    if how == "meet":
+        # Waits until another run of the suite is as far.
+        (folder.parents[1] / f"{folder.parent.name}.here").touch()
+        wait_for(lambda: len(list(folder.parents[1].glob("*.here"))) == 2)
+    if how in ("hang", "ignore"):
+        told = folder.with_suffix(".told")
+
+        def tell(*_: Any) -> None:
+            told.touch()
+            if how == "hang":
+                sys.exit(1)
+
+        signal.signal(signal.SIGTERM, tell)
+        part = folder.with_suffix(".part")
+        part.write_text(str(os.getpid()))
+        part.rename(folder.with_suffix(".pid"))
+        wait_for(lambda: False)
+
+
+def wait_for(condition: Any) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def write(file: Path, value: Any) -> None:
+    # At once, as a reader beside this process may look.
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(value))
+    part.rename(file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

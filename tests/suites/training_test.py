@@ -1,0 +1,131 @@
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+from sept_allennlp.results import RunError
+from sept_allennlp.suites import Standing, SuiteError, Training, read_trainings, train_command
+from sept_allennlp.suites.training import remove_checkpoints, remove_torn_checkpoints, standing
+
+CONFIG = {"pytorch_seed": 1, "model": {"type": "sept", "width": 12}, "list": [1, 2]}
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Training:
+    return Training("sept", 1, CONFIG, tmp_path)
+
+
+def fill(training: Training, config: Dict[str, Any] = CONFIG) -> None:
+    training.folder.mkdir(parents=True)
+    (training.folder / "config.json").write_text(json.dumps(config))
+
+
+def save(folder: Path, checkpoint: str, model: bool = True, state: bool = True) -> None:
+    for name, whole in (("model_state", model), ("training_state", state)):
+        file = folder / f"{name}_{checkpoint}.th"
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("weights", "0" * 100)
+        if not whole:
+            file.write_bytes(file.read_bytes()[:-30])
+
+
+def test_all_runs_of_a_seed_come_before_the_next(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonnet"
+    suite.write_text("local s = std.extVar('SEPT_SEED'); { runs: { a: { s: s }, b: { s: s } } }")
+    trainings = read_trainings(suite, tmp_path, [5, 4, 5])
+    assert [str(training) for training in trainings] == ["a/5", "b/5", "a/4", "b/4"]
+    assert [training.config for training in trainings] == [{"s": s} for s in "5544"]
+    assert trainings[0].folder == tmp_path / "a" / "5"
+    chosen = read_trainings(suite, tmp_path, [5], ["b"])
+    assert [str(training) for training in chosen] == ["b/5"]
+    with pytest.raises(SuiteError, match="no run 'c'; there are a, b"):
+        read_trainings(suite, tmp_path, [5], ["c"])
+
+
+def test_a_new_training(training: Training) -> None:
+    assert standing(training) is Standing.NEW
+    training.folder.mkdir(parents=True)
+    assert standing(training) is Standing.NEW
+
+
+def test_nothing_but_a_configuration(training: Training) -> None:
+    fill(training)
+    assert standing(training) is Standing.BEGUN
+
+
+def test_a_checkpoint_to_go_on_from(training: Training) -> None:
+    fill(training)
+    save(training.folder, "e1_b0")
+    assert standing(training) is Standing.INTERRUPTED
+
+
+@pytest.mark.parametrize("torn", [{"model": False}, {"state": False}])
+def test_a_torn_checkpoint_is_none(training: Training, torn: Dict[str, bool]) -> None:
+    fill(training)
+    save(training.folder, "e1_b0", **torn)
+    assert standing(training) is Standing.BEGUN
+    save(training.folder, "e0_b7")
+    assert standing(training) is Standing.INTERRUPTED
+    remove_torn_checkpoints(training.folder)
+    left = sorted(file.name for file in training.folder.glob("*.th"))
+    assert left == ["model_state_e0_b7.th", "training_state_e0_b7.th"]
+
+
+def test_a_checkpoint_of_which_half_is_missing(training: Training) -> None:
+    fill(training)
+    save(training.folder, "e1_b0")
+    (training.folder / "training_state_e1_b0.th").unlink()
+    assert standing(training) is Standing.BEGUN
+    remove_torn_checkpoints(training.folder)
+    assert not list(training.folder.glob("*.th"))
+
+
+def test_a_finished_training(training: Training) -> None:
+    fill(training)
+    (training.folder / "metrics.json").write_text("{}")
+    assert standing(training) is Standing.FINISHED
+
+
+def test_checkpoints_can_go_and_the_best_weights_stay(training: Training) -> None:
+    fill(training)
+    save(training.folder, "e1_b0")
+    (training.folder / "best.th").write_text("")
+    remove_checkpoints(training.folder)
+    assert sorted(file.name for file in training.folder.iterdir()) == ["best.th", "config.json"]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_another_configuration_is_refused(training: Training, finished: bool) -> None:
+    fill(training, {"pytorch_seed": 1, "model": {"type": "sept", "width": 8, "flat": True}})
+    if finished:
+        (training.folder / "metrics.json").write_text("{}")
+    with pytest.raises(RunError) as refusal:
+        standing(training)
+    message = str(refusal.value)
+    assert str(training.folder) in message
+    assert "list is absent there, [1, 2] in the suite; " in message
+    assert "model.flat is true there, absent in the suite; and 1 more. Move it away" in message
+
+
+def test_a_folder_of_something_else_is_refused(training: Training) -> None:
+    training.folder.mkdir(parents=True)
+    (training.folder / "thesis.tex").touch()
+    with pytest.raises(RunError, match="is not a run's folder"):
+        standing(training)
+    (training.folder / "config.json").write_text("{")
+    with pytest.raises(RunError, match="config.json is not a configuration"):
+        standing(training)
+
+
+@pytest.mark.parametrize(
+    "found, flag",
+    [(Standing.NEW, None), (Standing.BEGUN, "--force"), (Standing.INTERRUPTED, "--recover")],
+)
+def test_the_command(training: Training, found: Standing, flag: str) -> None:
+    command = train_command(training, found, ["sept_allennlp", "mine"])
+    assert command[1:5] == ["-m", "allennlp", "train", str(training.config_file)]
+    assert command[5:7] == ["--serialization-dir", str(training.folder)]
+    assert command[8:12] == ["--include-package", "sept_allennlp", "--include-package", "mine"]
+    assert command[12:] == ([flag] if flag else [])

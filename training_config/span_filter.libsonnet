@@ -1,0 +1,17 @@
+// What the span filters have in common (paper, section 3.5).
+local base = import 'base.libsonnet';
+
+base {
+  model: {
+    type: 'span_filter',
+    text_field_embedder: base.model.text_field_embedder,
+    scorer: error 'model.scorer must be given',
+    // The same as the SEPT's that the filter is for.
+    max_span_width: 12,
+    threshold: { recall: 0.99 },
+  },
+  trainer+: {
+    callbacks+: ['resolve_threshold'],
+    validation_metric: '+filtration_rate_at_99_recall',
+  },
+}

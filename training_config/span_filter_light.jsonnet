@@ -1,0 +1,22 @@
+// A span filter that costs a hundredth of what it saves: the encoder's first layer alone, which is
+// not trained, two small convolutions, and scores for a span's start, end and width.
+local filter = import 'span_filter.libsonnet';
+
+filter {
+  model+: {
+    text_field_embedder: {
+      token_embedders: {
+        tokens: filter.model.text_field_embedder.token_embedders.tokens { type: 'static_word_pieces' },
+      },
+    },
+    scorer: { type: 'start_end_width' },
+  },
+  data_loader: { batch_size: 4, shuffle: true },
+  validation_data_loader: { batch_size: 16 },
+  trainer+: {
+    num_epochs: 10,
+    grad_norm: 5.0,
+    optimizer: { type: 'fused_adamw', lr: 1e-3, weight_decay: 0.01 },
+    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1, ratio: 32 },
+  },
+}
