@@ -11,10 +11,16 @@ from typing import MutableMapping
 
 SCIERC_ARCHIVE = "http://nlp.cs.washington.edu/sciIE/data/sciERC_processed.tar.gz"
 CONLL_FOLDER = "https://raw.githubusercontent.com/allenai/scibert/master/data/ner"
+ELMO_FOLDER = "https://allennlp.s3.amazonaws.com/models/elmo/2x4096_512_2048cnn_2xhighway_5.5B"
 
 DEFAULTS = {
     # The pre-trained encoder: a hub name or a folder.
     "SEPT_ENCODER": "allenai/scibert_scivocab_uncased",
+    # Word vectors of 300 dimensions, for upper and lower case.
+    "SEPT_GLOVE": "https://allennlp.s3.amazonaws.com/datasets/glove/glove.840B.300d.txt.gz",
+    # ELMo.
+    "SEPT_ELMO_OPTIONS": f"{ELMO_FOLDER}/elmo_2x4096_512_2048cnn_2xhighway_5.5B_options.json",
+    "SEPT_ELMO_WEIGHTS": f"{ELMO_FOLDER}/elmo_2x4096_512_2048cnn_2xhighway_5.5B_weights.hdf5",
     # The folder (or ARCHIVE!FOLDER) with train.json and dev.json.
     "SEPT_DATA": f"{SCIERC_ARCHIVE}!processed_data/json",
     # The folder with bc5cdr/, NCBI-disease/ and JNLPBA/, each with train.txt and dev.txt.

@@ -74,23 +74,53 @@ def decode(
     decoding : `Decoding`, optional (default = `Decoding()`)
     """
     decoding = decoding or Decoding()
-    scores, classes = probabilities.max(dim=-1)
-    predicted = ((classes != NO_ENTITY) & (scores >= decoding.min_score)).nonzero().squeeze(-1)
+    classes = probabilities.argmax(dim=-1)
+    predicted = (classes != NO_ENTITY).nonzero().squeeze(-1)
+    entities = entities_of(
+        spans[predicted], classes[predicted] - 1, probabilities[predicted, 1:], labels, decoding
+    )
+    if decoding.flat:
+        entities = without_overlaps(entities)
+    return sorted(entities)
+
+
+def entities_of(
+    spans: torch.Tensor,
+    chosen: torch.Tensor,
+    probabilities: torch.Tensor,
+    labels: Sequence[str],
+    decoding: Decoding,
+) -> List[ScoredSpan]:
+    """
+    The entities that spans make with the labels chosen for them, without those that are less
+    probable than `decoding.min_score`.
+
+    # Parameters
+
+    spans : `torch.LongTensor`
+        Shape `(num_spans, 2)`: first and last word, both inclusive.
+    chosen : `torch.LongTensor`
+        Shape `(num_spans,)`: each span's label, as an index into `labels`.
+    probabilities : `torch.FloatTensor`
+        Shape `(num_spans, num_labels)`.
+    labels : `Sequence[str]`
+    decoding : `Decoding`
+    """
+    scores = probabilities.gather(1, chosen.unsqueeze(-1)).squeeze(-1)
+    kept = (scores >= decoding.min_score).nonzero().squeeze(-1)
     entities = [
-        ScoredSpan(start, end, labels[label - 1], score)
+        ScoredSpan(start, end, labels[label], score)
         for (start, end), label, score in zip(
-            spans[predicted].tolist(), classes[predicted].tolist(), scores[predicted].tolist()
+            spans[kept].tolist(), chosen[kept].tolist(), scores[kept].tolist()
         )
     ]
     if decoding.top_labels:
-        top = probabilities[predicted, 1:].topk(min(decoding.top_labels, len(labels)), dim=-1)
+        top = probabilities[kept].topk(min(decoding.top_labels, len(labels)), dim=-1)
         entities = [
             entity._replace(labels=tuple((labels[i], p) for i, p in zip(indices, values)))
             for entity, indices, values in zip(entities, top.indices.tolist(), top.values.tolist())
         ]
-    if decoding.flat:
-        entities = without_overlaps(entities)
-    return sorted(entities)
+    return entities
 
 
 def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:

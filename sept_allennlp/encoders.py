@@ -52,7 +52,7 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
         for it by this name.
     """
     if serialization_dir is not None:
-        folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+        folder = archive_folder(model_name, serialization_dir)
         # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
         if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
             return EncoderSource(str(folder), archived=True)
@@ -73,7 +73,7 @@ def archive_encoder(model_name: str, serialization_dir: str) -> None:
     source = encoder_source(model_name, serialization_dir)
     if source.archived:
         return
-    folder = Path(serialization_dir) / _FOLDER / _folder_name(model_name)
+    folder = archive_folder(model_name, serialization_dir)
     folder.mkdir(parents=True, exist_ok=True)
     fast_tokenizer(source.location).save_pretrained(str(folder))
     # Last, because its presence says that the folder is complete.
@@ -179,8 +179,9 @@ def special_pieces(location: str) -> Tuple[List[int], List[int]]:
     return pieces[:first], pieces[last + 1 :]
 
 
-def _folder_name(model_name: str) -> str:
+def archive_folder(model_name: str, serialization_dir: str) -> Path:
+    """Where in a run's folder or an unpacked archive lies what belongs to the encoder."""
     # The hash tells apart folders of the same name; the name is for people who look inside.
     digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
     readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
-    return f"{readable}-{digest}"
+    return Path(serialization_dir) / _FOLDER / f"{readable}-{digest}"

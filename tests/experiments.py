@@ -13,9 +13,12 @@ ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "fixtures"
 CONFIGS = ROOT / "training_config"
 
-# The tiny encoder and the fixtures' data.
+# The tiny encoder, the tiny embeddings and the fixtures' data.
 ENVIRONMENT = {
     "SEPT_ENCODER": str(FIXTURES / "tiny_encoder"),
+    "SEPT_GLOVE": str(FIXTURES / "tiny_glove.txt"),
+    "SEPT_ELMO_OPTIONS": str(FIXTURES / "tiny_elmo" / "options.json"),
+    "SEPT_ELMO_WEIGHTS": str(FIXTURES / "tiny_elmo" / "weights.hdf5"),
     "SEPT_DATA": str(FIXTURES / "abstracts"),
     "SEPT_CONLL": str(FIXTURES / "conll"),
     "SEPT_DEVICE": "-1",
@@ -26,6 +29,16 @@ SMALL: Dict[str, Any] = {
     "trainer.num_epochs": 2,
     "trainer.patience": None,
     "data_loader.batch_size": 4,
+}
+
+# For `crf_glove.jsonnet`: a tagger that finds something after a few dozen steps.
+QUICK_TAGGER: Dict[str, Any] = {
+    "vocabulary": {},
+    "model.text_field_embedder.token_embedders.tokens": {"type": "embedding", "embedding_dim": 16},
+    "model.encoder": {"type": "lstm", "hidden_size": 16, "bidirectional": True},
+    "model.dropout": 0.0,
+    "trainer.num_epochs": 8,
+    "trainer.optimizer.lr": 0.03,
 }
 
 

@@ -24,6 +24,9 @@ CONLL = {
     "sept_jnlpba.jsonnet": ("JNLPBA", "cell_type"),
 }
 
+# Where a configuration's name ends in one of these: what its embeddings are read from.
+EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]}
+
 
 def evaluated(name: str, **environment: str) -> Dict[str, Any]:
     """A configuration as jsonnet gives it in an environment."""
@@ -75,6 +78,9 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
     config = evaluated(
         name,
         SEPT_ENCODER="an/encoder",
+        SEPT_GLOVE="vectors.txt",
+        SEPT_ELMO_OPTIONS="options.json",
+        SEPT_ELMO_WEIGHTS="weights.hdf5",
         SEPT_DATA="a/folder",
         SEPT_CONLL="sets",
         SEPT_SEED="7",
@@ -88,7 +94,23 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
     seeds = [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")]
     assert seeds == [7, 7, 7]
     assert config["trainer"]["cuda_device"] == 1
-    assert "an/encoder" in json.dumps(config["model"])
+    files = EMBEDDINGS.get(name.removesuffix(".jsonnet").split("_")[-1], ["an/encoder"])
+    assert all(file in json.dumps(config["model"]) for file in files)
+
+
+def test_the_published_taggers_are_the_defaults() -> None:
+    optimizers = {"glove": 2e-3, "elmo": 2e-3, "scibert": 5e-5}
+    batches = {"glove": 20, "elmo": 20, "scibert": 5}
+    for name, lr in optimizers.items():
+        config = evaluated(f"crf_{name}.jsonnet")
+        assert config["model"]["type"] == "strict_crf_tagger"
+        encoder = config["model"]["encoder"]
+        assert (encoder["num_layers"], encoder["hidden_size"], encoder["dropout"]) == (2, 200, 0.5)
+        assert config["model"]["dropout"] == 0.5
+        assert config["trainer"]["optimizer"] == {"type": "adam", "lr": lr}
+        assert config["data_loader"]["batch_size"] == batches[name]
+        assert config["trainer"]["validation_metric"] == "+f1"
+        assert (config["trainer"]["num_epochs"], config["trainer"]["patience"]) == (150, 10)
 
 
 @pytest.mark.parametrize("name", CONLL)

@@ -8,7 +8,7 @@ from allennlp.data.fields import MetadataField, TensorField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
-from sept_allennlp.documents import Document, DocumentError
+from sept_allennlp.documents import Document, DocumentError, natural_words
 from sept_allennlp.fields import LabeledSpansField
 from sept_allennlp.spans import PADDING
 
@@ -20,7 +20,7 @@ class DocumentReader(DatasetReader):
 
     A document becomes one `Instance` with
 
-    - text : `TextField`, the words;
+    - text : `TextField`, the words, as an author types them (see `natural_words`);
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
     - metadata : `MetadataField`, the `Document` itself under "document".
@@ -97,7 +97,7 @@ class DocumentReader(DatasetReader):
         sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
         return Instance(
             {
-                "text": TextField([Token(word) for word in document.words]),
+                "text": TextField([Token(word) for word in natural_words(document.words)]),
                 "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
                 "gold": LabeledSpansField(
                     document.entities or [], self._label_namespace, document.describe()

@@ -6,7 +6,8 @@ import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from sept_allennlp.documents import LabeledSpan
+from sept_allennlp.decoding import ScoredSpan
+from sept_allennlp.documents import Document, LabeledSpan
 
 
 @Metric.register("strict_span_f1")
@@ -58,6 +59,28 @@ class StrictSpanF1(Metric):
             for row, entities in enumerate((predicted_set & gold_set, predicted_set, gold_set)):
                 for label, count in Counter(label for _, _, label in entities).items():
                     self._counts[row, self._index[label]] += count
+
+    def count(
+        self, entities: Sequence[Sequence[ScoredSpan]], documents: Sequence[Document]
+    ) -> None:
+        """
+        Counts what was found in a batch of documents, as far as they are annotated.
+
+        # Parameters
+
+        entities :
+            For each document what was found in it.
+        documents :
+            The documents, with their gold entities.
+        """
+        for found, document in zip(entities, documents, strict=True):
+            if document.entities is not None:
+                self([[entity[:3] for entity in found]], [document.entities])
+
+    def report(self, reset: bool = False) -> Dict[str, float]:
+        """`get_metric`, but per label only when the counts are reset: at an evaluation's end."""
+        metrics = self.get_metric(reset)
+        return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """

@@ -152,9 +152,7 @@ class SpanClassifier(Model):
                 probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
             )
         ]
-        for found, document in zip(entities, documents):
-            if document.entities is not None:
-                self._metric([[entity[:3] for entity in found]], [document.entities])
+        self._metric.count(entities, documents)
         return entities
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
@@ -162,10 +160,7 @@ class SpanClassifier(Model):
         `precision`, `recall` and `f1`; when they are reset, at the end of an evaluation, per label
         too. Nothing while training, where nothing is decoded.
         """
-        if self.training:
-            return {}
-        metrics = self._metric.get_metric(reset)
-        return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
+        return {} if self.training else self._metric.report(reset)
 
 
 def check_annotated(documents: List[Document]) -> None:

@@ -63,7 +63,8 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
         # Shape: (batch_size, num_pieces): the word that each piece is from.
         beginnings = torch.zeros_like(wordpiece_mask, dtype=torch.long)
         beginnings.scatter_add_(1, firsts, mask.long())
-        word_of = beginnings.cumsum(dim=1) - 1
+        # (A document without words has pieces of padding alone, which count for nothing.)
+        word_of = (beginnings.cumsum(dim=1) - 1).clamp(min=0)
         sums = pieces.new_zeros(batch_size, mask.size(1), dim)
         sums.scatter_add_(
             1,

@@ -40,7 +40,7 @@ def test_a_document_becomes_an_instance(write_jsonl):
 
     assert isinstance(first["text"], TextField)
     assert [token.text for token in first["text"]] == [
-        *["We", "train", "-LRB-", "parsers", "-RRB-", "It", "works"]
+        *["We", "train", "(", "parsers", ")", "It", "works"]
     ]
     assert first["sentence_ids"].tensor.tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert first["gold"].spans == [(3, 3, "Method"), (1, 3, "Task"), (5, 5, "Method")]

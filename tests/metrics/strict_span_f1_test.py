@@ -6,7 +6,7 @@ from allennlp.common.testing.distributed_test import run_distributed_test
 from allennlp.training.metrics import Metric
 
 from sept_allennlp.decoding import ScoredSpan
-from sept_allennlp.documents import LabeledSpan
+from sept_allennlp.documents import Document, LabeledSpan
 from sept_allennlp.metrics import StrictSpanF1
 
 LABELS = ["Task", "Method", "Metric"]
@@ -44,6 +44,25 @@ def scored(predictions: List[List[Tuple]], gold: List[List[Tuple]]) -> dict:
     metric = StrictSpanF1(LABELS)
     metric(predictions, gold)
     return metric.get_metric()
+
+
+def test_documents_that_nobody_annotated_do_not_count():
+    metric = StrictSpanF1(LABELS)
+    documents = [
+        Document("a", [["we", "parse"]], [LabeledSpan(1, 1, "Task")]),
+        Document("b", [["we"]]),
+        Document("c", [["we"]], []),
+    ]
+    found = [[ScoredSpan(1, 1, "Task", 0.5)], [ScoredSpan(0, 0, "Task", 0.9)], []]
+    metric.count(found, documents)
+    assert metric.report() == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    metric.count([[], [], [ScoredSpan(0, 0, "Method", 0.9)]], documents)
+    assert metric.report(reset=True) == {
+        **{name: 0.0 for name in EXPECTED},
+        **{"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2},
+        **{"precision-Task": 1.0, "recall-Task": 1 / 2, "f1-Task": 2 / 3},
+    }
+    assert metric.report() == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
 def overall(metrics: dict) -> Tuple[float, float, float]:

@@ -13,9 +13,10 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 
 
 @pytest.mark.parametrize("use_amp", [False, True])
-def test_training_and_prediction_on_a_gpu(tmp_path: Path, use_amp: bool) -> None:
+@pytest.mark.parametrize("config", ["sept_minilm.jsonnet", "crf_scibert.jsonnet"])
+def test_training_and_prediction_on_a_gpu(tmp_path: Path, config: str, use_amp: bool) -> None:
     overrides = {"trainer.cuda_device": 0, "trainer.use_amp": use_amp}
-    train_model(experiment(overrides), str(tmp_path / "run"))
+    train_model(experiment(overrides, config), str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["best_validation_loss"] > 0
     text = {"text": "We use a parser for parsing."}

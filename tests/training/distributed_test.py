@@ -6,7 +6,7 @@ import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
 
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
 
 # Seven documents do not divide by two: AllenNLP alone would leave the last out.
 NUM_DEV = 7
@@ -22,8 +22,16 @@ def odd_data(tmp_path: Path) -> Path:
     return data
 
 
+# So much that there is something to count.
+TRAINING = {
+    "sept_minilm.jsonnet": {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01},
+    "crf_glove.jsonnet": {**QUICK_TAGGER, "trainer.num_epochs": 12},
+}
+
+
+@pytest.mark.parametrize("config", TRAINING)
 def test_two_processes_report_the_metrics_of_the_whole_dev_set(
-    odd_data: Path, tmp_path: Path
+    config: str, odd_data: Path, tmp_path: Path
 ) -> None:
     overrides: Dict[str, Any] = {
         "train_data_path": str(odd_data / "train.json"),
@@ -32,12 +40,10 @@ def test_two_processes_report_the_metrics_of_the_whole_dev_set(
         "data_loader.batch_size": 1,
         "validation_data_loader.batch_size": 1,
         "distributed": {"cuda_devices": [-1, -1]},
-        "trainer.num_epochs": 2,
-        # So that there is something to count after two epochs.
-        "trainer.optimizer.lr": 0.01,
+        **TRAINING[config],
     }
     run = tmp_path / "run"
-    train_model(experiment(overrides), str(run), include_package=["sept_allennlp"])
+    train_model(experiment(overrides, config), str(run), include_package=["sept_allennlp"])
     distributed = json.loads((run / "metrics.json").read_text())
 
     single = evaluate_from_archive(run / "model.tar.gz", str(odd_data / "dev.json"))

@@ -1,24 +1,81 @@
 // The paper's Table 1, Table 2 and Figure 2, for 'allennlp sept-suite' and 'allennlp sept-tables'.
 //
-// encoder: what the tables call the pre-trained encoder
-// adapt:   what is changed in every run of SEPT, for example what another encoder needs
-function(encoder, adapt={}) {
-  local sept = (import '../sept.jsonnet') + adapt,
+// encoder:  what the tables call the pre-trained encoder
+// of_sept:  what is changed in every run of SEPT, for example what another encoder needs
+// of_other: what is changed in the other systems on that encoder
+// on_words: whether to train the systems on GloVe and ELMo, too
+// of_set:   what is changed, besides, in the runs on a data set: a function of its name
+function(encoder, of_sept={}, of_other={}, on_words=true, of_set=function(name) {}) {
+  local sept = (import '../sept.jsonnet') + of_sept,
+  local conll = import '../conll.libsonnet',
 
   // One line a row: what the table calls the system, the name of its run, the run's configuration,
   // and the paper's figures. A run that several tables show is trained once.
   local f1(value) = { f1: value },
   local scores(precision, recall, f1) = { precision: precision, recall: recall, f1: f1 },
-  local table1 = [
-    { system: 'SEPT, ' + encoder, run: 'sept', config: sept, paper: scores(0.642, 0.716, 0.677) },
+  local on = function(embedding) ', ' + embedding,
+  local table1 = (if on_words then [
+    {
+      system: 'BiLSTM-CRF' + on('GloVe'),
+      run: 'crf_glove',
+      config: import '../crf_glove.jsonnet',
+      paper: scores(0.521, 0.506, 0.513),
+    },
+    {
+      system: 'BiLSTM-CRF' + on('ELMo'),
+      run: 'crf_elmo',
+      config: import '../crf_elmo.jsonnet',
+      paper: scores(0.577, 0.590, 0.583),
+    },
+  ] else []) + [
+    {
+      system: 'BiLSTM-CRF' + on(encoder),
+      run: 'crf',
+      config: (import '../crf_scibert.jsonnet') + of_other,
+      paper: scores(0.635, 0.684, 0.659),
+    },
+  ] + (if on_words then [
+    {
+      system: 'SciIE' + on('ELMo'),
+      run: 'sciie_elmo',
+      config: import '../sciie_elmo.jsonnet',
+      paper: scores(0.604, 0.624, 0.613),
+    },
+  ] else []) + [
+    {
+      system: 'SciIE' + on(encoder),
+      run: 'sciie',
+      config: (import '../sciie_scibert.jsonnet') + of_other,
+      paper: scores(0.651, 0.677, 0.664),
+    },
+    {
+      system: 'SEPT without under-sampling' + on(encoder),
+      run: 'sept_all_spans',
+      config: (import '../sept_all_spans.jsonnet') + of_sept,
+      paper: {},
+    },
+    { system: 'SEPT' + on(encoder), run: 'sept', config: sept, paper: scores(0.642, 0.716, 0.677) },
   ],
+  local ablation(added, run, config, paper) =
+    { system: 'SEPT ' + added, run: run, config: config + of_sept, paper: paper },
   local table2 = [
     { system: 'SEPT', run: 'sept', config: sept, paper: f1(0.677) },
+    ablation('+ length', 'sept_length', import '../sept_length.jsonnet', f1(0.664)),
+    ablation('+ endpoint', 'sept_endpoint', import '../sept_endpoint.jsonnet', f1(0.674)),
+    ablation('+ attention', 'sept_attention', import '../sept_attention.jsonnet', f1(0.674)),
+    ablation('+ all three', 'sept_all_features', import '../sept_all_features.jsonnet', {}),
   ],
 
   // One line a data set: its name, the name of its runs, and SEPT's configuration for it.
   local data_sets = [
     { label: 'SciERC', run: 'sept', config: sept },
+  ] + [
+    { label: set.label, run: set.run, config: sept + conll(set.label) + of_set(set.label) }
+    for set in [
+      { label: 'NCBI-disease', run: 'sept_ncbi_disease' },
+      { label: 'bc5cdr', run: 'sept_bc5cdr' },
+      { label: 'JNLPBA', run: 'sept_jnlpba' },
+    ]
   ],
   // 250 is what the configurations themselves draw.
   local negatives = [50, 100, 250, 500, 'all'],

@@ -1,0 +1,17 @@
+// The BiLSTM-CRF, SEPT's baseline in Table 1, with the hyper-parameters of the authors' own runs (but
+// for as many epochs as SEPT). A variant gives the words' embeddings, the batch and the schedule.
+local base = import 'base.libsonnet';
+
+base {
+  model: {
+    type: 'strict_crf_tagger',
+    text_field_embedder: error 'model.text_field_embedder must be given',
+    encoder: { type: 'lstm', hidden_size: 200, num_layers: 2, bidirectional: true, dropout: 0.5 },
+    dropout: 0.5,
+  },
+  trainer+: {
+    num_epochs: 150,
+    patience: 10,
+    grad_norm: 5.0,
+  },
+}

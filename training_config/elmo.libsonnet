@@ -1,0 +1,17 @@
+// Makes ELMo embed the words of a configuration whose model works on words.
+{
+  dataset_reader+: { token_indexers: { tokens: { type: 'elmo_characters' } } },
+  model+: {
+    text_field_embedder: {
+      token_embedders: {
+        tokens: {
+          type: 'elmo',
+          options_file: std.extVar('SEPT_ELMO_OPTIONS'),
+          weight_file: std.extVar('SEPT_ELMO_WEIGHTS'),
+          // The models have a dropout of their own on the words' embeddings.
+          dropout: 0.0,
+        },
+      },
+    },
+  },
+}
