@@ -4,8 +4,16 @@
 // of_sept:  what is changed in every run of SEPT, for example what another encoder needs
 // of_other: what is changed in the other systems on that encoder
 // on_words: whether to train the systems on GloVe and ELMo, too
-// of_set:   what is changed, besides, in the runs on a data set: a function of its name
-function(encoder, of_sept={}, of_other={}, on_words=true, of_set=function(name) {}) {
+// sets:     which data sets there are in Figure 2 beside SciERC
+// of_set:   what is changed, besides, in the runs of SEPT on those
+function(
+  encoder,
+  of_sept={},
+  of_other={},
+  on_words=true,
+  sets=['bc5cdr', 'NCBI-disease', 'JNLPBA'],
+  of_set={}
+) {
   local sept = (import '../sept.jsonnet') + of_sept,
   local conll = import '../conll.libsonnet',
 
@@ -70,12 +78,12 @@ function(encoder, of_sept={}, of_other={}, on_words=true, of_set=function(name) 
   local data_sets = [
     { label: 'SciERC', run: 'sept', config: sept },
   ] + [
-    { label: set.label, run: set.run, config: sept + conll(set.label) + of_set(set.label) }
-    for set in [
-      { label: 'NCBI-disease', run: 'sept_ncbi_disease' },
-      { label: 'bc5cdr', run: 'sept_bc5cdr' },
-      { label: 'JNLPBA', run: 'sept_jnlpba' },
-    ]
+    {
+      label: set,
+      run: 'sept_' + std.strReplace(std.asciiLower(set), '-', '_'),
+      config: sept + conll(set) + of_set,
+    }
+    for set in sets
   ],
   // 250 is what the configurations themselves draw.
   local negatives = [50, 100, 250, 500, 'all'],
