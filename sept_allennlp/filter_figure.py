@@ -18,6 +18,11 @@ def curve_table(curve: FilterCurve) -> pandas.DataFrame:
     return pandas.DataFrame(curve.curve(THRESHOLDS))
 
 
+def save_curve(points: pandas.DataFrame, path: Path) -> None:
+    """Writes what `curve_table` gives, as CSV."""
+    points.to_csv(path, index=False, float_format="%.8g")
+
+
 def save_filter_figure(points: pandas.DataFrame, threshold: float, stem: Path) -> List[Path]:
     """
     Writes `stem.png` and `stem.svg`.

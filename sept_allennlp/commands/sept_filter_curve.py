@@ -12,7 +12,7 @@ from allennlp.nn.util import move_to_device
 
 from sept_allennlp.archives import ArchiveError
 from sept_allennlp.documents import DocumentError
-from sept_allennlp.filter_figure import curve_table, save_filter_figure
+from sept_allennlp.filter_figure import curve_table, save_curve, save_filter_figure
 from sept_allennlp.models import SpanFilterModel
 
 
@@ -49,7 +49,7 @@ def _draw_from_args(args: argparse.Namespace) -> None:
         sys.exit(str(error))
     args.output.parent.mkdir(parents=True, exist_ok=True)
     table = args.output.with_name(f"{args.output.name}.csv")
-    points.to_csv(table, index=False, float_format="%.8g")
+    save_curve(points, table)
     for file in [table, *save_filter_figure(points, threshold, args.output)]:
         print(file)
 

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 from typing import Any, Dict, Optional
 
 import torch
@@ -6,6 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.nn.util import move_to_device
 from allennlp.training.callbacks import TrainerCallback
 
+from sept_allennlp.filter_figure import curve_table, save_curve
 from sept_allennlp.models.span_filter import SpanFilterModel
 
 
@@ -13,7 +15,8 @@ from sept_allennlp.models.span_filter import SpanFilterModel
 class ResolveThreshold(TrainerCallback):
     """
     When the training of a span filter has ended, finds on the validation data which threshold gives
-    which recall, and puts that into the best weights, from where it comes into the archive.
+    which recall, and puts that into the best weights, from where it comes into the archive. The
+    whole curve is written as `filter_curve.csv` into the run's folder.
 
     Registered as a `TrainerCallback` with name "resolve_threshold".
     """
@@ -48,6 +51,8 @@ class ResolveThreshold(TrainerCallback):
             for batch in trainer._validation_data_loader:
                 model(**move_to_device(batch, trainer.cuda_device))
         model.resolve_threshold(model.metric)
+        if is_primary and self.serialization_dir:
+            save_curve(curve_table(model.metric), Path(self.serialization_dir) / "filter_curve.csv")
         model.metric.reset()
         if is_primary and trainer._best_model_filename is not None:
             # A checkpoint may be the same file under another name, and stays as it is.

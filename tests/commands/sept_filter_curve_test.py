@@ -39,6 +39,11 @@ def test_draws_what_the_filter_does(
     # At the least threshold all of the 160 entities pass but the one that is too wide.
     assert points["recall"].iloc[0] == 159 / 160 and points["recall"].iloc[-1] < 0.1
 
+    # The same as when the filter was trained, up to what a batch's rounding does.
+    pandas.testing.assert_frame_equal(
+        pandas.read_csv(run / "filter_curve.csv"), points, atol=0.01, check_exact=False
+    )
+
     metrics = json.loads((run / "metrics.json").read_text())
     rate = metrics["best_validation_filtration_rate"]
     printed = capsys.readouterr().out
