@@ -1,5 +1,5 @@
 import math
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Sequence
 
 import torch
 import torch.distributed as dist
@@ -79,14 +79,15 @@ class FilterCurve(Metric):
             self.reset()
         return metrics
 
-    def score_for_recall(self, recall: float) -> float:
+    def scores_for_recalls(self, recalls: Sequence[float]) -> List[float]:
         """
-        The highest threshold, as log-odds, that has this recall; minus infinity, at which
+        For each recall the highest threshold, as log-odds, that has it; minus infinity, at which
         everything passes, where none has.
         """
-        return self._gathered().score_for_recall(recall)
+        counted = self._gathered()
+        return [counted.score_for_recall(recall) for recall in recalls]
 
-    def curve(self, thresholds: List[float]) -> List[CurvePoint]:
+    def curve(self, thresholds: Sequence[float]) -> List[CurvePoint]:
         """The points at some thresholds, which are probabilities between 0 and 1, exclusive."""
         counted = self._gathered()
         points = []

@@ -116,8 +116,7 @@ class SpanClassifier(Model):
         documents : `List[Document]`
         """
         if not len(logits):
-            # Every parameter gets a gradient, or other processes would wait for it for ever.
-            return 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
+            return zero_loss(self)
         losses = torch.nn.functional.cross_entropy(logits.float(), labels[mask], reduction="none")
         # A document without words is no document to take a mean over.
         annotated = torch.tensor(
@@ -161,6 +160,14 @@ class SpanClassifier(Model):
         too. Nothing while training, where nothing is decoded.
         """
         return {} if self.training else self._metric.report(reset)
+
+
+def zero_loss(model: torch.nn.Module) -> torch.Tensor:
+    """
+    The loss of a batch in which there is nothing to learn from: every parameter gets a gradient,
+    or in distributed training the other processes would wait for it for ever.
+    """
+    return 0.0 * sum(p.sum() for p in model.parameters() if p.requires_grad)
 
 
 def check_annotated(documents: List[Document]) -> None:

@@ -12,7 +12,7 @@ from allennlp.nn.util import get_text_field_mask
 
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import FilterCurve
-from sept_allennlp.models.span_classifier import check_annotated
+from sept_allennlp.models.span_classifier import check_annotated, zero_loss
 from sept_allennlp.span_scorers import SpanScorer
 from sept_allennlp.spans import (
     NO_ENTITY,
@@ -158,9 +158,9 @@ class SpanFilterModel(Model):
 
     def resolve_threshold(self, curve: FilterCurve) -> None:
         """Remembers which score it takes for any recall, by the candidates that were counted."""
-        for step in range(_RECALL_STEPS + 1):
-            logit = curve.score_for_recall(step / _RECALL_STEPS)
-            self.recall_logits[step] = logit - _ROUNDING
+        recalls = [step / _RECALL_STEPS for step in range(_RECALL_STEPS + 1)]
+        scores = torch.tensor(curve.scores_for_recalls(recalls))
+        self.recall_logits.copy_(scores - _ROUNDING)
 
     def score(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
@@ -230,7 +230,7 @@ class SpanFilterModel(Model):
             losses = torch.nn.functional.binary_cross_entropy_with_logits(
                 logits[counted], positive.to(logits.dtype), reduction="sum"
             )
-            outputs["loss"] = losses / counted.sum().clamp(min=1)
+            outputs["loss"] = losses / counted.sum() if counted.any() else zero_loss(self)
             if not self.training:
                 num_gold = sum(
                     len({entity[:2] for entity in document.entities or []})
@@ -253,7 +253,7 @@ class SpanFilterModel(Model):
         if self.training:
             return {}
         if self._wanted_recall is not None and self.recall_logits.isnan().any():
-            logit = self.metric.score_for_recall(self._wanted_recall)
+            (logit,) = self.metric.scores_for_recalls([self._wanted_recall])
         else:
             logit = self.threshold_logit()
         return self.metric.get_metric(reset, threshold=logit)

@@ -22,7 +22,7 @@ from sept_allennlp.construction import construct_with_input_dim
 from sept_allennlp.decoding import Decoding, ScoredSpan, entities_of
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.span_classifier import check_annotated
+from sept_allennlp.models.span_classifier import check_annotated, zero_loss
 from sept_allennlp.spans import PADDING
 
 # AllenNLP's score of what is not allowed.
@@ -240,8 +240,7 @@ class StrictCrfTagger(CrfTagger):
         # AllenNLP's CRF takes no document without words.
         rows = annotated & mask.any(dim=1)
         if not rows.any():
-            # Every parameter gets a gradient, or other processes would wait for it for ever.
-            return 0.0 * sum(p.sum() for p in self.parameters() if p.requires_grad)
+            return zero_loss(self)
         return -self.crf(logits[rows], gold_tags[rows], mask[rows]) / rows.sum()
 
     def _constrained(self, logits: torch.Tensor, sentence_ids: torch.Tensor) -> torch.Tensor:

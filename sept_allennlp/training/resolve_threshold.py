@@ -23,7 +23,7 @@ class ResolveThreshold(TrainerCallback):
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
-        if not isinstance(trainer._pytorch_model, SpanFilterModel):
+        if not isinstance(trainer.model, SpanFilterModel):
             raise ConfigurationError(
                 "the callback 'resolve_threshold' is for models of type 'span_filter'"
             )
@@ -43,7 +43,7 @@ class ResolveThreshold(TrainerCallback):
         # Without metrics, training has failed.
         if metrics is None:
             return
-        model = trainer._pytorch_model
+        model = trainer.model
         # What was counted during training was of other weights.
         model.eval()
         model.metric.reset()
@@ -51,10 +51,12 @@ class ResolveThreshold(TrainerCallback):
             for batch in trainer._validation_data_loader:
                 model(**move_to_device(batch, trainer.cuda_device))
         model.resolve_threshold(model.metric)
-        if is_primary and self.serialization_dir:
-            save_curve(curve_table(model.metric), Path(self.serialization_dir) / "filter_curve.csv")
+        # By every process: the scores of all are brought together.
+        points = curve_table(model.metric)
         model.metric.reset()
-        if is_primary and trainer._best_model_filename is not None:
-            # A checkpoint may be the same file under another name, and stays as it is.
-            os.remove(trainer._best_model_filename)
-            torch.save(model.state_dict(), trainer._best_model_filename)
+        best = trainer._best_model_filename
+        if is_primary and best is not None:
+            save_curve(points, Path(best).with_name("filter_curve.csv"))
+            # Not into the file itself: a checkpoint may be the same file under another name.
+            torch.save(model.state_dict(), f"{best}.new")
+            os.replace(f"{best}.new", best)

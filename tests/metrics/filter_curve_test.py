@@ -41,11 +41,8 @@ def test_recall_and_filtration_rate_by_hand(threshold, recall, filtration_rate):
 
 def test_the_threshold_for_a_recall_counts_gold_that_is_no_candidate():
     curve = counted()
-    assert curve.score_for_recall(0.0) == math.inf
-    assert curve.score_for_recall(1 / 3) == 2.0
-    assert curve.score_for_recall(0.34) == 0.0
-    assert curve.score_for_recall(2 / 3) == 0.0
-    assert curve.score_for_recall(0.67) == -math.inf
+    thresholds = curve.scores_for_recalls([0.0, 1 / 3, 0.34, 2 / 3, 0.67])
+    assert thresholds == [math.inf, 2.0, 0.0, 0.0, -math.inf]
     assert curve.get_metric()["filtration_rate_at_99_recall"] == 0.0
 
 
@@ -67,7 +64,7 @@ def test_no_higher_threshold_has_the_recall(candidates, num_unreachable, percent
     positive = torch.tensor([entity for _, entity in candidates], dtype=torch.bool)
     num_gold = int(positive.sum()) + num_unreachable
     curve(scores, positive, num_gold)
-    found = curve.score_for_recall(percent / 100)
+    (found,) = curve.scores_for_recalls([percent / 100])
 
     def has_it(threshold: float) -> bool:
         passed = sum(entity and score >= threshold for score, entity in candidates)
@@ -95,7 +92,7 @@ def check_in_two_processes(global_rank: int, world_size: int, gpu_id: int) -> No
         metrics = curve.get_metric(threshold=0.5)
         assert metrics["recall"] == pytest.approx(1 / 3)
         assert metrics["filtration_rate"] == pytest.approx(2 / 3)
-    assert curve.score_for_recall(0.5) == 0.0
+    assert curve.scores_for_recalls([0.5]) == [0.0]
 
 
 def test_scores_of_two_processes_are_brought_together():

@@ -25,6 +25,7 @@ def odd_data(tmp_path: Path) -> Path:
 # So much that there is something to count.
 TRAINING = {
     "sept_minilm.jsonnet": {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01},
+    "span_filter_light.jsonnet": {"trainer.num_epochs": 5},
     "crf_glove.jsonnet": {**QUICK_TAGGER, "trainer.num_epochs": 12},
 }
 
@@ -48,7 +49,7 @@ def test_two_processes_report_the_metrics_of_the_whole_dev_set(
 
     single = evaluate_from_archive(run / "model.tar.gz", str(odd_data / "dev.json"))
     names = [name for name in single if name != "loss"]
-    assert "recall-Method" in names
+    assert "recall" in names
     for name in names:
         assert distributed[f"best_validation_{name}"] == pytest.approx(single[name]), name
     assert single["recall"] > 0
