@@ -198,8 +198,8 @@ class StrictCrfTagger(CrfTagger):
 
         `loss`, a scalar: the negative log-likelihood of a document's tags, mean over the annotated
         documents (`CrfTagger` sums over them, so that clipping gradients would depend on the size
-        of the batch); there if any is annotated. In evaluation also `tags`, per document a list with
-        each word's tag, and `entities`, per document a list of `ScoredSpan`.
+        of the batch); there if any is annotated. In evaluation also `tags`, per document a list
+        with each word's tag, and `entities`, per document a list of `ScoredSpan`.
 
         # Raises
 
