@@ -99,12 +99,28 @@ class EncoderIdentity(NamedTuple):
 
     def describe(self) -> str:
         """The sizes that people know encoders by."""
-        parts = [
-            f"{self.architecture[key]} {unit}"
-            for key, unit in (("num_hidden_layers", "layers"), ("hidden_size", "wide"))
-            if key in self.architecture
-        ]
-        return ", ".join([str(self.architecture.get("model_type")), *parts])
+        return _sizes(self.architecture)
+
+
+def _sizes(architecture: Dict[str, Any]) -> str:
+    parts = [
+        f"{architecture[key]} {unit}"
+        for key, unit in (("num_hidden_layers", "layers"), ("hidden_size", "wide"))
+        if key in architecture
+    ]
+    return ", ".join([str(architecture.get("model_type")), *parts])
+
+
+def describe_archived_encoders(serialization_dir: Path) -> str:
+    """
+    The encoders that a run was trained on: of each the last part of its name, which may be no more
+    than that of a folder, and its sizes. Empty where the run has none, or does not archive it.
+    """
+    files = sorted((serialization_dir / _FOLDER).glob("*/config.json"))
+    return "; ".join(
+        f"{file.parent.name.rpartition('-')[0]} ({_sizes(json.loads(file.read_text()))})"
+        for file in files
+    )
 
 
 def identify_encoder(model_name: str, location: str) -> EncoderIdentity:

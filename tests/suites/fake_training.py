@@ -45,7 +45,12 @@ def main(config_file: str, folder_name: str, found: str) -> None:
         for state in ("model_state", "training_state"):
             with zipfile.ZipFile(folder / f"{state}_e{epoch + 1}_b0.th", "w") as file:
                 file.writestr("weights", "0")
+    (folder / "best.th").write_text(f"of epoch {metrics['best_epoch']}")
+    (folder / "vocabulary").mkdir(exist_ok=True)
     write(folder / "metrics.json", metrics)
+    if config.get("full_disk"):
+        (folder / "model.tar.gz").write_bytes(b"")
+        sys.exit("OSError: no space left on device")
 
 
 def misbehave(how: str, folder: Path) -> None:
