@@ -24,7 +24,6 @@ from sept_allennlp.suites.training import (
     train_command,
 )
 
-
 # A batch is a few abstracts, which is too little work for more cores than about these.
 _CORES_FOR_A_TRAINING = 4
 

@@ -190,9 +190,7 @@ def finish(training: Training) -> None:
     `RunError` for one without its best weights.
     """
     try:
-        archive_model(
-            training.folder, include_in_archive=training.config.get("include_in_archive")
-        )
+        archive_model(training.folder, include_in_archive=training.config.get("include_in_archive"))
     except RuntimeError as error:
         raise RunError(str(error)) from None
     remove_checkpoints(training.folder)

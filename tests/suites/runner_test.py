@@ -56,13 +56,13 @@ def test_every_training_is_run(tmp_path: Path) -> None:
     assert run(trainings, lines)
     log = tmp_path / "a" / "1.log"
     assert lines[:3] == ["a/1  waiting", "a/2  waiting", f"a/1  starts with ; log: {log}"]
-    assert "a/1  finished: F1 0.6000 (epoch 2 of 2), 0.5 minutes" in lines
+    assert "a/1  finished: F1 0.6000 (epoch 2 of 2), 1.0 minutes" in lines
     assert lines[-1] == "2 trainings: 2 finished"
     assert "seed 1, device None" in log.read_text()
     assert "seed 2, device None" in (tmp_path / "a" / "2.log").read_text()
     assert json.loads((trainings[1].folder / "config.json").read_text()) == trainings[1].config
     # Nothing is left of what only an interrupted training needs.
-    assert not list(trainings[0].folder.glob("*.th"))
+    assert not list(trainings[0].folder.glob("*_state_*"))
 
 
 def test_what_is_finished_is_kept(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> 
     assert run(trainings, lines)
     assert lines[0] == "a/1  waiting after epoch 2 of 3"
     assert f"a/1  goes on after epoch 2 of 3 with ; log: {log}" in lines
-    assert "a/1  finished: F1 0.6000 (epoch 2 of 3), 0.5 minutes" in lines
+    assert "a/1  finished: F1 0.6000 (epoch 2 of 3), 1.5 minutes" in lines
     assert lines[-1] == "2 trainings: 1 kept, 1 finished"
     assert metrics(trainings[0])["epoch"] == 2
 
@@ -125,12 +125,13 @@ def test_a_training_that_ended_without_its_archive_is_archived(tmp_path: Path) -
     assert run([ended], lines)
     assert lines == [
         "a/1  waiting",
-        "a/1  finished: F1 0.5000 (epoch 1 of 2), 0.5 minutes",
+        "a/1  finished: F1 0.5000 (epoch 1 of 2), 1.0 minutes",
         "1 trainings: 1 finished",
     ]
     with tarfile.open(ended.folder / "model.tar.gz") as archive:
         assert {"config.json", "weights.th", "vocabulary"} <= {*archive.getnames()}
-        assert archive.extractfile("weights.th").read() == b"of epoch 0"
+        best = (ended.folder / "best.th").read_bytes()
+        assert archive.extractfile("weights.th").read() == best
     assert not list(ended.folder.glob("*_state_*"))
 
 
