@@ -162,7 +162,9 @@ def _read_run(folder: Path) -> Dict[str, Any]:
     try:
         metrics = json.loads((folder / "metrics.json").read_text())
         config = json.loads((folder / "config.json").read_text())
-        epochs = [json.loads(file.read_text()) for file in _epoch_files(folder)]
+        files = _epoch_files(folder) or [folder / "metrics.json"]
+        epochs = [json.loads(file.read_text()) for file in files]
+        written = [file.stat().st_mtime for file in files]
         encoder = describe_archived_encoders(folder)
     except OSError as error:
         raise UnfinishedRunError(
@@ -170,9 +172,8 @@ def _read_run(folder: Path) -> Dict[str, Any]:
         ) from None
     except ValueError as error:
         raise RunError(f"{folder}: a file of the run is not JSON: {error}") from None
-    if epochs:
-        # A run that was taken up after its last epoch says only what its best epoch was.
-        metrics = {**epochs[-1], **metrics}
+    # A run that was taken up after its last epoch says only what its best epoch was.
+    metrics = {**epochs[-1], **metrics}
     try:
         return {
             "run": folder.name,
@@ -181,7 +182,7 @@ def _read_run(folder: Path) -> Dict[str, Any]:
             "best_epoch": metrics["best_epoch"] + 1,
             "epochs": metrics["epoch"] + 1,
             "last_f1": metrics["validation_f1"],
-            "minutes": _minutes(epochs or [metrics]),
+            "minutes": _minutes(epochs, written),
             "encoder": encoder or None,
         }
     except KeyError as error:
@@ -193,20 +194,20 @@ def _epoch_files(folder: Path) -> List[Path]:
     return sorted(files, key=lambda file: int(file.stem.rpartition("_")[2]))
 
 
-def _minutes(epochs: List[Dict[str, Any]]) -> float:
+def _minutes(epochs: List[Dict[str, Any]], written: List[float]) -> float:
     """
     The training time. Each epoch says how long it has been since training was started or, after an
-    interruption, taken up again: then it is less than before, or, where only one epoch had been
-    trained, not much more.
+    interruption, taken up again, which was after the epoch before had been written. (Copies may not
+    have kept when that was; then only a time that is shorter than the one before tells.)
     """
     total = previous = 0.0
-    first = float("inf")
-    for metrics in epochs:
-        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds() / 60
-        if elapsed < max(previous, 1.5 * first):
-            total, first = total + previous, elapsed
-        previous = elapsed
-    return total + previous
+    end_of_previous = float("inf")
+    for metrics, end in zip(epochs, written):
+        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds()
+        if elapsed < previous or end - elapsed > end_of_previous:
+            total += previous
+        previous, end_of_previous = elapsed, end
+    return (total + previous) / 60
 
 
 def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:

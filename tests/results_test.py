@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -120,17 +121,23 @@ def write_epoch(folder: Path, epoch: int, duration: str, **more: float) -> None:
 
 
 def test_the_time_of_an_interrupted_run_is_all_of_its_time(runs: list) -> None:
-    # Taken up again after the third epoch; after the first one.
-    for run, durations in zip(runs, ([10, 20, 30, 11, 21], [10, 11, 22, 34, 44])):
-        for epoch, minutes in enumerate(durations):
-            write_epoch(run, epoch, f"0:{minutes}:00")
-    assert list(collect(runs)["minutes"]) == [51.0, 54.0]
-
-
-def test_epochs_need_not_take_the_same_time(runs: list) -> None:
-    for epoch, minutes in enumerate([10, 16, 20, 21, 40]):
+    # Taken up again after the third epoch.
+    for epoch, minutes in enumerate([10, 20, 30, 11, 21]):
         write_epoch(runs[0], epoch, f"0:{minutes}:00")
-    assert collect(runs)["minutes"][0] == 40.0
+    assert list(collect(runs)["minutes"]) == [51.0, 30.0]
+
+
+@pytest.mark.parametrize("pause, total", [(0, 22.0), (1, 32.0)])
+def test_the_time_of_a_run_that_was_interrupted_after_its_first_epoch(
+    runs: list, pause: int, total: float
+) -> None:
+    # The second epoch ends 1 minute after the first, which then was a slow one; or at least 11
+    # minutes after it.
+    ends = [10, 11, 22] if not pause else [10, 10 + pause + 11, 10 + pause + 22]
+    for epoch, (minutes, end) in enumerate(zip([10, 11, 22], ends)):
+        write_epoch(runs[0], epoch, f"0:{minutes}:00")
+        os.utime(runs[0] / f"metrics_epoch_{epoch}.json", (60 * end, 60 * end))
+    assert collect(runs)["minutes"][0] == total
 
 
 def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
@@ -138,7 +145,7 @@ def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
     metrics = {f"best_validation_{name}": 0.5 for name in ("precision", "recall", "f1")}
     (runs[0] / "metrics.json").write_text(json.dumps({"best_epoch": 9, **metrics}))
     write_epoch(runs[0], 9, "0:30:00", validation_f1=0.5)
-    write_epoch(runs[0], 10, "0:03:00", validation_f1=0.4)
+    write_epoch(runs[0], 10, "0:33:00", validation_f1=0.4)
     row = collect(runs).iloc[0]
     assert list(row[["best_epoch", "epochs", "last_f1", "minutes"]]) == [10, 11, 0.4, 33.0]
 
