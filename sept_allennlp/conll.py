@@ -15,6 +15,9 @@ Tags are IOB2 (each entity opens with `B-`), IOB1 (`B-` only right after an enti
 label) or a mixture, and one rule reads them all: `B-X` always opens an entity, `I-X` goes on with
 one of label X and opens one where there is none.
 
+Where there are no documents, sentences are put together to contexts; one of them may well hold the
+end of one abstract and the beginning of the next, which nothing in the file tells apart.
+
 In BC5CDR as it is spread with SciBERT, wider entities begin with `B-` and those of one word are
 `I-`. So one of one word right after another entity cannot be told from more of that entity, and is
 read as that: about one entity in a hundred.

@@ -15,13 +15,23 @@ import re
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+import torch
 from allennlp.common import cached_transformers
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
 _FOLDER = Path("vocabulary") / ".encoders"
 
-# What a configuration says of where it came from and how it is stored, not of what it describes.
-_NOT_ARCHITECTURE = {"architectures", "dtype", "torch_dtype", "transformers_version"}
+_WEIGHTS_DIGEST = "weights.sha256"
+
+# What people know encoders by, under the names that most configurations have for it.
+_ARCHITECTURE = (
+    "model_type",
+    "num_hidden_layers",
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "vocab_size",
+)
 
 _USUAL_LENGTH = 512
 _NO_LIMIT = 100_000
@@ -68,14 +78,21 @@ def has_weights(serialization_dir: Path) -> bool:
     )
 
 
-def archive_encoder(model_name: str, serialization_dir: str) -> None:
-    """Writes the encoder's configuration and tokeniser where `encoder_source` will find them."""
+def archive_encoder(
+    model_name: str, serialization_dir: str, weights_digest: Optional[str] = None
+) -> None:
+    """
+    Writes the encoder's configuration and tokeniser where `encoder_source` will find them, with the
+    digest of its weights, if there is one, for `identify_encoder`.
+    """
     source = encoder_source(model_name, serialization_dir)
     if source.archived:
         return
     folder = archive_folder(model_name, serialization_dir)
     folder.mkdir(parents=True, exist_ok=True)
     fast_tokenizer(source.location).save_pretrained(str(folder))
+    if weights_digest is not None:
+        (folder / _WEIGHTS_DIGEST).write_text(weights_digest)
     # Last, because its presence says that the folder is complete.
     AutoConfig.from_pretrained(source.location).save_pretrained(str(folder))
 
@@ -87,28 +104,24 @@ class EncoderIdentity(NamedTuple):
     # Parameters
 
     name : `str`
-        For messages.
+        As the configuration names the encoder.
     tokenisation : `str`
-        A digest of the tokeniser's vocabulary.
+        A digest of how the tokeniser cuts text into pieces.
     architecture : `Dict[str, Any]`
+        The kind and the sizes.
+    weights : `str`, optional
+        A digest of some weights as pre-trained; `None` in archives made without it.
     """
 
     name: str
     tokenisation: str
     architecture: Dict[str, Any]
+    weights: Optional[str]
 
     def describe(self) -> str:
-        """The sizes that people know encoders by."""
-        return _sizes(self.architecture)
-
-
-def _sizes(architecture: Dict[str, Any]) -> str:
-    parts = [
-        f"{architecture[key]} {unit}"
-        for key, unit in (("num_hidden_layers", "layers"), ("hidden_size", "wide"))
-        if key in architecture
-    ]
-    return ", ".join([str(architecture.get("model_type")), *parts])
+        """Name, kind and sizes, for messages."""
+        sizes = ", ".join(f"{key} {value}" for key, value in self.architecture.items())
+        return f"{self.name} ({sizes})"
 
 
 def describe_archived_encoders(serialization_dir: Path) -> str:
@@ -116,32 +129,51 @@ def describe_archived_encoders(serialization_dir: Path) -> str:
     The encoders that a run was trained on: of each the last part of its name, which may be no more
     than that of a folder, and its sizes. Empty where the run has none, or does not archive it.
     """
-    files = sorted((serialization_dir / _FOLDER).glob("*/config.json"))
-    return "; ".join(
-        f"{file.parent.name.rpartition('-')[0]} ({_sizes(json.loads(file.read_text()))})"
-        for file in files
-    )
+    descriptions = []
+    for file in sorted((serialization_dir / _FOLDER).glob("*/config.json")):
+        config = json.loads(file.read_text())
+        sizes = [
+            f"{config[key]}{unit}"
+            for key, unit in (
+                ("model_type", ""),
+                ("num_hidden_layers", " layers"),
+                ("hidden_size", " wide"),
+            )
+            if key in config
+        ]
+        descriptions.append(f"{file.parent.name.rpartition('-')[0]} ({', '.join(sizes)})")
+    return "; ".join(descriptions)
 
 
-def identify_encoder(model_name: str, location: str) -> EncoderIdentity:
+def identify_encoder(
+    model_name: str, source: EncoderSource, table: torch.Tensor
+) -> EncoderIdentity:
     """
     # Parameters
 
     model_name : `str`
         As the configuration names the encoder.
-    location : `str`
-        What to pass to `from_pretrained`.
+    source : `EncoderSource`
+    table : `torch.FloatTensor`
+        Its input embeddings as pre-trained; not looked at where the encoder is archived.
     """
-    vocabulary = json.dumps(fast_tokenizer(location).get_vocab(), sort_keys=True)
-    config = AutoConfig.from_pretrained(location, trust_remote_code=False).to_dict()
-    architecture = {
-        key: value
-        for key, value in config.items()
-        if not key.startswith("_") and key not in _NOT_ARCHITECTURE
-    }
+    tokenizer = json.loads(fast_tokenizer(source.location).backend_tokenizer.to_str())
+    cutting = [tokenizer[part] for part in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
+    config = AutoConfig.from_pretrained(source.location, trust_remote_code=False)
+    architecture = {key: getattr(config, key) for key in _ARCHITECTURE if hasattr(config, key)}
+    if source.archived:
+        archived = Path(source.location) / _WEIGHTS_DIGEST
+        weights = archived.read_text() if archived.is_file() else None
+    else:
+        # A corner of it is enough to tell encoders apart, and quickly read.
+        weights = _digest(table[:1000].detach().cpu().float().numpy().tobytes())
     return EncoderIdentity(
-        model_name, hashlib.sha256(vocabulary.encode()).hexdigest(), architecture
+        model_name, _digest(json.dumps(cutting, sort_keys=True).encode()), architecture, weights
     )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:

@@ -10,7 +10,7 @@ from sept_allennlp.drawing import canvas, save
 from sept_allennlp.metrics import FilterCurve
 
 # From a millionth of a percent to just below one, twenty to a power of ten.
-THRESHOLDS: List[float] = numpy.logspace(-8, 0, 161)[:-1].tolist()
+THRESHOLDS: List[float] = [*numpy.logspace(-8, 0, 161)[:-1].tolist(), 0.95, 0.99, 0.999]
 
 
 def curve_table(curve: FilterCurve) -> pandas.DataFrame:
@@ -53,7 +53,7 @@ def save_filter_figure(points: pandas.DataFrame, threshold: float, stem: Path) -
             )
         axes.set_ylim(0.0, 1.02)
         axes.set_xlabel("threshold (probability of being an entity)")
-        axes.set_ylabel("share of the candidates")
+        axes.set_ylabel("share of the entities, of the others")
         axes.set_title("Figure 3: recall and filtration rate of a span filter")
         axes.grid(alpha=0.4)
         axes.legend(loc="center left")

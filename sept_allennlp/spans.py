@@ -152,16 +152,9 @@ def word_to_piece_spans(
     return torch.stack([starts, ends], dim=-1).masked_fill(~mask.unsqueeze(-1), PADDING)
 
 
-def piece_offsets(text: TextFieldTensors, embedded: torch.Tensor) -> Optional[torch.Tensor]:
-    """
-    Each word's first and last piece, shape `(batch_size, num_words, 2)`, where `embedded`, of shape
-    `(batch_size, sequence_length, dim)`, holds a vector for each piece; `None` where it holds one
-    for each word.
-    """
-    for tensors in text.values():
-        if "piece_offsets" in tensors and tensors["wordpiece_mask"].size(1) == embedded.size(1):
-            return tensors["piece_offsets"]
-    return None
+def piece_offsets(text: TextFieldTensors) -> torch.Tensor:
+    """Each word's first and last piece: shape `(batch_size, num_words, 2)`."""
+    return next(t["piece_offsets"] for t in text.values() if "piece_offsets" in t)
 
 
 def piece_mask(text: TextFieldTensors) -> torch.Tensor:
@@ -211,7 +204,8 @@ def score_in_chunks(
         vectors = represent(*sequences, spans, mask)
         # Only what is there is scored. (`vectors[mask]`, which is slower.)
         present = mask.flatten().nonzero().squeeze(-1)
-        return score(vectors.flatten(0, 1).index_select(0, present))
+        # In full precision also where the rest is not.
+        return score(vectors.flatten(0, 1).index_select(0, present)).float()
 
     batch_size, num_spans = mask.size()
     size = num_spans if spans_at_once is None else max(spans_at_once // batch_size, 1)
@@ -221,12 +215,13 @@ def score_in_chunks(
     for start in range(0, num_spans, size):
         chunk = slice(start, start + size)
         chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-        # Only the stretch of the sequences that these spans lie in.
-        first = int(chunk_spans[..., 0][chunk_mask].min())
-        last = int(chunk_spans[..., 1][chunk_mask].max())
+        # Only the stretch of the sequences that these spans lie in, and their neighbours, at which
+        # some extractors look.
+        first = max(int(chunk_spans[..., 0][chunk_mask].min()) - 1, 0)
+        last = int(chunk_spans[..., 1][chunk_mask].max()) + 1
         # AllenNLP's extractors want it in one piece.
         stretches = [sequence[:, first : last + 1].contiguous() for sequence in sequences]
-        chunk_scores = score_chunk(stretches, chunk_spans - first, chunk_mask).float()
+        chunk_scores = score_chunk(stretches, chunk_spans - first, chunk_mask)
         if scores is None:
             # Shape: (batch_size, num_spans, num_scores)
             scores = chunk_scores.new_zeros(*mask.size(), chunk_scores.size(-1))

@@ -1,5 +1,5 @@
-// What a data set in CoNLL's column format changes in any other configuration: which files are read
-// and how, and that entities do not overlap, which tags cannot express.
+// What a data set in CoNLL's column format changes in a configuration of SEPT or a baseline: which files
+// are read and how, and that entities do not overlap, which tags cannot express.
 //
 //   (import 'sept_minilm.jsonnet') + (import 'conll.libsonnet')('NCBI-disease')
 //

@@ -1,5 +1,6 @@
 // BiLSTM-CRF on ELMo, which stays as it is but for the weights of its layers. The authors' own run
-// reads GloVe beside it; here it is ELMo alone, and what is trained is trained as on GloVe.
+// reads GloVe beside it; here it is ELMo alone, over whole abstracts,
+// as all systems here get them, and what is trained is trained as on GloVe.
 local crf = import 'crf.libsonnet';
 local elmo = import 'elmo.libsonnet';
 

@@ -1,4 +1,6 @@
-// SciIE on ELMo, as published.
+// SciIE on ELMo, with the published step size, batch, dropout and span limit. The authors read GloVe and
+// characters beside it, and each sentence by itself; here it is ELMo alone, over whole abstracts,
+// as all systems here get them.
 local elmo = import 'elmo.libsonnet';
 local sciie = import 'sciie.libsonnet';
 

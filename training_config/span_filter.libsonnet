@@ -1,13 +1,14 @@
 // What the span filters have in common (paper, section 3.5).
 local base = import 'base.libsonnet';
+local sept = import 'sept.jsonnet';
 
 base {
   model: {
     type: 'span_filter',
     text_field_embedder: base.model.text_field_embedder,
     scorer: error 'model.scorer must be given',
-    // The same as the SEPT's that the filter is for.
-    max_span_width: 12,
+    // The same as that of the SEPT that the filter is for.
+    max_span_width: sept.model.max_span_width,
     threshold: { recall: 0.99 },
   },
   trainer+: {

@@ -1,5 +1,5 @@
-// A span filter that costs a hundredth of what it saves: the encoder's first layer alone, which is
-// not trained, two small convolutions, and scores for a span's start, end and width.
+// A span filter that pays: the encoder's table of input embeddings alone, which is not trained, two
+// small convolutions, and scores for a span's start, its end, its width and the pair of its ends.
 local filter = import 'span_filter.libsonnet';
 
 filter {

@@ -1,14 +1,15 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Tuple
 
+import pandas
 import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.util import int_to_device
 from allennlp.data.data_loaders import MultiProcessDataLoader
 from allennlp.models.archival import load_archive
-from allennlp.nn.util import move_to_device
 
 from sept_allennlp.archives import ArchiveError
 from sept_allennlp.documents import DocumentError
@@ -54,7 +55,7 @@ def _draw_from_args(args: argparse.Namespace) -> None:
         print(file)
 
 
-def _curve(args: argparse.Namespace) -> tuple:
+def _curve(args: argparse.Namespace) -> Tuple[pandas.DataFrame, float]:
     check_for_gpu(args.cuda_device)
     archive = load_archive(args.archive, cuda_device=args.cuda_device)
     model = archive.model
@@ -62,18 +63,17 @@ def _curve(args: argparse.Namespace) -> tuple:
         raise ConfigurationError(
             f"{args.archive}: this archive holds no span filter but a {type(model).__name__}"
         )
+    # Now, and not after the work, if it is not known.
+    threshold = float(torch.tensor(model.threshold_logit()).sigmoid())
     loader = MultiProcessDataLoader(
         archive.validation_dataset_reader, args.data, batch_size=args.batch_size, quiet=True
     )
     loader.index_with(model.vocab)
-    device = int_to_device(args.cuda_device)
-    model.eval()
-    with torch.no_grad():
-        for batch in loader:
-            model(**move_to_device(batch, device))
+    model.count(loader, int_to_device(args.cuda_device))
+    if not model.metric.num_gold:
+        raise ConfigurationError(f"{args.data}: no entity is annotated there")
     points = curve_table(model.metric)
     at_threshold = model.get_metrics(reset=True)
-    threshold = float(torch.tensor(model.threshold_logit()).sigmoid())
     print(
         f"at the filter's own threshold, {threshold:.3g}: recall "
         f"{at_threshold['recall']:.4f}, filtration rate {at_threshold['filtration_rate']:.4f}; "

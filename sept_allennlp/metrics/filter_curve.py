@@ -56,13 +56,13 @@ class FilterCurve(Metric):
         self._negative.append(scores[~positive].cpu())
         self._num_gold += num_gold
 
-    def get_metric(self, reset: bool = False, threshold: float = 0.0) -> Dict[str, float]:
+    def get_metric(self, reset: bool = False, logit: float = 0.0) -> Dict[str, float]:
         """
         # Parameters
 
         reset : `bool`, optional (default = `False`)
-        threshold : `float`, optional (default = `0.0`)
-            As log-odds; what is not below it passes.
+        logit : `float`, optional (default = `0.0`)
+            The threshold as log-odds; what is not below it passes.
 
         # Returns
 
@@ -71,13 +71,18 @@ class FilterCurve(Metric):
         """
         counted = self._gathered()
         metrics = {
-            "recall": counted.recall(threshold),
-            "filtration_rate": counted.filtration_rate(threshold),
+            "recall": counted.recall(logit),
+            "filtration_rate": counted.filtration_rate(logit),
             "filtration_rate_at_99_recall": counted.filtration_rate(counted.score_for_recall(0.99)),
         }
         if reset:
             self.reset()
         return metrics
+
+    @property
+    def num_gold(self) -> int:
+        """How many entities were counted, by all processes."""
+        return self._gathered().num_gold
 
     def scores_for_recalls(self, recalls: Sequence[float]) -> List[float]:
         """

@@ -21,6 +21,7 @@ from sept_allennlp.spans import (
     select,
     word_to_piece_spans,
 )
+from sept_allennlp.token_embedders import yields_pieces
 
 
 @Model.register("sept", constructor="from_partial_objects")
@@ -78,6 +79,7 @@ class SEPT(SpanClassifier):
     ) -> None:
         super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
         self._embedder = text_field_embedder
+        self._over_pieces = yields_pieces(text_field_embedder)
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
         self._span_extractor = span_extractor
         self._feedforward = feedforward
@@ -184,9 +186,8 @@ class SEPT(SpanClassifier):
     ) -> torch.Tensor:
         if not mask.size(1):
             return embedded.new_zeros(0, self._output.out_features)
-        offsets = piece_offsets(text, embedded)
-        if offsets is not None:
-            spans = word_to_piece_spans(spans, mask, offsets)
+        if self._over_pieces:
+            spans = word_to_piece_spans(spans, mask, piece_offsets(text))
         # Shape: (number of candidates in the batch, 1 + num_labels)
         return self._score_spans(self._represent, self._score, [embedded], spans, mask)
 

@@ -1,14 +1,14 @@
 import math
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 import torch
 from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.data import TensorDict, TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator
-from allennlp.nn.util import get_text_field_mask
+from allennlp.nn.util import get_text_field_mask, move_to_device
 
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import FilterCurve
@@ -22,6 +22,7 @@ from sept_allennlp.spans import (
     piece_offsets,
     word_to_piece_spans,
 )
+from sept_allennlp.token_embedders import yields_pieces
 
 # A probability, or what it is for: {"recall": 0.99}.
 Threshold = Union[float, Dict[str, float]]
@@ -77,6 +78,7 @@ class SpanFilterModel(Model):
     ) -> None:
         super().__init__(vocab, **kwargs)
         self.embedder = text_field_embedder
+        self._over_pieces = yields_pieces(text_field_embedder)
         self.max_span_width = max_span_width
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
         self._scorer = scorer
@@ -156,6 +158,18 @@ class SpanFilterModel(Model):
             )
         return logit
 
+    def count(self, batches: Iterable[TensorDict], device: torch.device) -> None:
+        """Scores the candidates of some batches, from a data loader, for `metric` alone."""
+        self.eval()
+        self.metric.reset()
+        with torch.no_grad():
+            for batch in batches:
+                self(**move_to_device(batch, device))
+
+    def forget_thresholds(self) -> None:
+        """As before any training has ended."""
+        self.recall_logits.fill_(math.nan)
+
     def resolve_threshold(self, curve: FilterCurve) -> None:
         """Remembers which score it takes for any recall, by the candidates that were counted."""
         recalls = [step / _RECALL_STEPS for step in range(_RECALL_STEPS + 1)]
@@ -182,12 +196,11 @@ class SpanFilterModel(Model):
         # Shape: (batch_size, sequence_length, dim)
         embedded = self._embedding_dropout(self.embedder(text))
         widths = spans[..., 1] - spans[..., 0] + 1
-        offsets = piece_offsets(text, embedded)
-        if offsets is None:
-            embedded_mask = get_text_field_mask(text)
-        else:
+        if self._over_pieces:
             embedded_mask = piece_mask(text)
-            spans = word_to_piece_spans(spans, mask, offsets)
+            spans = word_to_piece_spans(spans, mask, piece_offsets(text))
+        else:
+            embedded_mask = get_text_field_mask(text)
         return self._scorer(embedded, embedded_mask, spans, widths, mask)
 
     def forward(  # type: ignore[override]
@@ -248,15 +261,18 @@ class SpanFilterModel(Model):
         no candidate does not), and `filtration_rate`, the share of the other candidates that are
         removed; and `filtration_rate_at_99_recall`. While a threshold that is given as a recall is
         not known, these are at the one by which this very data has that recall. Nothing while
-        training.
+        training, and nothing before they are reset, at the end of an evaluation.
         """
         if self.training:
+            return {}
+        if not reset:
+            # Asked after every batch, and dear: all scores are sorted.
             return {}
         if self._wanted_recall is not None and self.recall_logits.isnan().any():
             (logit,) = self.metric.scores_for_recalls([self._wanted_recall])
         else:
             logit = self.threshold_logit()
-        return self.metric.get_metric(reset, threshold=logit)
+        return self.metric.get_metric(reset, logit)
 
 
 def _logit(probability: float) -> float:

@@ -65,11 +65,12 @@ class StrictCrfTagger(CrfTagger):
         namespaces that AllenNLP does not pad.
     initializer : `InitializerApplicator`, optional
     kwargs :
-        As for `CrfTagger`.
+        Of `CrfTagger`: `include_start_end_transitions`, `label_weights`, `weight_strategy`.
 
     # Raises
 
-    `ConfigurationError` for a `tag_namespace` that is padded or holds other tags.
+    `ConfigurationError` for a `tag_namespace` that is padded or holds other tags, and for those
+    parameters of `CrfTagger` that would have no effect.
     """
 
     default_predictor = "sept"
@@ -87,6 +88,11 @@ class StrictCrfTagger(CrfTagger):
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
+        without_effect = kwargs.keys() & {"top_k", "ignore_loss_on_o_tags", "verbose_metrics"}
+        if without_effect:
+            raise ConfigurationError(
+                f"'strict_crf_tagger' makes no use of {', '.join(sorted(without_effect))}"
+            )
         label_of = vocab.get_index_to_token_vocabulary(label_namespace)
         labels = [label_of[i] for i in range(len(label_of))]
         vocab.add_tokens_to_namespace(tag_names(labels), tag_namespace)
@@ -191,8 +197,9 @@ class StrictCrfTagger(CrfTagger):
         # Returns
 
         `loss`, a scalar: the negative log-likelihood of a document's tags, mean over the annotated
-        documents; there if any is annotated. In evaluation also `tags`, per document a list with
-        each word's tag, and `entities`, per document a list of `ScoredSpan`.
+        documents (`CrfTagger` sums over them, so that clipping gradients would depend on the size
+        of the batch); there if any is annotated. In evaluation also `tags`, per document a list
+        with each word's tag, and `entities`, per document a list of `ScoredSpan`.
 
         # Raises
 

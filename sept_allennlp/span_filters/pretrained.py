@@ -1,14 +1,22 @@
+import hashlib
+import json
+import math
+import os
 import shutil
+import tarfile
+import zlib
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import TextFieldTensors
-from allennlp.models.archival import load_archive
+from allennlp.models import Model
+from allennlp.models.archival import CONFIG_NAME, load_archive
 from allennlp.modules import TextFieldEmbedder
 
+from sept_allennlp.archives import MAX_CONFIG_SIZE
 from sept_allennlp.encoders import EncoderIdentity, has_weights
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
 from sept_allennlp.span_filters.span_filter import SpanFilter
@@ -16,7 +24,7 @@ from sept_allennlp.token_embedders import EncoderEmbedder
 
 # Beside the vocabulary, because AllenNLP packs that folder whole into an archive and reads only
 # the entries whose name does not begin with a dot.
-_ARCHIVED = Path("vocabulary") / ".span_filter.tar.gz"
+_FOLDER = Path("vocabulary") / ".span_filters"
 
 
 @SpanFilter.register("pretrained")
@@ -54,20 +62,16 @@ class PretrainedSpanFilter(SpanFilter):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__()
+        self._name = archive
         self._source = _find_archive(archive, serialization_dir)
+        _check_kind(archive, self._source)
         model = load_archive(self._source).model
-        if not isinstance(model, SpanFilterModel):
-            raise ConfigurationError(
-                f"{archive}: this archive holds no span filter but a {type(model).__name__}; a "
-                "filter is trained with training_config/span_filter.jsonnet"
-            )
         if threshold is not None:
             model.set_threshold(threshold)
         # Fails now if the threshold is a recall and the filter was not trained to its end.
-        model.threshold_logit()
-        self._name = archive
+        self._threshold_logit = model.threshold_logit()
         # In a list, so that torch does not take it for a part of the model around it.
-        self._model = [model.requires_grad_(False).eval()]
+        self._model: List[SpanFilterModel] = [model.requires_grad_(False).eval()]
 
     def _apply(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "PretrainedSpanFilter":
         # What `to`, `cuda`, `half` and so on do to a module's parts.
@@ -81,57 +85,122 @@ class PretrainedSpanFilter(SpanFilter):
                 f"the span filter {self._name} was trained with a span limit of "
                 f"{model.max_span_width} words (max_span_width), the model has {max_span_width}"
             )
-        theirs, ours = _encoder_of(model.embedder), _encoder_of(text_field_embedder)
-        if theirs is None or ours is None:
-            which = "the model" if theirs is not None else f"the span filter {self._name}"
+        theirs, ours = encoders(model.embedder), encoders(text_field_embedder)
+        if not theirs or not ours:
+            which = "the model" if theirs else f"the span filter {self._name}"
             raise ConfigurationError(
                 f"{which} does not read the word pieces of a pre-trained encoder; a pre-trained "
                 "span filter works only where both do"
             )
-        if theirs.tokenisation != ours.tokenisation:
-            raise ConfigurationError(
-                f"the span filter {self._name} was trained with another tokenisation: that of "
-                f"{theirs.name}, and the model has that of {ours.name}"
-            )
-        if theirs.architecture != ours.architecture:
-            raise ConfigurationError(
-                f"the span filter {self._name} was trained with another encoder: "
-                f"{theirs.name} ({theirs.describe()}), and the model has {ours.name} "
-                f"({ours.describe()})"
-            )
+        for name, encoder in theirs.items():
+            if name not in ours:
+                raise ConfigurationError(
+                    f"the span filter {self._name} was trained with another tokenisation: it reads "
+                    f"what its token indexer {name!r} yields, and the model has no encoder that "
+                    f"does, but {', '.join(ours)}"
+                )
+            _check_encoders(self._name, encoder, ours[name])
 
     def archive_into(self, serialization_dir: str) -> None:
-        """Puts the filter's archive where AllenNLP packs it into the archive of the model."""
-        target = Path(serialization_dir) / _ARCHIVED
-        if Path(self._source) != target:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._source, target)
+        """
+        Puts the filter's archive where AllenNLP packs it into the archive of the model.
+
+        # Raises
+
+        `ConfigurationError` if the model comes from an archive itself, and the filter, which was
+        in there, is nowhere else.
+        """
+        target = _archived(self._name, serialization_dir)
+        if target.is_file():
+            return
+        source = self._source
+        if not Path(source).is_file():
+            source = _find_archive(self._name, None)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Complete or not there: a training may be interrupted at any time, and go on.
+        shutil.copyfile(source, f"{target}.new")
+        os.replace(f"{target}.new", target)
 
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        if self._threshold_logit == -math.inf:
+            return mask
         model = self._model[0]
-        with torch.no_grad():
-            return mask & (model.score(text, spans, mask) >= model.threshold_logit())
+        names = encoders(model.embedder)
+        # The threshold was found in full precision.
+        with torch.no_grad(), torch.autocast(mask.device.type, enabled=False):
+            scores = model.score({name: text[name] for name in names}, spans, mask)
+        return mask & (scores >= self._threshold_logit)
 
 
-def _encoder_of(embedder: TextFieldEmbedder) -> Optional[EncoderIdentity]:
-    for module in embedder.modules():
-        if isinstance(module, EncoderEmbedder):
-            return module.identity
-    return None
+def encoders(embedder: TextFieldEmbedder) -> Dict[str, EncoderIdentity]:
+    """By the name of its token indexer, each pre-trained encoder of the embedder."""
+    prefix = "token_embedder_"
+    return {
+        name.removeprefix(prefix): module.identity
+        for name, module in embedder.named_children()
+        if isinstance(module, EncoderEmbedder)
+    }
+
+
+def _check_encoders(archive: str, theirs: EncoderIdentity, ours: EncoderIdentity) -> None:
+    for what, differ in (
+        ("tokenisation", theirs.tokenisation != ours.tokenisation),
+        ("encoder", theirs.architecture != ours.architecture),
+        (
+            "encoder of the same kind and size",
+            None not in (theirs.weights, ours.weights) and theirs.weights != ours.weights,
+        ),
+    ):
+        if differ:
+            raise ConfigurationError(
+                f"the span filter {archive} was trained with another {what}: "
+                f"{theirs.describe()}; the model has {ours.describe()}"
+            )
+
+
+def _check_kind(archive: str, source: str) -> None:
+    """
+    Looks into the archive before it is loaded: so nothing else is built only to be refused, and no
+    archive can hold itself, or another model that holds a filter.
+    """
+    try:
+        with tarfile.open(source, "r:gz") as members:
+            config = members.extractfile(CONFIG_NAME)
+            fields = json.loads(config.read(MAX_CONFIG_SIZE)) if config else {}
+        kind = fields["model"]["type"]
+    except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, ValueError, zlib.error):
+        raise ConfigurationError(f"{archive}: this is no archive of a span filter") from None
+    # Only a name that is registered: any other, AllenNLP would import.
+    if kind not in Model.list_available() or Model.resolve_class_name(kind)[0] != SpanFilterModel:
+        raise ConfigurationError(
+            f"{archive}: this archive holds no span filter but a model of type {kind!r}; a filter "
+            "is trained with training_config/span_filter_light.jsonnet"
+        )
+
+
+def _archived(archive: str, serialization_dir: str) -> Path:
+    # By name, so that another one, named by an override, is not taken for this one.
+    digest = hashlib.sha256(archive.encode()).hexdigest()[:12]
+    return Path(serialization_dir) / _FOLDER / f"{digest}.tar.gz"
 
 
 def _find_archive(archive: str, serialization_dir: Optional[str]) -> str:
     if serialization_dir is not None:
-        archived = Path(serialization_dir) / _ARCHIVED
+        archived = _archived(archive, serialization_dir)
         if archived.is_file():
             return str(archived)
-        # The model comes from an archive that has no filter, and a configuration that names one,
-        # which may be the user's (an override) or a stranger's: nothing is downloaded for those.
+        # The model comes from an archive that has no such filter, and a configuration that names
+        # it, which may be the user's (an override) or a stranger's: nothing is downloaded for it.
         if has_weights(Path(serialization_dir)) and not Path(archive).is_file():
             raise ConfigurationError(f"{archive}: there is no such span filter on this machine")
     try:
-        return str(cached_path(archive))
-    except FileNotFoundError:
-        raise ConfigurationError(f"{archive}: there is no such span filter") from None
+        found = str(cached_path(archive))
+    except OSError as error:
+        raise ConfigurationError(f"{archive}: there is no such span filter ({error})") from None
+    if not Path(found).is_file():
+        raise ConfigurationError(
+            f"{archive}: this is a folder; a span filter is the model.tar.gz inside it"
+        )
+    return found

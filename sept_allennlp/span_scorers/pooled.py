@@ -58,7 +58,7 @@ class PooledScorer(SpanScorer):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        scores = embedded.new_zeros(mask.size())
+        scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():
             scores[mask] = score_in_chunks(
                 lambda sequence, spans, mask: self._span_extractor(

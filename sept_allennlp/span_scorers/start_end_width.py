@@ -34,6 +34,9 @@ class StartEndWidthScorer(SpanScorer):
         Of the vectors whose scalar product judges the two ends together; 0 for none.
     dropout : `float`, optional (default = `0.2`)
         Before the projection and before each convolution.
+    spans_at_once : `int`, optional (default = `65536`)
+        In evaluation, the most candidates to score in one go, which bounds the memory that a very
+        long document takes.
 
     # Raises
 
@@ -49,11 +52,13 @@ class StartEndWidthScorer(SpanScorer):
         kernel_size: int = 3,
         pair_dim: int = 32,
         dropout: float = 0.2,
+        spans_at_once: int = 65536,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
             raise ConfigurationError(f"kernel_size must be odd: {kernel_size}")
         self._dropout = torch.nn.Dropout(dropout)
+        self._spans_at_once = spans_at_once
         self._projection = torch.nn.Linear(input_dim, hidden_dim)
         self._convolutions = torch.nn.ModuleList(
             torch.nn.Conv1d(hidden_dim, 2 * hidden_dim, kernel_size, padding=kernel_size // 2)
@@ -73,7 +78,7 @@ class StartEndWidthScorer(SpanScorer):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         batch_size, length, _ = embedded.size()
-        if not length:
+        if not (length and mask.size(1)):
             return embedded.new_zeros(mask.size())
         # Shape: (batch_size, hidden_dim, sequence_length)
         hidden = torch.relu(self._projection(self._dropout(embedded))).transpose(1, 2)
@@ -85,13 +90,32 @@ class StartEndWidthScorer(SpanScorer):
             hidden = (hidden + gated) * math.sqrt(0.5) * there
         hidden = hidden.transpose(1, 2)
 
-        rows = torch.arange(batch_size, device=spans.device).unsqueeze(1) * length
-        spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
-        # Shape (each): (batch_size, num_spans, 1 + pair_dim)
-        starts = torch.nn.functional.embedding(
-            spans[..., 0] + rows, self._start(hidden).flatten(0, 1)
+        rows = torch.arange(batch_size, device=spans.device).view(-1, 1, 1) * length
+        # Shape: (batch_size, num_spans, 2)
+        positions = spans.masked_fill(~mask.unsqueeze(-1), 0) + rows
+        widths_minus_one = (widths - 1).masked_fill(~mask, 0)
+        # Shape (each): (batch_size * sequence_length, 1 + pair_dim)
+        starts, ends = self._start(hidden).flatten(0, 1), self._end(hidden).flatten(0, 1)
+        at_once = mask.size(1) if self.training else max(self._spans_at_once // batch_size, 1)
+        return torch.cat(
+            [
+                self._pair(starts, ends, part, part_widths)
+                for part, part_widths in zip(
+                    positions.split(at_once, dim=1), widths_minus_one.split(at_once, dim=1)
+                )
+            ],
+            dim=1,
         )
-        ends = torch.nn.functional.embedding(spans[..., 1] + rows, self._end(hidden).flatten(0, 1))
-        ends_alone = starts[..., 0] + ends[..., 0]
-        ends_together = (starts[..., 1:] * ends[..., 1:]).sum(dim=-1)
-        return ends_alone + ends_together + self._width[(widths - 1).masked_fill(~mask, 0)]
+
+    def _pair(
+        self,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        positions: torch.Tensor,
+        widths_minus_one: torch.Tensor,
+    ) -> torch.Tensor:
+        # Shape (each): (batch_size, num_spans, 1 + pair_dim)
+        start = torch.nn.functional.embedding(positions[..., 0], starts)
+        end = torch.nn.functional.embedding(positions[..., 1], ends)
+        together = (start[..., 1:] * end[..., 1:]).sum(dim=-1)
+        return start[..., 0] + end[..., 0] + together + self._width[widths_minus_one]

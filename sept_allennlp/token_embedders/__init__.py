@@ -1,5 +1,5 @@
 from sept_allennlp.token_embedders.elmo import ElmoEmbedder
-from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
+from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder, yields_pieces
 from sept_allennlp.token_embedders.pooled_word_pieces import PooledWordPieceEmbedder
 from sept_allennlp.token_embedders.static_word_pieces import StaticWordPieceEmbedder
 from sept_allennlp.token_embedders.word_pieces import WordPieceEmbedder
@@ -10,4 +10,5 @@ __all__ = [
     "PooledWordPieceEmbedder",
     "StaticWordPieceEmbedder",
     "WordPieceEmbedder",
+    "yields_pieces",
 ]

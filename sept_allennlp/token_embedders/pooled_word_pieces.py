@@ -28,6 +28,8 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
     `ConfigurationError` for another `pooling`.
     """
 
+    yields_pieces = False
+
     def __init__(self, model_name: str, *, pooling: str = "first", **kwargs: Any) -> None:
         super().__init__(model_name, **kwargs)
         if pooling not in ("first", "mean"):

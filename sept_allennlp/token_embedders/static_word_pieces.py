@@ -10,8 +10,9 @@ from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 @TokenEmbedder.register("static_word_pieces")
 class StaticWordPieceEmbedder(EncoderEmbedder):
     """
-    The first layer of a pre-trained encoder alone: an embedding of every word piece that knows
-    nothing of its neighbours and costs next to nothing. For the `word_pieces` token indexer.
+    The table of input embeddings of a pre-trained encoder alone: an embedding of every word piece
+    that knows nothing of its neighbours and costs next to nothing. For the `word_pieces` token
+    indexer.
 
     Registered as a `TokenEmbedder` with name "static_word_pieces".
 
@@ -43,6 +44,7 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
             weight = torch.empty(table.weight.size())
         else:
             weight = AutoModel.from_pretrained(location).get_input_embeddings().weight.data
+        self._identify(weight)
         self._embedding = torch.nn.Embedding.from_pretrained(weight, freeze=not train_parameters)
 
     def get_output_dim(self) -> int:

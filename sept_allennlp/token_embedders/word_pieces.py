@@ -70,6 +70,7 @@ class WordPieceEmbedder(EncoderEmbedder):
             self.transformer_model = AutoModel.from_config(config)
         else:
             self.transformer_model = AutoModel.from_pretrained(source.location, **kwargs)
+        self._identify(self.transformer_model.get_input_embeddings().weight)
         # Nothing here uses it, and distributed training takes no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None

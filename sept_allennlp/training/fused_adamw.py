@@ -23,6 +23,7 @@ class FusedAdamW(Optimizer, torch.optim.AdamW):
         betas: Tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-08,
         weight_decay: float = 0.01,
+        amsgrad: bool = False,
     ) -> None:
         super().__init__(
             params=make_parameter_groups(model_parameters, parameter_groups),
@@ -30,5 +31,6 @@ class FusedAdamW(Optimizer, torch.optim.AdamW):
             betas=betas,
             eps=eps,
             weight_decay=weight_decay,
+            amsgrad=amsgrad,
             fused=True,
         )

@@ -1,14 +1,17 @@
+import logging
+import math
 import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.nn.util import move_to_device
 from allennlp.training.callbacks import TrainerCallback
 
 from sept_allennlp.filter_figure import curve_table, save_curve
 from sept_allennlp.models.span_filter import SpanFilterModel
+
+logger = logging.getLogger(__name__)
 
 
 @TrainerCallback.register("resolve_threshold")
@@ -31,6 +34,8 @@ class ResolveThreshold(TrainerCallback):
             raise ConfigurationError(
                 "the callback 'resolve_threshold' needs a 'validation_data_path'"
             )
+        # Where the training goes on from a filter that has its thresholds.
+        trainer.model.forget_thresholds()
 
     def on_end(
         self,
@@ -45,12 +50,13 @@ class ResolveThreshold(TrainerCallback):
             return
         model = trainer.model
         # What was counted during training was of other weights.
-        model.eval()
-        model.metric.reset()
-        with torch.no_grad():
-            for batch in trainer._validation_data_loader:
-                model(**move_to_device(batch, trainer.cuda_device))
+        model.count(trainer._validation_data_loader, trainer.cuda_device)
         model.resolve_threshold(model.metric)
+        if model.threshold_logit() == -math.inf:
+            logger.warning(
+                "No threshold has the recall that is asked for: too many of the validation data's "
+                "entities are wider than max_span_width. This filter removes nothing."
+            )
         # By every process: the scores of all are brought together.
         points = curve_table(model.metric)
         model.metric.reset()

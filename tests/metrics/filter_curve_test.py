@@ -34,7 +34,7 @@ def counted() -> FilterCurve:
     ],
 )
 def test_recall_and_filtration_rate_by_hand(threshold, recall, filtration_rate):
-    metrics = counted().get_metric(threshold=threshold)
+    metrics = counted().get_metric(logit=threshold)
     assert metrics["recall"] == pytest.approx(recall)
     assert metrics["filtration_rate"] == pytest.approx(filtration_rate)
 
@@ -89,7 +89,7 @@ def check_in_two_processes(global_rank: int, world_size: int, gpu_id: int) -> No
     else:
         curve(SCORES[4:], POSITIVE[4:], 2)
     for _ in range(2):
-        metrics = curve.get_metric(threshold=0.5)
+        metrics = curve.get_metric(logit=0.5)
         assert metrics["recall"] == pytest.approx(1 / 3)
         assert metrics["filtration_rate"] == pytest.approx(2 / 3)
     assert curve.scores_for_recalls([0.5]) == [0.0]

@@ -13,6 +13,7 @@ from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.documents import Document, LabeledSpan
+from sept_allennlp.token_indexers import WordPieceIndexer
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]
@@ -197,3 +198,49 @@ def test_unknown_names_of_a_configuration_are_refused() -> None:
         words_model(max_span_width=0)
     with pytest.raises(ConfigurationError, match="not in acceptable choices"):
         words_model(span_sampler={"type": "no_such_sampler"})
+
+
+@pytest.mark.parametrize(
+    "span_extractor",
+    [
+        {"type": "bidirectional_endpoint"},
+        {"type": "endpoint", "use_exclusive_start_indices": True},
+        {"type": "concat", "extractors": [{"type": "max_pool"}, {"type": "endpoint"}]},
+    ],
+    ids=lambda extractor: extractor["type"],
+)
+def test_chunks_change_nothing_for_extractors_that_look_at_neighbours(
+    span_extractor: Dict[str, Any],
+) -> None:
+    torch.manual_seed(1)
+    model = words_model(span_extractor=span_extractor)
+    model.eval()
+    other = Document(key="e", sentences=[["use", "parsers", "we", "use"]])
+    batch = tensors(model, DOCUMENT, other)
+    whole = model(**batch)["entities"]
+    model._spans_at_once = 4
+    chunked = model(**batch)["entities"]
+    assert [[e[:3] for e in d] for d in chunked] == [[e[:3] for e in d] for d in whole]
+    assert [e.score for d in chunked for e in d] == pytest.approx(
+        [e.score for d in whole for e in d]
+    )
+
+
+def test_words_pooled_from_pieces_are_spans_of_words(tiny_encoder: str) -> None:
+    """As many words in one document as pieces in the other must not be taken for pieces."""
+    embedders = {"tokens": {"type": "pooled_word_pieces", "model_name": tiny_encoder}}
+    model = words_model(text_field_embedder={"token_embedders": embedders}).eval()
+    reader = SciERCReader(token_indexers={"tokens": WordPieceIndexer(tiny_encoder)})
+    documents = [Document("a", [["we"] * 12]), Document("b", [["we", "parallelogrammatical"]])]
+    instances = [reader.text_to_instance(document) for document in documents]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    together, alone = Batch(instances), Batch(instances[1:])
+    for batch in (together, alone):
+        batch.index_instances(model.vocab)
+    tensors_alone = alone.as_tensor_dict()
+    assert tensors_alone["text"]["tokens"]["wordpiece_mask"].size(1) > 2
+    first = model(**together.as_tensor_dict())["entities"][1]
+    second = model(**tensors_alone)["entities"][0]
+    assert [e[:3] for e in first] == [e[:3] for e in second]
+    assert [e.score for e in first] == pytest.approx([e.score for e in second], abs=1e-5)

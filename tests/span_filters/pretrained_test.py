@@ -8,6 +8,7 @@ import pytest
 import torch
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 from allennlp.models import Model
@@ -147,7 +148,7 @@ def test_training_is_not_filtered(trained_archive: str, filter_archive: str) -> 
 
 
 def test_other_archives_are_refused(trained_archive: str) -> None:
-    with pytest.raises(ConfigurationError, match="holds no span filter but a SEPT"):
+    with pytest.raises(ConfigurationError, match="holds no span filter but a model of type 'sept'"):
         sept(trained_archive, trained_archive)
     with pytest.raises(ConfigurationError, match="nowhere.tar.gz: there is no such span filter"):
         sept(trained_archive, "nowhere.tar.gz")
@@ -188,6 +189,16 @@ def copy_of_the_encoder(folder: Path, more_pieces: int = 0, **changes: Any) -> s
     return str(folder)
 
 
+def trained_filter_on(encoder: str, run: Path) -> str:
+    overrides = {
+        "dataset_reader.token_indexers.tokens.model_name": encoder,
+        "model.text_field_embedder.token_embedders.tokens.model_name": encoder,
+        "trainer.num_epochs": 1,
+    }
+    train_model(experiment(overrides, "span_filter_light.jsonnet"), str(run))
+    return str(run / "model.tar.gz")
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -201,18 +212,12 @@ def test_another_encoder_or_tokenisation_is_refused(
     changes: Dict[str, Any], message: Any, trained_archive: str, tmp_path: Path
 ) -> None:
     encoder = copy_of_the_encoder(tmp_path / "encoder", **changes)
-    overrides = {
-        "dataset_reader.token_indexers.tokens.model_name": encoder,
-        "model.text_field_embedder.token_embedders.tokens.model_name": encoder,
-        "trainer.num_epochs": 1,
-    }
-    run = tmp_path / "run"
-    train_model(experiment(overrides, "span_filter_light.jsonnet"), str(run))
+    archive = trained_filter_on(encoder, tmp_path / "run")
     if message is None:
-        assert sept(trained_archive, str(run / "model.tar.gz")).model is not None
+        assert sept(trained_archive, archive).model is not None
     else:
         with pytest.raises(ConfigurationError, match=message):
-            sept(trained_archive, str(run / "model.tar.gz"))
+            sept(trained_archive, archive)
 
 
 def test_a_model_over_words_takes_no_filter(filter_archive: str) -> None:
@@ -232,4 +237,93 @@ def test_the_archive_holds_it_once(filter_archive: str, tmp_path: Path) -> None:
     train_model(experiment({**filtered(filter_archive), "trainer.num_epochs": 1}), str(run))
     with tarfile.open(run / "model.tar.gz") as archive:
         names = [name for name in archive.getnames() if "span_filter" in name]
-    assert names == ["vocabulary/.span_filter.tar.gz"]
+    assert len(names) == 2 and names[1].startswith("vocabulary/.span_filters/")
+
+
+@pytest.fixture(scope="module")
+def other_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = tmp_path_factory.mktemp("other") / "run"
+    train_model(
+        experiment(
+            {"model.threshold": {"recall": 0.5}, "trainer.num_epochs": 1}, "span_filter.jsonnet"
+        ),
+        str(run),
+    )
+    return str(run / "model.tar.gz")
+
+
+@pytest.fixture(scope="module")
+def filtered_archive(filter_archive: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A SEPT that holds a filter."""
+    run = tmp_path_factory.mktemp("filtered") / "run"
+    train_model(experiment({**filtered(filter_archive), "trainer.num_epochs": 1}), str(run))
+    return str(run / "model.tar.gz")
+
+
+def kept(loaded: Any) -> torch.Tensor:
+    batch = dev_batch(loaded)
+    return loaded.model._filter(batch["text"], *enumerate_spans(batch["sentence_ids"], 12))
+
+
+def test_an_override_names_another_filter(
+    trained_archive: str, filtered_archive: str, other_archive: str
+) -> None:
+    expected = kept(sept(trained_archive, other_archive))
+    assert kept(load_archive(filtered_archive)).sum() != expected.sum()
+    assert kept(sept(filtered_archive, other_archive)).equal(expected)
+
+
+@pytest.mark.parametrize("name", ["filter_archive", "other_archive"])
+def test_mixed_precision(name: str, trained_archive: str, request: pytest.FixtureRequest) -> None:
+    loaded = sept(trained_archive, request.getfixturevalue(name))
+    batch = dev_batch(loaded)
+    spans_and_mask = enumerate_spans(batch["sentence_ids"], 12)
+    expected = loaded.model._filter(batch["text"], *spans_and_mask)
+    alone = load_archive(request.getfixturevalue(name)).model
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loaded.model.eval()(**batch)
+        assert loaded.model._filter(batch["text"], *spans_and_mask).equal(expected)
+        alone.train()(**batch)["loss"].backward()
+    assert any(p.grad is not None and p.grad.any() for p in alone.parameters())
+
+
+def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_path: Path) -> None:
+    config = experiment({"trainer.num_epochs": 1}).as_dict()
+    config["model"] = {"type": "from_archive", "archive_file": filtered_archive}
+    train_model(Params(config), str(tmp_path / "run"))
+    assert (tmp_path / "run" / "model.tar.gz").is_file()
+
+
+def test_a_folder_is_refused(trained_archive: str, filter_archive: str) -> None:
+    with pytest.raises(ConfigurationError, match="a span filter is the model.tar.gz inside it"):
+        Model.from_params(
+            experiment(filtered(str(Path(filter_archive).parent)))["model"],
+            vocab=load_archive(trained_archive).model.vocab,
+        )
+
+
+def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
+    (tmp_path / "filter.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(ConfigurationError, match="no archive of a span filter"):
+        sept(trained_archive, str(tmp_path / "filter.tar.gz"))
+
+
+def test_a_tokeniser_that_cuts_otherwise_is_refused(trained_archive: str, tmp_path: Path) -> None:
+    encoder = Path(copy_of_the_encoder(tmp_path / "encoder"))
+    settings = encoder / "tokenizer_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "do_lower_case": False}))
+    archive = trained_filter_on(str(encoder), tmp_path / "run")
+    with pytest.raises(ConfigurationError, match="trained with another tokenisation"):
+        sept(trained_archive, archive)
+
+
+def test_an_encoder_of_the_same_kind_with_other_weights_is_refused(
+    trained_archive: str, tmp_path: Path
+) -> None:
+    encoder = copy_of_the_encoder(tmp_path / "encoder")
+    model = AutoModel.from_pretrained(encoder)
+    model.get_input_embeddings().weight.data[7] += 1.0
+    model.save_pretrained(encoder)
+    archive = trained_filter_on(encoder, tmp_path / "run")
+    with pytest.raises(ConfigurationError, match="another encoder of the same kind and size"):
+        sept(trained_archive, archive)
