@@ -124,6 +124,27 @@ class EncoderIdentity(NamedTuple):
         return f"{self.name} ({sizes})"
 
 
+def describe_archived_encoders(serialization_dir: Path) -> str:
+    """
+    The encoders that a run was trained on: of each the last part of its name, which may be no more
+    than that of a folder, and its sizes. Empty where the run has none, or does not archive it.
+    """
+    descriptions = []
+    for file in sorted((serialization_dir / _FOLDER).glob("*/config.json")):
+        config = json.loads(file.read_text())
+        sizes = [
+            f"{config[key]}{unit}"
+            for key, unit in (
+                ("model_type", ""),
+                ("num_hidden_layers", " layers"),
+                ("hidden_size", " wide"),
+            )
+            if key in config
+        ]
+        descriptions.append(f"{file.parent.name.rpartition('-')[0]} ({', '.join(sizes)})")
+    return "; ".join(descriptions)
+
+
 def identify_encoder(
     model_name: str, source: EncoderSource, table: torch.Tensor
 ) -> EncoderIdentity:

@@ -3,13 +3,15 @@
 import json
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
 import pandas
 
+from sept_allennlp.encoders import describe_archived_encoders
+
 SCORES = ["precision", "recall", "f1"]
 
-COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes"]
+COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]
 
 
 class RunError(ValueError):
@@ -42,8 +44,8 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
 
     `pandas.DataFrame` with the columns `run` (the folder's name), `seed`, `precision`, `recall`,
     `f1` (on the validation data, of the best epoch), `best_epoch` and `epochs` (counted from 1),
-    `last_f1` (of the last epoch), and `minutes` (wall time of training; of a run that was
-    interrupted, without the time that was lost).
+    `last_f1` (of the last epoch), `minutes` (wall time of training; of a run that was interrupted,
+    without the time that was lost), and `encoder` (what the run has archived of it says).
 
     # Raises
 
@@ -52,33 +54,45 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
     return pandas.DataFrame([_read_run(folder) for folder in folders], columns=COLUMNS)
 
 
-def collect_suite(folder: Path, names: Iterable[str]) -> pandas.DataFrame:
+def collect_suite(
+    folder: Path,
+    names: Iterable[str],
+    note: Callable[[str], None],
+    seeds: Optional[Iterable[int]] = None,
+) -> pandas.DataFrame:
     """
     The runs of a suite, which lie in `folder/NAME/SEED`.
 
+    # Parameters
+
+    folder : `Path`
+    names : `Iterable[str]`
+    note : `Callable[[str], None]`
+        Takes what is wrong with a finished run that cannot be read; it counts as missing.
+    seeds : `Iterable[int]`, optional (default = all that any of the names has a folder for)
+
     # Returns
 
-    `pandas.DataFrame` as from `collect`, with one row for each name and each seed that any of the
-    names has a folder for. Where a run is missing or unfinished, its row has nothing but name and
-    seed. Scores are rounded to six places, so that writing the table as CSV loses nothing.
-
-    # Raises
-
-    `RunError` for a finished run without the scores that are wanted.
+    `pandas.DataFrame` as from `collect`, with one row for each name and seed. Where a run is
+    missing or unfinished, its row has nothing but name and seed. Scores are rounded to six places,
+    so that writing the table as CSV loses nothing.
     """
     names = list(names)
-    seeds = {
+    seeds = seeds or {
         int(run.name)
         for name in names
         for run in (folder / name).glob("*")
         if run.is_dir() and run.name.isdigit()
     }
     rows: List[Dict[str, Any]] = []
-    for name, seed in product(names, sorted(seeds)):
+    for name, seed in product(names, sorted({*seeds})):
+        row: Dict[str, Any] = {}
         try:
             row = _read_run(folder / name / str(seed))
         except UnfinishedRunError:
-            row = {}
+            pass
+        except RunError as error:
+            note(str(error))
         rows.append({**row, "run": name, "seed": seed})
     return _typed(pandas.DataFrame(rows, columns=COLUMNS))
 
@@ -93,7 +107,7 @@ def read_csv(file: Path) -> pandas.DataFrame:
     """
     try:
         runs = pandas.read_csv(file, dtype={"run": str})
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise RunError(f"{file}: not a table of runs: {error}") from None
     missing = [name for name in ["run", "seed", *SCORES] if name not in runs]
     if missing:
@@ -148,16 +162,18 @@ def _read_run(folder: Path) -> Dict[str, Any]:
     try:
         metrics = json.loads((folder / "metrics.json").read_text())
         config = json.loads((folder / "config.json").read_text())
-        epochs = [json.loads(file.read_text()) for file in _epoch_files(folder)]
-    except FileNotFoundError as error:
+        files = _epoch_files(folder) or [folder / "metrics.json"]
+        epochs = [json.loads(file.read_text()) for file in files]
+        written = [file.stat().st_mtime for file in files]
+        encoder = describe_archived_encoders(folder)
+    except OSError as error:
         raise UnfinishedRunError(
-            f"{folder}: not a finished run, there is no {error.filename}"
+            f"{folder}: not a finished run, {error.filename}: {error.strerror}"
         ) from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise RunError(f"{folder}: a file of the run is not JSON: {error}") from None
-    if epochs:
-        # A run that was taken up after its last epoch says only what its best epoch was.
-        metrics = {**epochs[-1], **metrics}
+    # A run that was taken up after its last epoch says only what its best epoch was.
+    metrics = {**epochs[-1], **metrics}
     try:
         return {
             "run": folder.name,
@@ -166,7 +182,8 @@ def _read_run(folder: Path) -> Dict[str, Any]:
             "best_epoch": metrics["best_epoch"] + 1,
             "epochs": metrics["epoch"] + 1,
             "last_f1": metrics["validation_f1"],
-            "minutes": _minutes(epochs or [metrics]),
+            "minutes": _minutes(epochs, written),
+            "encoder": encoder or None,
         }
     except KeyError as error:
         raise RunError(f"{folder}: metrics.json says nothing of {error}") from None
@@ -177,29 +194,33 @@ def _epoch_files(folder: Path) -> List[Path]:
     return sorted(files, key=lambda file: int(file.stem.rpartition("_")[2]))
 
 
-def _minutes(epochs: List[Dict[str, Any]]) -> float:
+def _minutes(epochs: List[Dict[str, Any]], written: List[float]) -> float:
     """
     The training time. Each epoch says how long it has been since training was started or, after an
-    interruption, taken up again.
+    interruption, taken up again, which was after the epoch before had been written. (Copies may not
+    have kept when that was; then only a time that is shorter than the one before tells.)
     """
     total = previous = 0.0
-    for metrics in epochs:
-        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds() / 60
-        if elapsed < previous:
+    end_of_previous = float("inf")
+    for metrics, end in zip(epochs, written):
+        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds()
+        if elapsed < previous or end - elapsed > end_of_previous:
             total += previous
-        previous = elapsed
-    return total + previous
+        previous, end_of_previous = elapsed, end
+    return (total + previous) / 60
 
 
 def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:
     """Whole numbers as such, also in a column with gaps; the others rounded."""
-    kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64"}
+    kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64", "encoder": "string"}
     fractions = [*SCORES, "last_f1", "minutes"]
     kinds.update(dict.fromkeys(fractions, "float64"))
     return runs.astype(kinds).round(dict.fromkeys(fractions, 6))
 
 
 def _shown(name: str, value: object) -> str:
+    if pandas.isna(value):
+        return ""
     if name == "minutes":
         return f"{value:.1f}"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

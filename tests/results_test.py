@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -72,9 +73,46 @@ def test_the_command_writes_what_it_prints(
     assert list(pandas.read_csv(target)["f1"]) == [0.6, 0.7]
 
 
+def test_the_command_names_and_leaves_out_what_is_no_run(
+    runs: list,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    file, filters = tmp_path / "runs.csv", tmp_path / "span_filter"
+    file.touch()
+    shutil.copytree(runs[0], filters)
+    (filters / "metrics.json").write_text('{"best_validation_filtration_rate": 0.7}')
+    others = [str(tmp_path), str(file), str(filters)]
+    monkeypatch.setattr(sys, "argv", ["allennlp", "sept-results", str(runs[0]), *others])
+    main()
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 3
+    complaints = captured.err.splitlines()
+    assert [line.split(": ")[1] for line in complaints] == others
+    assert all(line.startswith("sept-results: ") for line in complaints)
+    monkeypatch.setattr(sys, "argv", ["allennlp", "sept-results", *others])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 1
+
+
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a finished run.*metrics.json"):
         collect([tmp_path])
+
+
+def test_a_run_names_its_encoder(runs: list) -> None:
+    folder = runs[0] / "vocabulary" / ".encoders" / "mini-lm-0123456789ab"
+    folder.mkdir(parents=True)
+    sizes = {"model_type": "bert", "num_hidden_layers": 6, "hidden_size": 384}
+    (folder / "config.json").write_text(json.dumps(sizes))
+    table = collect(runs)
+    assert table["encoder"][0] == "mini-lm (bert, 6 layers, 384 wide)"
+    assert pandas.isna(table["encoder"][1])
+    lines = to_markdown(table).splitlines()
+    assert lines[2].endswith("| 30.0 | mini-lm (bert, 6 layers, 384 wide) |")
+    assert lines[3].endswith("| 30.0 |  |")
 
 
 def write_epoch(folder: Path, epoch: int, duration: str, **more: float) -> None:
@@ -87,6 +125,19 @@ def test_the_time_of_an_interrupted_run_is_all_of_its_time(runs: list) -> None:
     for epoch, minutes in enumerate([10, 20, 30, 11, 21]):
         write_epoch(runs[0], epoch, f"0:{minutes}:00")
     assert list(collect(runs)["minutes"]) == [51.0, 30.0]
+
+
+@pytest.mark.parametrize("pause, total", [(0, 22.0), (1, 32.0)])
+def test_the_time_of_a_run_that_was_interrupted_after_its_first_epoch(
+    runs: list, pause: int, total: float
+) -> None:
+    # The second epoch ends 1 minute after the first, which then was a slow one; or at least 11
+    # minutes after it.
+    ends = [10, 11, 22] if not pause else [10, 10 + pause + 11, 10 + pause + 22]
+    for epoch, (minutes, end) in enumerate(zip([10, 11, 22], ends)):
+        write_epoch(runs[0], epoch, f"0:{minutes}:00")
+        os.utime(runs[0] / f"metrics_epoch_{epoch}.json", (60 * end, 60 * end))
+    assert collect(runs)["minutes"][0] == total
 
 
 def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
@@ -131,13 +182,24 @@ def suite_runs(runs: list, tmp_path: Path) -> Path:
 
 
 def test_every_run_of_a_suite_has_a_row(suite_runs: Path) -> None:
-    table = collect_suite(suite_runs, ["b", "a", "c"])
+    table = collect_suite(suite_runs, ["b", "a", "c"], pytest.fail)
     assert list(table.columns) == COLUMNS
     assert list(table["run"]) == [*"bbb", *"aaa", *"ccc"]
     assert list(table["seed"]) == [1, 2, 3] * 3
     assert list(table["f1"].fillna(-1)) == [-1, 0.6, -1, 0.6, 0.7, -1, -1, -1, -1]
     assert list(table["best_epoch"].fillna(-1)) == [-1, 4, -1, 4, 4, -1, -1, -1, -1]
-    assert list(collect_suite(suite_runs, ["c"])["run"]) == []
+    assert list(collect_suite(suite_runs, ["c"], pytest.fail)["run"]) == []
+    table = collect_suite(suite_runs, ["a"], pytest.fail, seeds=[4, 2, 4])
+    assert list(table["seed"]) == [2, 4]
+    assert list(table["f1"].fillna(-1)) == [0.7, -1]
+
+
+def test_a_damaged_run_of_a_suite_counts_as_missing(suite_runs: Path) -> None:
+    (suite_runs / "a" / "1" / "metrics.json").write_text('{"epo')
+    notes: list = []
+    table = collect_suite(suite_runs, ["a"], notes.append)
+    assert list(table["f1"].fillna(-1)) == [-1, 0.7]
+    assert len(notes) == 1 and notes[0].startswith(f"{suite_runs}/a/1: a file of the run is not")
 
 
 def test_a_suites_runs_survive_being_written(suite_runs: Path, tmp_path: Path) -> None:
@@ -145,7 +207,7 @@ def test_a_suites_runs_survive_being_written(suite_runs: Path, tmp_path: Path) -
     metrics = json.loads(file.read_text())
     # Of a third, all digits that there are would be lost, or be many.
     file.write_text(json.dumps({**metrics, "best_validation_f1": 2 / 3}))
-    table = collect_suite(suite_runs, ["a", "b", "c"])
+    table = collect_suite(suite_runs, ["a", "b", "c"], pytest.fail)
     table.to_csv(tmp_path / "runs.csv", index=False)
     assert "a,1,0.5,0.75,0.666667,4,5,0.5,30.0" in (tmp_path / "runs.csv").read_text()
     pandas.testing.assert_frame_equal(read_csv(tmp_path / "runs.csv"), table)

@@ -11,7 +11,7 @@ from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 
 from sept_allennlp.config_defaults import DEFAULTS, set_config_defaults
-from sept_allennlp.suites import read_suite
+from sept_allennlp.suites import SuiteError, read_suite
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
@@ -177,7 +177,36 @@ def test_the_suites_are_there() -> None:
 
 def test_a_suites_systems_have_the_same_time_to_learn() -> None:
     suite = read_suite(CONFIGS / "suites" / "paper_minilm.jsonnet")
-    assert {config["trainer"]["num_epochs"] for config in suite.runs.values()} == {10}
+    lines = {line.label: [point.run for point in line.points] for line in suite.figures[0].lines}
+    on_scierc = {row.run for table in suite.tables for row in table.rows} | {*lines["SciERC"]}
+    assert {suite.runs[run]["trainer"]["num_epochs"] for run in on_scierc} == {10}
+    assert {suite.runs[run]["trainer"]["num_epochs"] for run in lines["NCBI-disease"]} == {4}
+
+
+def test_a_suites_systems_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    suite = read_suite(CONFIGS / "suites" / "paper_minilm.jsonnet")
+    # One of each kind.
+    kinds = {
+        (config["model"]["type"], config["trainer"]["optimizer"]["type"]): config
+        for config in suite.runs.values()
+    }
+    assert {model for model, _ in kinds} == {"sept", "sciie", "strict_crf_tagger"}
+    for kind, config in kinds.items():
+        config["trainer"]["num_epochs"] = 1
+        folder = tmp_path / "-".join(kind)
+        train_model(Params(config), str(folder))
+        assert "best_validation_f1" in json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_suite_has_no_two_configurations_for_a_run(tmp_path: Path) -> None:
+    # Table 1 and 2 would have the changed sampler, Figure 2 its own for the same run.
+    file = tmp_path / "suite.jsonnet"
+    changed = "{ model+: { span_sampler: { type: 'all_spans' } } }"
+    file.write_text(f"(import '{CONFIGS}/suites/paper.libsonnet')(of_sept={changed})")
+    with pytest.raises(SuiteError, match="two configurations for the run 'sept'"):
+        read_suite(file)
 
 
 def test_the_paper_draws_more_and_more_negatives() -> None:

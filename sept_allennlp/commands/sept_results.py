@@ -2,6 +2,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import pandas
 from allennlp.commands.subcommand import Subcommand
 
 from sept_allennlp.results import RunError, collect, to_markdown
@@ -11,7 +12,8 @@ from sept_allennlp.results import RunError, collect, to_markdown
 class SeptResults(Subcommand):
     """
     `allennlp sept-results RUN... --csv FILE`: precision, recall and F1 of finished runs, with mean
-    and standard deviation, as a Markdown table, and as CSV.
+    and standard deviation, as a Markdown table, and as CSV. What is no finished run is left out
+    and named.
     """
 
     requires_plugins = False
@@ -26,10 +28,15 @@ class SeptResults(Subcommand):
 
 
 def _results(args: argparse.Namespace) -> None:
-    try:
-        runs = collect(args.runs)
-    except RunError as error:
-        sys.exit(str(error))
+    found = []
+    for folder in args.runs:
+        try:
+            found.append(collect([folder]))
+        except RunError as error:
+            print(f"sept-results: {error}", file=sys.stderr)
+    if not found:
+        sys.exit(1)
+    runs = pandas.concat(found, ignore_index=True)
     if args.csv is not None:
         runs.to_csv(args.csv, index=False, float_format="%.4f")
     print(to_markdown(runs), end="")

@@ -1,8 +1,10 @@
 import argparse
 import functools
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.util import SigTermReceived
@@ -10,6 +12,7 @@ from allennlp.common.util import SigTermReceived
 from sept_allennlp.suites import (
     Runner,
     SuiteError,
+    default_jobs,
     make_slots,
     read_trainings,
     train_command,
@@ -52,8 +55,8 @@ class SeptSuite(Subcommand):
         subparser.add_argument(
             "--jobs",
             type=_positive,
-            help="how many trainings run at once (default = one a GPU, or one, which uses all "
-            "cores of the processor)",
+            help="how many trainings run at once (default = one a GPU, or one for every four cores "
+            "of the processor, which they share)",
         )
         subparser.add_argument(
             "--dry-run", action="store_true", help="only say where each training stands"
@@ -66,7 +69,8 @@ def run_suite_from_args(args: argparse.Namespace) -> None:
     """
     # Raises
 
-    `SystemExit` with status 1 at the end if a training could not be finished, 130 after Ctrl-C.
+    `SystemExit` with status 1 at the end if a training could not be finished, 130 where Ctrl-C,
+    SIGTERM or the end of the terminal has stopped them.
     """
     try:
         trainings = read_trainings(args.suite, args.serialization_dir, args.seeds, args.runs)
@@ -76,18 +80,26 @@ def run_suite_from_args(args: argparse.Namespace) -> None:
     packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
     runner = Runner(
         trainings,
-        make_slots(args.jobs, visible_devices(os.environ)),
+        make_slots(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
         command=functools.partial(train_command, packages=packages),
     )
     if args.dry_run:
         runner.survey()
         return
+    # Not under nohup, which ignores it. Windows has none.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _stop)
     try:
         finished = runner.run()
     except (KeyboardInterrupt, SigTermReceived):
         sys.exit(130)
     if not finished:
         sys.exit(1)
+
+
+def _stop(*_: Any) -> None:
+    # What AllenNLP makes of SIGTERM.
+    raise SigTermReceived
 
 
 def _positive(text: str) -> int:

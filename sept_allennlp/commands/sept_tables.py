@@ -8,6 +8,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from sept_allennlp.results import RunError, collect_suite, read_csv
 from sept_allennlp.suites import (
+    RUNS,
     Suite,
     SuiteError,
     config_differences,
@@ -19,7 +20,6 @@ from sept_allennlp.suites import (
     shortened,
     table_to_markdown,
 )
-from sept_allennlp.suites.suite import RUNS
 
 
 @Subcommand.register("sept-tables")
@@ -45,6 +45,13 @@ class SeptTables(Subcommand):
         source.add_argument(
             "--from-csv", type=Path, help="a runs.csv that this command wrote, instead"
         )
+        subparser.add_argument(
+            "--seeds",
+            type=int,
+            nargs="+",
+            help="the seeds that each run should have, as for sept-suite; others do not count "
+            "(default = all that any run of the suite has)",
+        )
         subparser.add_argument("--output", type=Path, required=True, help="the folder to write")
         subparser.set_defaults(func=write_tables_from_args)
         return subparser
@@ -56,31 +63,36 @@ def write_tables_from_args(args: argparse.Namespace) -> None:
         if args.from_csv is not None:
             runs = read_csv(args.from_csv)
             runs = runs[runs["run"].isin(suite.runs)]
+            if args.seeds:
+                runs = runs[runs["seed"].isin(args.seeds)]
         elif not args.serialization_dir.is_dir():
             raise RunError(f"{args.serialization_dir}: there is no such folder")
         else:
-            runs = collect_suite(args.serialization_dir, suite.runs)
+            runs = collect_suite(args.serialization_dir, suite.runs, _note, args.seeds)
             _note_other_configurations(args.suite, args.serialization_dir, runs)
+        seeds = sorted({*(args.seeds or runs["seed"])})
         args.output.mkdir(parents=True, exist_ok=True)
         files: List[Path] = []
         if args.from_csv is None:
             files.append(args.output / f"{RUNS}.csv")
             runs.to_csv(files[-1], index=False)
-        files += _write(suite, runs, args.output)
+        files += _write(suite, runs, len(seeds), args.output)
     except (SuiteError, RunError, OSError) as error:
         sys.exit(f"sept-tables: {error}")
     for file in files:
         print(file)
-    _note_missing(suite, runs)
+    _note_missing(suite, runs, seeds)
 
 
-def _write(suite: Suite, runs: pandas.DataFrame, folder: Path) -> List[Path]:
+def _write(suite: Suite, runs: pandas.DataFrame, seeds: int, folder: Path) -> List[Path]:
     files: List[Path] = []
-    seeds = runs["seed"].nunique()
     for table in suite.tables:
         filled = fill_table(table, runs)
         files += [folder / f"{table.name}.md", folder / f"{table.name}.csv"]
-        files[-2].write_text(table_to_markdown(table, filled, seeds), encoding="utf-8")
+        shown = runs[runs["run"].isin(filled["run"])]
+        encoders = sorted(shown["encoder"].dropna().unique())
+        text = table_to_markdown(table, filled, seeds, encoders)
+        files[-2].write_text(text, encoding="utf-8")
         filled.to_csv(files[-1], index=False, float_format="%.6f")
     for figure in suite.figures:
         filled = fill_figure(figure, runs)
@@ -90,17 +102,20 @@ def _write(suite: Suite, runs: pandas.DataFrame, folder: Path) -> List[Path]:
     return files
 
 
-def _note_missing(suite: Suite, runs: pandas.DataFrame) -> None:
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _note_missing(suite: Suite, runs: pandas.DataFrame, seeds: List[int]) -> None:
     """Says which runs the tables and figures want and do not have, or not with all seeds."""
     finished = runs.dropna(subset=["f1"])
-    seeds = sorted(runs["seed"].unique())
     for name in dict.fromkeys(run for _, run in suite.places_of_runs()):
         missing = set(seeds) - set(finished.loc[finished["run"] == name, "seed"])
         if missing and len(missing) < len(seeds):
             listed = ", ".join(str(seed) for seed in sorted(missing))
-            print(f"no finished run: {name} with seed {listed}", file=sys.stderr)
+            _note(f"no finished run: {name} with seed {listed}")
         elif missing or not seeds:
-            print(f"no finished run: {name}", file=sys.stderr)
+            _note(f"no finished run: {name}")
 
 
 def _note_other_configurations(suite: Path, folder: Path, runs: pandas.DataFrame) -> None:
@@ -117,8 +132,7 @@ def _note_other_configurations(suite: Path, folder: Path, runs: pandas.DataFrame
             if differences:
                 changed.append(f"{training}: {shortened(differences)}")
     if changed:
-        print(
+        _note(
             f"{len(changed)} of {len(wanted)} runs have another configuration than the suite gives "
-            f"them now; {changed[0]}",
-            file=sys.stderr,
+            f"them now; {changed[0]}"
         )

@@ -1,21 +1,10 @@
 """Suites: many runs by one command, and the tables and figures of a paper from them."""
 
 from sept_allennlp.suites.figures import fill_figure, save_figure
-from sept_allennlp.suites.runner import Runner, make_slots, visible_devices
-from sept_allennlp.suites.suite import (
-    Figure,
-    Line,
-    Point,
-    Row,
-    Suite,
-    SuiteError,
-    Table,
-    read_suite,
-)
-from sept_allennlp.suites.tables import fill_table, summarise, table_to_markdown
+from sept_allennlp.suites.runner import Runner, default_jobs, make_slots, visible_devices
+from sept_allennlp.suites.suite import RUNS, Suite, SuiteError, read_suite
+from sept_allennlp.suites.tables import fill_table, table_to_markdown
 from sept_allennlp.suites.training import (
-    Standing,
-    Training,
     config_differences,
     read_trainings,
     shortened,
@@ -23,17 +12,12 @@ from sept_allennlp.suites.training import (
 )
 
 __all__ = [
-    "Figure",
-    "Line",
-    "Point",
-    "Row",
+    "RUNS",
     "Runner",
-    "Standing",
     "Suite",
     "SuiteError",
-    "Table",
-    "Training",
     "config_differences",
+    "default_jobs",
     "fill_figure",
     "fill_table",
     "make_slots",
@@ -41,7 +25,6 @@ __all__ = [
     "read_trainings",
     "save_figure",
     "shortened",
-    "summarise",
     "table_to_markdown",
     "train_command",
     "visible_devices",

@@ -17,14 +17,26 @@ from sept_allennlp.results import RunError, collect, read_progress
 from sept_allennlp.suites.training import (
     Standing,
     Training,
+    finish,
     remove_checkpoints,
     remove_torn_checkpoints,
     standing,
     train_command,
 )
 
+# A batch is a few abstracts, which is too little work for more cores than about these.
+_CORES_FOR_A_TRAINING = 4
 
-def make_slots(jobs: Optional[int], devices: Sequence[str]) -> List[Dict[str, str]]:
+
+def default_jobs(environment: Mapping[str, str]) -> int:
+    """How many trainings to run at once: one a GPU, or one for every four cores of a processor."""
+    devices = visible_devices(environment)
+    if devices or environment.get("SEPT_DEVICE", "auto") not in ("auto", "-1"):
+        return max(1, len(devices))
+    return max(1, torch.get_num_threads() // _CORES_FOR_A_TRAINING)
+
+
+def make_slots(jobs: int, devices: Sequence[str]) -> List[Dict[str, str]]:
     """
     What the environment of each of the trainings that run at once has to say: its share of the
     processor's cores, and its GPU.
@@ -34,12 +46,11 @@ def make_slots(jobs: Optional[int], devices: Sequence[str]) -> List[Dict[str, st
 
     # Parameters
 
-    jobs : `int`, optional (default = one a GPU, or one)
+    jobs : `int`
         How many trainings run at once. One takes all the cores of a processor.
     devices : `Sequence[str]`
         The GPUs to share between them, as CUDA_VISIBLE_DEVICES names them.
     """
-    jobs = jobs or max(1, len(devices))
     # As many threads as torch itself would take, shared out.
     environment = {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}
     if jobs == 1 or not devices:
@@ -125,7 +136,7 @@ class Runner:
                 else:
                     self._say(training, f"waiting{_done(training, found)}")
                     waiting.append(training)
-            except RunError as error:
+            except (RunError, OSError) as error:
                 self._end(training, "refused", str(error))
         return waiting
 
@@ -184,6 +195,10 @@ class Runner:
             found = standing(training)
             if found is Standing.FINISHED:
                 self._end(training, "kept", _scores(training))
+                return False
+            if found is Standing.ENDED:
+                finish(training)
+                self._end(training, "finished", _scores(training))
                 return False
             if found is not Standing.NEW:
                 remove_torn_checkpoints(training.folder)
@@ -248,8 +263,13 @@ class Runner:
             for child in self._children:
                 _signal_group(child.process, signal.SIGKILL)
                 child.process.wait()
-                self._say(child.training, "stopped; the same command goes on from here")
-            self._children.clear()
+            # Not before all are gone: a report may fail, where the terminal is closed.
+            stopped, self._children = self._children, []
+            for child in stopped:
+                if child.process.returncode == 0:
+                    self._ended(child)
+                else:
+                    self._say(child.training, "stopped; the same command goes on from here")
 
     def _end(self, training: Training, outcome: str, details: str) -> None:
         self._outcomes[outcome] += 1

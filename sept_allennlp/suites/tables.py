@@ -1,6 +1,6 @@
 """Tables of a suite: mean and deviation of each row's runs, beside the paper's figures."""
 
-from typing import List
+from typing import List, Sequence
 
 import pandas
 
@@ -53,7 +53,9 @@ def fill_table(table: Table, runs: pandas.DataFrame) -> pandas.DataFrame:
     return filled
 
 
-def table_to_markdown(table: Table, filled: pandas.DataFrame, seeds: int) -> str:
+def table_to_markdown(
+    table: Table, filled: pandas.DataFrame, seeds: int, encoders: Sequence[str] = ()
+) -> str:
     """
     # Parameters
 
@@ -62,6 +64,8 @@ def table_to_markdown(table: Table, filled: pandas.DataFrame, seeds: int) -> str
         From `fill_table`.
     seeds : `int`
         Over how many seeds each mean should be; a row of fewer says so.
+    encoders : `Sequence[str]`, optional
+        What the runs of the table were trained on.
     """
     lines = [["system", "P", "R", "F1", "seeds", f"{table.paper}, P / R / F1"], ["---"] * 6]
     for row in filled.to_dict("records"):
@@ -75,11 +79,12 @@ def table_to_markdown(table: Table, filled: pandas.DataFrame, seeds: int) -> str
                 MISSING if paper == [MISSING] * 3 else " / ".join(paper),
             ]
         )
-    return (
+    text = (
         f"**{table.title}**\n\n{markdown_table(lines)}\n"
         "P, R, F1: strict micro scores on the validation data at the best epoch; where there are "
         "several seeds, mean ± standard deviation over them.\n"
     )
+    return text + (f"Encoder: {'; '.join(encoders)}.\n" if encoders else "")
 
 
 def _seeds(finished: int, seeds: int) -> str:

@@ -1,6 +1,7 @@
 """One training of a suite: where it lies, how far it has come, and the command that goes on."""
 
 import json
+import re
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping
 
 from allennlp.common import Params
+from allennlp.models.archival import archive_model
 
 from sept_allennlp.results import RunError
 from sept_allennlp.suites.suite import SuiteError, read_suite
@@ -21,6 +23,8 @@ class Standing(Enum):
     # A configuration, perhaps a vocabulary, but no checkpoint to go on from.
     BEGUN = "begun"
     INTERRUPTED = "interrupted"
+    # Trained to its end, but nobody saw it end well: it may have no archive, or half of one.
+    ENDED = "ended"
     FINISHED = "finished"
 
 
@@ -119,6 +123,10 @@ def standing(training: Training) -> Standing:
             "Move it away, or take another --serialization-dir."
         )
     if (folder / "metrics.json").exists():
+        # AllenNLP writes the archive after the metrics, and checkpoints go when a training has
+        # ended well. One that was put here, trained by hand, may keep them.
+        if training.config_file.exists() and _checkpoints(folder):
+            return Standing.ENDED
         return Standing.FINISHED
     return Standing.INTERRUPTED if _whole_checkpoints(folder) else Standing.BEGUN
 
@@ -173,10 +181,26 @@ def train_command(
     return command
 
 
+def finish(training: Training) -> None:
+    """
+    Does for a training that was found `ENDED` what is left to do.
+
+    # Raises
+
+    `RunError` for one without its best weights.
+    """
+    try:
+        archive_model(training.folder, include_in_archive=training.config.get("include_in_archive"))
+    except RuntimeError as error:
+        raise RunError(str(error)) from None
+    remove_checkpoints(training.folder)
+
+
 def remove_torn_checkpoints(folder: Path) -> None:
     """
-    Removes the checkpoint that was being written when a training was killed: AllenNLP would
-    recover from the newest, whole or not.
+    Removes the checkpoint that was being written when a training was killed, as AllenNLP would
+    recover from the newest, whole or not; and the newest also where its epoch was the best and the
+    best weights are not its own, as AllenNLP would not write them any more.
     """
     whole = _whole_checkpoints(folder)
     for model_state in _checkpoints(folder):
@@ -201,11 +225,29 @@ def _checkpoints(folder: Path) -> List[Path]:
 
 def _whole_checkpoints(folder: Path) -> List[Path]:
     # What torch.save writes is a zip file, whose directory comes last.
-    return [
+    whole = [
         model_state
         for model_state in _checkpoints(folder)
         if zipfile.is_zipfile(model_state) and zipfile.is_zipfile(_training_state(model_state))
     ]
+    newest = max(whole, key=lambda file: [*map(int, re.findall(r"\d+", file.name))], default=None)
+    return [file for file in whole if file != newest or not _lacks_its_best_weights(file)]
+
+
+def _lacks_its_best_weights(model_state: Path) -> bool:
+    # Best weights are written after the checkpoint at the end of their epoch, from one process.
+    end_of_epoch = re.fullmatch(r"model_state_e(\d+)_b0\.th", model_state.name)
+    if not end_of_epoch:
+        return False
+    epoch = int(end_of_epoch[1]) - 1
+    try:
+        metrics = json.loads(model_state.with_name(f"metrics_epoch_{epoch}.json").read_text())
+    except FileNotFoundError:
+        return False
+    best = model_state.with_name("best.th")
+    return metrics.get("best_epoch") == epoch and not (
+        zipfile.is_zipfile(best) and best.stat().st_mtime_ns >= model_state.stat().st_mtime_ns
+    )
 
 
 def _training_state(model_state: Path) -> Path:

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Tuple
@@ -7,6 +9,7 @@ import pytest
 from allennlp.commands import main
 
 import sept_allennlp  # noqa: F401  (registers the commands)
+from sept_allennlp.suites import Runner
 from tests.experiments import CONFIGS, ENVIRONMENT, ROOT
 
 SUITE = """
@@ -92,6 +95,25 @@ def test_a_dry_run_changes_nothing(
     printed = [line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()]
     assert printed == [f"{name:8} waiting" for name in ("other/2", "tiny/2", "other/1", "tiny/1")]
     assert not runs.exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_the_end_of_the_terminal_stops_it(
+    ignored: bool, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang_up(self: Runner) -> bool:
+        os.kill(os.getpid(), signal.SIGHUP)
+        return True
+
+    monkeypatch.setattr(Runner, "run", hang_up)
+    # As nohup does.
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        status = run(monkeypatch, "sept-suite", suite, "-s", tmp_path / "runs")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert status == (0 if ignored else 130, "")
 
 
 def test_what_cannot_be_trained_is_said(

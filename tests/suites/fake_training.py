@@ -4,7 +4,8 @@ what a training does. Started as a process, with the run's configuration, its fo
 "begun" or "interrupted".
 
 What happens in an epoch is what `config["fake"][epoch]` says, an F1 and then perhaps a word; but
-nothing happens twice: words are for the first attempt.
+nothing happens twice: words are for the first attempt. With `config["full_disk"]`, it fails when
+all epochs have ended, while it writes the archive.
 """
 
 import json
@@ -14,6 +15,7 @@ import signal
 import sys
 import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +39,22 @@ def main(config_file: str, folder_name: str, found: str) -> None:
         if first_attempt and words:
             misbehave(words[0], folder)
         best = max(range(epoch + 1), key=lambda index: float(scores[index]))
-        metrics = {"epoch": epoch, "best_epoch": best, "training_duration": "0:00:30"}
+        metrics = {"epoch": epoch, "best_epoch": best}
+        # Half a minute an epoch since this process was started.
+        metrics["training_duration"] = str(timedelta(seconds=30 * (epoch + 1 - done)))
         metrics["validation_f1"] = float(scores[epoch])
         for name in ("precision", "recall", "f1"):
             metrics[f"best_validation_{name}"] = float(scores[best])
         write(folder / f"metrics_epoch_{epoch}.json", metrics)
-        for state in ("model_state", "training_state"):
-            with zipfile.ZipFile(folder / f"{state}_e{epoch + 1}_b0.th", "w") as file:
-                file.writestr("weights", "0")
+        states = [f"{state}_e{epoch + 1}_b0.th" for state in ("model_state", "training_state")]
+        for name in [*states, "best.th"] if best == epoch else states:
+            with zipfile.ZipFile(folder / name, "w") as file:
+                file.writestr("weights", f"of epoch {epoch + 1}")
+    (folder / "vocabulary").mkdir(exist_ok=True)
     write(folder / "metrics.json", metrics)
+    if config.get("full_disk"):
+        (folder / "model.tar.gz").write_bytes(b"")
+        sys.exit("OSError: no space left on device")
 
 
 def misbehave(how: str, folder: Path) -> None:

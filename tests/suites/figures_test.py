@@ -6,7 +6,8 @@ import matplotlib.image
 import pandas
 import pytest
 
-from sept_allennlp.suites import Figure, Line, Point, fill_figure, save_figure
+from sept_allennlp.suites import fill_figure, save_figure
+from sept_allennlp.suites.suite import Figure, Line, Point
 
 
 def sweep(prefix: str) -> List[Point]:

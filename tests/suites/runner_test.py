@@ -3,12 +3,14 @@ import json
 import os
 import re
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import pytest
 
-from sept_allennlp.suites import Runner, Standing, Training, make_slots, visible_devices
+from sept_allennlp.suites import Runner, default_jobs, make_slots, visible_devices
+from sept_allennlp.suites.training import Standing, Training
 from tests.suites import fake_training
 
 
@@ -54,13 +56,13 @@ def test_every_training_is_run(tmp_path: Path) -> None:
     assert run(trainings, lines)
     log = tmp_path / "a" / "1.log"
     assert lines[:3] == ["a/1  waiting", "a/2  waiting", f"a/1  starts with ; log: {log}"]
-    assert "a/1  finished: F1 0.6000 (epoch 2 of 2), 0.5 minutes" in lines
+    assert "a/1  finished: F1 0.6000 (epoch 2 of 2), 1.0 minutes" in lines
     assert lines[-1] == "2 trainings: 2 finished"
     assert "seed 1, device None" in log.read_text()
     assert "seed 2, device None" in (tmp_path / "a" / "2.log").read_text()
     assert json.loads((trainings[1].folder / "config.json").read_text()) == trainings[1].config
     # Nothing is left of what only an interrupted training needs.
-    assert not list(trainings[0].folder.glob("*.th"))
+    assert not list(trainings[0].folder.glob("*_state_*"))
 
 
 def test_what_is_finished_is_kept(tmp_path: Path) -> None:
@@ -90,7 +92,7 @@ def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> 
     assert run(trainings, lines)
     assert lines[0] == "a/1  waiting after epoch 2 of 3"
     assert f"a/1  goes on after epoch 2 of 3 with ; log: {log}" in lines
-    assert "a/1  finished: F1 0.6000 (epoch 2 of 3), 0.5 minutes" in lines
+    assert "a/1  finished: F1 0.6000 (epoch 2 of 3), 1.5 minutes" in lines
     assert lines[-1] == "2 trainings: 1 kept, 1 finished"
     assert metrics(trainings[0])["epoch"] == 2
 
@@ -113,6 +115,35 @@ def test_a_checkpoint_torn_by_a_kill_is_not_gone_on_from(tmp_path: Path) -> None
     assert run(trainings, lines)
     assert lines[0] == "a/1  waiting after epoch 1 of 2"
     assert metrics(trainings[0])["best_epoch"] == 1
+
+
+def test_a_training_that_ended_without_its_archive_is_archived(tmp_path: Path) -> None:
+    ended = training(tmp_path, "a", ".5", ".4")
+    ended.config["full_disk"] = True
+    assert not run([ended], Lines())
+    lines = Lines()
+    assert run([ended], lines)
+    assert lines == [
+        "a/1  waiting",
+        "a/1  finished: F1 0.5000 (epoch 1 of 2), 1.0 minutes",
+        "1 trainings: 1 finished",
+    ]
+    with tarfile.open(ended.folder / "model.tar.gz") as archive:
+        assert {"config.json", "weights.th", "vocabulary"} <= {*archive.getnames()}
+        best = (ended.folder / "best.th").read_bytes()
+        assert archive.extractfile("weights.th").read() == best
+    assert not list(ended.folder.glob("*_state_*"))
+
+
+def test_a_training_that_ended_without_its_best_weights_fails(tmp_path: Path) -> None:
+    ended = training(tmp_path, "a", ".5")
+    ended.config["full_disk"] = True
+    assert not run([ended], Lines())
+    (ended.folder / "best.th").unlink()
+    lines = Lines()
+    assert not run([ended], lines)
+    assert re.match("a/1  failed: weights file .*best.th' does not exist", lines[1])
+    assert list(ended.folder.glob("model_state_*"))
 
 
 def test_ending_well_without_metrics_is_a_failure(tmp_path: Path) -> None:
@@ -168,6 +199,64 @@ def test_ctrl_c_stops_the_trainings(tmp_path: Path, how: str) -> None:
     assert metrics(trainings[0])["epoch"] == 2
 
 
+def test_a_file_in_a_runs_place_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1").touch()
+    lines = Lines()
+    assert not run([training(tmp_path, "a", ".5"), training(tmp_path, "b", ".7")], lines)
+    assert re.match("a/1  refused: .*Not a directory", lines[0])
+    assert lines[-1] == "2 trainings: 1 refused, 1 finished"
+
+
+def test_all_trainings_are_stopped_where_nobody_listens(tmp_path: Path) -> None:
+    trainings = [training(tmp_path, run, ".5 ignore") for run in "ab"]
+    pids = [tmp_path / run / "1.pid" for run in "ab"]
+    reported = Lines()
+
+    def closed(line: str) -> None:
+        reported.append(line)
+        if "starts" in line and len(reported) == 4:
+            for pid in pids:
+                fake_training.wait_for(pid.exists)
+            raise KeyboardInterrupt
+        if len(reported) > 4:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(trainings, Lines(), [{}, {}], report=closed, stop_seconds=0.1)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid.read_text()), 0)
+
+
+def test_a_training_that_ended_meanwhile_is_finished(tmp_path: Path) -> None:
+    ended = training(tmp_path, "a", ".5")
+    lines = Lines()
+
+    def interrupt(line: str) -> None:
+        lines.append(line)
+        if "starts" in line:
+            fake_training.wait_for((ended.folder / "metrics.json").exists)
+            # So that what is asked to end has nothing left to do.
+            fake_training.wait_for(lambda: not alive(ended))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([ended], lines, report=interrupt)
+    assert lines[-1] == "a/1  finished: F1 0.5000 (epoch 1 of 1), 0.5 minutes"
+    assert not list(ended.folder.glob("*_state_*"))
+
+
+def alive(training: Training) -> bool:
+    """Whether a process trains it: that one has the lock."""
+    with training.log.open("ab") as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def test_what_another_process_trains_is_left_alone(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5")]
     trainings[0].log.parent.mkdir()
@@ -184,17 +273,36 @@ def test_what_another_process_trains_is_left_alone(tmp_path: Path) -> None:
 
 def test_slots_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
-    assert make_slots(None, []) == [{"OMP_NUM_THREADS": "8"}]
+    assert make_slots(1, []) == [{"OMP_NUM_THREADS": "8"}]
     assert make_slots(3, []) == [{"OMP_NUM_THREADS": "2"}] * 3
     assert make_slots(20, [])[0] == {"OMP_NUM_THREADS": "1"}
 
 
 def test_slots_take_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
-    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in make_slots(None, ["0", "1"])] == ["0", "1"]
+    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in make_slots(2, ["0", "1"])] == ["0", "1"]
     assert [slot["CUDA_VISIBLE_DEVICES"] for slot in make_slots(3, ["4", "6"])] == ["4", "6", "4"]
     # One training sees all GPUs: it may want several.
     assert make_slots(1, ["0", "1"]) == [{"OMP_NUM_THREADS": "8"}]
+
+
+@pytest.mark.parametrize(
+    "threads, gpus, device, jobs",
+    [
+        (2, 0, "auto", 1),
+        (16, 0, "auto", 4),
+        (16, 2, "auto", 2),
+        (16, 2, "-1", 4),
+        # All would be on this one.
+        (16, 2, "1", 1),
+    ],
+)
+def test_default_jobs(
+    threads: int, gpus: int, device: str, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert default_jobs({"SEPT_DEVICE": device}) == jobs
 
 
 def test_visible_devices(monkeypatch: pytest.MonkeyPatch) -> None:

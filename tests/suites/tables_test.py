@@ -1,7 +1,8 @@
 import pandas
 import pytest
 
-from sept_allennlp.suites import Row, Table, fill_table, summarise, table_to_markdown
+from sept_allennlp.suites.suite import Row, Table
+from sept_allennlp.suites.tables import fill_table, summarise, table_to_markdown
 
 NONE = float("nan")
 
@@ -70,6 +71,11 @@ def test_a_table_before_there_is_any_run(runs: pandas.DataFrame, table: Table) -
     text = table_to_markdown(table, filled, seeds=0)
     assert text.count("| — | — | — | no run |") == 3
     assert ".642 / .716 / .677" in text
+
+
+def test_a_table_names_the_encoders(runs: pandas.DataFrame, table: Table) -> None:
+    text = table_to_markdown(table, fill_table(table, runs), 3, ["a (bert, 6 layers)", "b (bert)"])
+    assert text.endswith("\nEncoder: a (bert, 6 layers); b (bert).\n")
 
 
 def test_a_run_may_have_several_rows(runs: pandas.DataFrame) -> None:

@@ -1,13 +1,20 @@
 import json
+import os
 import zipfile
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import pytest
 
 from sept_allennlp.results import RunError
-from sept_allennlp.suites import Standing, SuiteError, Training, read_trainings, train_command
-from sept_allennlp.suites.training import remove_checkpoints, remove_torn_checkpoints, standing
+from sept_allennlp.suites import SuiteError, read_trainings, train_command
+from sept_allennlp.suites.training import (
+    Standing,
+    Training,
+    remove_checkpoints,
+    remove_torn_checkpoints,
+    standing,
+)
 
 CONFIG = {"pytorch_seed": 1, "model": {"type": "sept", "width": 12}, "list": [1, 2]}
 
@@ -82,10 +89,63 @@ def test_a_checkpoint_of_which_half_is_missing(training: Training) -> None:
     assert not list(training.folder.glob("*.th"))
 
 
+@pytest.mark.parametrize("checkpoint, whole", [("e2_b0", False), ("e2_b5", True)])
+@pytest.mark.parametrize("best", ["older", "torn", None])
+def test_a_checkpoint_that_was_best_and_has_no_best_weights_is_not_gone_on_from(
+    training: Training, best: Optional[str], checkpoint: str, whole: bool
+) -> None:
+    # Between a checkpoint and the best weights, which AllenNLP writes next, it was killed. (Inside
+    # an epoch, those of the epoch before have long been written.)
+    fill(training)
+    folder = training.folder
+    save(folder, "e1_b0")
+    save(folder, checkpoint)
+    (folder / "metrics_epoch_1.json").write_text('{"best_epoch": 1}')
+    weights = folder / "best.th"
+    if best == "torn":
+        weights.write_bytes(b"PK")
+    elif best == "older":
+        os.link(folder / "model_state_e1_b0.th", weights)
+        os.utime(weights, (0, 0))
+    remove_torn_checkpoints(folder)
+    names = {file.name for file in folder.glob("*_state_*.th")}
+    assert names >= {"model_state_e1_b0.th", "training_state_e1_b0.th"}
+    assert (f"model_state_{checkpoint}.th" in names) is whole
+    assert standing(training) is Standing.INTERRUPTED
+
+
+@pytest.mark.parametrize("best_epoch, best", [(0, False), (1, True)])
+def test_a_checkpoint_with_its_best_weights_is_gone_on_from(
+    training: Training, best_epoch: int, best: bool
+) -> None:
+    fill(training)
+    folder = training.folder
+    save(folder, "e2_b0")
+    (folder / "metrics_epoch_1.json").write_text(json.dumps({"best_epoch": best_epoch}))
+    if best:
+        # As AllenNLP does without a moving average.
+        os.link(folder / "model_state_e2_b0.th", folder / "best.th")
+    remove_torn_checkpoints(folder)
+    assert (folder / "model_state_e2_b0.th").exists()
+    assert standing(training) is Standing.INTERRUPTED
+
+
+def test_the_first_checkpoint_without_best_weights_is_none(training: Training) -> None:
+    fill(training)
+    save(training.folder, "e1_b0")
+    (training.folder / "metrics_epoch_0.json").write_text('{"best_epoch": 0}')
+    assert standing(training) is Standing.BEGUN
+
+
 def test_a_finished_training(training: Training) -> None:
     fill(training)
     (training.folder / "metrics.json").write_text("{}")
     assert standing(training) is Standing.FINISHED
+    # Trained by hand and put here, it may have its checkpoints.
+    save(training.folder, "e1_b0")
+    assert standing(training) is Standing.FINISHED
+    training.config_file.write_text("{}")
+    assert standing(training) is Standing.ENDED
 
 
 def test_checkpoints_can_go_and_the_best_weights_stay(training: Training) -> None:

@@ -1,13 +1,12 @@
 // The paper's Table 1, Table 2 and Figure 2, for 'allennlp sept-suite' and 'allennlp sept-tables'.
+// SEPT_ENCODER says on which pre-trained encoder, the tables have from the runs which one it was.
 //
-// encoder:  what the tables call the pre-trained encoder
 // of_sept:  what is changed in every run of SEPT, for example what another encoder needs
 // of_other: what is changed in the other systems on that encoder
 // on_words: whether to train the systems on GloVe and ELMo, too
 // sets:     which data sets there are in Figure 2 beside SciERC
 // of_set:   what is changed, besides, in the runs of SEPT on those
 function(
-  encoder,
   of_sept={},
   of_other={},
   on_words=true,
@@ -21,48 +20,47 @@ function(
   // and the paper's figures. A run that several tables show is trained once.
   local f1(value) = { f1: value },
   local scores(precision, recall, f1) = { precision: precision, recall: recall, f1: f1 },
-  local on = function(embedding) ', ' + embedding,
   local table1 = (if on_words then [
     {
-      system: 'BiLSTM-CRF' + on('GloVe'),
+      system: 'BiLSTM-CRF, GloVe',
       run: 'crf_glove',
       config: import '../crf_glove.jsonnet',
       paper: scores(0.521, 0.506, 0.513),
     },
     {
-      system: 'BiLSTM-CRF' + on('ELMo'),
+      system: 'BiLSTM-CRF, ELMo',
       run: 'crf_elmo',
       config: import '../crf_elmo.jsonnet',
       paper: scores(0.577, 0.590, 0.583),
     },
   ] else []) + [
     {
-      system: 'BiLSTM-CRF' + on(encoder),
+      system: 'BiLSTM-CRF, encoder',
       run: 'crf',
       config: (import '../crf_scibert.jsonnet') + of_other,
       paper: scores(0.635, 0.684, 0.659),
     },
   ] + (if on_words then [
     {
-      system: 'SciIE' + on('ELMo'),
+      system: 'SciIE, ELMo',
       run: 'sciie_elmo',
       config: import '../sciie_elmo.jsonnet',
       paper: scores(0.604, 0.624, 0.613),
     },
   ] else []) + [
     {
-      system: 'SciIE' + on(encoder),
+      system: 'SciIE, encoder',
       run: 'sciie',
       config: (import '../sciie_scibert.jsonnet') + of_other,
       paper: scores(0.651, 0.677, 0.664),
     },
     {
-      system: 'SEPT without under-sampling' + on(encoder),
+      system: 'SEPT without under-sampling, encoder',
       run: 'sept_all_spans',
       config: (import '../sept_all_spans.jsonnet') + of_sept,
       paper: {},
     },
-    { system: 'SEPT' + on(encoder), run: 'sept', config: sept, paper: scores(0.642, 0.716, 0.677) },
+    { system: 'SEPT, encoder', run: 'sept', config: sept, paper: scores(0.642, 0.716, 0.677) },
   ],
   local ablation(added, run, config, paper) =
     { system: 'SEPT ' + added, run: run, config: config + of_sept, paper: paper },
@@ -96,21 +94,25 @@ function(
     },
   },
 
-  local rows(table) = [{ system: row.system, run: row.run, paper: row.paper } for row in table],
-  local runs(table) = { [row.run]: row.config for row in table },
-
-  runs: runs(table1) + runs(table2) + {
-    [set.run + suffix(x)]: set.config + sampling(x)
+  local points = [
+    { run: set.run + suffix(x), config: set.config + sampling(x) }
     for set in data_sets
     for x in negatives
-  },
+  ],
+
+  local rows(table) = [{ system: row.system, run: row.run, paper: row.paper } for row in table],
+  local with(runs, place) =
+    assert !std.objectHas(runs, place.run) || runs[place.run] == place.config :
+           "two configurations for the run '" + place.run + "'";
+    runs { [place.run]: place.config },
+
+  runs: std.foldl(with, table1 + table2 + points, {}),
 
   tables: [
     {
       name: 'table1',
       title: 'Table 1: systems on SciERC',
-      // Where there are rows on other embeddings, each says which.
-      [if on_words then 'paper']: "the paper's: test split",
+      [if on_words then 'paper']: "the paper's: test split, encoder: SciBERT",
       rows: rows(table1),
     },
     {
