@@ -12,6 +12,12 @@ from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
 NUM_DEV = 7
 
 
+@pytest.fixture(autouse=True)
+def one_thread_for_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Processes that take all cores each are in each other's way.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def odd_data(tmp_path: Path) -> Path:
     data = tmp_path / "data"
