@@ -93,11 +93,11 @@ class FilterCurve(Metric):
         return [counted.score_for_recall(recall) for recall in recalls]
 
     def curve(self, thresholds: Sequence[float]) -> List[CurvePoint]:
-        """The points at some thresholds, which are probabilities between 0 and 1, exclusive."""
+        """The points at some thresholds, which are probabilities."""
         counted = self._gathered()
         points = []
         for threshold in thresholds:
-            logit = math.log(threshold) - math.log1p(-threshold)
+            logit = log_odds(threshold)
             points.append(
                 CurvePoint(threshold, counted.recall(logit), counted.filtration_rate(logit))
             )
@@ -118,6 +118,13 @@ class FilterCurve(Metric):
             torch.cat([empty, *(t for _, negative, _ in everywhere for t in negative)]),
             sum(num_gold for _, _, num_gold in everywhere),
         )
+
+
+def log_odds(probability: float) -> float:
+    """Infinite for 0 and 1."""
+    if probability in (0.0, 1.0):
+        return math.inf if probability else -math.inf
+    return math.log(probability) - math.log1p(-probability)
 
 
 class _Counted(NamedTuple):

@@ -12,6 +12,7 @@ from allennlp.nn.util import get_text_field_mask, move_to_device
 
 from sept_allennlp.documents import Document
 from sept_allennlp.metrics import FilterCurve
+from sept_allennlp.metrics.filter_curve import log_odds
 from sept_allennlp.models.span_classifier import check_annotated, zero_loss
 from sept_allennlp.span_scorers import SpanScorer
 from sept_allennlp.spans import (
@@ -147,7 +148,7 @@ class SpanFilterModel(Model):
         `ConfigurationError` if the threshold is a recall, and the filter's training has not ended.
         """
         if self._wanted_recall is None:
-            return _logit(self._threshold)
+            return log_odds(self._threshold)
         step = math.ceil(round(self._wanted_recall * _RECALL_STEPS, 6))
         logit = float(self.recall_logits[step])
         if math.isnan(logit):
@@ -230,7 +231,6 @@ class SpanFilterModel(Model):
             check_annotated(documents)
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self.max_span_width)
-        labels = label_spans(spans, mask, gold, sentence_ids.size(1), self.max_span_width)
         # Shape: (batch_size, num_spans)
         logits = self.score(text, spans, mask).float()
         outputs: Dict[str, Any] = {}
@@ -238,6 +238,8 @@ class SpanFilterModel(Model):
             [document.entities is not None for document in documents], device=mask.device
         )
         if annotated.any():
+            # Shape: (batch_size, num_spans)
+            labels = label_spans(spans, mask, gold, sentence_ids.size(1), self.max_span_width)
             counted = mask & annotated.unsqueeze(1)
             positive = labels[counted] != NO_ENTITY
             losses = torch.nn.functional.binary_cross_entropy_with_logits(
@@ -263,19 +265,11 @@ class SpanFilterModel(Model):
         not known, these are at the one by which this very data has that recall. Nothing while
         training, and nothing before they are reset, at the end of an evaluation.
         """
-        if self.training:
-            return {}
-        if not reset:
-            # Asked after every batch, and dear: all scores are sorted.
+        # Without a reset it is asked after every batch, and dear: all scores are sorted.
+        if self.training or not reset:
             return {}
         if self._wanted_recall is not None and self.recall_logits.isnan().any():
             (logit,) = self.metric.scores_for_recalls([self._wanted_recall])
         else:
             logit = self.threshold_logit()
         return self.metric.get_metric(reset, logit)
-
-
-def _logit(probability: float) -> float:
-    if probability in (0.0, 1.0):
-        return math.inf if probability else -math.inf
-    return math.log(probability) - math.log1p(-probability)

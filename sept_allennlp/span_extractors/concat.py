@@ -6,6 +6,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.construction import construct_with_input_dim
+from sept_allennlp.span_extractors.bounds import without_padding
 
 
 @SpanExtractor.register("concat", constructor="from_partial_objects")
@@ -74,9 +75,7 @@ class ConcatSpanExtractor(SpanExtractor):
         `torch.FloatTensor` of shape `(batch_size, num_spans, sum of the parts' output_dim)`, zero
         for padded spans.
         """
-        if span_indices_mask is None:
-            span_indices_mask = span_indices[..., 0] >= 0
-        span_indices = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0)
+        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         return torch.cat(
             [
                 extractor(

@@ -4,7 +4,7 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
-from sept_allennlp.span_extractors.bounds import widest
+from sept_allennlp.span_extractors.bounds import widest, without_padding
 
 
 @SpanExtractor.register("max_pool")
@@ -67,8 +67,7 @@ class MaxPoolSpanExtractor(SpanExtractor):
 
         `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
         """
-        if span_indices_mask is None:
-            span_indices_mask = span_indices[..., 0] >= 0
+        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         batch_size, length, dim = sequence_tensor.size()
         num_spans = span_indices.size(1)
         if not num_spans or not (length or span_indices_mask.any()):
@@ -76,7 +75,7 @@ class MaxPoolSpanExtractor(SpanExtractor):
 
         # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
-        starts, ends = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0).unbind(-1)
+        starts, ends = span_indices.unbind(-1)
         widest_span = widest(starts, ends, length)
 
         # Level k holds at position i the maximum over positions i to i + 2^k - 1, as far as the

@@ -3,7 +3,7 @@ from typing import Optional
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.span_extractors.bounds import widest
+from sept_allennlp.span_extractors.bounds import widest, without_padding
 
 
 @SpanExtractor.register("self_attentive_sum")
@@ -62,8 +62,7 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
 
         `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
         """
-        if span_indices_mask is None:
-            span_indices_mask = span_indices[..., 0] >= 0
+        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         batch_size, length, dim = sequence_tensor.size()
         num_spans = span_indices.size(1)
         if not num_spans or not length:
@@ -71,7 +70,7 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
 
         # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
-        starts, ends = span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0).unbind(-1)
+        starts, ends = span_indices.unbind(-1)
         steps = torch.arange(widest(starts, ends, length), device=starts.device)
         widths = ends - starts + 1
         # Shape (each): (batch_size, num_spans, largest width)

@@ -4,6 +4,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
+from sept_allennlp.span_extractors.bounds import without_padding
+
 
 @SpanExtractor.register("span_width")
 class SpanWidthExtractor(SpanExtractor):
@@ -63,8 +65,7 @@ class SpanWidthExtractor(SpanExtractor):
         `torch.FloatTensor` of shape `(batch_size, num_spans, embedding_dim)`, zero for padded
         spans.
         """
-        if span_indices_mask is None:
-            span_indices_mask = span_indices[..., 0] >= 0
+        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         widths_minus_one = span_indices[..., 1] - span_indices[..., 0]
         rows = widths_minus_one.clamp(0, self._embedding.num_embeddings - 1)
         return self._embedding(rows) * span_indices_mask.unsqueeze(-1)
