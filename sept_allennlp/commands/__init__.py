@@ -1,4 +1,5 @@
 from sept_allennlp.commands import predict
+from sept_allennlp.commands.sept_annotate import SeptAnnotate
 from sept_allennlp.commands.sept_brat import SeptBrat
 from sept_allennlp.commands.sept_filter_curve import SeptFilterCurve
 from sept_allennlp.commands.sept_html import SeptHtml
@@ -8,6 +9,7 @@ from sept_allennlp.commands.sept_suite import SeptSuite
 from sept_allennlp.commands.sept_tables import SeptTables
 
 __all__ = [
+    "SeptAnnotate",
     "SeptBrat",
     "SeptFilterCurve",
     "SeptHtml",

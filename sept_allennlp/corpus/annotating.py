@@ -1,0 +1,137 @@
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import torch
+from allennlp.common.util import import_module_and_submodules
+from allennlp.models.archival import load_archive
+from allennlp.predictors import Predictor
+
+from sept_allennlp.commands.predict import annotate_lines
+from sept_allennlp.corpus.inputs import CorpusError
+from sept_allennlp.corpus.units import UnitLines
+from sept_allennlp.json_interface import dump_line
+from sept_allennlp.predictors import SEPTPredictor
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """
+    What a worker needs to know to load the model.
+
+    # Parameters
+
+    archive : `str`
+        A `model.tar.gz` that every worker can read.
+    digest : `str`
+        The archive's SHA-256: a worker that starts when the file is another by now, or that finds
+        another on its machine, must not go on with it.
+    overrides : `str`, optional
+    predictor_args : `Dict[str, Any]`, optional
+        Both as for `allennlp predict`.
+    packages : `Tuple[str, ...]`, optional
+        To be imported before, as by `--include-package`.
+    batch_size : `int`, optional (default = `32`)
+    threads : `int`, optional (default = `1`)
+        How many of the processor's cores a worker uses.
+    cuda_device : `int`, optional (default = `-1`)
+    """
+
+    archive: str
+    digest: str
+    overrides: str = ""
+    predictor_args: Dict[str, Any] = field(default_factory=dict)
+    packages: Tuple[str, ...] = ()
+    batch_size: int = 32
+    threads: int = 1
+    cuda_device: int = -1
+
+
+@dataclass
+class AnnotatedUnit:
+    """
+    What became of a unit's lines.
+
+    # Parameters
+
+    lines : `List[str]`
+        The annotated documents, in the order of the input, as `allennlp predict` writes them.
+    errors : `List[str]`
+        For each line that failed a line of JSON, with `file`, `line` and `error`, and the `id` and
+        `doc_key` if there are.
+    seconds : `float`
+    started : `float`
+        In seconds since 1970.
+    """
+
+    lines: List[str]
+    errors: List[str]
+    seconds: float
+    started: float
+
+
+class UnitAnnotator:
+    """
+    A worker: holds a model and annotates one unit after the other, as `allennlp predict` does.
+
+    # Parameters
+
+    settings : `ModelSettings`
+
+    # Raises
+
+    `CorpusError` if the archive is another than it was when the run began, or holds no SEPT.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        torch.set_num_threads(settings.threads)
+        for package in settings.packages:
+            import_module_and_submodules(package)
+        if file_digest(settings.archive) != settings.digest:
+            raise CorpusError(
+                f"{settings.archive}: the archive is not the one that the run began with"
+            )
+        self._predictor = load_predictor(settings)
+        self._batch_size = settings.batch_size
+
+    def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+        started, clock = time.time(), time.perf_counter()
+        lines: List[str] = []
+        errors: List[str] = []
+        outputs = annotate_lines(self._predictor, unit_lines.lines, self._batch_size)
+        for place, output in enumerate(outputs):
+            if "error" in output:
+                errors.append(dump_line(_error(output, unit_lines, place, file_name)))
+            else:
+                lines.append(self._predictor.dump_line(output))
+        return AnnotatedUnit(lines, errors, time.perf_counter() - clock, started)
+
+
+def _error(
+    output: Dict[str, Any], unit_lines: UnitLines, place: int, file_name: str
+) -> Dict[str, Any]:
+    where = {"file": file_name, "line": unit_lines.unit.first_line + place}
+    # An empty line stands in for one that could not be read.
+    reason = unit_lines.unreadable.get(place, output["error"])
+    return {**output, **where, "error": reason}
+
+
+def load_predictor(settings: ModelSettings) -> SEPTPredictor:
+    archive = load_archive(
+        settings.archive, cuda_device=settings.cuda_device, overrides=settings.overrides
+    )
+    predictor = Predictor.from_archive(archive, extra_args=dict(settings.predictor_args))
+    if not isinstance(predictor, SEPTPredictor):
+        raise CorpusError(f"{settings.archive}: holds no SEPT but a {type(archive.model).__name__}")
+    return predictor
+
+
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

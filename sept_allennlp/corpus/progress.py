@@ -1,0 +1,57 @@
+import time
+from typing import Callable
+
+
+class Progress:
+    """
+    How far a run is, how fast it goes and how long it will take.
+
+    # Parameters
+
+    total_bytes : `int`
+        The size of all inputs.
+    done_bytes : `int`
+        How much of them was done before.
+    clock : `Callable[[], float]`, optional
+        Gives seconds.
+    """
+
+    def __init__(
+        self, total_bytes: int, done_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._total_bytes = total_bytes
+        self._before = self._done_bytes = done_bytes
+        self._documents = self._failed = 0
+        self._clock = clock
+        self._started = clock()
+
+    def add(self, documents: int, failed: int, num_bytes: int) -> None:
+        self._documents += documents
+        self._failed += failed
+        self._done_bytes += num_bytes
+
+    def __str__(self) -> str:
+        """One line, without the line's end."""
+        elapsed = max(self._clock() - self._started, 1e-9)
+        speed = (self._done_bytes - self._before) / elapsed
+        left = self._total_bytes - self._done_bytes
+        share = self._done_bytes / self._total_bytes if self._total_bytes else 1.0
+        failed = f" ({self._failed:,} failed)" if self._failed else ""
+        line = (
+            f"{self._documents:,} documents{failed}, {self._documents / elapsed:,.1f} a second, "
+            f"{share:.1%} of the input done"
+        )
+        return f"{line}, about {duration(left / speed)} left" if speed else line
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that it has."""
+    rest = round(seconds)
+    days, rest = divmod(rest, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,222 @@
+"""
+The pipeline on Ray Data: tasks read, a pool of actors annotates, tasks write.
+
+What goes through it are units (`units.py`), one a row, and not documents. Ray Data's own readers
+give neither line numbers nor go on after bytes that are not UTF-8, and its writers name files anew
+in each run, so that nothing could be told of what a killed run has written. A unit comes whole from
+one read task and goes whole into one file, whatever Ray repeats in between.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
+
+# Before Ray is imported, which reads them then: no message to its makers about each use.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import pyarrow  # noqa: E402
+import ray  # noqa: E402
+import ray.data  # noqa: E402
+
+from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator  # noqa: E402
+from sept_allennlp.corpus.inputs import InputFile  # noqa: E402
+from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder  # noqa: E402
+from sept_allennlp.corpus.shards import encode  # noqa: E402
+from sept_allennlp.corpus.units import Unit, UnitLines, read_units  # noqa: E402
+from sept_allennlp.corpus.workers import Workers  # noqa: E402
+
+# One task reads, and one writes, for so many workers: it is much faster than they are.
+_WORKERS_PER_TASK = 16
+# A unit during which a worker died this often is not tried again: it may well be what kills them.
+_RETRIES = 4
+# More read tasks than this are not made; each then takes several files.
+_MOST_READ_TASKS = 1000
+
+
+def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
+    """
+    Connects to a cluster, or makes one of this machine alone; one that this process is connected to
+    already is used.
+
+    # Returns
+
+    What ends the connection again.
+    """
+    if ray.is_initialized():
+        return lambda: None
+    if address is None:
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+        )
+    else:
+        ray.init(address=address, log_to_driver=False, logging_level="error")
+    return ray.shutdown
+
+
+def resources() -> Dict[str, float]:
+    """What the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
+    return ray.cluster_resources()
+
+
+def annotate_units(
+    inputs: Sequence[InputFile],
+    finished: Sequence[Optional[Set[int]]],
+    lines_per_unit: int,
+    text_column: Optional[str],
+    model: ModelSettings,
+    workers: Workers,
+    output: OutputFolder,
+    format: str,
+    compression: str,
+    annotator: Type[UnitAnnotator] = UnitAnnotator,
+) -> Iterator[DoneUnit]:
+    """
+    Annotates all units of the inputs but those that are finished, and yields each when it is
+    written.
+
+    # Parameters
+
+    finished : `Sequence[Optional[Set[int]]]`
+        As `output_folder.finished_units` gives them.
+    annotator : `Type[UnitAnnotator]`, optional
+        The class of the workers.
+    """
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # A block for each unit: they go to the workers one by one, and no two wait for each other.
+    context.target_max_block_size = 1
+
+    # Fixed before anything starts, so that a read task that is repeated gives the same again.
+    tasks = [
+        {"place": place, "done": sorted(done)}
+        for place, done in enumerate(finished)
+        if done is not None
+    ]
+    few = 1 + workers.number // _WORKERS_PER_TASK
+    dataset = ray.data.from_items(
+        [json.dumps(task) for task in tasks],
+        override_num_blocks=min(len(tasks), _MOST_READ_TASKS),
+    )
+    # Reading and writing take next to nothing of a core; if they claimed one, the workers could
+    # not have them all.
+    dataset = dataset.map_batches(
+        _Read(inputs, lines_per_unit, text_column),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
+        num_cpus=0,
+    )
+    dataset = dataset.map_batches(
+        _Annotate,
+        fn_constructor_args=(annotator, model, [file.path for file in inputs]),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=workers.number),
+        num_cpus=workers.cpus,
+        num_gpus=workers.gpus,
+        max_restarts=-1,
+        max_task_retries=_RETRIES,
+    )
+    dataset = dataset.map_batches(
+        _Write(output, format, compression),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.TaskPoolStrategy(size=few),
+        num_cpus=0,
+    )
+    for row in dataset.iter_rows():
+        yield DoneUnit.from_json(row["done"])
+
+
+class _Read:
+    def __init__(
+        self, inputs: Sequence[InputFile], lines_per_unit: int, text_column: Optional[str]
+    ) -> None:
+        self._inputs = inputs
+        self._lines_per_unit = lines_per_unit
+        self._text_column = text_column
+
+    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
+        for item in table["item"].to_pylist():
+            task = json.loads(item)
+            units = read_units(
+                self._inputs[task["place"]],
+                task["place"],
+                self._lines_per_unit,
+                {*task["done"]},
+                self._text_column,
+            )
+            for unit in units:
+                about = {
+                    "unit": asdict(unit.unit),
+                    "unreadable": unit.unreadable,
+                    "seconds": {"reading": unit.seconds},
+                }
+                yield _row(about, lines=unit.lines)
+
+
+class _Annotate:
+    """A worker as Ray Data takes it."""
+
+    def __init__(
+        self, annotator: Type[UnitAnnotator], model: ModelSettings, paths: List[str]
+    ) -> None:
+        self._annotator = annotator(model)
+        self._paths = paths
+
+    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
+        for row in table.to_pylist():
+            about = json.loads(row["about"])
+            unit = Unit(**about["unit"])
+            unreadable = {int(place): reason for place, reason in about["unreadable"].items()}
+            annotated = self._annotator.annotate(
+                UnitLines(unit, row["lines"], unreadable), self._paths[unit.file]
+            )
+            seconds = {**about["seconds"], "annotating": annotated.seconds}
+            yield _row(
+                {**about, "seconds": seconds, "started": annotated.started},
+                lines=[line.encode() for line in annotated.lines],
+                errors=[line.encode() for line in annotated.errors],
+            )
+
+
+class _Write:
+    def __init__(self, output: OutputFolder, format: str, compression: str) -> None:
+        self._output = output
+        self._format = format
+        self._compression = compression
+
+    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
+        for row in table.to_pylist():
+            about = json.loads(row["about"])
+            clock = time.perf_counter()
+            lines = [line.decode() for line in row["lines"]]
+            shard = encode(lines, self._format, self._compression)
+            seconds = {**about["seconds"], "writing": time.perf_counter() - clock}
+            done = self._output.commit(
+                Unit(**about["unit"]),
+                shard,
+                b"".join(row["errors"]),
+                annotated=len(lines),
+                failed=len(row["errors"]),
+                seconds=seconds,
+                started=about["started"],
+            )
+            yield pyarrow.table({"done": [done.to_json()]})
+
+
+def _row(about: Dict[str, Any], **lines: List[bytes]) -> pyarrow.Table:
+    """A unit on its way: one row, whatever it holds."""
+    columns = {
+        name: pyarrow.array([values], pyarrow.list_(pyarrow.large_binary()))
+        for name, values in lines.items()
+    }
+    return pyarrow.table({"about": [json.dumps(about)], **columns})

@@ -1,0 +1,158 @@
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Tuple, Type
+
+from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator, file_digest
+from sept_allennlp.corpus.inputs import find_inputs
+from sept_allennlp.corpus.output_folder import Counts, OutputFolder, finished_units
+from sept_allennlp.corpus.progress import Progress
+from sept_allennlp.corpus.shards import suffix
+from sept_allennlp.corpus.workers import plan_workers, usable_cores
+from sept_allennlp.version import VERSION
+
+# Of which `SEPTPredictor` makes whole blocks of batches, as it does of a file: so a shard's
+# documents share their batches with the same others as in `allennlp predict` (up to 128 a batch).
+LINES_PER_SHARD = 2048
+
+
+@dataclass(frozen=True)
+class CorpusRun:
+    """
+    What `allennlp sept-annotate` is told.
+
+    # Parameters
+
+    archive : `str`
+        The model's archive, on this machine; on a cluster, on all of them.
+    inputs : `Tuple[str, ...]`
+        Files, folders and patterns, see `inputs.find_inputs`.
+    output : `Path`
+    format, compression : `str`, optional
+        See `shards`.
+    lines_per_shard : `int`, optional
+    text_column : `str`, optional (default = `"text"`)
+        The column of Parquet files that holds the raw text.
+    overrides, predictor_args, packages, batch_size : optional
+        See `annotating.ModelSettings`.
+    workers : `int`, optional
+        How many (default = as many as there are cores, or GPUs, and memory for).
+    cpus, gpus : `float`, optional
+        What each of them has.
+    address : `str`, optional
+        Of a Ray cluster; this machine alone unless given.
+    """
+
+    archive: str
+    inputs: Tuple[str, ...]
+    output: Path
+    format: str = "jsonl"
+    compression: str = "gz"
+    lines_per_shard: int = LINES_PER_SHARD
+    text_column: Optional[str] = None
+    overrides: str = ""
+    predictor_args: Optional[Dict[str, Any]] = None
+    packages: Tuple[str, ...] = ()
+    batch_size: int = 32
+    workers: Optional[int] = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+    address: Optional[str] = None
+
+    def identity(self, digest: str) -> Dict[str, Any]:
+        """
+        What the output depends on: what a run that goes on with another's must have in common with
+        it. The number of workers and what they run on do not belong to it.
+        """
+        return {
+            "version of sept_allennlp": VERSION,
+            "archive's SHA-256": digest,
+            "overrides": self.overrides,
+            "predictor-args": self.predictor_args or {},
+            "format": self.format,
+            "compression": self.compression,
+            "shard-size": self.lines_per_shard,
+            "text-column": self.text_column,
+        }
+
+
+def annotate_corpus(
+    run: CorpusRun,
+    report: Callable[[str], None],
+    report_seconds: float = 10.0,
+    annotator: Type[UnitAnnotator] = UnitAnnotator,
+) -> Counts:
+    """
+    Annotates what is not annotated yet, and checks that all is there.
+
+    # Parameters
+
+    run : `CorpusRun`
+    report : `Callable[[str], None]`
+        Takes the lines that say how far it is.
+    report_seconds : `float`, optional (default = `10.0`)
+        How often at most.
+    annotator : `Type[UnitAnnotator]`, optional
+        The class of the workers.
+
+    # Raises
+
+    `CorpusError`
+    """
+    inputs = find_inputs(run.inputs)
+    archive = str(Path(run.archive).resolve())
+    digest = file_digest(archive)
+    output = OutputFolder(run.output.resolve(), suffix(run.format, run.compression))
+    with output.claimed(run.identity(digest), inputs):
+        done = output.done()
+        finished = finished_units(done, len(inputs))
+        progress = Progress(
+            sum(file.size for file in inputs), sum(record.unit.num_bytes for record in done)
+        )
+        report(f"{len(inputs)} input files; {len(done)} shards were done before")
+        if any(units is not None for units in finished):
+            # Only here: it is an extra, and not needed to find that there is nothing left to do.
+            from sept_allennlp.corpus import ray_pipeline
+
+            stop = ray_pipeline.start(run.address, usable_cores())
+            try:
+                workers = plan_workers(
+                    ray_pipeline.resources(),
+                    Path(archive).stat().st_size,
+                    run.workers,
+                    run.cpus,
+                    run.gpus,
+                )
+                report(f"{workers}; they are loading the model")
+                model = ModelSettings(
+                    archive=archive,
+                    digest=digest,
+                    overrides=run.overrides,
+                    predictor_args=run.predictor_args or {},
+                    packages=run.packages,
+                    batch_size=run.batch_size,
+                    threads=workers.threads,
+                    cuda_device=0 if workers.gpus else -1,
+                )
+                reported = time.monotonic()
+                for record in ray_pipeline.annotate_units(
+                    inputs,
+                    finished,
+                    run.lines_per_shard,
+                    run.text_column,
+                    model,
+                    workers,
+                    output,
+                    run.format,
+                    run.compression,
+                    annotator,
+                ):
+                    unit = record.unit
+                    progress.add(unit.num_lines, record.failed, unit.num_bytes)
+                    if time.monotonic() - reported >= report_seconds:
+                        reported = time.monotonic()
+                        report(str(progress))
+            finally:
+                stop()
+            report(str(progress))
+        return output.check(inputs)
