@@ -5,10 +5,11 @@ The parts, each a module: which files go in (`inputs`); how they are cut into un
 (`units`); what a worker does with one (`annotating`); how a shard of output looks (`shards`); the
 folder of output, which remembers what is done (`output_folder`); how many workers there are
 (`workers`); what is said meanwhile (`progress`); and Ray, which moves the units between processes
-and machines (`ray_pipeline`). Only the last one imports Ray, and is imported only when it is needed.
+and machines (`ray_pipeline`), put together in `run`. Only `ray_pipeline` imports Ray, and is itself
+imported only when it is needed.
 
-**Exactly once.** The lines of each input file are cut into units of a fixed number, so that any run
-cuts a file alike. A unit has one shard of annotations, one file of errors if it has any, and a
+**Exactly once.** The lines of each input file are cut into units of a fixed number, so that any
+run cuts a file alike. A unit has one shard of annotations, one file of errors if it has any, and a
 record that says that it is done. Each is written under a temporary name and renamed, the record
 last: a unit is done if and only if its record is there, and one that was interrupted anywhere is
 done again, with the same files of the same content. So neither the death of a worker, of a machine

@@ -112,10 +112,10 @@ class UnitAnnotator:
 def _error(
     output: Dict[str, Any], unit_lines: UnitLines, place: int, file_name: str
 ) -> Dict[str, Any]:
-    where = {"file": file_name, "line": unit_lines.unit.first_line + place}
     # An empty line stands in for one that could not be read.
     reason = unit_lines.unreadable.get(place, output["error"])
-    return {**output, **where, "error": reason}
+    where = {"file": file_name, "line": unit_lines.unit.first_line + place, "error": reason}
+    return {**where, **{name: value for name, value in output.items() if name not in where}}
 
 
 def load_predictor(settings: ModelSettings) -> SEPTPredictor:

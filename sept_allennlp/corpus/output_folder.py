@@ -143,25 +143,16 @@ class OutputFolder:
                 pass
             yield
 
-    def commit(
-        self,
-        unit: Unit,
-        shard: bytes,
-        errors: bytes,
-        annotated: int,
-        failed: int,
-        seconds: Dict[str, float],
-        started: float,
-    ) -> DoneUnit:
-        """Writes all that there is of a unit. Doing it twice is as good as once."""
+    def write(self, unit: Unit, shard: bytes, errors: bytes) -> None:
+        """Writes what a unit's record is then about."""
         write_whole(self._shard(unit), shard)
-        if failed:
+        if errors:
             write_whole(self._error_file(unit), errors)
-        done = DoneUnit(
-            unit, annotated, failed, len(shard), len(errors) if failed else 0, seconds, started
-        )
-        write_whole(self.path / _DONE / f"{unit.name}.json", done.to_json().encode())
-        return done
+
+    def commit(self, record: DoneUnit) -> None:
+        """Makes a unit that is written one that is done. Doing it twice is as good as once."""
+        content = record.to_json().encode()
+        write_whole(self.path / _DONE / f"{record.unit.name}.json", content)
 
     def done(self) -> List[DoneUnit]:
         """The units that are done, in the order of the input."""

@@ -4,7 +4,8 @@ from typing import Callable
 
 class Progress:
     """
-    How far a run is, how fast it goes and how long it will take.
+    How far a run is, how fast it goes and how long it will take. The time that workers take to load
+    the model does not count.
 
     # Parameters
 
@@ -13,11 +14,11 @@ class Progress:
     done_bytes : `int`
         How much of them was done before.
     clock : `Callable[[], float]`, optional
-        Gives seconds.
+        Gives the seconds since 1970.
     """
 
     def __init__(
-        self, total_bytes: int, done_bytes: int, clock: Callable[[], float] = time.monotonic
+        self, total_bytes: int, done_bytes: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._total_bytes = total_bytes
         self._before = self._done_bytes = done_bytes
@@ -25,7 +26,11 @@ class Progress:
         self._clock = clock
         self._started = clock()
 
-    def add(self, documents: int, failed: int, num_bytes: int) -> None:
+    def add(self, documents: int, failed: int, num_bytes: int, started: float) -> None:
+        """Some documents are done, on which work had begun when the clock gave `started`."""
+        if self._documents == 0:
+            self._started = started
+        self._started = min(self._started, started)
         self._documents += documents
         self._failed += failed
         self._done_bytes += num_bytes

@@ -13,16 +13,25 @@ import time
 from dataclasses import asdict
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
 
-# Before Ray is imported, which reads them then: no message to its makers about each use.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# Read by Ray when it is imported.
+_ENVIRONMENT = {
+    # No message to its makers about each use.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Its way to be with GPUs and workers that use none, of which it warns otherwise.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # What matters comes as an exception; all else is in the log files of Ray's session.
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
 
 import pyarrow  # noqa: E402
 import ray  # noqa: E402
 import ray.data  # noqa: E402
 
 from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator  # noqa: E402
-from sept_allennlp.corpus.inputs import InputFile  # noqa: E402
+from sept_allennlp.corpus.inputs import CorpusError, InputFile  # noqa: E402
 from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder  # noqa: E402
 from sept_allennlp.corpus.shards import encode  # noqa: E402
 from sept_allennlp.corpus.units import Unit, UnitLines, read_units  # noqa: E402
@@ -87,10 +96,19 @@ def annotate_units(
         As `output_folder.finished_units` gives them.
     annotator : `Type[UnitAnnotator]`, optional
         The class of the workers.
+
+    # Raises
+
+    `CorpusError` if a worker fails.
     """
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # Or a run ends with an error when nothing is finished for half an hour: large units on a slow
+    # machine take longer.
+    context.execution_no_progress_timeout_s = NO_TIMEOUT
+    context.issue_detectors_config.detectors = []
+    context.raise_original_map_exception = True
     # A block for each unit: they go to the workers one by one, and no two wait for each other.
     context.target_max_block_size = 1
 
@@ -132,8 +150,17 @@ def annotate_units(
         compute=ray.data.TaskPoolStrategy(size=few),
         num_cpus=0,
     )
-    for row in dataset.iter_rows():
-        yield DoneUnit.from_json(row["done"])
+    try:
+        for row in dataset.iter_rows():
+            yield DoneUnit.from_json(row["done"])
+    except ray.exceptions.RayTaskError as error:
+        raise CorpusError(f"a worker failed: {error.cause}") from error
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CorpusError(
+            f"a worker died, and did so again {_RETRIES} times or could not be started anew: "
+            f"{reason}"
+        ) from error
 
 
 class _Read:
@@ -197,19 +224,22 @@ class _Write:
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         for row in table.to_pylist():
             about = json.loads(row["about"])
+            unit = Unit(**about["unit"])
             clock = time.perf_counter()
             lines = [line.decode() for line in row["lines"]]
             shard = encode(lines, self._format, self._compression)
-            seconds = {**about["seconds"], "writing": time.perf_counter() - clock}
-            done = self._output.commit(
-                Unit(**about["unit"]),
-                shard,
-                b"".join(row["errors"]),
+            errors = b"".join(row["errors"])
+            self._output.write(unit, shard, errors)
+            done = DoneUnit(
+                unit,
                 annotated=len(lines),
                 failed=len(row["errors"]),
-                seconds=seconds,
+                shard_bytes=len(shard),
+                error_bytes=len(errors),
+                seconds={**about["seconds"], "writing": time.perf_counter() - clock},
                 started=about["started"],
             )
+            self._output.commit(done)
             yield pyarrow.table({"done": [done.to_json()]})
 
 

@@ -1,9 +1,14 @@
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple, Type
 
-from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator, file_digest
+from sept_allennlp.corpus.annotating import (
+    ModelSettings,
+    UnitAnnotator,
+    file_digest,
+    load_predictor,
+)
 from sept_allennlp.corpus.inputs import find_inputs
 from sept_allennlp.corpus.output_folder import Counts, OutputFolder, finished_units
 from sept_allennlp.corpus.progress import Progress
@@ -114,6 +119,16 @@ def annotate_corpus(
             # Only here: it is an extra, and not needed to find that there is nothing left to do.
             from sept_allennlp.corpus import ray_pipeline
 
+            model = ModelSettings(
+                archive=archive,
+                digest=digest,
+                overrides=run.overrides,
+                predictor_args=run.predictor_args or {},
+                packages=run.packages,
+                batch_size=run.batch_size,
+            )
+            # What is wrong with the archive is easier to say here than in a worker.
+            load_predictor(model)
             stop = ray_pipeline.start(run.address, usable_cores())
             try:
                 workers = plan_workers(
@@ -124,15 +139,8 @@ def annotate_corpus(
                     run.gpus,
                 )
                 report(f"{workers}; they are loading the model")
-                model = ModelSettings(
-                    archive=archive,
-                    digest=digest,
-                    overrides=run.overrides,
-                    predictor_args=run.predictor_args or {},
-                    packages=run.packages,
-                    batch_size=run.batch_size,
-                    threads=workers.threads,
-                    cuda_device=0 if workers.gpus else -1,
+                model = replace(
+                    model, threads=workers.threads, cuda_device=0 if workers.gpus else -1
                 )
                 reported = time.monotonic()
                 for record in ray_pipeline.annotate_units(
@@ -148,7 +156,7 @@ def annotate_corpus(
                     annotator,
                 ):
                     unit = record.unit
-                    progress.add(unit.num_lines, record.failed, unit.num_bytes)
+                    progress.add(unit.num_lines, record.failed, unit.num_bytes, record.started)
                     if time.monotonic() - reported >= report_seconds:
                         reported = time.monotonic()
                         report(str(progress))

@@ -12,7 +12,7 @@ from sept_allennlp.documents import without_surrogates
 
 # Per format the end of its files' names.
 FORMATS = {"jsonl": ".jsonl", "parquet": ".parquet"}
-# Per compression the end of a JSONL file's name, and what Parquet, which compresses inside, calls it.
+# Per compression the end of a JSONL file's name, and what Parquet, compressed inside, calls it.
 COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
 
 _LABELS = pyarrow.list_(pyarrow.struct({"label": pyarrow.string(), "score": pyarrow.float32()}))

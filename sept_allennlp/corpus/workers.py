@@ -66,9 +66,10 @@ def plan_workers(
     scarce = min(limits, key=limits.__getitem__)
     most = limits[scarce]
     if most < (number or 1):
+        there = f"{resources.get('CPU', 0.0):g} cores and {resources.get('GPU', 0.0):g} GPUs"
         raise CorpusError(
-            f"there are {resources.get('CPU', 0.0):g} cores and {resources.get('GPU', 0.0):g} GPUs, "
-            f"too few {scarce} for {number or 1} workers with {cpus:g} cores and {gpus:g} GPUs each"
+            f"too few {scarce} for {number or 1} workers with {cpus:g} cores and {gpus:g} GPUs each: "
+            f"there are {there}"
         )
     if number is None:
         memory = resources.get("memory")
