@@ -106,7 +106,7 @@ def annotate_units(
     context.print_on_execution_start = False
     # Or a run ends with an error when nothing is finished for half an hour: large units on a slow
     # machine take longer.
-    context.execution_no_progress_timeout_s = NO_TIMEOUT
+    context.execution_no_progress_timeout_s = -1
     context.issue_detectors_config.detectors = []
     context.raise_original_map_exception = True
     # A block for each unit: they go to the workers one by one, and no two wait for each other.

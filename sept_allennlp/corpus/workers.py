@@ -31,8 +31,14 @@ class Workers:
         return max(1, int(self.cpus))
 
     def __str__(self) -> str:
-        share = f"{self.gpus:g} of a GPU" if self.gpus else f"{self.cpus:g} of the cores"
-        return f"{self.number} worker{'' if self.number == 1 else 's'}, each with {share}"
+        share = _amount(self.cpus, "core")
+        if self.gpus:
+            share += f" and {_amount(self.gpus, 'GPU')}"
+        return (
+            f"1 worker, with {share}"
+            if self.number == 1
+            else (f"{self.number} workers, each with {share}")
+        )
 
 
 def plan_workers(
@@ -66,16 +72,25 @@ def plan_workers(
     scarce = min(limits, key=limits.__getitem__)
     most = limits[scarce]
     if most < (number or 1):
-        there = f"{resources.get('CPU', 0.0):g} cores and {resources.get('GPU', 0.0):g} GPUs"
         raise CorpusError(
-            f"too few {scarce} for {number or 1} workers with {cpus:g} cores and {gpus:g} GPUs each: "
-            f"there are {there}"
+            f"there are too few {scarce} for {number or 1} workers with {cpus:g} cores and "
+            f"{gpus:g} GPUs each, {_there(resources)}"
         )
     if number is None:
         memory = resources.get("memory")
         worker_bytes = WORKER_BYTES + BYTES_PER_ARCHIVE_BYTE * archive_bytes
         number = most if memory is None else min(most, max(1, int(memory / worker_bytes)))
     return Workers(number, cpus, gpus)
+
+
+def _amount(number: float, name: str) -> str:
+    if number < 1:
+        return f"{number:g} of a {name}"
+    return f"{number:g} {name}{'' if number == 1 else 's'}"
+
+
+def _there(resources: Mapping[str, float]) -> str:
+    return f"only {resources.get('CPU', 0.0):g} cores and {resources.get('GPU', 0.0):g} GPUs"
 
 
 def _shares(whole: float, part: float) -> int:

@@ -1,0 +1,56 @@
+import os
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for name in ("b.jsonl", "a.jsonl.gz", "deep/er/c.parquet", "readme.txt", ".hidden.jsonl"):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path / "corpus"
+
+
+def names(inputs: List[InputFile], corpus: Path) -> List[str]:
+    return [str(Path(file.path).relative_to(corpus.resolve())) for file in inputs]
+
+
+def test_a_folder_stands_for_all_documents_in_it_and_below(corpus: Path) -> None:
+    assert names(find_inputs([str(corpus)]), corpus) == [
+        "a.jsonl.gz",
+        "b.jsonl",
+        "deep/er/c.parquet",
+    ]
+
+
+def test_names_keep_their_order_and_count_once(corpus: Path) -> None:
+    given = [str(corpus / "b.jsonl"), f"{corpus}/*.jsonl*", f"{corpus}/**/*.parquet", str(corpus)]
+    assert names(find_inputs(given), corpus) == ["b.jsonl", "a.jsonl.gz", "deep/er/c.parquet"]
+
+
+def test_a_name_for_nothing_is_refused(corpus: Path) -> None:
+    for name in ("none.jsonl", "*.zst", "readme.*"):
+        with pytest.raises(CorpusError, match="there is no file to annotate"):
+            find_inputs([str(corpus), str(corpus / name)])
+
+
+def test_a_file_of_another_kind_is_refused_where_it_is_named(corpus: Path) -> None:
+    with pytest.raises(CorpusError, match="does not say what it holds"):
+        find_inputs([str(corpus / "readme.txt")])
+
+
+def test_a_file_is_known_by_its_size_and_time(corpus: Path) -> None:
+    path = corpus / "b.jsonl"
+    file = InputFile.at(path)
+    file.check_unchanged()
+    os.utime(path, ns=(file.mtime_ns, file.mtime_ns + 1))
+    with pytest.raises(CorpusError, match="b.jsonl: the file has changed"):
+        file.check_unchanged()
+    path.unlink()
+    with pytest.raises(CorpusError, match="has changed"):
+        file.check_unchanged()

@@ -1,0 +1,33 @@
+from sept_allennlp.corpus.progress import Progress, duration
+
+
+def test_speed_and_time_left_are_of_this_run() -> None:
+    now = 1000.0
+    progress = Progress(total_bytes=10_000, done_bytes=4_000, clock=lambda: now)
+    now = 1050.0
+    # Work began when the model was loaded, after 40 seconds.
+    progress.add(documents=30, failed=0, num_bytes=1_500, started=1042.0)
+    progress.add(documents=30, failed=2, num_bytes=1_500, started=1040.0)
+    # 6 documents and 300 bytes a second; 3,000 bytes are left.
+    assert str(progress) == (
+        "60 documents (2 failed), 6.0 a second, 70.0% of the input done, about 10 s left"
+    )
+
+
+def test_before_anything_is_done_nothing_is_promised() -> None:
+    assert str(Progress(100, 50, clock=lambda: 0.0)) == (
+        "0 documents, 0.0 a second, 50.0% of the input done"
+    )
+    assert str(Progress(0, 0, clock=lambda: 0.0)).endswith("100.0% of the input done")
+
+
+def test_durations_have_two_parts() -> None:
+    assert [duration(seconds) for seconds in (0.4, 59.4, 60, 3_599, 3_600, 90_061, 2_000_000)] == [
+        "0 s",
+        "59 s",
+        "1 min 0 s",
+        "59 min 59 s",
+        "1 h 0 min",
+        "1 d 1 h",
+        "23 d 3 h",
+    ]

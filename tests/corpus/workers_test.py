@@ -1,0 +1,49 @@
+import pytest
+
+from sept_allennlp.corpus.inputs import CorpusError
+from sept_allennlp.corpus.workers import Workers, plan_workers
+
+GIB = 2**30
+
+
+def test_as_many_as_there_are_cores() -> None:
+    assert plan_workers({"CPU": 8.0}, 0) == Workers(8, 1.0, 0.0)
+    assert plan_workers({"CPU": 8.0}, 0, cpus=3.0).number == 2
+    assert plan_workers({"CPU": 1.0}, 0, cpus=0.1).number == 10
+
+
+def test_as_many_as_there_are_gpus() -> None:
+    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=1.0).number == 2
+    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=0.25).number == 8
+    # Not two thirds of each, and one made of what is left of them.
+    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=0.6).number == 2
+    assert plan_workers({"CPU": 3.0, "GPU": 2.0}, 0, gpus=0.25).number == 3
+
+
+def test_as_many_as_there_is_memory_for() -> None:
+    # 1.5 GiB each, and three times the archive.
+    resources = {"CPU": 64.0, "memory": 10.0 * GIB}
+    assert plan_workers(resources, 0).number == 6
+    assert plan_workers(resources, GIB // 2).number == 3
+    assert plan_workers({"CPU": 64.0, "memory": 1.0}, 0).number == 1
+
+
+def test_a_number_that_is_asked_for_is_had_or_refused() -> None:
+    assert plan_workers({"CPU": 64.0, "memory": 1.0}, 0, number=3).number == 3
+    with pytest.raises(CorpusError, match="too few cores for 3 workers"):
+        plan_workers({"CPU": 2.0}, 0, number=3)
+    with pytest.raises(CorpusError, match="too few GPUs for 1 workers"):
+        plan_workers({"CPU": 2.0}, 0, gpus=1.0)
+    with pytest.raises(CorpusError, match="only 2 cores and 0 GPUs"):
+        plan_workers({"CPU": 2.0}, 0, cpus=4.0)
+
+
+def test_threads_are_the_share_of_the_cores() -> None:
+    assert [Workers(1, cpus, 0.0).threads for cpus in (0.5, 1.0, 4.0)] == [1, 1, 4]
+
+
+def test_says_what_they_have() -> None:
+    assert str(Workers(2, 1.0, 0.0)) == "2 workers, each with 1 core"
+    assert str(Workers(1, 4.0, 0.0)) == "1 worker, with 4 cores"
+    assert str(Workers(4, 1.0, 0.25)) == "4 workers, each with 1 core and 0.25 of a GPU"
+    assert str(Workers(2, 0.5, 1.0)) == "2 workers, each with 0.5 of a core and 1 GPU"
