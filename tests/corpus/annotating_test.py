@@ -1,0 +1,49 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.predictors import Predictor
+
+from sept_allennlp.commands.predict import annotate_lines
+from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator, file_digest
+from sept_allennlp.corpus.inputs import CorpusError
+from sept_allennlp.corpus.units import Unit, UnitLines
+
+LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
+
+
+@pytest.fixture(autouse=True)
+def restore_threads():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_unit_is_annotated_as_by_predict(trained_archive: str) -> None:
+    settings = ModelSettings(trained_archive, file_digest(trained_archive), batch_size=1)
+    unit = UnitLines(Unit(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
+    annotated = UnitAnnotator(settings).annotate(unit, "in.jsonl")
+    predictor = Predictor.from_path(trained_archive)
+    expected = list(annotate_lines(predictor, LINES, batch_size=1))
+    assert annotated.lines == [predictor.dump_line(expected[0]), predictor.dump_line(expected[3])]
+    unread, malformed = map(json.loads, annotated.errors)
+    assert unread == {"file": "in.jsonl", "line": 102, "error": "the line is too long"}
+    assert (malformed["line"], malformed["error"]) == (103, expected[2]["error"])
+
+
+def test_options_reach_the_model(trained_archive: str) -> None:
+    digest = file_digest(trained_archive)
+    settings = ModelSettings(trained_archive, digest, predictor_args={"min_score": 1.1}, threads=2)
+    annotator = UnitAnnotator(settings)
+    assert torch.get_num_threads() == 2
+    annotated = annotator.annotate(UnitLines(Unit(0, 0, 1, 1, 9, True), LINES[:1]), "in.jsonl")
+    assert json.loads(annotated.lines[0])["entities"] == []
+
+
+def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
+    other = tmp_path / "model.tar.gz"
+    other.write_bytes(b"retrained")
+    settings = ModelSettings(str(other), file_digest(trained_archive))
+    with pytest.raises(CorpusError, match="not the one that the run began with"):
+        UnitAnnotator(settings)
