@@ -34,7 +34,7 @@ def test_a_unit_is_annotated_as_by_predict(trained_archive: str) -> None:
 
 def test_options_reach_the_model(trained_archive: str) -> None:
     digest = file_digest(trained_archive)
-    settings = ModelSettings(trained_archive, digest, predictor_args={"min_score": 1.1}, threads=2)
+    settings = ModelSettings(trained_archive, digest, predictor_args={"min_score": 1.0}, threads=2)
     annotator = UnitAnnotator(settings)
     assert torch.get_num_threads() == 2
     annotated = annotator.annotate(UnitLines(Unit(0, 0, 1, 1, 9, True), LINES[:1]), "in.jsonl")
