@@ -1,12 +1,19 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
+import _jsonnet
 import pytest
+import torch
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.common.util import find_open_port
 
-from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK_TAGGER, ROOT, experiment
 
 # Seven documents do not divide by two: AllenNLP alone would leave the last out.
 NUM_DEV = 7
@@ -59,3 +66,132 @@ def test_two_processes_report_the_metrics_of_the_whole_dev_set(
     for name in names:
         assert distributed[f"best_validation_{name}"] == pytest.approx(single[name]), name
     assert single["recall"] > 0
+
+
+def distributed(**options: Any) -> Dict[str, Any]:
+    """What `distributed.libsonnet` adds to a configuration."""
+    arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items())
+    snippet = f"(import '{CONFIGS}/distributed.libsonnet')({arguments})"
+    return json.loads(_jsonnet.evaluate_snippet("snippet", snippet))["distributed"]
+
+
+def test_the_fragment_names_devices_and_machines() -> None:
+    assert distributed(devices=3) == {"cuda_devices": [0, 1, 2], "num_nodes": 1}
+    assert distributed(devices=2, machines=4, primary="10.0.0.1", port=5000) == {
+        "cuda_devices": [0, 1],
+        "num_nodes": 4,
+        "primary_address": "10.0.0.1",
+        "primary_port": 5000,
+    }
+    with pytest.raises(RuntimeError, match="several machines need the address"):
+        distributed(devices=2, machines=2)
+
+
+def recorded(run: Path) -> List[List[Dict[str, Any]]]:
+    return [
+        [json.loads(line) for line in (run / f"rank{rank}.jsonl").read_text().splitlines()]
+        for rank in (0, 1)
+    ]
+
+
+def test_every_document_once_an_epoch_and_random_numbers_of_its_own(
+    odd_data: Path, tmp_path: Path
+) -> None:
+    def train(run: Path) -> List[List[Dict[str, Any]]]:
+        overrides = {
+            "train_data_path": str(odd_data / "train.json"),
+            "validation_data_path": str(odd_data / "dev.json"),
+            "data_loader.batch_size": 2,
+            "distributed": distributed(devices=2, cpu=True),
+            "trainer.callbacks": ["archive_encoder", "reproducible_randomness", "record_batches"],
+        }
+        packages = ["sept_allennlp", "tests.training.recording"]
+        train_model(experiment(overrides), str(run), include_package=packages)
+        return recorded(run)
+
+    ranks = train(tmp_path / "first")
+    lines = (odd_data / "train.json").read_text().splitlines()
+    everything = sorted(json.loads(line)["doc_key"] for line in lines)
+    for epoch in (0, 1):
+        shares = [
+            [key for batch in batches if batch["epoch"] == epoch for key in batch["documents"]]
+            for batches in ranks
+        ]
+        # The one empty document evens the shares.
+        assert sorted(sum(shares, [])) == ["", *everything]
+        assert len(shares[0]) == len(shares[1]) == 3
+
+    draws = [tuple(batch["draws"]) for batches in ranks for batch in batches]
+    # Two processes, two epochs, two batches.
+    assert len(set(draws)) == len(draws) == 8
+    assert train(tmp_path / "second") == ranks
+
+
+def test_a_step_of_two_processes_is_one_of_a_batch_twice_as_large(
+    odd_data: Path, tmp_path: Path
+) -> None:
+    lines = (odd_data / "train.json").read_text().splitlines()
+    (odd_data / "train.json").write_text("\n".join(lines[:2]) + "\n")
+
+    def train(name: str, batch_size: int, **overrides: Any) -> Dict[str, torch.Tensor]:
+        plain = {
+            "train_data_path": str(odd_data / "train.json"),
+            "validation_data_path": str(odd_data / "dev.json"),
+            "data_loader.batch_size": batch_size,
+            "model.span_sampler": {"type": "all_spans"},
+            "model.embedding_dropout": 0.0,
+            "model.feedforward.dropout": 0.0,
+            "model.text_field_embedder.token_embedders.tokens.transformer_kwargs": {
+                "hidden_dropout_prob": 0.0,
+                "attention_probs_dropout_prob": 0.0,
+            },
+            "trainer.optimizer": {"type": "sgd", "lr": 0.01},
+            "trainer.learning_rate_scheduler": None,
+            "trainer.moving_average": None,
+            "trainer.grad_norm": None,
+            "trainer.num_epochs": 1,
+        }
+        params = experiment({**plain, **overrides})
+        train_model(params, str(tmp_path / name), include_package=["sept_allennlp"])
+        return torch.load(tmp_path / name / "best.th", weights_only=True)
+
+    two = train("two", 1, distributed=distributed(devices=2, cpu=True))
+    one = train("one", 2)
+    half = train("half", 1)
+    assert two.keys() == one.keys()
+    for name in two:
+        torch.testing.assert_close(two[name], one[name], msg=name)
+    assert any(not torch.allclose(half[name], one[name], rtol=1e-3) for name in one)
+
+
+def test_two_machines(odd_data: Path, tmp_path: Path) -> None:
+    several = distributed(
+        devices=1, machines=2, primary="127.0.0.1", port=find_open_port(), cpu=True
+    )
+    overrides = {
+        "train_data_path": str(odd_data / "train.json"),
+        "validation_data_path": str(odd_data / "dev.json"),
+        "trainer.num_epochs": 1,
+        "distributed": several,
+    }
+    config = tmp_path / "config.json"
+    experiment(overrides).to_file(str(config))
+    command = [sys.executable, "-m", "allennlp", "train", str(config)]
+    command += ["--include-package", "sept_allennlp", "-s", str(tmp_path / "1"), "--node-rank", "1"]
+    with (tmp_path / "log").open("wb") as log:
+        other = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **ENVIRONMENT}, stdout=log, stderr=log
+        )
+        try:
+            params = Params.from_file(str(config))
+            train_model(params, str(tmp_path / "0"), include_package=["sept_allennlp"])
+            status = other.wait(timeout=120)
+        finally:
+            other.kill()
+    assert status == 0, (tmp_path / "log").read_text()[-2000:]
+    here, there = (torch.load(tmp_path / node / "best.th", weights_only=True) for node in "01")
+    assert all(torch.equal(here[name], there[name]) for name in here)
+    reported = json.loads((tmp_path / "0" / "metrics.json").read_text())
+    single = evaluate_from_archive(tmp_path / "0" / "model.tar.gz", str(odd_data / "dev.json"))
+    assert reported["best_validation_recall"] == pytest.approx(single["recall"])
+    assert reported["best_validation_f1"] == pytest.approx(single["f1"])
