@@ -5,6 +5,9 @@ What goes through it are units (`units.py`), one a row, and not documents. Ray D
 give neither line numbers nor go on after bytes that are not UTF-8, and its writers name files anew
 in each run, so that nothing could be told of what a killed run has written. A unit comes whole from
 one read task and goes whole into one file, whatever Ray repeats in between.
+
+Ray is imported inside the functions: it is an extra, and `--include-package sept_allennlp` imports
+every module there is.
 """
 
 import json
@@ -12,6 +15,15 @@ import os
 import time
 from dataclasses import asdict
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
+
+import pyarrow
+
+from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator
+from sept_allennlp.corpus.inputs import CorpusError, InputFile
+from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder
+from sept_allennlp.corpus.shards import encode
+from sept_allennlp.corpus.units import Unit, UnitLines, read_units
+from sept_allennlp.corpus.workers import Workers
 
 # Read by Ray when it is imported.
 _ENVIRONMENT = {
@@ -23,19 +35,6 @@ _ENVIRONMENT = {
     "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
-for _name, _value in _ENVIRONMENT.items():
-    os.environ.setdefault(_name, _value)
-
-import pyarrow  # noqa: E402
-import ray  # noqa: E402
-import ray.data  # noqa: E402
-
-from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator  # noqa: E402
-from sept_allennlp.corpus.inputs import CorpusError, InputFile  # noqa: E402
-from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder  # noqa: E402
-from sept_allennlp.corpus.shards import encode  # noqa: E402
-from sept_allennlp.corpus.units import Unit, UnitLines, read_units  # noqa: E402
-from sept_allennlp.corpus.workers import Workers  # noqa: E402
 
 # One task reads, and one writes, for so many workers: it is much faster than they are.
 _WORKERS_PER_TASK = 16
@@ -54,6 +53,10 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
 
     What ends the connection again.
     """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
     if ray.is_initialized():
         return lambda: None
     if address is None:
@@ -71,6 +74,8 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
 
 def resources() -> Dict[str, float]:
     """What the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
+    import ray
+
     return ray.cluster_resources()
 
 
@@ -101,6 +106,10 @@ def annotate_units(
 
     `CorpusError` if a worker fails.
     """
+    import ray
+    import ray.data
+    from ray.exceptions import RayError, RayTaskError
+
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -153,9 +162,9 @@ def annotate_units(
     try:
         for row in dataset.iter_rows():
             yield DoneUnit.from_json(row["done"])
-    except ray.exceptions.RayTaskError as error:
+    except RayTaskError as error:
         raise CorpusError(f"a worker failed: {error.cause}") from error
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         reason = str(error).strip().splitlines()[0]
         raise CorpusError(
             f"a worker died, and did so again {_RETRIES} times or could not be started anew: "

@@ -140,7 +140,6 @@ def test_a_step_of_two_processes_is_one_of_a_batch_twice_as_large(
             "data_loader.batch_size": batch_size,
             "model.span_sampler": {"type": "all_spans"},
             "model.embedding_dropout": 0.0,
-            "model.feedforward.dropout": 0.0,
             "model.text_field_embedder.token_embedders.tokens.transformer_kwargs": {
                 "hidden_dropout_prob": 0.0,
                 "attention_probs_dropout_prob": 0.0,
