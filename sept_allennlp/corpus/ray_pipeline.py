@@ -25,7 +25,7 @@ from sept_allennlp.corpus.shards import encode
 from sept_allennlp.corpus.units import Unit, UnitLines, read_units
 from sept_allennlp.corpus.workers import Workers
 
-# Read by Ray when it is imported.
+# Read by Ray when it is imported, and by its processes.
 _ENVIRONMENT = {
     # No message to its makers about each use.
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -34,6 +34,8 @@ _ENVIRONMENT = {
     # What matters comes as an exception; all else is in the log files of Ray's session.
     "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # A worker is to stay on its own cores.
+    "TOKENIZERS_PARALLELISM": "false",
 }
 
 # One task reads, and one writes, for so many workers: it is much faster than they are.

@@ -127,10 +127,11 @@ def annotate_corpus(
                 packages=run.packages,
                 batch_size=run.batch_size,
             )
-            # What is wrong with the archive is easier to say here than in a worker.
-            load_predictor(model)
             stop = ray_pipeline.start(run.address, usable_cores())
             try:
+                # What is wrong with the archive is easier to say here than in a worker. After Ray's
+                # processes were forked, which a tokeniser that was used before does not like.
+                load_predictor(model)
                 workers = plan_workers(
                     ray_pipeline.resources(),
                     Path(archive).stat().st_size,

@@ -147,7 +147,6 @@ def test_a_step_of_two_processes_is_one_of_a_batch_twice_as_large(
             "trainer.optimizer": {"type": "sgd", "lr": 0.01},
             "trainer.learning_rate_scheduler": None,
             "trainer.moving_average": None,
-            "trainer.grad_norm": None,
             "trainer.num_epochs": 1,
         }
         params = experiment({**plain, **overrides})

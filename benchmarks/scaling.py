@@ -1,0 +1,196 @@
+"""
+What annotating a corpus costs with 1, 2, ... workers of `allennlp sept-annotate`, each on a core of
+its own: throughput, efficiency, and where the workers' time goes. Writes a JSON file, and prints
+the tables of docs/scaling.md from it (`--from-json` prints them from one that was written before).
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+import ray
+import torch
+from synthetic import WORDS_PER_ABSTRACT, lines_of_text
+
+from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder
+from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
+from sept_allennlp.corpus.workers import usable_cores
+
+# So many shards a worker that it does not matter that some wait for others at the very end.
+SHARDS_PER_WORKER = 8
+
+
+def write_corpus(folder: Path, documents: int) -> Path:
+    """Abstracts as lines of raw text, over and over the same thousand, in one file."""
+    folder.mkdir()
+    lines = islice(cycle(lines_of_text(min(documents, 1000))), documents)
+    (folder / "abstracts.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    return folder
+
+
+def measure(archive: str, corpus: Path, output: Path, documents: int, **options: Any) -> Dict:
+    """One run. What it says of throughput leaves out the start, when workers load the model."""
+    workers = options["workers"]
+    shard_size = max(1, documents // (SHARDS_PER_WORKER * workers))
+    run = CorpusRun(archive, (str(corpus),), output, lines_per_shard=shard_size, **options)
+    started = time.time()
+    counts = annotate_corpus(run, lambda line: None)
+    finished = time.time()
+    done = OutputFolder(output, ".jsonl.gz").done()
+    return {
+        "workers": workers,
+        "cpus_per_worker": run.cpus,
+        "gpus_per_worker": run.gpus,
+        "documents": counts.read,
+        "shards": counts.shards,
+        "documents_a_second": counts.read / (ended(done) - begun(done)),
+        "seconds_to_start": begun(done) - started,
+        "seconds_to_end": finished - ended(done),
+        **shares(done, workers),
+        "output_bytes_a_document": sum(record.shard_bytes for record in done) / counts.read,
+        "input_bytes_a_document": sum(record.unit.num_bytes for record in done) / counts.read,
+    }
+
+
+def begun(done: Sequence[DoneUnit]) -> float:
+    return min(record.started for record in done)
+
+
+def ended(done: Sequence[DoneUnit]) -> float:
+    return max(record.started + record.seconds["annotating"] for record in done)
+
+
+def shares(done: Sequence[DoneUnit], workers: int) -> Dict[str, float]:
+    """What part of the workers' time they annotate, and what reading and writing take beside it."""
+    available = workers * (ended(done) - begun(done))
+    seconds = {
+        name: sum(record.seconds[name] for record in done)
+        for name in ("reading", "annotating", "writing")
+    }
+    return {f"{name}_share": total / available for name, total in seconds.items()}
+
+
+def measured(arguments: argparse.Namespace) -> Dict[str, Any]:
+    runs: List[Dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in arguments.workers:
+            documents = arguments.documents_per_worker * number
+            corpus = write_corpus(Path(folder) / f"corpus-{number}", documents)
+            for repeat in range(arguments.repeats):
+                output = Path(folder) / f"out-{number}-{repeat}"
+                runs.append(
+                    measure(
+                        arguments.archive,
+                        corpus,
+                        output,
+                        documents,
+                        workers=number,
+                        cpus=arguments.cpus_per_worker,
+                        gpus=arguments.gpus_per_worker,
+                        batch_size=arguments.batch_size,
+                    )
+                )
+                shutil.rmtree(output)
+                print(json.dumps(runs[-1]), flush=True)
+    return {
+        "machine": {
+            "processor": processor(),
+            "cores": usable_cores(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "ray": ray.__version__,
+        },
+        "model": arguments.model_name,
+        "words_a_document": WORDS_PER_ABSTRACT,
+        "batch_size": arguments.batch_size,
+        "runs": runs,
+    }
+
+
+def processor() -> str:
+    if os.path.exists("/proc/cpuinfo"):
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def tables(result: Dict[str, Any]) -> str:
+    """What docs/scaling.md shows of it."""
+    by_workers: Dict[int, List[Dict[str, Any]]] = {}
+    for run in result["runs"]:
+        by_workers.setdefault(run["workers"], []).append(run)
+    lines = [
+        "| workers | documents a second | efficiency | annotating | reading | writing |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    fewest = min(by_workers)
+    single = median(by_workers[fewest], "documents_a_second") / fewest
+    for number, runs in sorted(by_workers.items()):
+        speed = median(runs, "documents_a_second")
+        spread = [run["documents_a_second"] for run in runs]
+        cells = [
+            str(number),
+            f"{speed:.1f} ({min(spread):.1f} to {max(spread):.1f})",
+            f"{speed / number / single:.0%}",
+            *(
+                f"{median(runs, f'{name}_share'):.2%}"
+                for name in ("annotating", "reading", "writing")
+            ),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    most = max(by_workers)
+    speed = median(by_workers[most], "documents_a_second") / most
+    constants = {
+        "speed, documents a second and worker": f"{speed:.1f}",
+        "start, seconds": f"{median(by_workers[most], 'seconds_to_start'):.0f}",
+        "input, bytes a document": f"{median(by_workers[most], 'input_bytes_a_document'):.0f}",
+        "output, bytes a document": f"{median(by_workers[most], 'output_bytes_a_document'):.0f}",
+        "worker-hours for a million documents": f"{1e6 / speed / 3600:.1f}",
+        "worker-hours for 100 million documents": f"{1e8 / speed / 3600:,.0f}",
+    }
+    lines += ["", f"With {most} workers, model {result['model']}:", ""]
+    lines += ["| constant | value |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in constants.items()]
+    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)
+    return "\n".join([*lines, "", f"Machine: {machine}."])
+
+
+def median(runs: Sequence[Dict[str, Any]], name: str) -> float:
+    return statistics.median(run[name] for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archive", nargs="?", help="a trained model")
+    parser.add_argument("--model-name", default="(not named)", help="what the tables call it")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--cpus-per-worker", type=float, default=1.0)
+    parser.add_argument("--gpus-per-worker", type=float, default=0.0)
+    parser.add_argument("--documents-per-worker", type=int, default=4000)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path("scaling.json"))
+    parser.add_argument("--from-json", type=Path, help="print the tables of this file")
+    arguments = parser.parse_args()
+    if arguments.from_json is not None:
+        print(tables(json.loads(arguments.from_json.read_text())))
+        return
+    if arguments.archive is None:
+        parser.error("give an archive, or --from-json")
+    result = measured(arguments)
+    arguments.output.write_text(json.dumps(result, indent=2) + "\n")
+    print(tables(result))
+
+
+if __name__ == "__main__":
+    main()
