@@ -148,21 +148,34 @@ def tables(result: Dict[str, Any]) -> str:
             ),
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    most = max(by_workers)
-    speed = median(by_workers[most], "documents_a_second") / most
-    constants = {
-        "speed, documents a second and worker": f"{speed:.1f}",
-        "start, seconds": f"{median(by_workers[most], 'seconds_to_start'):.0f}",
-        "input, bytes a document": f"{median(by_workers[most], 'input_bytes_a_document'):.0f}",
-        "output, bytes a document": f"{median(by_workers[most], 'output_bytes_a_document'):.0f}",
-        "worker-hours for a million documents": f"{1e6 / speed / 3600:.1f}",
-        "worker-hours for 100 million documents": f"{1e8 / speed / 3600:,.0f}",
-    }
-    lines += ["", f"With {most} workers, model {result['model']}:", ""]
-    lines += ["| constant | value |", "| --- | --- |"]
-    lines += [f"| {name} | {value} |" for name, value in constants.items()]
     machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)
-    return "\n".join([*lines, "", f"Machine: {machine}."])
+    lines += ["", f"{result['model']}, batches of {result['batch_size']}. Machine: {machine}."]
+    return "\n".join(lines)
+
+
+def estimate(result: Dict[str, Any]) -> str:
+    """The constants of docs/scaling.md, and what many documents need by its formula."""
+    number = max(run["workers"] for run in result["runs"])
+    runs = [run for run in result["runs"] if run["workers"] == number]
+    # Of a worker among others: s × e(W).
+    speed = median(runs, "documents_a_second") / number
+    start = median(runs, "seconds_to_start")
+    output_bytes = median(runs, "output_bytes_a_document")
+    lines = [
+        f"Measured with {number} workers: s × e(W) = {speed:.1f} documents a second and worker, "
+        f"t = {start:.0f} s, {median(runs, 'input_bytes_a_document'):.0f} bytes a document in and "
+        f"{output_bytes:.0f} out (as they lie on the disk). So a million documents take "
+        f"{1e6 / speed / 3600:.1f} worker-hours, and 100 million {1e8 / speed / 3600:,.0f}, "
+        f"whose output takes {1e8 * output_bytes / 1e9:,.0f} GB:",
+        "",
+        "| workers | days for 100 million documents | output, MB a second |",
+        "| --- | --- | --- |",
+    ]
+    for workers in (number, 64, 1024):
+        seconds = start + 1e8 / (speed * workers)
+        written = 1e8 * output_bytes / seconds / 1e6
+        lines.append(f"| {workers} | {seconds / 86400:,.1f} | {written:,.2f} |")
+    return "\n".join(lines)
 
 
 def median(runs: Sequence[Dict[str, Any]], name: str) -> float:
@@ -183,13 +196,14 @@ def main() -> None:
     parser.add_argument("--from-json", type=Path, help="print the tables of this file")
     arguments = parser.parse_args()
     if arguments.from_json is not None:
-        print(tables(json.loads(arguments.from_json.read_text())))
+        result = json.loads(arguments.from_json.read_text())
+        print(f"{tables(result)}\n\n{estimate(result)}")
         return
     if arguments.archive is None:
         parser.error("give an archive, or --from-json")
     result = measured(arguments)
     arguments.output.write_text(json.dumps(result, indent=2) + "\n")
-    print(tables(result))
+    print(f"{tables(result)}\n\n{estimate(result)}")
 
 
 if __name__ == "__main__":
