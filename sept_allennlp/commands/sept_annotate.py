@@ -93,7 +93,7 @@ def annotate_from_args(args: argparse.Namespace) -> None:
     single lines failed is no failure of the run.
     """
     if importlib.util.find_spec("ray") is None:
-        sys.exit("sept-annotate: needs Ray, which 'pip install sept_allennlp[ray]' brings")
+        sys.exit("sept-annotate: needs Ray, which comes by: pip install 'ray[data]'")
     from sept_allennlp.archives import ArchiveError
     from sept_allennlp.corpus import CorpusError
     from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
