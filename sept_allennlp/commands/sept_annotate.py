@@ -8,6 +8,8 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.file_utils import cached_path
 from allennlp.common.util import SigTermReceived
 
+from sept_allennlp.corpus import LINES_PER_SHARD, CorpusError
+
 
 @Subcommand.register("sept-annotate")
 class SeptAnnotate(Subcommand):
@@ -42,8 +44,8 @@ class SeptAnnotate(Subcommand):
         subparser.add_argument(
             "--shard-size",
             type=_positive,
-            default=2048,
-            help="the most documents of an output file (default = 2048)",
+            default=LINES_PER_SHARD,
+            help=f"the most documents of an output file (default = {LINES_PER_SHARD})",
         )
         subparser.add_argument(
             "--text-column", help="the column of Parquet files that holds the text (default = text)"
@@ -95,7 +97,6 @@ def annotate_from_args(args: argparse.Namespace) -> None:
     if importlib.util.find_spec("ray") is None:
         sys.exit("sept-annotate: needs Ray, which comes by: pip install 'ray[data]'")
     from sept_allennlp.archives import ArchiveError
-    from sept_allennlp.corpus import CorpusError
     from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
 
     try:

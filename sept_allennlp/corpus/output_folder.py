@@ -152,7 +152,7 @@ class OutputFolder:
     def commit(self, record: DoneUnit) -> None:
         """Makes a unit that is written one that is done. Doing it twice is as good as once."""
         content = record.to_json().encode()
-        write_whole(self.path / _DONE / f"{record.unit.name}.json", content)
+        write_whole(self._record(record.unit), content)
 
     def done(self) -> List[DoneUnit]:
         """The units that are done, in the order of the input."""
@@ -205,7 +205,10 @@ class OutputFolder:
             files += [(self._error_file(unit), record.error_bytes)] if record.failed else []
             for path, size in files:
                 if not path.is_file() or path.stat().st_size != size:
-                    return f"{path} is missing or was changed"
+                    return (
+                        f"{path} is missing or was changed; remove {self._record(unit)} to have it "
+                        "written anew"
+                    )
             line += unit.num_lines
         if not records or not records[-1].unit.last:
             return f"the unit from line {line} on is not done"
@@ -213,6 +216,9 @@ class OutputFolder:
 
     def _shard(self, unit: Unit) -> Path:
         return self.path / _ANNOTATIONS / f"{unit.name}{self._suffix}"
+
+    def _record(self, unit: Unit) -> Path:
+        return self.path / _DONE / f"{unit.name}.json"
 
     def _error_file(self, unit: Unit) -> Path:
         return self.path / _ERRORS / f"{unit.name}.jsonl"

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple, Type
 
+from sept_allennlp.corpus import LINES_PER_SHARD
 from sept_allennlp.corpus.annotating import (
     ModelSettings,
     UnitAnnotator,
@@ -15,10 +16,6 @@ from sept_allennlp.corpus.progress import Progress
 from sept_allennlp.corpus.shards import suffix
 from sept_allennlp.corpus.workers import plan_workers, usable_cores
 from sept_allennlp.version import VERSION
-
-# Of which `SEPTPredictor` makes whole blocks of batches, as it does of a file: so a shard's
-# documents share their batches with the same others as in `allennlp predict` (up to 128 a batch).
-LINES_PER_SHARD = 2048
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def annotate_corpus(
         progress = Progress(
             sum(file.size for file in inputs), sum(record.unit.num_bytes for record in done)
         )
-        report(f"{len(inputs)} input files; {len(done)} shards were done before")
+        report(f"input files: {len(inputs)}, shards done before: {len(done)}")
         if any(units is not None for units in finished):
             # Only here: it is an extra, and not needed to find that there is nothing left to do.
             from sept_allennlp.corpus import ray_pipeline
