@@ -19,8 +19,8 @@ twice.
 
 from sept_allennlp.corpus.inputs import CorpusError
 
-# Whole blocks of the batches that `SEPTPredictor` makes of like documents, for a batch size of 32 or
-# any other power of two up to 128: so a document shares its batch with the same others as in
+# Whole blocks of the batches that `SEPTPredictor` makes of like documents, for a batch size of 32
+# or another power of two up to 128: so a document shares its batch with the same others as in
 # `allennlp predict`.
 LINES_PER_SHARD = 2048
 
