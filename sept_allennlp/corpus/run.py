@@ -1,7 +1,7 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Type
 
 from sept_allennlp.corpus import LINES_PER_SHARD
 from sept_allennlp.corpus.annotating import (
@@ -10,12 +10,15 @@ from sept_allennlp.corpus.annotating import (
     file_digest,
     load_predictor,
 )
-from sept_allennlp.corpus.inputs import find_inputs
-from sept_allennlp.corpus.output_folder import Counts, OutputFolder, finished_units
+from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_allennlp.corpus.output_folder import Counts, DoneUnit, OutputFolder, finished_units
 from sept_allennlp.corpus.progress import Progress
 from sept_allennlp.corpus.shards import suffix
-from sept_allennlp.corpus.workers import plan_workers, usable_cores
+from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
 from sept_allennlp.version import VERSION
+
+# A worker that died so often with no unit done in between: it may well be a document that kills it.
+MOST_LOSSES = 3
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,8 @@ def annotate_corpus(
     output = OutputFolder(run.output.resolve(), suffix(run.format, run.compression))
     with output.claimed(run.identity(digest), inputs):
         done = output.done()
-        finished = finished_units(done, len(inputs))
-        progress = Progress(
-            sum(file.size for file in inputs), sum(record.unit.num_bytes for record in done)
-        )
         report(f"input files: {len(inputs)}, shards done before: {len(done)}")
-        if any(units is not None for units in finished):
-            # Only here: it is an extra, and not needed to find that there is nothing left to do.
-            from sept_allennlp.corpus import ray_pipeline
-
+        if any(units is not None for units in finished_units(done, len(inputs))):
             model = ModelSettings(
                 archive=archive,
                 digest=digest,
@@ -124,41 +120,92 @@ def annotate_corpus(
                 packages=run.packages,
                 batch_size=run.batch_size,
             )
-            stop = ray_pipeline.start(run.address, usable_cores())
+            _annotate_rest(run, inputs, output, model, report, report_seconds, annotator)
+        return output.check(inputs)
+
+
+def _annotate_rest(
+    run: CorpusRun,
+    inputs: Sequence[InputFile],
+    output: OutputFolder,
+    model: ModelSettings,
+    report: Callable[[str], None],
+    report_seconds: float,
+    annotator: Type[UnitAnnotator],
+) -> None:
+    """
+    Until all units are done, by as many workers as there is room for. When one of them dies, or its
+    machine, all are started anew where there is room by then.
+    """
+    # Only here: it is an extra, and not needed to find that there is nothing left to do.
+    from sept_allennlp.corpus import ray_pipeline
+
+    done = output.done()
+    progress = Progress(
+        sum(file.size for file in inputs), sum(record.unit.num_bytes for record in done)
+    )
+    counted = {record.unit for record in done}
+
+    def count(record: DoneUnit) -> None:
+        unit = record.unit
+        if unit not in counted:
+            counted.add(unit)
+            progress.add(unit.num_lines, record.failed, unit.num_bytes, record.started)
+
+    stop = ray_pipeline.start(run.address, usable_cores())
+    try:
+        # What is wrong with the archive is easier to say here than in a worker. After Ray's
+        # processes were forked, which a tokeniser that was used before does not like.
+        load_predictor(model)
+        workers = _workers(run, run.workers)
+        losses = 0
+        while True:
+            report(f"{workers}; loading the model")
+            device = 0 if workers.gpus else -1
+            settings = replace(model, threads=workers.threads, cuda_device=device)
+            reported = time.monotonic()
             try:
-                # What is wrong with the archive is easier to say here than in a worker. After Ray's
-                # processes were forked, which a tokeniser that was used before does not like.
-                load_predictor(model)
-                workers = plan_workers(
-                    ray_pipeline.resources(),
-                    Path(archive).stat().st_size,
-                    run.workers,
-                    run.cpus,
-                    run.gpus,
-                )
-                report(f"{workers}; they are loading the model")
-                model = replace(
-                    model, threads=workers.threads, cuda_device=0 if workers.gpus else -1
-                )
-                reported = time.monotonic()
                 for record in ray_pipeline.annotate_units(
                     inputs,
-                    finished,
+                    finished_units(done, len(inputs)),
                     run.lines_per_shard,
                     run.text_column,
-                    model,
+                    settings,
                     workers,
                     output,
                     run.format,
                     run.compression,
                     annotator,
                 ):
-                    unit = record.unit
-                    progress.add(unit.num_lines, record.failed, unit.num_bytes, record.started)
+                    count(record)
                     if time.monotonic() - reported >= report_seconds:
                         reported = time.monotonic()
                         report(str(progress))
-            finally:
-                stop()
-            report(str(progress))
-        return output.check(inputs)
+                break
+            except ray_pipeline.WorkerLost as loss:
+                before, done = done, output.done()
+                losses = losses + 1 if len(done) == len(before) else 1
+                if losses == MOST_LOSSES:
+                    raise CorpusError(
+                        f"{loss}. That was {losses} times in a row without a shard done in "
+                        "between; is there a document that the memory is too small for? The same "
+                        "command goes on from here"
+                    ) from loss
+                report(f"{loss}; what is not done goes to others")
+                for record in done:
+                    count(record)
+                try:
+                    workers = _workers(run, run.workers)
+                except CorpusError:
+                    # There were enough cores for so many before.
+                    workers = _workers(run, None)
+    finally:
+        stop()
+    report(str(progress))
+
+
+def _workers(run: CorpusRun, number: Optional[int]) -> Workers:
+    from sept_allennlp.corpus import ray_pipeline
+
+    archive_bytes = Path(run.archive).stat().st_size
+    return plan_workers(ray_pipeline.resources(), archive_bytes, number, run.cpus, run.gpus)

@@ -27,7 +27,7 @@ from tests.experiments import ROOT
 
 pytest.importorskip("ray")
 
-from sept_allennlp.corpus import ray_pipeline  # noqa: E402
+from sept_allennlp.corpus import ray_pipeline, run  # noqa: E402
 
 TEXTS = [
     "We train a parser (fast).",
@@ -158,8 +158,10 @@ def test_a_killed_worker_loses_nothing(
                 os.kill(os.getpid(), signal.SIGKILL)
             return super().annotate(unit_lines, file_name)
 
-    counts, _ = annotate(tmp_path / "out", DiesOnce)
+    counts, reported = annotate(tmp_path / "out", DiesOnce)
     assert killed.exists()
+    assert any(line.startswith("a worker died") for line in reported)
+    assert "15 documents (5 failed)" in reported[-1] or "20 documents (5 failed)" in reported[-1]
     assert counts == COUNTS
     assert written(tmp_path / "out") == undisturbed
 
@@ -216,14 +218,14 @@ def test_a_worker_that_fails_says_why(annotate: Annotate, tmp_path: Path) -> Non
 def test_a_document_that_kills_every_worker_ends_the_run(
     annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_pipeline, "_RETRIES", 1)
+    monkeypatch.setattr(run, "MOST_LOSSES", 2)
 
     class Dies(UnitAnnotator):
         def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError("killed")
 
-    with pytest.raises(CorpusError, match="a worker died, and did so again"):
+    with pytest.raises(CorpusError, match="a worker died: .* 2 times in a row"):
         annotate(tmp_path / "out", Dies)
 
 

@@ -1,0 +1,76 @@
+"""A cluster that loses a machine in the middle: Ray's own imitation of several nodes on one."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from sept_allennlp.corpus.annotating import AnnotatedUnit, UnitAnnotator
+from sept_allennlp.corpus.output_folder import Counts
+from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
+from sept_allennlp.corpus.units import UnitLines
+
+ray = pytest.importorskip("ray")
+
+NUM_LINES, LINES_PER_SHARD = 13, 2
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    # A lost machine is noticed within a second or two, and not a quarter of a minute.
+    noticing = {"health_check_period_ms": 500, "health_check_failure_threshold": 2}
+    head = {"num_cpus": 1, "_system_config": noticing}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_path: Path) -> None:
+    lost = cluster.add_node(num_cpus=1)
+    lines = [json.dumps({"id": number, "text": "We train it."}) for number in range(NUM_LINES)]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
+    reached, head = tmp_path / "reached", cluster.head_node.node_id
+
+    class HangsElsewhere(UnitAnnotator):
+        """On the machine that will be lost, takes a unit and never finishes it."""
+
+        def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+            if ray.get_runtime_context().get_node_id() != head:
+                reached.touch()
+                time.sleep(3600)
+            return super().annotate(unit_lines, file_name)
+
+    def lose() -> None:
+        while not reached.exists():
+            time.sleep(0.1)
+        cluster.remove_node(lost, allow_graceful=False)
+
+    loss = threading.Thread(target=lose, daemon=True)
+    loss.start()
+    run = CorpusRun(
+        trained_archive,
+        (str(tmp_path / "corpus.jsonl"),),
+        tmp_path / "out",
+        compression="none",
+        lines_per_shard=LINES_PER_SHARD,
+        workers=2,
+        address=cluster.address,
+    )
+    reported: List[str] = []
+    counts = annotate_corpus(run, reported.append, annotator=HangsElsewhere)
+    loss.join()
+
+    assert "2 workers, each with 1 core; loading the model" in reported
+    assert "1 worker, with 1 core; loading the model" in reported
+    assert counts == Counts(read=NUM_LINES, annotated=NUM_LINES, failed=0, shards=7)
+    shards = sorted((tmp_path / "out" / "annotations").iterdir())
+    outputs: List[Dict[str, Any]] = [
+        json.loads(line) for shard in shards for line in shard.read_text().splitlines()
+    ]
+    assert [output["id"] for output in outputs] == list(range(NUM_LINES))
