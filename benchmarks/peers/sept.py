@@ -1,0 +1,71 @@
+"""
+SEPT of this repository, in its own environment: `training_config/sept_minilm.jsonnet` as shipped,
+20 epochs, but without a validation split: as for the peers, the last weights count, no best epoch.
+
+A text is a whole abstract.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from corpus import Abstract, Entity
+from peer import Peer, Trained, Training, serve
+
+import sept_allennlp
+
+CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
+
+
+class Sept(Peer):
+    def train(self, training: Training) -> Trained:
+        """Has no deadline: whole epochs that fit are what it is asked for."""
+        data = training.folder.with_suffix(".data")
+        data.mkdir(exist_ok=True)
+        lines = [json.dumps(in_scierc_format(abstract)) for abstract in training.abstracts]
+        (data / "train.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        os.environ.update(
+            SEPT_ENCODER=training.encoder, SEPT_DATA=str(data), SEPT_SEED=str(training.seed)
+        )
+        epochs = max(1, int(training.epochs))
+        overrides = {"trainer.num_epochs": epochs, "validation_data_path": None}
+        params = Params.from_file(str(CONFIG), json.dumps(overrides))
+        start = time.monotonic()
+        train_model(params, str(training.folder), force=True)
+        return Trained(epochs, time.monotonic() - start)
+
+    def load(self, folder: Path) -> None:
+        self._annotator = sept_allennlp.load(folder / "model.tar.gz")
+
+    def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
+        """A batch is of abstracts."""
+        for entities in self._annotator.annotate(texts, batch_size):
+            yield [Entity(entity.start, entity.end, entity.label) for entity in entities]
+
+
+def in_scierc_format(abstract: Abstract) -> Dict[str, Any]:
+    words = [word for sentence in abstract.sentences for word in sentence]
+    first_words = {word.start: number for number, word in enumerate(words)}
+    last_words = {word.end: number for number, word in enumerate(words)}
+    ner = []
+    for sentence in abstract.sentences:
+        ner.append(
+            [
+                [first_words[entity.start], last_words[entity.end], entity.label]
+                for entity in abstract.entities
+                if sentence[0].start <= entity.start < sentence[-1].end
+            ]
+        )
+    return {
+        "doc_key": str(abs(hash(abstract.text))),
+        "sentences": [[word.text for word in sentence] for sentence in abstract.sentences],
+        "ner": ner,
+    }
+
+
+if __name__ == "__main__":
+    serve(Sept())
