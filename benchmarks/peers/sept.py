@@ -26,7 +26,10 @@ class Sept(Peer):
         """Has no deadline: whole epochs that fit are what it is asked for."""
         data = training.folder.with_suffix(".data")
         data.mkdir(exist_ok=True)
-        lines = [json.dumps(in_scierc_format(abstract)) for abstract in training.abstracts]
+        lines = [
+            json.dumps({"doc_key": str(number), **in_scierc_format(abstract)})
+            for number, abstract in enumerate(training.abstracts)
+        ]
         (data / "train.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
         os.environ.update(
             SEPT_ENCODER=training.encoder, SEPT_DATA=str(data), SEPT_SEED=str(training.seed)
@@ -61,7 +64,6 @@ def in_scierc_format(abstract: Abstract) -> Dict[str, Any]:
             ]
         )
     return {
-        "doc_key": str(abs(hash(abstract.text))),
         "sentences": [[word.text for word in sentence] for sentence in abstract.sentences],
         "ner": ner,
     }

@@ -31,20 +31,23 @@ from thinc.api import Config
 MAX_SPAN_WIDTH = 12
 
 
-class TimeIsUp(Exception):
+class Enough(Exception):
     """Ends spaCy's training, which then saves what it has."""
 
 
 class Updates:
-    """Counts updates and ends the training at the deadline."""
+    """Counts updates and ends the training after so many, or at the deadline."""
 
     def __init__(self) -> None:
         self.number = 0
+        self.limit = 0
         self.deadline: Optional[float] = None
 
     def __call__(self, nlp: Language, info: Dict[str, Any]) -> None:
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise TimeIsUp
+        """Called by spaCy before each update."""
+        late = self.deadline is not None and time.monotonic() >= self.deadline
+        if late or info["step"] == self.limit:
+            raise Enough
         self.number = info["step"] + 1
 
 
@@ -58,6 +61,7 @@ def make_updates() -> Callable[[Language, Dict[str, Any]], None]:
 
 class Spancat(Peer):
     def train(self, training: Training) -> Trained:
+        training.folder.mkdir(parents=True, exist_ok=True)
         nlp = init_nlp(configuration(training))
         updates_per_epoch = count_updates_per_epoch(nlp)
         number = max(1, round(updates_per_epoch * training.epochs))
@@ -68,16 +72,17 @@ class Spancat(Peer):
             schedule["warmup_steps"] / schedule["total_steps"] * number
         )
         schedule["total_steps"] = number
-        settings["max_steps"] = number
+        # spaCy's own limit is one too many.
+        settings["max_steps"] = 0
         # The last update counts; spaCy evaluates after the first all the same, on one abstract.
         settings["patience"] = 0
         settings["eval_frequency"] = number + 1
         settings["before_update"] = {"@callbacks": "benchmarks.updates.v1"}
-        updates.deadline = training.deadline
+        updates.limit, updates.deadline = number, training.deadline
         start = time.monotonic()
         try:
             train(nlp, training.folder)
-        except TimeIsUp:
+        except Enough:
             pass
         return Trained(updates.number / updates_per_epoch, time.monotonic() - start)
 
