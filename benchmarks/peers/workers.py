@@ -1,0 +1,148 @@
+"""Starts peers in their environments and talks to them."""
+
+import json
+import os
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class PeerInfo:
+    """
+    # Parameters
+
+    name : `str`
+    title, unit : `str`
+        For the table: what it is, and the text that it is trained on and given at once.
+    script : `str`
+    packages : `List[str]`
+        Whose versions the table says.
+    span_based : `bool`
+    epochs : `int`, optional
+        As its documentation recommends; none if it does not count in epochs.
+    """
+
+    name: str
+    title: str
+    unit: str
+    script: str
+    packages: tuple
+    span_based: bool
+    epochs: Optional[int]
+
+
+OURS = PeerInfo(
+    name="sept",
+    title="SEPT (ours)",
+    unit="abstract",
+    script="sept.py",
+    packages=("sept_allennlp", "allennlp", "transformers", "torch"),
+    span_based=True,
+    epochs=20,
+)
+PEERS = (
+    PeerInfo(
+        name="token_classification",
+        title="Hugging Face token classification",
+        unit="sentence",
+        script="token_classification.py",
+        packages=("transformers", "torch"),
+        span_based=False,
+        epochs=3,
+    ),
+    PeerInfo(
+        name="span_marker",
+        title="SpanMarker",
+        unit="sentence",
+        script="span_marker_peer.py",
+        packages=("span-marker", "transformers", "torch"),
+        span_based=True,
+        epochs=3,
+    ),
+    PeerInfo(
+        name="spancat",
+        title="spaCy spancat",
+        unit="abstract",
+        script="spancat.py",
+        packages=("spacy", "spacy-transformers", "transformers", "torch"),
+        span_based=True,
+        epochs=None,
+    ),
+)
+
+
+class Worker:
+    """
+    A peer in a process of its own, from its start to `close`, or to the end of a `with` block.
+
+    # Parameters
+
+    peer : `PeerInfo`
+    python : `Path`
+        Of its environment.
+    log : `Path`
+        Gets what the peer prints.
+    """
+
+    def __init__(self, peer: PeerInfo, python: Path, log: Path) -> None:
+        self._name, self._log = peer.name, log
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        if peer is not OURS:
+            # What is ours must not enter a peer's environment.
+            environment.pop("PYTHONPATH", None)
+        with log.open("a", encoding="utf-8") as errors:
+            self._process = subprocess.Popen(
+                [str(python), str(HERE / peer.script)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                text=True,
+            )
+
+    def ask(self, command: str, **arguments: Any) -> Dict[str, Any]:
+        """
+        # Raises
+
+        `ChildProcessError` if the peer ends instead of answering.
+        """
+        try:
+            self._process.stdin.write(json.dumps({"command": command, **arguments}) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise ChildProcessError(f"{self._name} failed at '{command}': see {self._log}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        # A closed pipe has nobody to write to when the worker is gone already.
+        with ExitStack() as ending:
+            ending.callback(self._process.wait)
+            ending.callback(self._process.kill)
+            if exception[0] is None:
+                self.close()
+
+
+def cold_start(peer: PeerInfo, python: Path, log: Path, folder: str, text: str) -> float:
+    """Seconds from the start of a fresh process to the first abstract's entities."""
+    start = time.perf_counter()
+    with Worker(peer, python, log) as worker:
+        worker.ask("load", folder=folder)
+        worker.ask("predict", texts=[text], batch_size=1)
+        return time.perf_counter() - start
