@@ -24,7 +24,7 @@ class Training:
     encoder : `str`
         The folder of the pre-trained encoder.
     folder : `Path`
-        Where the model goes; empty.
+        Where the model goes; there, and empty.
     epochs : `float`
         How often the abstracts are seen; learning rates fall to their end over it. A peer that
         only knows whole epochs rounds down, to one at least.
@@ -101,6 +101,7 @@ def train(
     saved model.
     """
     documents = read_abstracts(Path(data))[:abstracts]
+    Path(folder).mkdir(parents=True)
     start = time.monotonic()
     deadline = None if seconds is None else start + seconds
     trained = peer.train(Training(documents, encoder, Path(folder), epochs, deadline, seed))

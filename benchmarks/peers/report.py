@@ -18,27 +18,27 @@ What a user could install instead, doing the same work on the same machine with 
 """
 
 NOTES = """
-- Data: SciERC, {train_abstracts} abstracts to train on, {dev_abstracts} (its dev split) to predict. \
-The raw text is SciERC's words, brackets unescaped, joined by spaces, the same for all. Peers whose \
-documentation works on sentences get sentences, split where a full stop stands alone, which finds \
-SciERC's own all but exactly.
-- F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity \
-counts, those that a peer cannot express (overlaps for tags, more than 8 words for SpanMarker) too. \
-One training each (seed {seed}), the last weights, nothing chosen on the dev split. A difference of \
-a point or two may be chance.
-- Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model, \
-everything in between included. Each trains as many epochs as fit, with its schedule over these.
-- Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch \
-size, in the text units of the first table. Memory is the process's peak of resident memory, \
-libraries included.
-- An epoch: its updates alone, without loading and saving; where it is of fewer abstracts than \
-there are, the table says of how many and scales the time.
-- Cold start: from the start of a fresh process to the entities of one abstract, the files in the \
-operating system's cache.
-- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch. Ours \
-holds the test tools too.
-- GLiNER is not compared: its package comes without a model, and there is no training it from \
-MiniLM-L6 as its documentation would.
+- Data: SciERC, {train_abstracts} abstracts to train on, {dev_abstracts} (its dev split) to predict.
+  The raw text is SciERC's words, brackets unescaped, joined by spaces, the same for all. Peers
+  documented on sentences get sentences, split where a full stop stands alone, which finds
+  SciERC's own all but exactly.
+- F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity
+  counts, those that a peer cannot express (overlaps for tags, over 8 words for SpanMarker) too. One
+  training each (seed {seed}), the last weights, nothing chosen on the dev split. A difference of a
+  point or two may be chance.
+- Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model,
+  everything in between included. Each trains as many epochs as fit, with its schedule over these.
+- Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch
+  size, in the text units of the first table. Memory is the process's peak of resident memory,
+  libraries included.
+- An epoch: its updates alone, without loading and saving; where it is of fewer abstracts than there
+  are, the table says of how many and scales the time.
+- Cold start: from the start of a fresh process to the entities of one abstract, the files in the
+  operating system's cache.
+- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch. Ours
+  holds the test tools too.
+- GLiNER is not compared: it is used with a model that its authors trained, and its package comes
+  without one.
 """
 
 
@@ -220,7 +220,7 @@ def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[L
                 yield [measure.title, figures["title"], BLANK, BLANK, "not measured"]
                 continue
             reached = _advantage(measure, ours, theirs)
-            # Exact ties of what is shown count as reached.
+            # Fractions of entities rarely subtract to exactly a hundredth.
             met = reached >= least - 1e-9
             if measure.title.startswith("F1"):
                 shown = [f"{reached:+.3f}", f"at least {least:+.2f}"]

@@ -24,8 +24,8 @@ CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
 class Sept(Peer):
     def train(self, training: Training) -> Trained:
         """Has no deadline: whole epochs that fit are what it is asked for."""
-        data = training.folder.with_suffix(".data")
-        data.mkdir(exist_ok=True)
+        data = training.folder / "data"
+        data.mkdir()
         lines = [
             json.dumps({"doc_key": str(number), **in_scierc_format(abstract)})
             for number, abstract in enumerate(training.abstracts)
@@ -38,11 +38,11 @@ class Sept(Peer):
         overrides = {"trainer.num_epochs": epochs, "validation_data_path": None}
         params = Params.from_file(str(CONFIG), json.dumps(overrides))
         start = time.monotonic()
-        train_model(params, str(training.folder), force=True)
+        train_model(params, str(training.folder / "run"))
         return Trained(epochs, time.monotonic() - start)
 
     def load(self, folder: Path) -> None:
-        self._annotator = sept_allennlp.load(folder / "model.tar.gz")
+        self._annotator = sept_allennlp.load(folder / "run" / "model.tar.gz")
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
         """A batch is of abstracts."""

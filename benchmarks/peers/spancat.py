@@ -61,7 +61,6 @@ def make_updates() -> Callable[[Language, Dict[str, Any]], None]:
 
 class Spancat(Peer):
     def train(self, training: Training) -> Trained:
-        training.folder.mkdir(parents=True, exist_ok=True)
         nlp = init_nlp(configuration(training))
         updates_per_epoch = count_updates_per_epoch(nlp)
         number = max(1, round(updates_per_epoch * training.epochs))
@@ -100,7 +99,7 @@ class Spancat(Peer):
 
 def configuration(training: Training) -> Config:
     config = spacy.cli.init_config(lang="en", pipeline=["spancat"], optimize="accuracy", gpu=True)
-    corpus = training.folder.with_suffix(".spacy")
+    corpus = training.folder / "abstracts.spacy"
     spans_key = config["components"]["spancat"]["spans_key"]
     DocBin(docs=annotated(training.abstracts, spans_key)).to_disk(corpus)
     config["paths"]["train"] = config["paths"]["dev"] = str(corpus)

@@ -42,7 +42,7 @@ OURS = PeerInfo(
     title="SEPT (ours)",
     unit="abstract",
     script="sept.py",
-    packages=("sept_allennlp", "allennlp", "transformers", "torch"),
+    packages=("allennlp", "transformers", "torch"),
     span_based=True,
     epochs=20,
 )
