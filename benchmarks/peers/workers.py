@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 HERE = Path(__file__).parent
 
@@ -21,20 +21,23 @@ class PeerInfo:
     title, unit : `str`
         For the table: what it is, and the text that it is trained on and given at once.
     script : `str`
-    packages : `List[str]`
+    packages : `Tuple[str, ...]`
         Whose versions the table says.
     span_based : `bool`
     epochs : `int`, optional
-        As its documentation recommends; none if it does not count in epochs.
+        As its documentation recommends.
+    why_no_epochs : `str`, optional
+        For the table.
     """
 
     name: str
     title: str
     unit: str
     script: str
-    packages: tuple
+    packages: Tuple[str, ...]
     span_based: bool
     epochs: Optional[int]
+    why_no_epochs: str = ""
 
 
 OURS = PeerInfo(
@@ -73,6 +76,7 @@ PEERS = (
         packages=("spacy", "spacy-transformers", "transformers", "torch"),
         span_based=True,
         epochs=None,
+        why_no_epochs="left out: up to 20000 updates, hundreds of epochs",
     ),
 )
 
@@ -91,8 +95,9 @@ class Worker:
     """
 
     def __init__(self, peer: PeerInfo, python: Path, log: Path) -> None:
-        self._name, self._log = peer.name, log
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        self._name = peer.name
+        # On the CPU, all of them.
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
         if peer is not OURS:
             # What is ours must not enter a peer's environment.
             environment.pop("PYTHONPATH", None)
@@ -119,7 +124,7 @@ class Worker:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise ChildProcessError(f"{self._name} failed at '{command}': see {self._log}")
+            raise ChildProcessError(f"{self._name} failed at '{command}'")
         return json.loads(answer)
 
     def close(self) -> None:
