@@ -31,8 +31,9 @@ NOTES = """
 - Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch
   size, in the text units of the first table. Memory is the process's peak of resident memory,
   libraries included.
-- An epoch: its updates alone, without loading and saving; where it is of fewer abstracts than there
-  are, the table says of how many and scales the time.
+- An epoch: its updates alone, as far as each lets them be timed, without loading the encoder and
+  saving the model; where it is of fewer abstracts than there are, the table says of how many and
+  scales the time.
 - Cold start: from the start of a fresh process to the entities of one abstract, the files in the
   operating system's cache.
 - Environment: `site-packages` as the pinned requirements install it, with the same PyTorch. Ours
