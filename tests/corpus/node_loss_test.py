@@ -14,6 +14,7 @@ from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
 from sept_allennlp.corpus.units import UnitLines
 
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.processes
 
 NUM_LINES, LINES_PER_SHARD = 13, 2
 

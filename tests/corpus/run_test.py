@@ -26,6 +26,7 @@ from sept_allennlp.corpus.units import UnitLines
 from tests.experiments import ROOT
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.processes
 
 from sept_allennlp.corpus import ray_pipeline, run  # noqa: E402
 

@@ -15,6 +15,8 @@ from allennlp.common.util import find_open_port
 
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK_TAGGER, ROOT, experiment
 
+pytestmark = pytest.mark.processes
+
 # Seven documents do not divide by two: AllenNLP alone would leave the last out.
 NUM_DEV = 7
 
