@@ -104,6 +104,20 @@ def labels_of(abstracts: Iterable[Abstract]) -> List[str]:
     return sorted({entity.label for abstract in abstracts for entity in abstract.entities})
 
 
+def entities_of(words: List[Word], tags: Iterable[str]) -> List[Entity]:
+    """What a tag a word says. An `I-` that goes on with nothing opens an entity."""
+    entities: List[Entity] = []
+    inside = None
+    for word, tag in zip(words, tags, strict=True):
+        prefix, _, label = tag.partition("-")
+        if prefix == "I" and inside == label:
+            entities[-1] = entities[-1]._replace(end=word.end)
+        elif label:
+            entities.append(Entity(word.start, word.end, label))
+        inside = label or None
+    return entities
+
+
 def bio_tags(words: List[Word], entities: Iterable[Entity]) -> List[str]:
     """A tag a word. Of overlapping entities the widest is tagged, tags cannot express more."""
     tags = ["O"] * len(words)

@@ -1,4 +1,4 @@
-"""Ends a training of transformers' `Trainer` at a given time."""
+"""Times a training of transformers' `Trainer`, and ends it at a given time."""
 
 import time
 from typing import Any, Optional
@@ -6,8 +6,10 @@ from typing import Any, Optional
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
-class Deadline(TrainerCallback):
+class TrainingClock(TrainerCallback):
     """
+    `seconds` is then what the updates took, without what the `Trainer` prepares before them.
+
     # Parameters
 
     deadline : `float`, optional
@@ -16,9 +18,18 @@ class Deadline(TrainerCallback):
 
     def __init__(self, deadline: Optional[float]) -> None:
         self._deadline = deadline
+        self._started = 0.0
+        self.seconds = 0.0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._started = time.monotonic()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        now = time.monotonic()
+        self.seconds = now - self._started
+        if self._deadline is not None and now >= self._deadline:
             control.should_training_stop = True

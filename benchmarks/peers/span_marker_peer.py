@@ -11,20 +11,21 @@ are for a GPU and left out.
 A text is a sentence, as there; raw text is split where a full stop stands between spaces.
 """
 
-import time
 from pathlib import Path
 from typing import Iterator, List
 
 from corpus import Entity, bio_tags, labels_of, split_sentences
 from datasets import Dataset
-from deadline import Deadline
+from deadline import TrainingClock
 from peer import Peer, Trained, Training, serve
 from span_marker import SpanMarkerModel, Trainer
-from transformers import TrainingArguments
+from transformers import TrainingArguments, set_seed
 
 
 class SpanMarker(Peer):
     def train(self, training: Training) -> Trained:
+        set_seed(training.seed)
+        clock = TrainingClock(training.deadline)
         tags = ["O"]
         for label in labels_of(training.abstracts):
             tags += [f"B-{label}", f"I-{label}"]
@@ -58,13 +59,11 @@ class SpanMarker(Peer):
                 disable_tqdm=True,
             ),
             train_dataset=Dataset.from_list(examples),
-            callbacks=[Deadline(training.deadline)],
+            callbacks=[clock],
         )
-        start = time.monotonic()
         trainer.train()
-        seconds = time.monotonic() - start
         trainer.save_model(str(training.folder))
-        return Trained(trainer.state.epoch, seconds)
+        return Trained(trainer.state.epoch, clock.seconds)
 
     def load(self, folder: Path) -> None:
         self._model = SpanMarkerModel.from_pretrained(str(folder))

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
@@ -128,7 +128,9 @@ class Worker:
         return json.loads(answer)
 
     def close(self) -> None:
-        self._process.stdin.close()
+        # Of a worker that has died, what it was not told is still to be written.
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 

@@ -1,4 +1,4 @@
-from corpus import Entity, abstract, bio_tags, split_sentences
+from corpus import Entity, abstract, bio_tags, entities_of, split_sentences
 
 FIELDS = {
     "sentences": [["We", "train", "-LRB-", "fast", "-RRB-", "."], ["A", "graph", "parser", "."]],
@@ -41,3 +41,26 @@ def test_neighbours_begin_anew():
     sentence = abstract(FIELDS).sentences[0]
     entities = [Entity(0, 2, "Task"), Entity(3, 8, "Task")]
     assert bio_tags(sentence, entities)[:3] == ["B-Task", "B-Task", "O"]
+
+
+def test_tags_are_read_back_as_the_entities_they_were_made_of():
+    made = abstract(FIELDS)
+    tags = [bio_tags(sentence, made.entities) for sentence in made.sentences]
+    found = [
+        entity
+        for words, its_tags in zip(made.sentences, tags)
+        for entity in entities_of(words, its_tags)
+    ]
+    # The graph inside of the graph parser has no tag.
+    assert found == [made.entities[0], made.entities[1]]
+
+
+def test_tags_that_fit_together_badly():
+    (words,) = split_sentences("a b c d e f")
+    tags = ["I-X", "I-X", "I-Y", "B-Y", "O", "I-Y"]
+    assert entities_of(words, tags) == [
+        Entity(0, 3, "X"),
+        Entity(4, 5, "Y"),
+        Entity(6, 7, "Y"),
+        Entity(10, 11, "Y"),
+    ]
