@@ -24,10 +24,10 @@ NOTES = """
   SciERC's own all but exactly.
 - F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity
   counts, those that a peer cannot express (overlaps for tags, over 8 words for SpanMarker) too. One
-  training each (seed {seed}), the last weights, no epoch chosen on the dev split. But the settings of
-  `sept_minilm.jsonnet` (batch, averaging, dropout, no overlaps) were once chosen by SciERC's dev
-  split (`results.md`), and those of the peers are their defaults. A difference of a point or two may
-  be chance.
+  training each (seed {seed}), the last weights, no epoch chosen on the dev split. But the settings
+  of `sept_minilm.jsonnet` (batch, averaging, dropout, no overlaps) were once chosen by SciERC's dev
+  split (`results.md`), and those of the peers are their defaults. A difference of a point or two
+  may be chance.
 - Ours sees a whole abstract at once, and so does spaCy's; the others are documented on sentences
   (SpanMarker can be given the sentences around, as an option).
 - Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model,
