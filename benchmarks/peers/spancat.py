@@ -57,7 +57,7 @@ class Updates:
 
     @property
     def seconds(self) -> float:
-        """What the updates took; after the first spaCy evaluates and saves, which does not count."""
+        """What the updates took, without what spaCy does after the first: evaluate and save."""
         if self.number < 2:
             return self._now - self._second
         return (self._now - self._second) * self.number / (self.number - 1)

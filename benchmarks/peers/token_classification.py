@@ -2,14 +2,15 @@
 Hugging Face token classification: a linear layer on the encoder, BIO tags.
 
 As documented in https://huggingface.co/docs/transformers/tasks/token_classification (the first
-piece of a word bears its tag; `Trainer`; the pipeline) and, for the hyper-parameters, in transformers' own `examples/pytorch/token-classification/run_ner.py`: the
-defaults of `TrainingArguments`, which are 3 epochs, batches of 8, a learning rate of 5e-5 that
-falls to nothing. (The guide itself says 2e-5, 2 epochs, batches of 16: less than half the learning
-rate and a third of the updates, which is little for a data set as small as SciERC.)
+piece of a word bears its tag; `Trainer`; the pipeline) and, for the hyper-parameters, in
+transformers' own `examples/pytorch/token-classification/run_ner.py`: the defaults of
+`TrainingArguments`, which are 3 epochs, batches of 8, a learning rate of 5e-5 that falls to
+nothing. (The guide itself says 2e-5, 2 epochs, batches of 16: less than half the learning rate and
+a third of the updates, which is little for a data set as small as SciERC.)
 
-A text is a sentence, as there; raw text is split where a full stop stands between spaces. A word has
-the tag of its first piece, as in training and in that script's own scores. (The pipeline's
-aggregation takes each part of "log-linear" for a word, also those that training never gave a tag.)
+A text is a sentence, as there; raw text is split where a full stop stands between spaces. A word
+has the tag of its first piece, as in training and in that script's own scores. (The pipeline's
+aggregation takes each part of "log-linear" for a word, also those that training gave no tag.)
 """
 
 from pathlib import Path
