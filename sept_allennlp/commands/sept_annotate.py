@@ -61,7 +61,7 @@ class SeptAnnotate(Subcommand):
         )
         subparser.add_argument(
             "--gpus-per-actor",
-            type=_share,
+            type=_share_of_one,
             default=0.0,
             help="may be a fraction, then several share a GPU (default = 0)",
         )
@@ -145,6 +145,13 @@ def _share(text: str) -> float:
         raise argparse.ArgumentTypeError("must be 0 or more")
     if number > 1 and number != int(number):
         raise argparse.ArgumentTypeError("must be a fraction of one, or a whole number")
+    return number
+
+
+def _share_of_one(text: str) -> float:
+    number = _share(text)
+    if number > 1:
+        raise argparse.ArgumentTypeError("must be 1 at most: a model runs on one GPU")
     return number
 
 

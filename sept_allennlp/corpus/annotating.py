@@ -1,10 +1,12 @@
 import hashlib
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import torch
+from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
@@ -87,6 +89,8 @@ class UnitAnnotator:
 
     def __init__(self, settings: ModelSettings) -> None:
         torch.set_num_threads(settings.threads)
+        # As AllenNLP's commands do.
+        import_plugins()
         for package in settings.packages:
             import_module_and_submodules(package)
         if file_digest(settings.archive) != settings.digest:
@@ -100,13 +104,31 @@ class UnitAnnotator:
         started, clock = time.time(), time.perf_counter()
         lines: List[str] = []
         errors: List[str] = []
-        outputs = annotate_lines(self._predictor, unit_lines.lines, self._batch_size)
+        outputs = self._outputs(unit_lines.lines)
         for place, output in enumerate(outputs):
             if "error" in output:
                 errors.append(dump_line(_error(output, unit_lines, place, file_name)))
             else:
                 lines.append(self._predictor.dump_line(output))
         return AnnotatedUnit(lines, errors, time.perf_counter() - clock, started)
+
+    def _outputs(self, lines: List[bytes]) -> List[Dict[str, Any]]:
+        try:
+            return list(annotate_lines(self._predictor, lines, self._batch_size))
+        except Exception:
+            # A document that the model fails on, or that is too large for the GPU, must not keep
+            # the others from being annotated.
+            return [self._output(line) for line in lines]
+
+    def _output(self, line: bytes) -> Dict[str, Any]:
+        try:
+            (output,) = annotate_lines(self._predictor, [line], batch_size=1)
+            return output
+        except Exception as error:
+            # What it says of itself could be read, or it would not have come to the model.
+            fields = json.loads(line)
+            names = {name: fields[name] for name in ("id", "doc_key") if name in fields}
+            return {**names, "error": f"the model failed: {type(error).__name__}: {error}"}
 
 
 def _error(

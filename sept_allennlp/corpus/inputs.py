@@ -1,4 +1,5 @@
 import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable, Iterator, List
@@ -74,7 +75,9 @@ def find_inputs(names: Iterable[str]) -> List[InputFile]:
                 f"{name}: there is no file to annotate; files end in {', '.join(_SUFFIXES)}"
             )
         paths += found
-    return [InputFile.at(path) for path in dict.fromkeys(paths)]
+    # What a file holds is known by its name, and not by that of the file that it is a link to.
+    by_file = {path.resolve(): path for path in reversed(paths)}
+    return [InputFile.at(path) for path in dict.fromkeys(paths) if by_file[path.resolve()] == path]
 
 
 def _files(name: str) -> Iterator[Path]:
@@ -84,12 +87,24 @@ def _files(name: str) -> Iterator[Path]:
             raise CorpusError(
                 f"{name}: its name does not say what it holds; files end in {', '.join(_SUFFIXES)}"
             )
-        yield path.resolve()
+        yield path.absolute()
         return
-    candidates = path.rglob("*") if path.is_dir() else map(Path, glob.glob(name, recursive=True))
+    candidates = _below(path) if path.is_dir() else map(Path, glob.glob(name, recursive=True))
     for candidate in sorted(candidates):
         if _has_documents(candidate) and candidate.is_file():
-            yield candidate.resolve()
+            yield candidate.absolute()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All files, those in folders that are links included; hidden folders are left out."""
+    entered = set()
+    for name, folders, files in os.walk(folder, followlinks=True):
+        # Links may lead in a circle.
+        here = Path(name).resolve()
+        folders[:] = [] if here in entered else [sub for sub in folders if sub[0] != "."]
+        if here not in entered:
+            yield from (Path(name, file) for file in files)
+        entered.add(here)
 
 
 def _has_documents(path: Path) -> bool:

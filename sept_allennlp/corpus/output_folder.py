@@ -11,7 +11,7 @@ from sept_allennlp.corpus.units import Unit
 
 _RUN = "run.json"
 _LOCK = ".lock"
-_ANNOTATIONS, _ERRORS, _DONE = "annotations", "errors", "done"
+_ANNOTATIONS, _ERRORS, _DONE, _STARTED = "annotations", "errors", "done", "started"
 _TEMPORARY = ".tmp"
 
 
@@ -70,6 +70,7 @@ class OutputFolder:
     - errors/ has, for each unit of which a line failed, a JSONL file with `file`, `line` and
       `error`;
     - done/ has a `DoneUnit` for each unit that is done, written after the others;
+    - started/ has, while a run is on, a file for each unit at work, with a line for each attempt;
     - run.json says of which files, model and options all that is.
 
     # Parameters
@@ -93,26 +94,29 @@ class OutputFolder:
         `CorpusError` if it belongs to another.
         """
         for file in inputs:
-            if self.path.resolve() in Path(file.path).parents:
+            if self.path.resolve() in Path(file.path).resolve().parents:
                 raise CorpusError(
                     f"{file.path}: is in the output folder; write the output somewhere else"
                 )
         run = {"settings": settings, "inputs": [asdict(file) for file in inputs]}
         self._check(run)
-        for name in (_ANNOTATIONS, _ERRORS, _DONE):
+        for name in (_ANNOTATIONS, _ERRORS, _DONE, _STARTED):
             (self.path / name).mkdir(parents=True, exist_ok=True)
         with self._locked():
             # Once more, now that nobody else can have begun.
             self._check(run)
             if not (self.path / _RUN).exists():
                 write_whole(self.path / _RUN, (json.dumps(run, indent=1) + "\n").encode())
-            for leftover in self.path.glob(f"*/*{_TEMPORARY}"):
-                leftover.unlink()
+            leftovers = [*self.path.rglob(f"*{_TEMPORARY}"), *(self.path / _STARTED).iterdir()]
+            for leftover in leftovers:
+                # A worker of a killed run may be at it still, and finish.
+                leftover.unlink(missing_ok=True)
             yield
 
     def _check(self, run: Dict[str, Any]) -> None:
         if not (self.path / _RUN).exists():
-            strange = sorted({path.name for path in self.path.glob("*")} - _OURS)
+            names = {path.name for path in self.path.glob("*")} - _OURS
+            strange = sorted(name for name in names if not name.endswith(_TEMPORARY))
             if strange:
                 raise CorpusError(
                     f"{self.path}: holds {strange[0]!r}, which is not of a corpus run; give a new "
@@ -143,21 +147,38 @@ class OutputFolder:
                 pass
             yield
 
+    def start(self, unit: Unit) -> None:
+        """Remembers that a worker is at a unit."""
+        with (self.path / _STARTED / f"{unit.name}.jsonl").open("a") as file:
+            file.write(json.dumps(asdict(unit)) + "\n")
+
+    def started(self) -> List[Unit]:
+        """The units that were begun and are not done, the one that was tried most often first."""
+        lines = [path.read_text().splitlines() for path in (self.path / _STARTED).iterdir()]
+        lines.sort(key=len, reverse=True)
+        units = [Unit(**json.loads(attempts[-1])) for attempts in lines]
+        return [unit for unit in units if not self._record(unit).exists()]
+
     def write(self, unit: Unit, shard: bytes, errors: bytes) -> None:
         """Writes what a unit's record is then about."""
         write_whole(self._shard(unit), shard)
         if errors:
             write_whole(self._error_file(unit), errors)
+        else:
+            # An earlier attempt may have failed where this one did not.
+            self._error_file(unit).unlink(missing_ok=True)
 
     def commit(self, record: DoneUnit) -> None:
         """Makes a unit that is written one that is done. Doing it twice is as good as once."""
         content = record.to_json().encode()
         write_whole(self._record(record.unit), content)
+        (self.path / _STARTED / f"{record.unit.name}.jsonl").unlink(missing_ok=True)
 
     def done(self) -> List[DoneUnit]:
         """The units that are done, in the order of the input."""
-        records = sorted((self.path / _DONE).glob("*.json"))
-        return [DoneUnit.from_json(record.read_text()) for record in records]
+        records = (self.path / _DONE).glob("*.json")
+        done = [DoneUnit.from_json(record.read_text()) for record in records]
+        return sorted(done, key=lambda record: (record.unit.file, record.unit.number))
 
     def check(self, inputs: Sequence[InputFile]) -> Counts:
         """
@@ -181,7 +202,7 @@ class OutputFolder:
             failed=sum(record.failed for record in done),
             shards=len(done),
         )
-        shards = sum(1 for _ in (self.path / _ANNOTATIONS).iterdir())
+        shards = sum(1 for _ in (self.path / _ANNOTATIONS).glob(f"*{self._suffix}"))
         if shards != counts.shards:
             raise CorpusError(
                 f"{self.path}: holds {shards} shards where {counts.shards} were written"
@@ -224,7 +245,7 @@ class OutputFolder:
         return self.path / _ERRORS / f"{unit.name}.jsonl"
 
 
-_OURS = {_RUN, _LOCK, _ANNOTATIONS, _ERRORS, _DONE}
+_OURS = {_RUN, _LOCK, _ANNOTATIONS, _ERRORS, _DONE, _STARTED}
 
 
 def finished_units(done: Sequence[DoneUnit], num_files: int) -> List[Optional[Set[int]]]:
@@ -242,11 +263,15 @@ def finished_units(done: Sequence[DoneUnit], num_files: int) -> List[Optional[Se
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that nobody can find half written, not even after the machine has failed."""
     temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _difference(begun: Dict[str, Any], run: Dict[str, Any]) -> Optional[str]:

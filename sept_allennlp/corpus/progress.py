@@ -1,5 +1,7 @@
+import contextlib
+import threading
 import time
-from typing import Callable
+from typing import Callable, Iterator
 
 
 class Progress:
@@ -47,6 +49,24 @@ class Progress:
             f"{share:.1%} of the input done"
         )
         return f"{line}, about {duration(left / speed)} left" if speed else line
+
+
+@contextlib.contextmanager
+def said(progress: Progress, report: Callable[[str], None], seconds: float) -> Iterator[None]:
+    """Says how far it is every so many seconds, also while nothing comes."""
+    over = threading.Event()
+
+    def say() -> None:
+        while not over.wait(seconds):
+            report(str(progress))
+
+    thread = threading.Thread(target=say, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def duration(seconds: float) -> str:

@@ -12,6 +12,8 @@ every module there is.
 
 import json
 import os
+import signal
+import threading
 import time
 import warnings
 from dataclasses import asdict
@@ -22,6 +24,7 @@ import pyarrow
 from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator
 from sept_allennlp.corpus.inputs import CorpusError, InputFile
 from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder
+from sept_allennlp.corpus.progress import duration
 from sept_allennlp.corpus.shards import encode
 from sept_allennlp.corpus.units import Unit, UnitLines, read_units
 from sept_allennlp.corpus.workers import Workers
@@ -41,6 +44,7 @@ _ENVIRONMENT = {
 
 # One task reads, and one writes, for so many workers: it is much faster than they are.
 _WORKERS_PER_TASK = 16
+_MOST_SECONDS_WITHOUT_PROGRESS = 2 * 3600
 # More read tasks than this are not made; each then takes several files.
 _MOST_READ_TASKS = 1000
 
@@ -60,6 +64,8 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
 
     if ray.is_initialized():
         return lambda: None
+    # Ray puts its own in the place of AllenNLP's.
+    handler = signal.getsignal(signal.SIGTERM)
     if address is None:
         ray.init(
             address="local",
@@ -70,14 +76,16 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
         )
     else:
         ray.init(address=address, log_to_driver=False, logging_level="error")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
     return ray.shutdown
 
 
-def resources() -> Dict[str, float]:
-    """What the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
+def machines() -> List[Dict[str, float]]:
+    """What each machine of the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
     import ray
 
-    return ray.cluster_resources()
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def annotate_units(
@@ -109,14 +117,18 @@ def annotate_units(
     """
     import ray
     import ray.data
-    from ray.exceptions import RayError, RayTaskError
+    from ray.data.exceptions import ExecutionTimeoutError
+    from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    # Or a run ends with an error when nothing is finished for half an hour: large units on a slow
-    # machine take longer.
-    context.execution_no_progress_timeout_s = -1
+    # Ray does not notice everything, such as a worker that dies while it waits. The default of half
+    # an hour is too short for large units on slow machines.
+    context.execution_no_progress_timeout_s = _MOST_SECONDS_WITHOUT_PROGRESS
+    # Where workers are slow, Ray reads one unit more at each interval, whether or not there is room
+    # for it. The default of ten seconds would fill the disk.
+    context.output_backpressure_guard_release_interval_s = 600
     context.issue_detectors_config.detectors = []
     context.raise_original_map_exception = True
     # A block for each unit: they go to the workers one by one, and no two wait for each other.
@@ -135,19 +147,21 @@ def annotate_units(
     )
     # Reading and writing take next to nothing of a core; if they claimed one, the workers could
     # not have them all.
-    dataset = dataset.map_batches(
-        _Read(inputs, lines_per_unit, text_column),
-        batch_size=1,
-        batch_format="pyarrow",
-        compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
-        num_cpus=0,
-    )
     with warnings.catch_warnings():
-        # Ray is to lose the last two in 2.64; setup.cfg asks for an earlier one.
+        # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
         warnings.simplefilter("ignore", DeprecationWarning)
         dataset = dataset.map_batches(
+            _Read(inputs, lines_per_unit, text_column),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
+            num_cpus=0,
+            # Or Ray tries it again without end and without a word.
+            max_retries=0,
+        )
+        dataset = dataset.map_batches(
             _Annotate,
-            fn_constructor_args=(annotator, model, [file.path for file in inputs]),
+            fn_constructor_args=(annotator, model, [file.path for file in inputs], output),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=workers.number),
@@ -158,21 +172,37 @@ def annotate_units(
             max_restarts=0,
             max_task_retries=0,
         )
-    dataset = dataset.map_batches(
-        _Write(output, format, compression),
-        batch_size=1,
-        batch_format="pyarrow",
-        compute=ray.data.TaskPoolStrategy(size=few),
-        num_cpus=0,
-    )
+        dataset = dataset.map_batches(
+            _Write(output, format, compression),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ray.data.TaskPoolStrategy(size=few),
+            num_cpus=0,
+            max_retries=0,
+        )
     try:
         for row in dataset.iter_rows():
             yield DoneUnit.from_json(row["done"])
+    except ExecutionTimeoutError:
+        raise WorkerLost(
+            f"nothing was done for {duration(_MOST_SECONDS_WITHOUT_PROGRESS)}"
+        ) from None
     except RayTaskError as error:
-        raise CorpusError(f"a worker failed: {error.cause}") from error
+        # Without what Ray remembers of it, in which the other workers would live on.
+        if isinstance(error.cause, RayError):
+            raise WorkerLost(f"a worker died: {_first_line(error.cause)}") from None
+        raise CorpusError(f"a worker failed: {error.cause}") from None
+    except ActorDiedError as error:
+        if error.actor_init_failed:
+            reason = str(error).strip().splitlines()[-1]
+            raise CorpusError(f"a worker could not start: {reason}") from None
+        raise WorkerLost(f"a worker died: {_first_line(error)}") from None
     except RayError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WorkerLost(f"a worker died: {reason}") from error
+        raise WorkerLost(f"a worker died: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 class WorkerLost(CorpusError):
@@ -210,16 +240,22 @@ class _Annotate:
     """A worker as Ray Data takes it."""
 
     def __init__(
-        self, annotator: Type[UnitAnnotator], model: ModelSettings, paths: List[str]
+        self,
+        annotator: Type[UnitAnnotator],
+        model: ModelSettings,
+        paths: List[str],
+        output: OutputFolder,
     ) -> None:
         self._annotator = annotator(model)
         self._paths = paths
+        self._output = output
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         for row in table.to_pylist():
             about = json.loads(row["about"])
             unit = Unit(**about["unit"])
             unreadable = {int(place): reason for place, reason in about["unreadable"].items()}
+            self._output.start(unit)
             annotated = self._annotator.annotate(
                 UnitLines(unit, row["lines"], unreadable), self._paths[unit.file]
             )

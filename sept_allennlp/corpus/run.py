@@ -1,3 +1,4 @@
+import gc
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +13,18 @@ from sept_allennlp.corpus.annotating import (
 )
 from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
 from sept_allennlp.corpus.output_folder import Counts, DoneUnit, OutputFolder, finished_units
-from sept_allennlp.corpus.progress import Progress
+from sept_allennlp.corpus.progress import Progress, said
 from sept_allennlp.corpus.shards import suffix
+from sept_allennlp.corpus.units import Unit
 from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
 from sept_allennlp.version import VERSION
 
 # A worker that died so often with no unit done in between: it may well be a document that kills it.
 MOST_LOSSES = 3
+# How many units a message names.
+MOST_NAMED = 3
+# How long the last files of another machine may take to be seen on a shared file system.
+SECONDS_TO_SEE_FILES = 90
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,18 @@ def annotate_corpus(
                 batch_size=run.batch_size,
             )
             _annotate_rest(run, inputs, output, model, report, report_seconds, annotator)
-        return output.check(inputs)
+        return _checked(output, inputs, SECONDS_TO_SEE_FILES if run.address else 0)
+
+
+def _checked(output: OutputFolder, inputs: Sequence[InputFile], seconds: float) -> Counts:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return output.check(inputs)
+        except CorpusError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(1)
 
 
 def _annotate_rest(
@@ -159,53 +176,66 @@ def _annotate_rest(
         load_predictor(model)
         workers = _workers(run, run.workers)
         losses = 0
-        while True:
+        while any(units is not None for units in finished_units(done, len(inputs))):
             report(f"{workers}; loading the model")
             device = 0 if workers.gpus else -1
             settings = replace(model, threads=workers.threads, cuda_device=device)
-            reported = time.monotonic()
+            lost = None
             try:
-                for record in ray_pipeline.annotate_units(
-                    inputs,
-                    finished_units(done, len(inputs)),
-                    run.lines_per_shard,
-                    run.text_column,
-                    settings,
-                    workers,
-                    output,
-                    run.format,
-                    run.compression,
-                    annotator,
-                ):
-                    count(record)
-                    if time.monotonic() - reported >= report_seconds:
-                        reported = time.monotonic()
-                        report(str(progress))
-                break
+                with said(progress, report, report_seconds):
+                    for record in ray_pipeline.annotate_units(
+                        inputs,
+                        finished_units(done, len(inputs)),
+                        run.lines_per_shard,
+                        run.text_column,
+                        settings,
+                        workers,
+                        output,
+                        run.format,
+                        run.compression,
+                        annotator,
+                    ):
+                        count(record)
             except ray_pipeline.WorkerLost as loss:
-                before, done = done, output.done()
-                losses = losses + 1 if len(done) == len(before) else 1
-                if losses == MOST_LOSSES:
-                    raise CorpusError(
-                        f"{loss}. That was {losses} times in a row without a shard done in "
-                        "between; is there a document that the memory is too small for? The same "
-                        "command goes on from here"
-                    ) from loss
-                report(f"{loss}; what is not done goes to others")
-                for record in done:
-                    count(record)
-                try:
-                    workers = _workers(run, run.workers)
-                except CorpusError:
-                    # There were enough cores for so many before.
-                    workers = _workers(run, None)
+                lost = str(loss)
+            before, done = done, output.done()
+            for record in done:
+                count(record)
+            if lost is None:
+                break
+            losses = losses + 1 if len(done) == len(before) else 1
+            if losses == MOST_LOSSES:
+                raise CorpusError(_what_to_do(lost, losses, output.started(), inputs))
+            report(f"{lost}; what is not done goes to others")
+            # The other workers of before live as long as something remembers them, and hold cores.
+            gc.collect()
+            try:
+                workers = _workers(run, run.workers)
+            except CorpusError:
+                # There were enough cores for so many before.
+                workers = _workers(run, None)
     finally:
         stop()
     report(str(progress))
+
+
+def _what_to_do(
+    lost: str, losses: int, started: Sequence[Unit], inputs: Sequence[InputFile]
+) -> str:
+    at_work = ", ".join(
+        f"{inputs[unit.file].path} from line {unit.first_line} to "
+        f"{unit.first_line + unit.num_lines - 1}"
+        for unit in started[:MOST_NAMED]
+    )
+    return (
+        f"{lost}. That was {losses} times in a row without a shard done in between, at "
+        f"{at_work or 'nothing yet'}. Is there a document that the memory is too small for? The "
+        "same command goes on from here; --batch-size 1 and fewer --actors take less memory"
+    )
 
 
 def _workers(run: CorpusRun, number: Optional[int]) -> Workers:
     from sept_allennlp.corpus import ray_pipeline
 
     archive_bytes = Path(run.archive).stat().st_size
-    return plan_workers(ray_pipeline.resources(), archive_bytes, number, run.cpus, run.gpus)
+    return plan_workers(ray_pipeline.machines(), archive_bytes, number, run.cpus, run.gpus)

@@ -3,7 +3,7 @@
 import gzip
 import io
 import json
-from typing import Any, Callable, Dict, Iterable, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 import pyarrow
 from pyarrow import parquet
@@ -14,6 +14,8 @@ from sept_allennlp.documents import without_surrogates
 FORMATS = {"jsonl": ".jsonl", "parquet": ".parquet"}
 # Per compression the end of a JSONL file's name, and what Parquet, compressed inside, calls it.
 COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
+
+_ROWS_AT_ONCE = 256
 
 _LABELS = pyarrow.list_(pyarrow.struct({"label": pyarrow.string(), "score": pyarrow.float32()}))
 _ENTITY = pyarrow.struct(
@@ -78,10 +80,13 @@ def _zstd(content: bytes) -> bytes:
 _COMPRESS: Dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "none": bytes}
 
 
-def _parquet(lines: Iterable[str], codec: str) -> bytes:
-    rows = [_row(json.loads(line)) for line in lines]
+def _parquet(lines: Sequence[str], codec: str) -> bytes:
     target = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), target, compression=codec)
+    with parquet.ParquetWriter(target, SCHEMA, compression=codec) as writer:
+        # As objects, documents are many times as large.
+        for start in range(0, len(lines), _ROWS_AT_ONCE):
+            rows = [_row(json.loads(line)) for line in lines[start : start + _ROWS_AT_ONCE]]
+            writer.write_table(pyarrow.Table.from_pylist(rows, SCHEMA))
     return target.getvalue()
 
 

@@ -243,12 +243,10 @@ class _ParquetRows(_Source):
         for batch in table.iter_batches(
             _ROWS_AT_ONCE, columns=list(names.values()), use_threads=False
         ):
-            for row in batch.to_pylist():
-                fields = {name: row[column] for name, column in names.items()}
-                given = {name: value for name, value in fields.items() if value is not None}
+            for row in _rows(batch):
                 rows_read += 1
                 self._share = rows_read / table.metadata.num_rows
-                yield json.dumps(given, default=str).encode()
+                yield _line(row, names)
 
     def _names(self, table: parquet.ParquetFile) -> List[str]:
         there = table.schema_arrow.names
@@ -264,3 +262,33 @@ class _ParquetRows(_Source):
 
     def position(self) -> int:
         return int(self._share * self._file.size)
+
+
+def _rows(batch: pyarrow.RecordBatch) -> Iterator[Optional[Dict[str, Any]]]:
+    """The rows; none in place of one that holds text that is not UTF-8."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            yield None
+        else:
+            for place in range(batch.num_rows):
+                yield from _rows(batch.slice(place, 1))
+
+
+def _line(row: Optional[Dict[str, Any]], names: Dict[str, str]) -> Record:
+    """What a row says, as a line of JSON; `names` has the column of each field."""
+    unreadable = Unreadable("the row holds bytes that are not UTF-8")
+    if row is None:
+        return unreadable
+    fields = {name: row[column] for name, column in names.items()}
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return json.dumps(given, default=_plain).encode()
+    except UnicodeDecodeError:
+        return unreadable
+
+
+def _plain(value: Any) -> str:
+    # Columns of text that do not say that they are text come as bytes.
+    return value.decode() if isinstance(value, bytes) else str(value)

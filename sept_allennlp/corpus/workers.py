@@ -2,7 +2,8 @@
 
 import os
 from dataclasses import dataclass
-from typing import Mapping, Optional
+from pathlib import Path
+from typing import Mapping, Optional, Sequence
 
 from sept_allennlp.corpus.inputs import CorpusError
 
@@ -42,7 +43,7 @@ class Workers:
 
 
 def plan_workers(
-    resources: Mapping[str, float],
+    machines: Sequence[Mapping[str, float]],
     archive_bytes: int,
     number: Optional[int] = None,
     cpus: float = 1.0,
@@ -53,8 +54,8 @@ def plan_workers(
 
     # Parameters
 
-    resources : `Mapping[str, float]`
-        What there is, as Ray names it: `CPU`, `GPU`, and `memory` in bytes.
+    machines : `Sequence[Mapping[str, float]]`
+        What each has, as Ray names it: `CPU`, `GPU`, and `memory` in bytes.
     archive_bytes : `int`
         The size of the model's archive.
     number : `int`, optional
@@ -66,21 +67,28 @@ def plan_workers(
 
     `CorpusError` if there is not enough for the number asked for, or for a single one.
     """
-    limits = {"cores": _shares(resources.get("CPU", 0.0), cpus)}
-    if gpus:
-        limits["GPUs"] = _shares(resources.get("GPU", 0.0), gpus)
-    scarce = min(limits, key=limits.__getitem__)
-    most = limits[scarce]
-    if most < (number or 1):
+    rooms = [_room(machine, cpus, gpus) for machine in machines]
+    if sum(rooms) < (number or 1):
+        there = " and ".join(_there(machine) for machine in machines)
         raise CorpusError(
-            f"there are too few {scarce} for {number or 1} workers with {cpus:g} cores and "
-            f"{gpus:g} GPUs each, {_there(resources)}"
+            f"there is no room for {_amount(number or 1, 'worker')} with {cpus:g} cores and "
+            f"{gpus:g} GPUs each, but only {there or 'no machine'}"
         )
     if number is None:
-        memory = resources.get("memory")
         worker_bytes = WORKER_BYTES + BYTES_PER_ARCHIVE_BYTE * archive_bytes
-        number = most if memory is None else min(most, max(1, int(memory / worker_bytes)))
+        number = max(
+            1,
+            sum(
+                min(room, int(machine["memory"] / worker_bytes)) if "memory" in machine else room
+                for room, machine in zip(rooms, machines)
+            ),
+        )
     return Workers(number, cpus, gpus)
+
+
+def _room(machine: Mapping[str, float], cpus: float, gpus: float) -> int:
+    room = _shares(machine.get("CPU", 0.0), cpus)
+    return min(room, _shares(machine.get("GPU", 0.0), gpus)) if gpus else room
 
 
 def _amount(number: float, name: str) -> str:
@@ -89,8 +97,8 @@ def _amount(number: float, name: str) -> str:
     return f"{number:g} {name}{'' if number == 1 else 's'}"
 
 
-def _there(resources: Mapping[str, float]) -> str:
-    return f"only {resources.get('CPU', 0.0):g} cores and {resources.get('GPU', 0.0):g} GPUs"
+def _there(machine: Mapping[str, float]) -> str:
+    return f"{machine.get('CPU', 0.0):g} cores and {machine.get('GPU', 0.0):g} GPUs"
 
 
 def _shares(whole: float, part: float) -> int:
@@ -101,8 +109,18 @@ def _shares(whole: float, part: float) -> int:
     return int(whole) * int(1 / part + 1e-6)
 
 
+# Where Linux says how much of how much time a container may compute.
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
 def usable_cores() -> int:
     """How many of this machine's cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0))
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):
+        # There is none, which the file may say by "max".
+        return cores

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any, Dict, List
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator, file_digest
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.units import Unit, UnitLines
+from sept_allennlp.models import SEPT
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
 
@@ -30,6 +32,35 @@ def test_a_unit_is_annotated_as_by_predict(trained_archive: str) -> None:
     unread, malformed = map(json.loads, annotated.errors)
     assert unread == {"file": "in.jsonl", "line": 102, "error": "the line is too long"}
     assert (malformed["line"], malformed["error"]) == (103, expected[2]["error"])
+
+
+def test_a_document_that_the_model_fails_on_is_one_error(
+    trained_archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A document to a batch: its scores depend on no other.
+    settings = ModelSettings(trained_archive, file_digest(trained_archive), batch_size=1)
+    annotator = UnitAnnotator(settings)
+    lines = [LINES[0], b'{"id": 7, "text": "We use a terribly large parser."}', LINES[3]]
+    unit = UnitLines(Unit(0, 0, 11, 3, 60, True), lines)
+    expected = annotator.annotate(unit, "in.jsonl").lines
+    forward = SEPT.forward
+
+    def fail(self: SEPT, *args: Any, metadata: List[Dict[str, Any]], **inputs: Any) -> Any:
+        if any("terribly" in fields["document"].words for fields in metadata):
+            raise MemoryError("of the GPU")
+        return forward(self, *args, metadata=metadata, **inputs)
+
+    monkeypatch.setattr(SEPT, "forward", fail)
+    annotated = annotator.annotate(unit, "in.jsonl")
+    assert annotated.lines == [expected[0], expected[2]]
+    assert list(map(json.loads, annotated.errors)) == [
+        {
+            "file": "in.jsonl",
+            "line": 12,
+            "error": "the model failed: MemoryError: of the GPU",
+            "id": 7,
+        }
+    ]
 
 
 def test_options_reach_the_model(trained_archive: str) -> None:

@@ -33,6 +33,26 @@ def test_names_keep_their_order_and_count_once(corpus: Path) -> None:
     assert names(find_inputs(given), corpus) == ["b.jsonl", "a.jsonl.gz", "deep/er/c.parquet"]
 
 
+def test_links_keep_their_names_and_are_followed(corpus: Path, tmp_path: Path) -> None:
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    (blobs / "3fa9").write_text("d")
+    (corpus / "d.jsonl.gz").symlink_to(blobs / "3fa9")
+    (corpus / "e.jsonl").symlink_to(corpus / "b.jsonl")
+    (corpus / "elsewhere").symlink_to(blobs)
+    (blobs / "f.parquet").write_text("f")
+    (blobs / "around").symlink_to(corpus)
+    (corpus / ".ipynb_checkpoints").mkdir()
+    (corpus / ".ipynb_checkpoints" / "b-checkpoint.jsonl").write_text("b")
+    assert names(find_inputs([str(corpus)]), corpus) == [
+        "a.jsonl.gz",
+        "b.jsonl",
+        "d.jsonl.gz",
+        "deep/er/c.parquet",
+        "elsewhere/f.parquet",
+    ]
+
+
 def test_a_name_for_nothing_is_refused(corpus: Path) -> None:
     for name in ("none.jsonl", "*.zst", "readme.*"):
         with pytest.raises(CorpusError, match="there is no file to annotate"):

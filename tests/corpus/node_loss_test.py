@@ -16,7 +16,10 @@ from sept_allennlp.corpus.units import UnitLines
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
 
-NUM_LINES, LINES_PER_SHARD = 13, 2
+# More shards than Ray hands to one worker in advance.
+NUM_LINES, LINES_PER_SHARD = 41, 2
+# So long all waiting takes at most.
+SECONDS = 60.0
 
 
 @pytest.fixture
@@ -32,6 +35,13 @@ def cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not path.exists():
+        assert time.monotonic() < deadline, f"there was no {path.name}"
+        time.sleep(0.1)
+
+
 def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_path: Path) -> None:
     lost = cluster.add_node(num_cpus=1)
     lines = [json.dumps({"id": number, "text": "We train it."}) for number in range(NUM_LINES)]
@@ -45,11 +55,12 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
             if ray.get_runtime_context().get_node_id() != head:
                 reached.touch()
                 time.sleep(3600)
+            # Or the others are done before the other machine has begun.
+            wait_for(reached)
             return super().annotate(unit_lines, file_name)
 
     def lose() -> None:
-        while not reached.exists():
-            time.sleep(0.1)
+        wait_for(reached)
         cluster.remove_node(lost, allow_graceful=False)
 
     loss = threading.Thread(target=lose, daemon=True)
@@ -65,11 +76,11 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
     )
     reported: List[str] = []
     counts = annotate_corpus(run, reported.append, annotator=HangsElsewhere)
-    loss.join()
+    loss.join(SECONDS)
 
     assert "2 workers, each with 1 core; loading the model" in reported
     assert "1 worker, with 1 core; loading the model" in reported
-    assert counts == Counts(read=NUM_LINES, annotated=NUM_LINES, failed=0, shards=7)
+    assert counts == Counts(read=NUM_LINES, annotated=NUM_LINES, failed=0, shards=21)
     shards = sorted((tmp_path / "out" / "annotations").iterdir())
     outputs: List[Dict[str, Any]] = [
         json.loads(line) for shard in shards for line in shard.read_text().splitlines()

@@ -96,6 +96,9 @@ def test_a_missing_file_or_document_is_found(folder: OutputFolder, inputs: List[
         with pytest.raises(CorpusError, match="errors/000000-000000.jsonl is missing"):
             folder.check(inputs)
         do_all(folder)
+        # What a worker that has died was writing is not a shard.
+        (folder.path / "annotations" / "000000-000001.jsonl.abc.tmp").touch()
+        assert folder.check(inputs).shards == 3
         (folder.path / "annotations" / "000009-000000.jsonl").touch()
         with pytest.raises(CorpusError, match="4 shards where 3 were written"):
             folder.check(inputs)
@@ -141,11 +144,15 @@ def test_a_folder_of_something_else_is_left_alone(
     folder: OutputFolder, inputs: List[InputFile]
 ) -> None:
     folder.path.mkdir()
+    (folder.path / "run.json.abc.tmp").touch()
     (folder.path / "thesis.tex").touch()
     with pytest.raises(CorpusError, match="holds 'thesis.tex'"):
         with folder.claimed(SETTINGS, inputs):
             pytest.fail("it was let in")
-    assert [path.name for path in folder.path.iterdir()] == ["thesis.tex"]
+    assert {path.name for path in folder.path.iterdir()} == {"run.json.abc.tmp", "thesis.tex"}
+    (folder.path / "thesis.tex").unlink()
+    with folder.claimed(SETTINGS, inputs):
+        assert not (folder.path / "run.json.abc.tmp").exists()
 
 
 def test_the_output_is_no_input(tmp_path: Path, inputs: List[InputFile]) -> None:
@@ -179,6 +186,37 @@ def test_records_are_json(folder: OutputFolder, inputs: List[InputFile]) -> None
         do(folder, FIRST, 1, 1)
     fields = json.loads((folder.path / "done" / "000000-000000.json").read_text())
     assert (fields["annotated"], fields["failed"], fields["unit"]["first_line"]) == (1, 1, 1)
+
+
+def test_what_workers_were_at_is_known(folder: OutputFolder, inputs: List[InputFile]) -> None:
+    with folder.claimed(SETTINGS, inputs):
+        for unit in (FIRST, SECOND, THIRD, THIRD):
+            folder.start(unit)
+        assert folder.started()[0] == THIRD
+        assert {unit.name for unit in folder.started()} == {FIRST.name, SECOND.name, THIRD.name}
+        do(folder, THIRD, 1, 0)
+        assert {unit.name for unit in folder.started()} == {FIRST.name, SECOND.name}
+    with folder.claimed(SETTINGS, inputs):
+        assert folder.started() == []
+
+
+def test_errors_of_an_earlier_attempt_are_gone(
+    folder: OutputFolder, inputs: List[InputFile]
+) -> None:
+    with folder.claimed(SETTINGS, inputs):
+        do(folder, FIRST, 1, 1)
+        do(folder, FIRST, 2, 0)
+    assert list((folder.path / "errors").iterdir()) == []
+
+
+def test_units_are_in_the_order_of_their_numbers(
+    folder: OutputFolder, inputs: List[InputFile]
+) -> None:
+    numbers = (999_999, 100_001, 1_000_000)
+    with folder.claimed(SETTINGS, inputs):
+        for number in numbers:
+            do(folder, Unit(0, number, 1, 1, 1, False), 1, 0)
+        assert [record.unit.number for record in folder.done()] == sorted(numbers)
 
 
 def test_counts_are_a_sum() -> None:

@@ -90,7 +90,7 @@ def annotate(trained_archive: str, corpus: Path) -> Annotate:
         # A document to a batch: its scores depend on no other.
         given.update(batch_size=1, **options)
         corpus_run = CorpusRun(trained_archive, (str(corpus),), output, **given)
-        return annotate_corpus(corpus_run, reported.append, 0.0, annotator), reported
+        return annotate_corpus(corpus_run, reported.append, 0.2, annotator), reported
 
     return run
 
@@ -226,7 +226,9 @@ def test_a_document_that_kills_every_worker_ends_the_run(
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError("killed")
 
-    with pytest.raises(CorpusError, match="a worker died: .* 2 times in a row"):
+    with pytest.raises(
+        CorpusError, match="a worker died: .* 2 times in a row .* a.jsonl from line 1 to 4"
+    ):
         annotate(tmp_path / "out", Dies)
 
 

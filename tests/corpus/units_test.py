@@ -131,6 +131,20 @@ def test_the_text_may_be_in_another_column(tmp_path: Path) -> None:
     assert objects(read(path, text_column="abstract")) == [{"doc_key": "a", "text": "One."}]
 
 
+def test_text_in_a_column_of_bytes_is_text(tmp_path: Path) -> None:
+    path = parquet_file(tmp_path, id=["a", "b"], text=[b"We \xc3\xa4.", b"\xff"])
+    (found,) = read(path)
+    assert json.loads(found.lines[0]) == {"id": "a", "text": "We ä."}
+    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+
+
+def test_a_row_that_is_not_utf8_is_one_error(tmp_path: Path) -> None:
+    values = pyarrow.array([b"One.", b"\xff", b"Three."]).view(pyarrow.string())
+    (found,) = read(parquet_file(tmp_path, text=values), lines_per_unit=4)
+    assert [line and json.loads(line)["text"] for line in found.lines] == ["One.", b"", "Three."]
+    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+
+
 def test_parquet_without_text_is_refused(tmp_path: Path) -> None:
     path = parquet_file(tmp_path, id=["a"], abstract=["One."])
     with pytest.raises(CorpusError, match="in.parquet: there is no column 'text'.*'abstract'"):

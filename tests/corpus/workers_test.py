@@ -1,41 +1,70 @@
+from pathlib import Path
+
 import pytest
 
+from sept_allennlp.corpus import workers
 from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.workers import Workers, plan_workers
+from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
 
 GIB = 2**30
 
 
 def test_as_many_as_there_are_cores() -> None:
-    assert plan_workers({"CPU": 8.0}, 0) == Workers(8, 1.0, 0.0)
-    assert plan_workers({"CPU": 8.0}, 0, cpus=3.0).number == 2
-    assert plan_workers({"CPU": 1.0}, 0, cpus=0.1).number == 10
+    assert plan_workers([{"CPU": 8.0}], 0) == Workers(8, 1.0, 0.0)
+    assert plan_workers([{"CPU": 8.0}], 0, cpus=3.0).number == 2
+    assert plan_workers([{"CPU": 1.0}], 0, cpus=0.1).number == 10
 
 
 def test_as_many_as_there_are_gpus() -> None:
-    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=1.0).number == 2
-    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=0.25).number == 8
+    assert plan_workers([{"CPU": 64.0, "GPU": 2.0}], 0, gpus=1.0).number == 2
+    assert plan_workers([{"CPU": 64.0, "GPU": 2.0}], 0, gpus=0.25).number == 8
     # Not two thirds of each, and one made of what is left of them.
-    assert plan_workers({"CPU": 64.0, "GPU": 2.0}, 0, gpus=0.6).number == 2
-    assert plan_workers({"CPU": 3.0, "GPU": 2.0}, 0, gpus=0.25).number == 3
+    assert plan_workers([{"CPU": 64.0, "GPU": 2.0}], 0, gpus=0.6).number == 2
+    assert plan_workers([{"CPU": 3.0, "GPU": 2.0}], 0, gpus=0.25).number == 3
 
 
 def test_as_many_as_there_is_memory_for() -> None:
     # 1.5 GiB each, and three times the archive.
     resources = {"CPU": 64.0, "memory": 10.0 * GIB}
-    assert plan_workers(resources, 0).number == 6
-    assert plan_workers(resources, GIB // 2).number == 3
-    assert plan_workers({"CPU": 64.0, "memory": 1.0}, 0).number == 1
+    assert plan_workers([resources], 0).number == 6
+    assert plan_workers([resources], GIB // 2).number == 3
+    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], 0).number == 1
 
 
 def test_a_number_that_is_asked_for_is_had_or_refused() -> None:
-    assert plan_workers({"CPU": 64.0, "memory": 1.0}, 0, number=3).number == 3
-    with pytest.raises(CorpusError, match="too few cores for 3 workers"):
-        plan_workers({"CPU": 2.0}, 0, number=3)
-    with pytest.raises(CorpusError, match="too few GPUs for 1 workers"):
-        plan_workers({"CPU": 2.0}, 0, gpus=1.0)
-    with pytest.raises(CorpusError, match="only 2 cores and 0 GPUs"):
-        plan_workers({"CPU": 2.0}, 0, cpus=4.0)
+    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], 0, number=3).number == 3
+    with pytest.raises(
+        CorpusError, match="no room for 3 workers with 1 cores and 0 GPUs each, but only 2"
+    ):
+        plan_workers([{"CPU": 2.0}], 0, number=3)
+    with pytest.raises(CorpusError, match="no room for 1 worker with 1 cores and 1 GPUs"):
+        plan_workers([{"CPU": 2.0}], 0, gpus=1.0)
+    with pytest.raises(CorpusError, match="but only 2 cores and 0 GPUs"):
+        plan_workers([{"CPU": 2.0}], 0, cpus=4.0)
+
+
+def test_a_worker_is_on_one_machine() -> None:
+    machines = [{"CPU": 6.0, "memory": 10.0 * GIB}, {"CPU": 6.0, "GPU": 1.0, "memory": 2.0 * GIB}]
+    assert plan_workers(machines, 0, cpus=4.0).number == 2
+    assert plan_workers(machines, 0, cpus=1.0).number == 6 + 1
+    assert plan_workers(machines, 0, gpus=0.5).number == 1
+    assert plan_workers(machines, 0, number=2, gpus=0.5).number == 2
+    with pytest.raises(CorpusError, match="6 cores and 0 GPUs and 6 cores and 1 GPUs"):
+        plan_workers(machines, 0, cpus=8.0)
+    with pytest.raises(CorpusError, match="but only no machine"):
+        plan_workers([], 0)
+
+
+def test_a_containers_share_of_the_cores_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr(workers, "_QUOTA", quota)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
+    assert usable_cores() == 8
+    for content, cores in (("max 100000", 8), ("250000 100000", 2), ("50000 100000", 1)):
+        quota.write_text(content + "\n")
+        assert usable_cores() == cores
 
 
 def test_threads_are_the_share_of_the_cores() -> None:
