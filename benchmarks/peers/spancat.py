@@ -43,12 +43,14 @@ class Updates:
         self.number = 0
         self.limit = 0
         self.deadline: Optional[float] = None
-        self._second = self._now = 0.0
+        self._first = self._second = self._now = 0.0
 
     def __call__(self, nlp: Language, info: Dict[str, Any]) -> None:
         """Called by spaCy before each update."""
         self._now = time.monotonic()
         late = self.deadline is not None and self._now >= self.deadline
+        if info["step"] == 0:
+            self._first = self._now
         if info["step"] == 1:
             self._second = self._now
         if late or info["step"] == self.limit:
@@ -59,7 +61,7 @@ class Updates:
     def seconds(self) -> float:
         """What the updates took, without what spaCy does after the first: evaluate and save."""
         if self.number < 2:
-            return self._now - self._second
+            return self._now - self._first
         return (self._now - self._second) * self.number / (self.number - 1)
 
 
