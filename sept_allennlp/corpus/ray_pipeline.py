@@ -202,7 +202,7 @@ def annotate_units(
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return str(error).strip().splitlines()[0].rstrip(".")
 
 
 class WorkerLost(CorpusError):

@@ -227,7 +227,7 @@ def test_a_document_that_kills_every_worker_ends_the_run(
             raise AssertionError("killed")
 
     with pytest.raises(
-        CorpusError, match="a worker died: .* 2 times in a row .* a.jsonl from line 1 to 4"
+        CorpusError, match="a worker died: .* 2 times in a row .*/a.jsonl from line 1 to 4"
     ):
         annotate(tmp_path / "out", Dies)
 
