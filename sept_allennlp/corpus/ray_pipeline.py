@@ -1,5 +1,5 @@
 """
-The pipeline on Ray Data: tasks read, a pool of actors annotates, tasks write.
+The pipeline on Ray Data: tasks read, a pool of actors annotates and writes.
 
 What goes through it are units (`units.py`), one a row, and not documents. Ray Data's own readers
 give neither line numbers nor go on after bytes that are not UTF-8, and its writers name files anew
@@ -17,6 +17,7 @@ import threading
 import time
 import warnings
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
 
 import pyarrow
@@ -38,11 +39,14 @@ _ENVIRONMENT = {
     # What matters comes as an exception; all else is in the log files of Ray's session.
     "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    # A process that reads takes seconds to import AllenNLP: it is kept for the next file. (Of this
+    # machine's own Ray alone: a cluster's is started before.)
+    "RAY_idle_worker_killing_time_threshold_ms": "3600000",
     # A worker is to stay on its own cores.
     "TOKENIZERS_PARALLELISM": "false",
 }
 
-# One task reads, and one writes, for so many workers: it is much faster than they are.
+# One task reads for so many workers: it is much faster than they are.
 _WORKERS_PER_TASK = 16
 _MOST_SECONDS_WITHOUT_PROGRESS = 2 * 3600
 # More read tasks than this are not made; each then takes several files.
@@ -145,8 +149,8 @@ def annotate_units(
         [json.dumps(task) for task in tasks],
         override_num_blocks=min(len(tasks), _MOST_READ_TASKS),
     )
-    # Reading and writing take next to nothing of a core; if they claimed one, the workers could
-    # not have them all.
+    # Reading takes next to nothing of a core; if it claimed one, the workers could not have them
+    # all.
     with warnings.catch_warnings():
         # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -161,7 +165,13 @@ def annotate_units(
         )
         dataset = dataset.map_batches(
             _Annotate,
-            fn_constructor_args=(annotator, model, [file.path for file in inputs], output),
+            fn_constructor_args=(
+                annotator,
+                model,
+                [file.path for file in inputs],
+                output,
+                partial(encode, format=format, compression=compression),
+            ),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=workers.number),
@@ -171,14 +181,6 @@ def annotate_units(
             # that may be never, and its units would wait for it, without a word.
             max_restarts=0,
             max_task_retries=0,
-        )
-        dataset = dataset.map_batches(
-            _Write(output, format, compression),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.TaskPoolStrategy(size=few),
-            num_cpus=0,
-            max_retries=0,
         )
     try:
         for row in dataset.iter_rows():
@@ -231,13 +233,16 @@ class _Read:
                 about = {
                     "unit": asdict(unit.unit),
                     "unreadable": unit.unreadable,
-                    "seconds": {"reading": unit.seconds},
+                    "seconds": unit.seconds,
                 }
-                yield _row(about, lines=unit.lines)
+                yield _row(about, unit.lines)
 
 
 class _Annotate:
-    """A worker as Ray Data takes it."""
+    """
+    A worker as Ray Data takes it. It writes, too: a task for that would be a process of its own,
+    and Ray ends processes that have nothing to do for a second, so each shard would cost a new one.
+    """
 
     def __init__(
         self,
@@ -245,10 +250,12 @@ class _Annotate:
         model: ModelSettings,
         paths: List[str],
         output: OutputFolder,
+        encode: Callable[[List[str]], bytes],
     ) -> None:
         self._annotator = annotator(model)
         self._paths = paths
         self._output = output
+        self._encode = encode
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         for row in table.to_pylist():
@@ -259,46 +266,28 @@ class _Annotate:
             annotated = self._annotator.annotate(
                 UnitLines(unit, row["lines"], unreadable), self._paths[unit.file]
             )
-            seconds = {**about["seconds"], "annotating": annotated.seconds}
-            yield _row(
-                {**about, "seconds": seconds, "started": annotated.started},
-                lines=[line.encode() for line in annotated.lines],
-                errors=[line.encode() for line in annotated.errors],
-            )
-
-
-class _Write:
-    def __init__(self, output: OutputFolder, format: str, compression: str) -> None:
-        self._output = output
-        self._format = format
-        self._compression = compression
-
-    def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
-        for row in table.to_pylist():
-            about = json.loads(row["about"])
-            unit = Unit(**about["unit"])
             clock = time.perf_counter()
-            lines = [line.decode() for line in row["lines"]]
-            shard = encode(lines, self._format, self._compression)
-            errors = b"".join(row["errors"])
+            shard = self._encode(annotated.lines)
+            errors = "".join(annotated.errors).encode()
             self._output.write(unit, shard, errors)
             done = DoneUnit(
                 unit,
-                annotated=len(lines),
-                failed=len(row["errors"]),
+                annotated=len(annotated.lines),
+                failed=len(annotated.errors),
                 shard_bytes=len(shard),
                 error_bytes=len(errors),
-                seconds={**about["seconds"], "writing": time.perf_counter() - clock},
-                started=about["started"],
+                seconds={
+                    "reading": about["seconds"],
+                    "annotating": annotated.seconds,
+                    "writing": time.perf_counter() - clock,
+                },
+                started=annotated.started,
             )
             self._output.commit(done)
             yield pyarrow.table({"done": [done.to_json()]})
 
 
-def _row(about: Dict[str, Any], **lines: List[bytes]) -> pyarrow.Table:
+def _row(about: Dict[str, Any], lines: List[bytes]) -> pyarrow.Table:
     """A unit on its way: one row, whatever it holds."""
-    columns = {
-        name: pyarrow.array([values], pyarrow.list_(pyarrow.large_binary()))
-        for name, values in lines.items()
-    }
-    return pyarrow.table({"about": [json.dumps(about)], **columns})
+    column = pyarrow.array([lines], pyarrow.list_(pyarrow.large_binary()))
+    return pyarrow.table({"about": [json.dumps(about)], "lines": column})
