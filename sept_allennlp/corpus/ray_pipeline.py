@@ -124,6 +124,8 @@ def annotate_units(
     from ray.data.exceptions import ExecutionTimeoutError
     from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
+    # That there are fewer units than workers is no fault of anybody's.
+    warnings.filterwarnings("ignore", "The minimum number of concurrent actors", UserWarning)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
