@@ -2,7 +2,7 @@ import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Iterator, List
+from typing import Dict, Iterable, Iterator, List
 
 JSON_LINES_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET_SUFFIX = ".parquet"
@@ -67,17 +67,17 @@ def find_inputs(names: Iterable[str]) -> List[InputFile]:
 
     `CorpusError` for a name that stands for nothing, and for a file of another kind.
     """
-    paths: List[Path] = []
+    # What a file holds is known by its name, and not by that of the file that it is a link to.
+    by_file: Dict[Path, Path] = {}
     for name in names:
         found = list(_files(name))
         if not found:
             raise CorpusError(
                 f"{name}: there is no file to annotate; files end in {', '.join(_SUFFIXES)}"
             )
-        paths += found
-    # What a file holds is known by its name, and not by that of the file that it is a link to.
-    by_file = {path.resolve(): path for path in reversed(paths)}
-    return [InputFile.at(path) for path in dict.fromkeys(paths) if by_file[path.resolve()] == path]
+        for path in found:
+            by_file.setdefault(path.resolve(), path)
+    return [InputFile.at(path) for path in by_file.values()]
 
 
 def _files(name: str) -> Iterator[Path]:

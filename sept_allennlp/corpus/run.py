@@ -2,7 +2,7 @@ import gc
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Type
 
 from sept_allennlp.corpus import LINES_PER_SHARD
 from sept_allennlp.corpus.annotating import (
@@ -117,7 +117,7 @@ def annotate_corpus(
     with output.claimed(run.identity(digest), inputs):
         done = output.done()
         report(f"input files: {len(inputs)}, shards done before: {len(done)}")
-        if any(units is not None for units in finished_units(done, len(inputs))):
+        if _something_left(finished_units(done, len(inputs))):
             model = ModelSettings(
                 archive=archive,
                 digest=digest,
@@ -126,7 +126,7 @@ def annotate_corpus(
                 packages=run.packages,
                 batch_size=run.batch_size,
             )
-            _annotate_rest(run, inputs, output, model, report, report_seconds, annotator)
+            _annotate_rest(run, inputs, output, done, model, report, report_seconds, annotator)
         return _checked(output, inputs, SECONDS_TO_SEE_FILES if run.address else 0)
 
 
@@ -145,6 +145,7 @@ def _annotate_rest(
     run: CorpusRun,
     inputs: Sequence[InputFile],
     output: OutputFolder,
+    done: List[DoneUnit],
     model: ModelSettings,
     report: Callable[[str], None],
     report_seconds: float,
@@ -157,7 +158,6 @@ def _annotate_rest(
     # Only here: it is an extra, and not needed to find that there is nothing left to do.
     from sept_allennlp.corpus import ray_pipeline
 
-    done = output.done()
     progress = Progress(
         sum(file.size for file in inputs), sum(record.unit.num_bytes for record in done)
     )
@@ -176,7 +176,7 @@ def _annotate_rest(
         load_predictor(model)
         workers = _workers(run, run.workers)
         losses = 0
-        while any(units is not None for units in finished_units(done, len(inputs))):
+        while _something_left(finished := finished_units(done, len(inputs))):
             report(f"{workers}; loading the model")
             device = 0 if workers.gpus else -1
             settings = replace(model, threads=workers.threads, cuda_device=device)
@@ -185,7 +185,7 @@ def _annotate_rest(
                 with said(progress, report, report_seconds):
                     for record in ray_pipeline.annotate_units(
                         inputs,
-                        finished_units(done, len(inputs)),
+                        finished,
                         run.lines_per_shard,
                         run.text_column,
                         settings,
@@ -217,6 +217,10 @@ def _annotate_rest(
     finally:
         stop()
     report(str(progress))
+
+
+def _something_left(finished: Sequence[Optional[Set[int]]]) -> bool:
+    return any(units is not None for units in finished)
 
 
 def _what_to_do(
