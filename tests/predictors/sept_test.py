@@ -137,8 +137,19 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
         load_with(trained_archive, min_score=1.5)
 
 
+@pytest.mark.parametrize(
+    "lengths, batches",
+    [
+        ([5, 20_000, 7, 6], [[5, 6, 7], [20_000]]),
+        # 2,048 words are as many as a CPU is given at once.
+        ([900, 1024, 1023, 1025], [[900, 1023], [1024], [1025]]),
+    ],
+)
 def test_a_long_document_does_not_pad_its_neighbours(
-    predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
+    predictor: SEPTPredictor,
+    monkeypatch: pytest.MonkeyPatch,
+    lengths: List[int],
+    batches: List[List[int]],
 ) -> None:
     seen: List[List[int]] = []
     forward = predictor._model.forward_on_instances
@@ -148,11 +159,10 @@ def test_a_long_document_does_not_pad_its_neighbours(
         return forward(instances)
 
     monkeypatch.setattr(predictor._model, "forward_on_instances", record)
-    lengths = [5, 20_000, 7, 6]
     requests = [Request.from_json({"id": n, "tokens": ["we"] * n}) for n in lengths]
     outputs = list(predictor.annotate(requests, batch_size=3))
     assert [output["id"] for output in outputs] == lengths
-    assert seen == [[5, 6, 7], [20_000]]
+    assert seen == batches
 
 
 def test_two_predictors_of_one_model_keep_their_options(trained_archive: str) -> None:
