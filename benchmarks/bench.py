@@ -3,6 +3,7 @@ What SEPT costs, as ratios that a machine's speed does not enter: prints a table
 """
 
 import argparse
+import copy
 import gc
 import json
 import os
@@ -48,6 +49,7 @@ from synthetic import (  # noqa: E402
 )
 
 from sept_allennlp.commands.predict import annotate_lines  # noqa: E402
+from sept_allennlp.onednn import onednn_is_faster  # noqa: E402
 from sept_allennlp.predictors import SEPTPredictor  # noqa: E402
 from sept_allennlp.span_extractors import MaxPoolSpanExtractor  # noqa: E402
 from sept_allennlp.span_filters import PretrainedSpanFilter  # noqa: E402
@@ -269,13 +271,17 @@ def training_figures(settings: Settings, subject: Subject) -> List[Figure]:
 def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) -> List[Figure]:
     """From lines of raw text to lines of entities, against the encoder on the same batches."""
     lines = lines_of_text(16 if settings.quick else 128)
+    repeats = 3 if settings.quick else 5
+    with mock.patch("sept_allennlp.onednn.onednn_is_faster", return_value=False):
+        with_mkl = SEPTPredictor(copy.deepcopy(model).eval(), reader)
     predictor = SEPTPredictor(model.eval(), reader)
     transformer = transformer_of(model)
 
-    def predict() -> List[str]:
+    def predict_with(predictor: SEPTPredictor) -> List[str]:
         outputs = annotate_lines(predictor, iter(lines), PREDICTION_BATCH_SIZE)
         return [predictor.dump_line(output) for output in outputs]
 
+    predict = partial(predict_with, predictor)
     batches = encoder_inputs(model, predict)
 
     @torch.no_grad()
@@ -283,14 +289,23 @@ def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) 
         for batch in batches:
             transformer(**batch)
 
-    return [
+    figures = [
         Figure(
             "prediction_cost_minilm",
             "predicting lines of raw text costs, in the encoder's forward passes",
-            time_ratio(predict, encode, 3 if settings.quick else 5, settings.device),
+            time_ratio(predict, encode, repeats, settings.device),
             at_most=1.3,
         )
     ]
+    if settings.device.type == "cpu" and onednn_is_faster():
+        figures.append(
+            Figure(
+                "prediction_speedup_onednn_minilm",
+                "  and is faster than with MKL's linear layers",
+                time_ratio(partial(predict_with, with_mkl), predict, repeats, settings.device),
+            )
+        )
+    return figures
 
 
 def filter_figures(settings: Settings) -> Iterator[Figure]:
