@@ -32,6 +32,8 @@ NOTES = """
   (SpanMarker can be given the sentences around, as an option).
 - Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model,
   everything in between included. Each trains as many epochs as fit, with its schedule over these.
+  A peer that has seen the abstracts once or twice by then may have found nothing yet, and what it
+  would reach in the end the table does not say.
 - Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch
   size, in the text units of the first table. Memory is the process's peak of resident memory,
   libraries included.

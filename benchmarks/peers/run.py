@@ -32,6 +32,8 @@ PROBE_ABSTRACTS = 16
 PLANNED_SHARE = 0.95
 # Of the epochs planned, what a training must come to before its time is over.
 LEAST_REACHED = 0.9
+# How much of its time a training may take: a deadline ends it, and then it is to be saved.
+MOST_TAKEN = 1.01
 
 
 class Bench:
@@ -210,12 +212,12 @@ class Bench:
             trained["seconds"] - trained["update_seconds"] for trained in figures["epochs"]
         )
         epochs = (budget * PLANNED_SHARE - around) / self._epoch_seconds(peer)
+        if peer is OURS:
+            epochs = max(1, int(epochs))
         equal = self._trained_and_scored(peer, "equal", epochs, budget)
-        reached = equal["epochs"] / max(1, int(epochs) if peer is OURS else epochs)
-        if reached < LEAST_REACHED or equal["seconds"] > budget:
-            # The epoch before was no measure of these: its schedule was cut off, or it took longer.
-            epochs *= min(reached, budget / equal["seconds"]) * PLANNED_SHARE
-            equal = self._trained_and_scored(peer, "equal", epochs, budget)
+        fewer = epochs_to_train_anew(epochs, equal, budget)
+        if fewer is not None:
+            equal = self._trained_and_scored(peer, "equal", fewer, budget)
         figures["equal"] = equal
         self._keep(f"F1 at equal time {figures['equal']['f1']:.4f}", peer)
 
@@ -289,6 +291,20 @@ class Bench:
             text = self._texts()[0]
             starts.append(cold_start(peer, self._python(peer), self._log(peer), folder, text))
             self._keep(f"cold start in {starts[-1]:.1f} s", peer)
+
+
+def epochs_to_train_anew(
+    planned: float, trained: Dict[str, Any], budget_seconds: float
+) -> Optional[float]:
+    """
+    None if a training came to nearly all epochs planned, and in time. Otherwise how many it would
+    have come to: the epoch measured before was no measure of these, and the schedule was cut off.
+    """
+    reached = trained["epochs"] / planned
+    in_time = budget_seconds * MOST_TAKEN / trained["seconds"]
+    if reached >= LEAST_REACHED and in_time >= 1:
+        return None
+    return planned * min(reached, in_time) * PLANNED_SHARE
 
 
 def code_digest(peer: PeerInfo) -> str:
