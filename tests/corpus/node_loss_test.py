@@ -18,8 +18,8 @@ pytestmark = pytest.mark.processes
 
 # More shards than Ray hands to one worker in advance.
 NUM_LINES, LINES_PER_SHARD = 41, 2
-# So long all waiting takes at most.
-SECONDS = 60.0
+# So long all waiting takes at most: workers import AllenNLP, which a busy machine is slow at.
+SECONDS = 300.0
 
 
 @pytest.fixture
@@ -60,8 +60,11 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
             return super().annotate(unit_lines, file_name)
 
     def lose() -> None:
-        wait_for(reached)
-        cluster.remove_node(lost, allow_graceful=False)
+        try:
+            wait_for(reached)
+        finally:
+            # Or what hangs there would be waited for.
+            cluster.remove_node(lost, allow_graceful=False)
 
     loss = threading.Thread(target=lose, daemon=True)
     loss.start()
