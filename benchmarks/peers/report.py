@@ -177,8 +177,10 @@ def _rows(
                 cell + _fraction(figures, train_abstracts) for cell, figures in zip(cells, everyone)
             ]
         if name in ("equal", "recommended"):
+            with_minutes = name == "equal"
             cells = [
-                cell + _training(figures.get(name, {})) for cell, figures in zip(cells, everyone)
+                cell + _training(figures.get(name, {}), with_minutes)
+                for cell, figures in zip(cells, everyone)
             ]
         yield [measure.title, *cells]
 
@@ -196,12 +198,13 @@ def _fraction(figures: Figures, train_abstracts: int) -> str:
     return BLANK if seen == train_abstracts else f" (from {seen} of {train_abstracts} abstracts)"
 
 
-def _training(training: Dict[str, Any]) -> str:
+def _training(training: Dict[str, Any], with_minutes: bool) -> str:
     if "left_out" in training:
         return f"({training['left_out']})"
     if not training:
         return BLANK
-    return f" ({training['epochs']:.3g} epochs, {training['seconds'] / 60:.1f} min)"
+    minutes = f", {training['seconds'] / 60:.1f} min" if with_minutes else BLANK
+    return f" ({training['epochs']:.3g} epochs{minutes})"
 
 
 def _advantage(measure: Measure, ours: float, theirs: float) -> float:
