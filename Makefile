@@ -64,7 +64,7 @@ test-quick: lint
 	$(BIN)/python -m pytest -m 'not processes'
 
 fuzz: install
-	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/json_interface_test.py tests/tokenisation_test.py
+	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/sept_runtime/formats/requests_test.py tests/sept_runtime/tokenization_test.py
 
 bench: install
 	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)

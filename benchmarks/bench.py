@@ -49,11 +49,11 @@ from synthetic import (  # noqa: E402
 )
 
 from sept_allennlp.commands.predict import annotate_lines  # noqa: E402
-from sept_allennlp.onednn import onednn_is_faster  # noqa: E402
+from sept_allennlp.modules.candidate_spans import enumerate_spans, select  # noqa: E402
+from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor  # noqa: E402
 from sept_allennlp.predictors import SEPTPredictor  # noqa: E402
-from sept_allennlp.span_extractors import MaxPoolSpanExtractor  # noqa: E402
-from sept_allennlp.span_filters import PretrainedSpanFilter  # noqa: E402
-from sept_allennlp.spans import enumerate_spans, select  # noqa: E402
+from sept_allennlp.predictors.onednn import onednn_is_faster  # noqa: E402
+from sept_allennlp.span_filter.pretrained import PretrainedSpanFilter  # noqa: E402
 from sept_allennlp.token_indexers import WordPieceIndexer  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / "training_config"
@@ -272,7 +272,7 @@ def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) 
     """From lines of raw text to lines of entities, against the encoder on the same batches."""
     lines = lines_of_text(16 if settings.quick else 128)
     repeats = 3 if settings.quick else 5
-    with mock.patch("sept_allennlp.onednn.onednn_is_faster", return_value=False):
+    with mock.patch("sept_allennlp.predictors.onednn.onednn_is_faster", return_value=False):
         with_mkl = SEPTPredictor(copy.deepcopy(model).eval(), reader)
     predictor = SEPTPredictor(model.eval(), reader)
     transformer = transformer_of(model)

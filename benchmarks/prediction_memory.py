@@ -9,10 +9,10 @@ import resource
 from itertools import cycle, islice
 from typing import Iterator
 
-from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 from synthetic import lines_of_text
 
+from sept_allennlp.archives import load_archive
 from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.predictors import SEPTPredictor
 

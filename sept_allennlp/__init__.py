@@ -1,30 +1,26 @@
 """
 SEPT (Span Extractor with Pre-trained Transformers) as an AllenNLP plugin: importing this package
-registers its parts.
+registers its parts. What it changes in AllenNLP is listed in `sept_allennlp.plugin`.
 """
-
-import os
-import warnings
 
 from sept_allennlp import (
     archives,
+    baselines,
     commands,
     dataset_readers,
     fields,
     metrics,
     models,
+    modules,
+    plugin,
     predictors,
-    span_extractors,
-    span_filters,
-    span_samplers,
-    span_scorers,
+    span_filter,
     token_embedders,
     token_indexers,
     training,
 )
 from sept_allennlp.annotator import Annotator, Entity, load
-from sept_allennlp.config_defaults import set_config_defaults
-from sept_allennlp.version import VERSION
+from sept_runtime.version import VERSION
 
 __version__ = VERSION
 
@@ -32,23 +28,20 @@ __all__ = [
     "Annotator",
     "Entity",
     "archives",
+    "baselines",
     "commands",
     "dataset_readers",
     "fields",
     "load",
     "metrics",
     "models",
+    "modules",
+    "plugin",
     "predictors",
-    "span_extractors",
-    "span_filters",
-    "span_samplers",
-    "span_scorers",
+    "span_filter",
     "token_embedders",
     "token_indexers",
     "training",
 ]
 
-set_config_defaults(os.environ)
-
-# AllenNLP's trainer asks for mixed precision by its old name in each epoch, used or not.
-warnings.filterwarnings("ignore", r"`torch\.cuda\.amp\.", FutureWarning)
+plugin.activate()

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Iterable, Iterator, List, Tuple, Union
 
-from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from sept_allennlp import archives  # noqa: F401  puts its checks in place
+from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.predictors.sept import Request
 
@@ -105,7 +104,5 @@ def load(
     archive = load_archive(archive_file, cuda_device=cuda_device)
     predictor = Predictor.from_archive(archive, extra_args=options)
     if not isinstance(predictor, SEPTPredictor):
-        raise archives.ArchiveError(
-            f"{archive_file}: holds no SEPT but a {type(archive.model).__name__}"
-        )
+        raise ArchiveError(f"{archive_file}: holds no SEPT but a {type(archive.model).__name__}")
     return Annotator(predictor)

@@ -1,31 +1,19 @@
-"""From scores to labelled spans: pure functions, used by the metric and by the predictor alike."""
+"""From scores to labelled spans: pure functions, used by metrics and predictors alike."""
 
-from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+from dataclasses import dataclass
+from typing import List, Optional, Sequence, Set
 
-import torch
-from allennlp.common import FromParams
-from allennlp.common.checks import ConfigurationError
+import numpy as np
+from numpy.typing import NDArray
 
-from sept_allennlp.spans import NO_ENTITY
+from sept_runtime.documents import ScoredSpan
 
-
-class ScoredSpan(NamedTuple):
-    """
-    A predicted entity.
-
-    `start` and `end` are inclusive word indices over the document, `score` is the label's
-    probability, `labels` the most probable labels of the span with their probabilities, where
-    `Decoding.top_labels` asks for them.
-    """
-
-    start: int
-    end: int
-    label: str
-    score: float
-    labels: Tuple[Tuple[str, float], ...] = ()
+# The class of a candidate that is no entity; the labels follow it.
+NO_ENTITY = 0
 
 
-class Decoding(FromParams):
+@dataclass(frozen=True)
+class Decoding:
     """
     Which of the classified spans become entities.
 
@@ -41,22 +29,23 @@ class Decoding(FromParams):
 
     # Raises
 
-    `ConfigurationError` for a `min_score` that is no probability or a negative `top_labels`.
+    `ValueError` for a `min_score` that is no probability or a negative `top_labels`.
     """
 
-    def __init__(self, flat: bool = False, min_score: float = 0.0, top_labels: int = 0) -> None:
-        if not 0.0 <= min_score <= 1.0:
-            raise ConfigurationError(f"min_score must lie between 0 and 1: {min_score}")
-        if top_labels < 0:
-            raise ConfigurationError(f"top_labels must not be negative: {top_labels}")
-        self.flat = flat
-        self.min_score = min_score
-        self.top_labels = top_labels
+    flat: bool = False
+    min_score: float = 0.0
+    top_labels: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.min_score <= 1.0:
+            raise ValueError(f"min_score must lie between 0 and 1: {self.min_score}")
+        if self.top_labels < 0:
+            raise ValueError(f"top_labels must not be negative: {self.top_labels}")
 
 
 def decode(
-    probabilities: torch.Tensor,
-    spans: torch.Tensor,
+    probabilities: NDArray[np.floating],
+    spans: NDArray[np.integer],
     labels: Sequence[str],
     decoding: Optional[Decoding] = None,
 ) -> List[ScoredSpan]:
@@ -65,17 +54,18 @@ def decode(
 
     # Parameters
 
-    probabilities : `torch.FloatTensor`
+    probabilities : `NDArray[np.floating]`
         Shape `(num_spans, 1 + num_labels)`; class `NO_ENTITY` comes first.
-    spans : `torch.LongTensor`
+    spans : `NDArray[np.integer]`
         Shape `(num_spans, 2)`: first and last word, both inclusive.
     labels : `Sequence[str]`
         The names of the classes after `NO_ENTITY`.
     decoding : `Decoding`, optional (default = `Decoding()`)
     """
     decoding = decoding or Decoding()
-    classes = probabilities.argmax(dim=-1)
-    predicted = (classes != NO_ENTITY).nonzero().squeeze(-1)
+    # Shape (each): (num_spans,)
+    classes = probabilities.argmax(axis=-1)
+    predicted = (classes != NO_ENTITY).nonzero()[0]
     entities = entities_of(
         spans[predicted], classes[predicted] - 1, probabilities[predicted, 1:], labels, decoding
     )
@@ -85,9 +75,9 @@ def decode(
 
 
 def entities_of(
-    spans: torch.Tensor,
-    chosen: torch.Tensor,
-    probabilities: torch.Tensor,
+    spans: NDArray[np.integer],
+    chosen: NDArray[np.integer],
+    probabilities: NDArray[np.floating],
     labels: Sequence[str],
     decoding: Decoding,
 ) -> List[ScoredSpan]:
@@ -97,17 +87,18 @@ def entities_of(
 
     # Parameters
 
-    spans : `torch.LongTensor`
+    spans : `NDArray[np.integer]`
         Shape `(num_spans, 2)`: first and last word, both inclusive.
-    chosen : `torch.LongTensor`
+    chosen : `NDArray[np.integer]`
         Shape `(num_spans,)`: each span's label, as an index into `labels`.
-    probabilities : `torch.FloatTensor`
+    probabilities : `NDArray[np.floating]`
         Shape `(num_spans, num_labels)`.
     labels : `Sequence[str]`
     decoding : `Decoding`
     """
-    scores = probabilities.gather(1, chosen.unsqueeze(-1)).squeeze(-1)
-    kept = (scores >= decoding.min_score).nonzero().squeeze(-1)
+    # Shape: (num_spans,)
+    scores = probabilities[np.arange(len(chosen)), chosen]
+    kept = (scores >= decoding.min_score).nonzero()[0]
     entities = [
         ScoredSpan(start, end, labels[label], score)
         for (start, end), label, score in zip(
@@ -115,10 +106,12 @@ def entities_of(
         )
     ]
     if decoding.top_labels:
-        top = probabilities[kept].topk(min(decoding.top_labels, len(labels)), dim=-1)
+        # Shape: (num_kept, top_labels), the most probable first
+        top = (-probabilities[kept]).argsort(axis=-1, kind="stable")[:, : decoding.top_labels]
+        values = np.take_along_axis(probabilities[kept], top, axis=-1)
         entities = [
-            entity._replace(labels=tuple((labels[i], p) for i, p in zip(indices, values)))
-            for entity, indices, values in zip(entities, top.indices.tolist(), top.values.tolist())
+            entity._replace(labels=tuple((labels[i], p) for i, p in zip(indices, row)))
+            for entity, indices, row in zip(entities, top.tolist(), values.tolist())
         ]
     return entities
 

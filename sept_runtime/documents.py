@@ -32,6 +32,22 @@ class LabeledSpan(NamedTuple):
     label: str
 
 
+class ScoredSpan(NamedTuple):
+    """
+    A predicted entity.
+
+    `start` and `end` are inclusive word indices over the document, `score` is the label's
+    probability, `labels` the most probable labels of the span with their probabilities, where
+    `Decoding.top_labels` asks for them.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: float
+    labels: Tuple[Tuple[str, float], ...] = ()
+
+
 @dataclass
 class Document:
     """

@@ -10,8 +10,8 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 
-from sept_allennlp.config_defaults import DEFAULTS, set_config_defaults
-from sept_allennlp.suites import SuiteError, read_suite
+from sept_allennlp.experiments import SuiteError, read_suite
+from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))

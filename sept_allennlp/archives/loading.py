@@ -6,9 +6,8 @@ archive is unpacked as it stands (`tarfile` without a filter: members can land a
 configuration is evaluated as jsonnet (which can read files), may name any importable class
 (importing and constructing runs code), may ask `transformers` to run an encoder's own code, and may
 name an encoder for it to download. What holds the weights is safe with torch ≥ 2.6, which unpickles
-nothing but tensors. Importing this module puts checks in the place of the three functions that
-`allennlp.models.archival.load_archive` is made of, so that every way to load an archive has them:
-`allennlp predict`, `allennlp evaluate`, `Predictor.from_path`, `sept_allennlp.load`.
+nothing but tensors. `load_archive` here is AllenNLP's with checks in all these places, for as long
+as it runs; AllenNLP's commands load by it, too (`install`), as does everything in this package.
 """
 
 import json
@@ -17,12 +16,17 @@ import re
 import shutil
 import tarfile
 import tempfile
+import threading
 import zlib
 from contextlib import contextmanager
+from functools import partial
+from os import PathLike
 from pathlib import Path
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
 
+from allennlp.commands import evaluate, predict
 from allennlp.common import Params, Registrable
+from allennlp.common.meta import Meta
 from allennlp.models import Model, archival
 from transformers.utils import hub as transformers_hub
 
@@ -46,8 +50,51 @@ class ArchiveError(RuntimeError):
     """
 
 
+def load_archive(
+    archive_file: Union[str, "PathLike[str]"],
+    cuda_device: int = -1,
+    overrides: Union[str, Dict[str, Any]] = "",
+    weights_file: Optional[str] = None,
+) -> archival.Archive:
+    """
+    `allennlp.models.archival.load_archive`, for archives from anywhere.
+
+    # Raises
+
+    `ArchiveError` for an archive that is damaged, is none, does not hold what it needs, or that
+    loading would have to trust.
+    """
+    # AllenNLP looks these up by name while it loads, and one load may cause another: of a filter.
+    with _ONE_AT_A_TIME, _checks():
+        return archival.load_archive(archive_file, cuda_device, overrides, weights_file)
+
+
+def install() -> None:
+    """Has `allennlp predict` and `allennlp evaluate` load archives by `load_archive`."""
+    predict.load_archive = evaluate.load_archive = load_archive
+
+
 @contextmanager
-def extracted_archive(resolved_archive_file: str, cleanup: bool = True) -> Iterator[str]:
+def _checks() -> Iterator[None]:
+    """Within, AllenNLP loads archives with the checks."""
+    checked = {
+        "extracted_archive": _extracted_archive,
+        "_load_dataset_readers": partial(_load_dataset_readers, _ALLENNLP_READERS),
+        "_load_model": partial(_load_model, _ALLENNLP_MODEL),
+        "Meta": _CheckedMeta,
+    }
+    unchecked = {name: getattr(archival, name) for name in checked}
+    try:
+        for name, function in checked.items():
+            setattr(archival, name, function)
+        yield
+    finally:
+        for name, function in unchecked.items():
+            setattr(archival, name, function)
+
+
+@contextmanager
+def _extracted_archive(resolved_archive_file: str, cleanup: bool = True) -> Iterator[str]:
     """
     Unpacks an archive into a temporary folder, and yields the folder.
 
@@ -172,11 +219,11 @@ def _nothing_from_outside() -> Iterator[None]:
         transformers_hub._is_offline_mode = offline
 
 
-def _load_dataset_readers(config: Params, serialization_dir: str) -> Any:
+def _load_dataset_readers(load: Callable[..., Any], config: Params, serialization_dir: str) -> Any:
     _check_settings(config.as_dict(quiet=True))
     with _nothing_from_outside():
         try:
-            return _allennlp_load_dataset_readers(config, serialization_dir)
+            return load(config, serialization_dir)
         except OSError as error:
             reason = str(error).split("\n")[0]
             raise ArchiveError(
@@ -186,11 +233,15 @@ def _load_dataset_readers(config: Params, serialization_dir: str) -> Any:
 
 
 def _load_model(
-    config: Params, weights_path: str, serialization_dir: str, cuda_device: int
+    load: Callable[..., Model],
+    config: Params,
+    weights_path: str,
+    serialization_dir: str,
+    cuda_device: int,
 ) -> Model:
     with _nothing_from_outside():
         try:
-            return _allennlp_load_model(config, weights_path, serialization_dir, cuda_device)
+            return load(config, weights_path, serialization_dir, cuda_device)
         except pickle.UnpicklingError as error:
             reason = str(error).split("\n")[0]
             raise ArchiveError(
@@ -206,9 +257,23 @@ def _load_model(
             ) from error
 
 
-_allennlp_load_dataset_readers = archival._load_dataset_readers
-_allennlp_load_model = archival._load_model
+class _CheckedMeta(Meta):
+    """The archive's `meta.json`, which says by which version of AllenNLP it was made."""
 
-archival.extracted_archive = extracted_archive
-archival._load_dataset_readers = _load_dataset_readers
-archival._load_model = _load_model
+    @classmethod
+    def from_path(cls, path: Union[str, "PathLike[str]"]) -> Meta:
+        try:
+            meta = Meta.from_path(path)
+            # As AllenNLP will read it.
+            [int(part) for part in meta.version.split(".")[:2]]
+        except (ValueError, TypeError, AttributeError, OSError) as error:
+            raise ArchiveError(
+                f"the archive's {archival.META_NAME} does not say which version of AllenNLP made "
+                f"it ({error})"
+            ) from None
+        return meta
+
+
+_ALLENNLP_READERS = archival._load_dataset_readers
+_ALLENNLP_MODEL = archival._load_model
+_ONE_AT_A_TIME = threading.RLock()

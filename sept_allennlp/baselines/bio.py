@@ -9,8 +9,8 @@ from typing import List, Sequence, TypeVar
 
 import torch
 
-from sept_allennlp.documents import LabeledSpan
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_runtime.documents import LabeledSpan
 
 # The tag of a word that belongs to no entity.
 OUTSIDE = 0

@@ -4,7 +4,7 @@ import torch
 from allennlp.modules.elmo_lstm import ElmoLstm
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
-from sept_allennlp.elmo_files import archive_elmo, elmo_files
+from sept_allennlp.baselines.elmo_files import archive_elmo, elmo_files
 
 
 @TokenEmbedder.register("elmo")

@@ -17,8 +17,8 @@ import h5py
 from allennlp.common.file_utils import cached_path
 from allennlp.data.token_indexers.elmo_indexer import ELMoCharacterMapper
 
-from sept_allennlp.archives import ArchiveError
-from sept_allennlp.encoders import archive_folder, has_weights
+from sept_allennlp.archives.encoders import archive_folder, has_weights
+from sept_allennlp.archives.loading import ArchiveError
 
 _OPTIONS = "options.json"
 

@@ -9,11 +9,12 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.construction import construct_with_input_dim
-from sept_allennlp.decoding import Decoding
-from sept_allennlp.documents import Document
 from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
-from sept_allennlp.spans import NO_ENTITY, PADDING, enumerate_spans, select
+from sept_allennlp.modules.candidate_spans import PADDING, enumerate_spans, select
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.decoding import Decoding
+from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.documents import Document
 
 
 @Model.register("sciie", constructor="from_partial_objects")

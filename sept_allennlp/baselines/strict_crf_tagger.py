@@ -10,7 +10,7 @@ from allennlp.nn import InitializerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
 from allennlp_models.tagging.models import CrfTagger
 
-from sept_allennlp.bio import (
+from sept_allennlp.baselines.bio import (
     OUTSIDE,
     by_document,
     span_log_probabilities,
@@ -18,12 +18,13 @@ from sept_allennlp.bio import (
     tag_names,
     tagged_spans,
 )
-from sept_allennlp.construction import construct_with_input_dim
-from sept_allennlp.decoding import Decoding, ScoredSpan, entities_of
-from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.models.span_classifier import check_annotated, zero_loss
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.decoding import Decoding
+from sept_runtime.decoding import entities_of
+from sept_runtime.documents import Document, ScoredSpan
 
 # AllenNLP's score of what is not allowed.
 _IMPOSSIBLE = -10000.0
@@ -283,7 +284,13 @@ class StrictCrfTagger(CrfTagger):
         counts = spans[:, 0].bincount(minlength=len(tags)).tolist()
         probabilities = self._probabilities(logits, sentence_ids, mask, spans)
         return [
-            entities_of(found[:, 1:3], found[:, 3], scores, self._labels, self.decoding)
+            entities_of(
+                found[:, 1:3].numpy(),
+                found[:, 3].numpy(),
+                scores.numpy(),
+                self._labels,
+                self.decoding,
+            )
             for found, scores in zip(spans.split(counts), probabilities.split(counts))
         ]
 

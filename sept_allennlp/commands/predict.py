@@ -19,10 +19,10 @@ from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
-from sept_allennlp.documents import DocumentError
-from sept_allennlp.json_interface import JsonObject, parse_line
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.predictors.sept import Request
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.requests import JsonObject, parse_line
 
 _AllenNLPManager = predict._PredictManager
 
@@ -130,4 +130,6 @@ def _make_manager(
     )
 
 
-predict._PredictManager = _make_manager
+def install() -> None:
+    """Has `allennlp predict` read the input of a `SEPTPredictor` as described above."""
+    predict._PredictManager = _make_manager

@@ -96,7 +96,7 @@ def annotate_from_args(args: argparse.Namespace) -> None:
     """
     if importlib.util.find_spec("ray") is None:
         sys.exit("sept-annotate: needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
-    from sept_allennlp.archives import ArchiveError
+    from sept_allennlp.archives.loading import ArchiveError
     from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
 
     try:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
-from sept_allennlp.brat import MISFIT_POLICIES, document_to_json, read_brat, write_brat
-from sept_allennlp.documents import DocumentError
-from sept_allennlp.prediction_files import PredictedDocument, read_predictions
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.brat import MISFIT_POLICIES, document_to_json, read_brat, write_brat
+from sept_runtime.formats.predictions import PredictedDocument, read_predictions
 
 
 @Subcommand.register("sept-brat")
@@ -15,7 +15,7 @@ class SeptBrat(Subcommand):
     """
     `allennlp sept-brat to-brat FILE FOLDER` writes predictions or a SciERC file as brat standoff,
     to be looked at and corrected in brat; `allennlp sept-brat from-brat FOLDER FILE` reads the
-    folder back as a SciERC file, to train or evaluate on. See `sept_allennlp.brat`.
+    folder back as a SciERC file, to train or evaluate on. See `sept_runtime.formats.brat`.
 
     Registered as a `Subcommand` with name "sept-brat".
     """
@@ -67,7 +67,7 @@ def to_brat_from_args(args: argparse.Namespace) -> None:
 
 def from_brat_from_args(args: argparse.Namespace) -> None:
     # Only this direction needs the tokeniser, and only for texts that to-brat did not write.
-    from sept_allennlp.tokenisation import tokenise
+    from sept_runtime.tokenization import tokenise
 
     try:
         documents, report = read_brat(args.folder, tokenise, misfits=args.misfits)

@@ -9,12 +9,11 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.util import int_to_device
 from allennlp.data.data_loaders import MultiProcessDataLoader
-from allennlp.models.archival import load_archive
 
-from sept_allennlp.archives import ArchiveError
-from sept_allennlp.documents import DocumentError
-from sept_allennlp.filter_figure import curve_table, save_curve, save_filter_figure
-from sept_allennlp.models import SpanFilterModel
+from sept_allennlp.archives.loading import ArchiveError, load_archive
+from sept_allennlp.span_filter.figure import curve_table, save_curve, save_filter_figure
+from sept_allennlp.span_filter.model import SpanFilterModel
+from sept_runtime.documents import DocumentError
 
 
 @Subcommand.register("sept-filter-curve")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
-from sept_allennlp.documents import DocumentError
-from sept_allennlp.html_page import render_page
-from sept_allennlp.prediction_files import FailedInput, read_predictions
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.predictions import FailedInput, read_predictions
+from sept_runtime.views.html.page import render_page
 
 
 @Subcommand.register("sept-html")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas
 from allennlp.commands.subcommand import Subcommand
 
-from sept_allennlp.results import RunError, collect, to_markdown
+from sept_allennlp.experiments.results import RunError, collect, to_markdown
 
 
 @Subcommand.register("sept-results")

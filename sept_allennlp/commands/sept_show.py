@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sept_allennlp.documents import DocumentError
-from sept_allennlp.json_interface import with_joined_text
-from sept_allennlp.prediction_files import FailedInput, PredictedDocument, read_predictions
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
+from sept_runtime.formats.requests import with_joined_text
 
 
 @Subcommand.register("sept-show")

@@ -9,7 +9,7 @@ from typing import Any
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.util import SigTermReceived
 
-from sept_allennlp.suites import (
+from sept_allennlp.experiments import (
     Runner,
     SuiteError,
     default_jobs,
@@ -24,8 +24,8 @@ from sept_allennlp.suites import (
 class SeptSuite(Subcommand):
     """
     `allennlp sept-suite SUITE.jsonnet --serialization-dir RUNS` trains every run of a suite with
-    every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.suites`. Called again, it goes on with
-    what is not finished.
+    every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.experiments`. Called again, it goes on
+    with what is not finished.
 
     Registered as a `Subcommand` with name "sept-suite".
     """

@@ -6,8 +6,7 @@ from typing import List
 import pandas
 from allennlp.commands.subcommand import Subcommand
 
-from sept_allennlp.results import RunError, collect_suite, read_csv
-from sept_allennlp.suites import (
+from sept_allennlp.experiments import (
     RUNS,
     Suite,
     SuiteError,
@@ -20,6 +19,7 @@ from sept_allennlp.suites import (
     shortened,
     table_to_markdown,
 )
+from sept_allennlp.experiments.results import RunError, collect_suite, read_csv
 
 
 @Subcommand.register("sept-tables")

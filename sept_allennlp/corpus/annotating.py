@@ -8,14 +8,14 @@ from typing import Any, Dict, List, Tuple
 import torch
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
-from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
+from sept_allennlp.archives.loading import load_archive
 from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.units import UnitLines
-from sept_allennlp.json_interface import dump_line
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.formats.requests import dump_line
 
 
 @dataclass(frozen=True)

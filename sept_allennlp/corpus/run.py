@@ -17,7 +17,7 @@ from sept_allennlp.corpus.progress import Progress, said
 from sept_allennlp.corpus.shards import suffix
 from sept_allennlp.corpus.units import Unit
 from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
-from sept_allennlp.version import VERSION
+from sept_runtime.version import VERSION
 
 # A worker that died so often with no unit done in between: it may well be a document that kills it.
 MOST_LOSSES = 3

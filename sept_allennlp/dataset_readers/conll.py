@@ -3,17 +3,17 @@ from typing import Any, Iterable
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from sept_allennlp.conll import MAX_CONTEXT_WORDS, read_conll
 from sept_allennlp.dataset_readers.document_reader import DocumentReader
-from sept_allennlp.documents import Document
+from sept_runtime.documents import Document
+from sept_runtime.formats.conll import MAX_CONTEXT_WORDS, read_conll
 
 
 @DatasetReader.register("conll")
 class ConllReader(DocumentReader):
     """
-    Reads CoNLL's column format, word first and tag (IOB1 or IOB2) last, as `sept_allennlp.conll`
-    describes it. Documents are kept whole; where a file has none, consecutive sentences make up
-    contexts, so that the encoder sees more than a sentence.
+    Reads CoNLL's column format, word first and tag (IOB1 or IOB2) last, as
+    `sept_runtime.formats.conll` describes it. Documents are kept whole; where a file has none,
+    consecutive sentences make up contexts, so that the encoder sees more than a sentence.
 
     Registered as a `DatasetReader` with name "conll". Instances, errors and the other parameters
     are those of `DocumentReader`.

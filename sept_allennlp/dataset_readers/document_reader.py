@@ -8,9 +8,9 @@ from allennlp.data.fields import MetadataField, TensorField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
-from sept_allennlp.documents import Document, DocumentError, natural_words
 from sept_allennlp.fields import LabeledSpansField
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_runtime.documents import Document, DocumentError, natural_words
 
 
 class DocumentReader(DatasetReader):

@@ -1,10 +1,10 @@
 """Suites: many runs by one command, and the tables and figures of a paper from them."""
 
-from sept_allennlp.suites.figures import fill_figure, save_figure
-from sept_allennlp.suites.runner import Runner, default_jobs, make_slots, visible_devices
-from sept_allennlp.suites.suite import RUNS, Suite, SuiteError, read_suite
-from sept_allennlp.suites.tables import fill_table, table_to_markdown
-from sept_allennlp.suites.training import (
+from sept_allennlp.experiments.figures import fill_figure, save_figure
+from sept_allennlp.experiments.runner import Runner, default_jobs, make_slots, visible_devices
+from sept_allennlp.experiments.suite import RUNS, Suite, SuiteError, read_suite
+from sept_allennlp.experiments.tables import fill_table, table_to_markdown
+from sept_allennlp.experiments.training import (
     config_differences,
     read_trainings,
     shortened,

@@ -8,8 +8,8 @@ from typing import Any, List, Union
 import pandas
 
 from sept_allennlp.drawing import canvas, save
-from sept_allennlp.suites.suite import Figure
-from sept_allennlp.suites.tables import summary_of
+from sept_allennlp.experiments.suite import Figure
+from sept_allennlp.experiments.tables import summary_of
 
 # Lines differ in these besides their colours.
 _MARKERS = "os^Dv"

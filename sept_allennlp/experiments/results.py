@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
 import pandas
 
-from sept_allennlp.encoders import describe_archived_encoders
+from sept_allennlp.archives.encoders import describe_archived_encoders
 
 SCORES = ["precision", "recall", "f1"]
 

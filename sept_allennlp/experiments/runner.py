@@ -13,8 +13,8 @@ from typing import Callable, Deque, Dict, List, Mapping, Optional, Sequence
 
 import torch
 
-from sept_allennlp.results import RunError, collect, read_progress
-from sept_allennlp.suites.training import (
+from sept_allennlp.experiments.results import RunError, collect, read_progress
+from sept_allennlp.experiments.training import (
     Standing,
     Training,
     finish,

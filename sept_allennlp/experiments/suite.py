@@ -9,8 +9,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Ty
 
 from allennlp.common import Params
 
-from sept_allennlp.config_defaults import set_config_defaults
-from sept_allennlp.results import SCORES
+from sept_allennlp.experiments.results import SCORES
+from sept_allennlp.training.config_defaults import set_config_defaults
 
 T = TypeVar("T")
 

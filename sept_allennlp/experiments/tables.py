@@ -4,8 +4,8 @@ from typing import List, Sequence
 
 import pandas
 
-from sept_allennlp.results import SCORES, markdown_table
-from sept_allennlp.suites.suite import Table
+from sept_allennlp.experiments.results import SCORES, markdown_table
+from sept_allennlp.experiments.suite import Table
 
 MISSING = "—"
 

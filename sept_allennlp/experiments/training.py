@@ -12,8 +12,8 @@ from typing import Any, Dict, Iterable, List, Mapping
 from allennlp.common import Params
 from allennlp.models.archival import archive_model
 
-from sept_allennlp.results import RunError
-from sept_allennlp.suites.suite import SuiteError, read_suite
+from sept_allennlp.experiments.results import RunError
+from sept_allennlp.experiments.suite import SuiteError, read_suite
 
 
 class Standing(Enum):

@@ -5,8 +5,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data.fields.field import Field
 from allennlp.data.vocabulary import Vocabulary
 
-from sept_allennlp.documents import LabeledSpan
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_runtime.documents import LabeledSpan
 
 
 class LabeledSpansField(Field[torch.Tensor]):

@@ -6,8 +6,8 @@ import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from sept_allennlp.decoding import ScoredSpan
-from sept_allennlp.documents import Document, LabeledSpan
+from sept_runtime.documents import Document, LabeledSpan, ScoredSpan
+from sept_runtime.scoring import precision_recall_f1
 
 
 @Metric.register("strict_span_f1")
@@ -95,19 +95,10 @@ class StrictSpanF1(Metric):
             on_device = counts.to("cuda" if dist.get_backend() == "nccl" else "cpu", copy=True)
             dist.all_reduce(on_device)
             counts = on_device.cpu()
-        metrics = scores(*counts.sum(dim=1).tolist())
+        metrics = precision_recall_f1(*counts.sum(dim=1).tolist())
         for label, (right, predicted, gold) in zip(self._labels, counts.t().tolist()):
-            for name, value in scores(right, predicted, gold).items():
+            for name, value in precision_recall_f1(right, predicted, gold).items():
                 metrics[f"{name}-{label}"] = value
         if reset:
             self.reset()
         return metrics
-
-
-def scores(right: int, predicted: int, gold: int) -> Dict[str, float]:
-    """Precision, recall and F1 from counts; 0 where a denominator is."""
-    return {
-        "precision": right / predicted if predicted else 0.0,
-        "recall": right / gold if gold else 0.0,
-        "f1": 2 * right / (predicted + gold) if predicted + gold else 0.0,
-    }

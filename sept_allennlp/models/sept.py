@@ -8,20 +8,20 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.construction import construct_with_input_dim
-from sept_allennlp.decoding import Decoding
-from sept_allennlp.documents import Document
 from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
-from sept_allennlp.span_filters.all import KeepAll
-from sept_allennlp.span_filters.span_filter import SpanFilter
-from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
-from sept_allennlp.spans import (
+from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
     piece_offsets,
     select,
     word_to_piece_spans,
 )
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.span_filters.all import KeepAll
+from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
+from sept_runtime.documents import Document
 
 
 @Model.register("sept", constructor="from_partial_objects")

@@ -5,10 +5,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
-from sept_allennlp.decoding import Decoding, ScoredSpan, decode
-from sept_allennlp.documents import Document
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.spans import label_spans, score_in_chunks
+from sept_allennlp.modules.candidate_spans import label_spans
+from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.span_scoring import score_in_chunks
+from sept_runtime.decoding import decode
+from sept_runtime.documents import Document, ScoredSpan
 
 
 class SpanClassifier(Model):
@@ -144,9 +146,14 @@ class SpanClassifier(Model):
             Shape `(batch_size, num_spans, 2)`: first and last word.
         """
         counts = mask.sum(dim=1).tolist()
-        probabilities = logits.float().softmax(dim=-1)
+        probabilities = logits.detach().float().softmax(dim=-1)
         entities = [
-            decode(document_probabilities, document_spans, self._labels, self.decoding)
+            decode(
+                document_probabilities.numpy(),
+                document_spans.numpy(),
+                self._labels,
+                self.decoding,
+            )
             for document_probabilities, document_spans in zip(
                 probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
             )

@@ -4,9 +4,10 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from sept_allennlp.decoding import Decoding
-from sept_allennlp.documents import Document, DocumentError
-from sept_allennlp.json_interface import (
+from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.predictors.onednn import use_onednn
+from sept_runtime.documents import Document, DocumentError
+from sept_runtime.formats.requests import (
     JsonObject,
     annotation,
     document_to_annotate,
@@ -14,7 +15,6 @@ from sept_allennlp.json_interface import (
     failure,
     with_joined_text,
 )
-from sept_allennlp.onednn import use_onednn
 
 # How many batches' worth of inputs are read ahead and sorted by length, as long as they do not
 # have more words than this.
@@ -50,7 +50,7 @@ class Request(NamedTuple):
 class SEPTPredictor(Predictor):
     """
     Annotates documents given as JSON objects with `text`, `tokens` or `sentences` (see
-    `sept_allennlp.json_interface`). An input that cannot be used yields an object with `error`
+    `sept_runtime.formats.requests`). An input that cannot be used yields an object with `error`
     instead of entities; nothing is raised and nothing is left out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.

@@ -7,7 +7,7 @@ import numpy
 import pandas
 
 from sept_allennlp.drawing import canvas, save
-from sept_allennlp.metrics import FilterCurve
+from sept_allennlp.span_filter.curve import FilterCurve
 
 # From a millionth of a percent to just below one, twenty to a power of ten.
 THRESHOLDS: List[float] = [*numpy.logspace(-8, 0, 161)[:-1].tolist(), 0.95, 0.99, 0.999]

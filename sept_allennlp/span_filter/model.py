@@ -10,20 +10,19 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator
 from allennlp.nn.util import get_text_field_mask, move_to_device
 
-from sept_allennlp.documents import Document
-from sept_allennlp.metrics import FilterCurve
-from sept_allennlp.metrics.filter_curve import log_odds
 from sept_allennlp.models.span_classifier import check_annotated, zero_loss
-from sept_allennlp.span_scorers import SpanScorer
-from sept_allennlp.spans import (
-    NO_ENTITY,
+from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
     label_spans,
     piece_mask,
     piece_offsets,
     word_to_piece_spans,
 )
+from sept_allennlp.span_filter.curve import FilterCurve, log_odds
+from sept_allennlp.span_filter.scorers import SpanScorer
 from sept_allennlp.token_embedders import yields_pieces
+from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.documents import Document
 
 # A probability, or what it is for: {"recall": 0.99}.
 Threshold = Union[float, Dict[str, float]]

@@ -13,13 +13,13 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import TextFieldTensors
 from allennlp.models import Model
-from allennlp.models.archival import CONFIG_NAME, load_archive
+from allennlp.models.archival import CONFIG_NAME
 from allennlp.modules import TextFieldEmbedder
 
-from sept_allennlp.archives import MAX_CONFIG_SIZE
-from sept_allennlp.encoders import EncoderIdentity, has_weights
-from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
-from sept_allennlp.span_filters.span_filter import SpanFilter
+from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
+from sept_allennlp.archives.loading import MAX_CONFIG_SIZE, load_archive
+from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.span_filter.model import SpanFilterModel, Threshold
 from sept_allennlp.token_embedders import EncoderEmbedder
 
 # Beside the vocabulary, because AllenNLP packs that folder whole into an archive and reads only

@@ -8,8 +8,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
-from sept_allennlp.filter_figure import curve_table, save_curve
-from sept_allennlp.models.span_filter import SpanFilterModel
+from sept_allennlp.span_filter.figure import curve_table, save_curve
+from sept_allennlp.span_filter.model import SpanFilterModel
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,9 @@
-from sept_allennlp.token_embedders.elmo import ElmoEmbedder
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder, yields_pieces
 from sept_allennlp.token_embedders.pooled_word_pieces import PooledWordPieceEmbedder
 from sept_allennlp.token_embedders.static_word_pieces import StaticWordPieceEmbedder
 from sept_allennlp.token_embedders.word_pieces import WordPieceEmbedder
 
 __all__ = [
-    "ElmoEmbedder",
     "EncoderEmbedder",
     "PooledWordPieceEmbedder",
     "StaticWordPieceEmbedder",

@@ -4,7 +4,7 @@ import torch
 from allennlp.modules import TextFieldEmbedder
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.encoders import (
+from sept_allennlp.archives.encoders import (
     EncoderIdentity,
     archive_encoder,
     encoder_source,

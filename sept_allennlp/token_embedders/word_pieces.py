@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
-from sept_allennlp.encoders import max_pieces, special_pieces
+from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 
 

@@ -5,8 +5,8 @@ from allennlp.data.token_indexers.token_indexer import IndexedTokenList, TokenIn
 from allennlp.data.tokenizers import Token
 from allennlp.data.vocabulary import Vocabulary
 
-from sept_allennlp.documents import natural_words
-from sept_allennlp.encoders import encoder_source, fast_tokenizer
+from sept_allennlp.archives.encoders import encoder_source, fast_tokenizer
+from sept_runtime.documents import natural_words
 
 # How many words' pieces to remember, which bounds the memory of a program that never ends.
 _MOST_WORDS = 200_000

@@ -2,12 +2,10 @@ from sept_allennlp.training.archive_encoder import ArchiveEncoder
 from sept_allennlp.training.exponential_average import RecoverableExponentialAverage
 from sept_allennlp.training.fused_adamw import FusedAdamW
 from sept_allennlp.training.reproducible_randomness import ReproducibleRandomness
-from sept_allennlp.training.resolve_threshold import ResolveThreshold
 
 __all__ = [
     "ArchiveEncoder",
     "FusedAdamW",
     "RecoverableExponentialAverage",
     "ReproducibleRandomness",
-    "ResolveThreshold",
 ]

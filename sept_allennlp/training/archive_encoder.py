@@ -2,17 +2,15 @@ from typing import Any
 
 from allennlp.training.callbacks import TrainerCallback
 
-from sept_allennlp.span_filters import PretrainedSpanFilter
-from sept_allennlp.token_embedders import ElmoEmbedder, EncoderEmbedder
+from sept_allennlp.archives.contents import GoesIntoArchive
 
 
 @TrainerCallback.register("archive_encoder")
 class ArchiveEncoder(TrainerCallback):
     """
-    Puts what the model was made from where AllenNLP packs it into `model.tar.gz`: the configuration
-    and the tokeniser of every encoder, the options of ELMo, and the archive of a pre-trained span
-    filter. So the archive evaluates and predicts on a machine that has neither a network nor those
-    files.
+    Puts what the model was made from where AllenNLP packs it into `model.tar.gz`: of every module
+    that `GoesIntoArchive`, for example an encoder's configuration and tokenizer. So the archive
+    evaluates and predicts on a machine that has neither a network nor those files.
 
     Registered as a `TrainerCallback` with name "archive_encoder".
     """
@@ -21,5 +19,5 @@ class ArchiveEncoder(TrainerCallback):
         super().on_start(trainer, is_primary, **kwargs)
         if is_primary and self.serialization_dir:
             for module in trainer.model.modules():
-                if isinstance(module, (EncoderEmbedder, ElmoEmbedder, PretrainedSpanFilter)):
+                if isinstance(module, GoesIntoArchive):
                     module.archive_into(self.serialization_dir)

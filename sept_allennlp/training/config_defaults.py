@@ -4,10 +4,12 @@ they are when the environment does not say.
 
 AllenNLP evaluates a configuration with the environment as jsonnet's external variables, and jsonnet
 has no default for one that is missing. So the plugin, which AllenNLP imports before it reads a
-configuration, fills in what is missing.
+configuration, fills in what is missing (`install`).
 """
 
-from typing import MutableMapping
+from typing import Dict, MutableMapping
+
+from allennlp.common import params
 
 SCIERC_ARCHIVE = "http://nlp.cs.washington.edu/sciIE/data/sciERC_processed.tar.gz"
 CONLL_FOLDER = "https://raw.githubusercontent.com/allenai/scibert/master/data/ner"
@@ -37,3 +39,20 @@ def set_config_defaults(environment: MutableMapping[str, str]) -> None:
     for name, default in DEFAULTS.items():
         if not environment.get(name):
             environment[name] = default
+
+
+def install() -> None:
+    """
+    Has AllenNLP's `Params` evaluate configurations with `DEFAULTS` where the environment does not
+    say; the environment itself stays as it is.
+    """
+    params._environment_variables = _variables
+
+
+_allennlp_variables = params._environment_variables
+
+
+def _variables() -> Dict[str, str]:
+    variables = _allennlp_variables()
+    set_config_defaults(variables)
+    return variables

@@ -20,8 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from sept_allennlp.documents import Document, DocumentError, LabeledSpan, document_from_scierc
-from sept_allennlp.prediction_files import PredictedDocument, PredictedEntity, checked_offsets
+from sept_runtime.documents import Document, DocumentError, LabeledSpan, document_from_scierc
+from sept_runtime.formats.predictions import PredictedDocument, PredictedEntity, checked_offsets
 
 logger = logging.getLogger(__name__)
 

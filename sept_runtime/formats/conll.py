@@ -27,7 +27,7 @@ import re
 from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
-from sept_allennlp.documents import Document, DocumentError, LabeledSpan, read_lines
+from sept_runtime.documents import Document, DocumentError, LabeledSpan, read_lines
 
 # About an abstract, for which the hyper-parameters were chosen: the number of sampled negatives
 # keeps its meaning. One window of the encoder holds it: in NCBI-disease, 320 pieces at most.

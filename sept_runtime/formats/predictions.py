@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from sept_allennlp.documents import (
+from sept_runtime.documents import (
     Document,
     DocumentError,
     document_from_scierc,

@@ -4,17 +4,17 @@ import json
 from dataclasses import replace
 from typing import Any, Dict, List, Sequence
 
-from sept_allennlp.decoding import ScoredSpan
-from sept_allennlp.documents import (
+from sept_runtime.documents import (
     Document,
     DocumentError,
     LabeledSpan,
+    ScoredSpan,
     document_from_scierc,
     json_type,
     offsets_of_joined,
     parse_json,
 )
-from sept_allennlp.tokenisation import tokenise
+from sept_runtime.tokenization import tokenise
 
 JsonObject = Dict[str, Any]
 

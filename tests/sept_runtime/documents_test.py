@@ -3,7 +3,7 @@ from typing import Any, Dict
 
 import pytest
 
-from sept_allennlp.documents import (
+from sept_runtime.documents import (
     Document,
     DocumentError,
     LabeledSpan,

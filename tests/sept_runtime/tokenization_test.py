@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.tokenisation import TokenisedText, tokenise
+from sept_runtime.tokenization import TokenisedText, tokenise
 
 
 def check_offsets(text: str, result: TokenisedText) -> None:

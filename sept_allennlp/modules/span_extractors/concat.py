@@ -5,8 +5,8 @@ from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.construction import construct_with_input_dim
-from sept_allennlp.span_extractors.bounds import without_padding
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.span_extractors.bounds import without_padding
 
 
 @SpanExtractor.register("concat", constructor="from_partial_objects")

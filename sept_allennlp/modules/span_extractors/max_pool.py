@@ -4,7 +4,7 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
-from sept_allennlp.span_extractors.bounds import widest, without_padding
+from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
 
 
 @SpanExtractor.register("max_pool")

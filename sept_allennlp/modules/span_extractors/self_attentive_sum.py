@@ -3,7 +3,7 @@ from typing import Optional
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.span_extractors.bounds import widest, without_padding
+from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
 
 
 @SpanExtractor.register("self_attentive_sum")

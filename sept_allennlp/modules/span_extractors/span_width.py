@@ -4,7 +4,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.span_extractors.bounds import without_padding
+from sept_allennlp.modules.span_extractors.bounds import without_padding
 
 
 @SpanExtractor.register("span_width")

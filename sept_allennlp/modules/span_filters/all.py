@@ -1,7 +1,7 @@
 import torch
 from allennlp.data import TextFieldTensors
 
-from sept_allennlp.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 
 
 @SpanFilter.register("all")

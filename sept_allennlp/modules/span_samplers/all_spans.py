@@ -1,6 +1,6 @@
 import torch
 
-from sept_allennlp.span_samplers.span_sampler import SpanSampler
+from sept_allennlp.modules.span_samplers.span_sampler import SpanSampler
 
 
 @SpanSampler.register("all_spans")

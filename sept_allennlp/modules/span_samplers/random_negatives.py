@@ -1,8 +1,8 @@
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.span_samplers.span_sampler import SpanSampler
-from sept_allennlp.spans import NO_ENTITY
+from sept_allennlp.modules.span_samplers.span_sampler import SpanSampler
+from sept_runtime.decoding import NO_ENTITY
 
 
 @SpanSampler.register("random_negatives")

@@ -3,9 +3,9 @@ from allennlp.common import Lazy
 from allennlp.modules import FeedForward
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.construction import construct_with_input_dim
-from sept_allennlp.span_scorers.span_scorer import SpanScorer
-from sept_allennlp.spans import score_in_chunks
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.span_scoring import score_in_chunks
+from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
 
 
 @SpanScorer.register("pooled", constructor="from_partial_objects")

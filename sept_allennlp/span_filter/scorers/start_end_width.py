@@ -3,7 +3,7 @@ import math
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.span_scorers.span_scorer import SpanScorer
+from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
 
 
 @SpanScorer.register("start_end_width")

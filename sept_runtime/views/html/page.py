@@ -19,9 +19,9 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 
 from spacy.displacy import SpanRenderer
 
-from sept_allennlp.documents import natural_words
-from sept_allennlp.metrics.strict_span_f1 import scores
-from sept_allennlp.prediction_files import FailedInput, PredictedDocument
+from sept_runtime.documents import natural_words
+from sept_runtime.formats.predictions import FailedInput, PredictedDocument
+from sept_runtime.scoring import precision_recall_f1
 
 # Above so many documents they are folded, so that a page of thousands opens at once.
 MOST_UNFOLDED = 50
@@ -352,7 +352,7 @@ def _legend(
         cells = [str(numbers[column]) for column in columns]
         if judged:
             found = numbers[FOUND]
-            measured = scores(found, found + numbers[WRONG], found + numbers[MISSED])
+            measured = precision_recall_f1(found, found + numbers[WRONG], found + numbers[MISSED])
             compared = found + numbers[WRONG] + numbers[MISSED]
             cells += [
                 f"{measured[name]:.3f}" if compared else "–"

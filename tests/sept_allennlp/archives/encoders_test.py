@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, PreTrainedTokenizerFast
 
-from sept_allennlp.encoders import (
+from sept_allennlp.archives.encoders import (
     archive_encoder,
     encoder_source,
     fast_tokenizer,

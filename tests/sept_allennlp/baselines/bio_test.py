@@ -6,14 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.bio import (
+from sept_allennlp.baselines.bio import (
     by_document,
     span_log_probabilities,
     tag_gold,
     tag_names,
     tagged_spans,
 )
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
 
 LABELS = ["Task", "Method"]
 OUT, B_TASK, I_TASK, B_METHOD, I_METHOD = range(5)

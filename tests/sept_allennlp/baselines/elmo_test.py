@@ -8,10 +8,10 @@ from allennlp.common import Params
 from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
-from sept_allennlp.archives import ArchiveError
-from sept_allennlp.elmo_files import archive_elmo
-from sept_allennlp.encoders import archive_folder
-from sept_allennlp.token_embedders import ElmoEmbedder
+from sept_allennlp.archives.encoders import archive_folder
+from sept_allennlp.archives.loading import ArchiveError
+from sept_allennlp.baselines import ElmoEmbedder
+from sept_allennlp.baselines.elmo_files import archive_elmo
 from tests.experiments import FIXTURES
 
 OPTIONS = str(FIXTURES / "tiny_elmo" / "options.json")

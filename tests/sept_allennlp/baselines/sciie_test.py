@@ -10,13 +10,14 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, DatasetReader, Vocabulary
-from allennlp.models import Model, load_archive
+from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from sept_allennlp.archives import load_archive
+from sept_allennlp.baselines.sciie import keep_best
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.documents import Document, LabeledSpan
-from sept_allennlp.models.sciie import keep_best
-from sept_allennlp.spans import enumerate_spans
+from sept_allennlp.modules.candidate_spans import enumerate_spans
+from sept_runtime.documents import Document, LabeledSpan
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]

@@ -13,12 +13,13 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
-from allennlp.models import Model, load_archive
+from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from sept_allennlp.archives import load_archive
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.decoding import Decoding
-from sept_allennlp.documents import Document, LabeledSpan
+from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document, LabeledSpan
 from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
 
 LABELS = ["Method", "Task"]

@@ -23,9 +23,9 @@ def tokenisation(monkeypatch):
         starts = [sum(len(word) + 1 for word in words[:i]) for i in range(len(words))]
         return [words], [(s, s + len(word)) for s, word in zip(starts, words, strict=True)]
 
-    module = types.ModuleType("sept_allennlp.tokenisation")
+    module = types.ModuleType("sept_runtime.tokenization")
     module.tokenise = tokenise
-    monkeypatch.setitem(sys.modules, "sept_allennlp.tokenisation", module)
+    monkeypatch.setitem(sys.modules, "sept_runtime.tokenization", module)
 
 
 def run(monkeypatch, *arguments):

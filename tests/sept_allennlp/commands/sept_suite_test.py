@@ -9,7 +9,7 @@ import pytest
 from allennlp.commands import main
 
 import sept_allennlp  # noqa: F401  (registers the commands)
-from sept_allennlp.suites import Runner
+from sept_allennlp.experiments import Runner
 from tests.experiments import CONFIGS, ENVIRONMENT, ROOT
 
 SUITE = """

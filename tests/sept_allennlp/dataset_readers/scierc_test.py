@@ -11,9 +11,9 @@ from allennlp.data.fields import TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.documents import Document
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_runtime.documents import Document
 
 FIRST = {
     "doc_key": "A-1",

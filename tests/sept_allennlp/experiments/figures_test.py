@@ -6,8 +6,8 @@ import matplotlib.image
 import pandas
 import pytest
 
-from sept_allennlp.suites import fill_figure, save_figure
-from sept_allennlp.suites.suite import Figure, Line, Point
+from sept_allennlp.experiments import fill_figure, save_figure
+from sept_allennlp.experiments.suite import Figure, Line, Point
 
 
 def sweep(prefix: str) -> List[Point]:

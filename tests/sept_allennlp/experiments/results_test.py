@@ -8,7 +8,7 @@ import pandas
 import pytest
 from allennlp.commands import main
 
-from sept_allennlp.results import (
+from sept_allennlp.experiments.results import (
     COLUMNS,
     Progress,
     RunError,

@@ -9,9 +9,9 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 
-from sept_allennlp.suites import Runner, default_jobs, make_slots, visible_devices
-from sept_allennlp.suites.training import Standing, Training
-from tests.suites import fake_training
+from sept_allennlp.experiments import Runner, default_jobs, make_slots, visible_devices
+from sept_allennlp.experiments.training import Standing, Training
+from tests.sept_allennlp.experiments import fake_training
 
 
 def training(root: Path, run: str, *epochs: str, seed: int = 1) -> Training:

@@ -3,7 +3,7 @@ from typing import Callable
 
 import pytest
 
-from sept_allennlp.suites.suite import Line, Point, Row, SuiteError, read_suite
+from sept_allennlp.experiments.suite import Line, Point, Row, SuiteError, read_suite
 
 SUITE = """
 {

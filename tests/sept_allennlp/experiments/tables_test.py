@@ -1,8 +1,8 @@
 import pandas
 import pytest
 
-from sept_allennlp.suites.suite import Row, Table
-from sept_allennlp.suites.tables import fill_table, summarise, table_to_markdown
+from sept_allennlp.experiments.suite import Row, Table
+from sept_allennlp.experiments.tables import fill_table, summarise, table_to_markdown
 
 NONE = float("nan")
 

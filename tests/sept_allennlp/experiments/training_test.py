@@ -6,9 +6,9 @@ from typing import Any, Dict, Optional
 
 import pytest
 
-from sept_allennlp.results import RunError
-from sept_allennlp.suites import SuiteError, read_trainings, train_command
-from sept_allennlp.suites.training import (
+from sept_allennlp.experiments import SuiteError, read_trainings, train_command
+from sept_allennlp.experiments.results import RunError
+from sept_allennlp.experiments.training import (
     Standing,
     Training,
     remove_checkpoints,

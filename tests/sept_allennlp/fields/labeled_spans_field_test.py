@@ -5,9 +5,9 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Vocabulary
 
-from sept_allennlp.documents import LabeledSpan
 from sept_allennlp.fields import LabeledSpansField
-from sept_allennlp.spans import PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_runtime.documents import LabeledSpan
 
 SPANS = [LabeledSpan(0, 2, "Task"), LabeledSpan(1, 1, "Method"), LabeledSpan(4, 4, "Task")]
 

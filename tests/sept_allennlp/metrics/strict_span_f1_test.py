@@ -5,9 +5,8 @@ from allennlp.common import Params
 from allennlp.common.testing.distributed_test import run_distributed_test
 from allennlp.training.metrics import Metric
 
-from sept_allennlp.decoding import ScoredSpan
-from sept_allennlp.documents import Document, LabeledSpan
 from sept_allennlp.metrics import StrictSpanF1
+from sept_runtime.documents import Document, LabeledSpan, ScoredSpan
 
 LABELS = ["Task", "Method", "Metric"]
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 from allennlp.commands.train import train_model
-from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
+from sept_allennlp.archives import load_archive
 from tests.experiments import experiment
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

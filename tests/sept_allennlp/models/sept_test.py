@@ -12,8 +12,8 @@ from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.documents import Document, LabeledSpan
 from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_runtime.documents import Document, LabeledSpan
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch.nn import Linear, Module, Sequential
 
-from sept_allennlp import onednn
-from sept_allennlp.onednn import OneDNNLinear, onednn_is_faster, use_onednn
+from sept_allennlp.predictors import onednn
+from sept_allennlp.predictors.onednn import OneDNNLinear, onednn_is_faster, use_onednn
 
 
 @pytest.fixture

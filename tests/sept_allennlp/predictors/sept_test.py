@@ -3,9 +3,9 @@ from typing import Any, Dict, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
-from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
+from sept_allennlp.archives import load_archive
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.predictors.sept import Request
 

@@ -6,7 +6,7 @@ from allennlp.common.testing.distributed_test import run_distributed_test
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.metrics import FilterCurve
+from sept_allennlp.span_filter.curve import FilterCurve
 
 # Log-odds of five candidates, two of them entities; a third entity is no candidate.
 SCORES = torch.tensor([2.0, -1.0, 0.0, -3.0, 1.0])

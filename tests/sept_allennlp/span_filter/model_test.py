@@ -11,12 +11,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
 from allennlp.data import Vocabulary
 from allennlp.models import Model
-from allennlp.models.archival import load_archive
 
-from sept_allennlp.documents import Document, LabeledSpan
-from sept_allennlp.models import SpanFilterModel
+from sept_allennlp.archives import load_archive
+from sept_allennlp.span_filter.model import SpanFilterModel
+from sept_runtime.documents import Document, LabeledSpan
 from tests.experiments import FIXTURES, experiment
-from tests.models.sept_test import tensors
+from tests.sept_allennlp.models.sept_test import tensors
 
 
 class TestSpanFilterModel(ModelTestCase):

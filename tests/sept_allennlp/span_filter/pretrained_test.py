@@ -12,11 +12,11 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 from allennlp.models import Model
-from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 from transformers import AutoModel, AutoTokenizer
 
-from sept_allennlp.spans import enumerate_spans
+from sept_allennlp.archives import load_archive
+from sept_allennlp.modules.candidate_spans import enumerate_spans
 from tests.experiments import FIXTURES, experiment
 
 DEV = FIXTURES / "abstracts" / "dev.json"
@@ -221,7 +221,7 @@ def test_another_encoder_or_tokenisation_is_refused(
 
 
 def test_a_model_over_words_takes_no_filter(filter_archive: str) -> None:
-    from tests.models.sept_test import words_model
+    from tests.sept_allennlp.models.sept_test import words_model
 
     with pytest.raises(ConfigurationError, match="the model does not read the word pieces"):
         words_model(span_filter=filtered(filter_archive)["model.span_filter"])

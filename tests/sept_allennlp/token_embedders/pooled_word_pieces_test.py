@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Token, Vocabulary
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.encoders import archive_encoder
+from sept_allennlp.archives.encoders import archive_encoder
 from sept_allennlp.token_embedders import PooledWordPieceEmbedder, WordPieceEmbedder
 from sept_allennlp.token_indexers import WordPieceIndexer
 from tests.conftest import TINY_ENCODER

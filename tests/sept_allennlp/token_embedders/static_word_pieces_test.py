@@ -3,9 +3,9 @@ from allennlp.data import Batch, Vocabulary
 from transformers import AutoModel
 
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.documents import Document
 from sept_allennlp.token_embedders import StaticWordPieceEmbedder
 from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_runtime.documents import Document
 
 
 def test_is_the_encoders_first_layer(tiny_encoder):

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from sept_allennlp.documents import natural_words
 from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_runtime.documents import natural_words
 from tests.conftest import TINY_ENCODER
 
 TOKENIZER = AutoTokenizer.from_pretrained(str(TINY_ENCODER))

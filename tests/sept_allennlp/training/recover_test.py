@@ -6,9 +6,9 @@ import pytest
 import torch
 from allennlp.commands.train import train_model
 from allennlp.common.util import SigTermReceived
-from allennlp.models import load_archive
 from allennlp.training.callbacks import TrainerCallback
 
+from sept_allennlp.archives import load_archive
 from tests.experiments import experiment
 
 EPOCHS = {"trainer.num_epochs": 3}

@@ -6,9 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.brat import RECORD_NAME, document_to_json, read_brat, write_brat
-from sept_allennlp.documents import Document, DocumentError, LabeledSpan
-from sept_allennlp.prediction_files import PredictedDocument, PredictedEntity, prediction_from_json
+from sept_runtime.documents import Document, DocumentError, LabeledSpan
+from sept_runtime.formats.brat import RECORD_NAME, document_to_json, read_brat, write_brat
+from sept_runtime.formats.predictions import (
+    PredictedDocument,
+    PredictedEntity,
+    prediction_from_json,
+)
 
 
 def tokenise(text):

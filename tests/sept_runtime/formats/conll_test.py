@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.conll import read_conll
-from sept_allennlp.documents import Document, DocumentError, LabeledSpan
+from sept_runtime.documents import Document, DocumentError, LabeledSpan
+from sept_runtime.formats.conll import read_conll
 
 WriteFile = Callable[..., str]
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sept_allennlp.documents import DocumentError, LabeledSpan
-from sept_allennlp.prediction_files import (
+from sept_runtime.documents import DocumentError, LabeledSpan
+from sept_runtime.formats.predictions import (
     FailedInput,
     PredictedDocument,
     PredictedEntity,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_allennlp.commands.predict import annotate_lines
-from sept_allennlp.json_interface import dump_line, split_sentences
-from sept_allennlp.prediction_files import prediction_from_json
+from sept_runtime.formats.predictions import prediction_from_json
+from sept_runtime.formats.requests import dump_line, split_sentences
 
 # Surrogates too: JSON can express halves of characters.
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))

@@ -4,7 +4,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import EndpointSpanExtractor, SpanExtractor
 
-from sept_allennlp.span_extractors import ConcatSpanExtractor, MaxPoolSpanExtractor
+from sept_allennlp.modules.span_extractors import ConcatSpanExtractor, MaxPoolSpanExtractor
 
 SEQUENCE = torch.tensor([[[1.0, 9.0], [5.0, 2.0], [3.0, 4.0]]])
 

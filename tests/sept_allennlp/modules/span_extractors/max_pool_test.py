@@ -5,7 +5,7 @@ from allennlp.modules.span_extractors import SpanExtractor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.span_extractors import MaxPoolSpanExtractor
+from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
 
 DIM = 3
 

@@ -5,7 +5,7 @@ from allennlp.modules.span_extractors import SelfAttentiveSpanExtractor, SpanExt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.span_extractors import SelfAttentiveSumSpanExtractor
+from sept_allennlp.modules.span_extractors import SelfAttentiveSumSpanExtractor
 
 DIM = 3
 

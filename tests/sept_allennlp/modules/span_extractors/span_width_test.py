@@ -2,7 +2,7 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.span_extractors import SpanWidthExtractor
+from sept_allennlp.modules.span_extractors import SpanWidthExtractor
 
 
 def test_equal_widths_have_equal_vectors_and_wide_spans_share_one():

@@ -1,7 +1,7 @@
 import torch
 from allennlp.common import Params
 
-from sept_allennlp.span_samplers import AllSpans, SpanSampler
+from sept_allennlp.modules.span_samplers import AllSpans, SpanSampler
 
 
 def test_keeps_every_candidate_and_no_padding():

@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.span_samplers import RandomNegatives, SpanSampler
+from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 
 
 @settings(deadline=None, derandomize=True)

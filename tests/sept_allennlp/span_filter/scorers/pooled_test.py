@@ -1,7 +1,7 @@
 import torch
 from allennlp.common import Params
 
-from sept_allennlp.span_scorers import PooledScorer, SpanScorer
+from sept_allennlp.span_filter.scorers import PooledScorer, SpanScorer
 
 PARAMS = {
     "type": "pooled",

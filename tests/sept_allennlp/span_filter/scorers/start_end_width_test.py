@@ -2,7 +2,7 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.span_scorers import StartEndWidthScorer
+from sept_allennlp.span_filter.scorers import StartEndWidthScorer
 
 
 def score(scorer, embedded, spans, lengths):

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.documents import Document, LabeledSpan
-from sept_allennlp.html_page import (
+from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.formats.predictions import FailedInput, PredictedDocument, PredictedEntity
+from sept_runtime.views.html.page import (
     MOST_UNFOLDED,
     OTHER_COLOURS,
     TYPE_COLOURS,
     colours_of,
     render_page,
 )
-from sept_allennlp.prediction_files import FailedInput, PredictedDocument, PredictedEntity
 
 
 class Page(HTMLParser):

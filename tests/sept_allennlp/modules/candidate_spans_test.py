@@ -4,8 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.spans import (
-    NO_ENTITY,
+from sept_allennlp.modules.candidate_spans import (
     PADDING,
     candidate_grid,
     enumerate_spans,
@@ -13,6 +12,7 @@ from sept_allennlp.spans import (
     select,
     word_to_piece_spans,
 )
+from sept_runtime.decoding import NO_ENTITY
 
 # A batch of documents, each the lengths of its sentences; sentences and documents may be empty.
 batches = st.lists(st.lists(st.integers(0, 5), max_size=4), min_size=1, max_size=4)

@@ -1,0 +1,20 @@
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+
+from sept_runtime.decoding import Decoding as RuntimeDecoding
+
+
+class Decoding(RuntimeDecoding, FromParams):
+    """
+    `sept_runtime.decoding.Decoding`, as a part of a configuration.
+
+    # Raises
+
+    `ConfigurationError` where that raises a `ValueError`.
+    """
+
+    def __init__(self, flat: bool = False, min_score: float = 0.0, top_labels: int = 0) -> None:
+        try:
+            super().__init__(flat, min_score, top_labels)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None

@@ -1,0 +1,48 @@
+"""
+Everything that importing this package changes in AllenNLP, in one list. Nothing else in this
+package sets, replaces or filters anything on import.
+"""
+
+from typing import Callable, NamedTuple, Tuple
+
+from sept_allennlp.archives import loading
+from sept_allennlp.commands import predict
+from sept_allennlp.training import config_defaults, mixed_precision
+
+
+class Patch(NamedTuple):
+    """A change in AllenNLP: `what` is changed, the `reason`, and the function that does it."""
+
+    what: str
+    reason: str
+    install: Callable[[], None]
+
+
+PATCHES: Tuple[Patch, ...] = (
+    Patch(
+        "`load_archive` of `allennlp predict` and `allennlp evaluate`",
+        "archives come from strangers, and AllenNLP's loading can run code that is in them",
+        loading.install,
+    ),
+    Patch(
+        "`_PredictManager` of `allennlp predict`",
+        "AllenNLP's stops at the first bad line and skips empty ones",
+        predict.install,
+    ),
+    Patch(
+        "the variables that `Params` gives to jsonnet",
+        "the configurations' variables have defaults, and jsonnet has no way to say so",
+        config_defaults.install,
+    ),
+    Patch(
+        "`amp` of the trainer",
+        "the name by which AllenNLP asks for mixed precision warns in each epoch",
+        mixed_precision.install,
+    ),
+)
+
+
+def activate() -> None:
+    """Makes the changes; twice is as good as once."""
+    for patch in PATCHES:
+        patch.install()
