@@ -66,11 +66,11 @@ def to_brat_from_args(args: argparse.Namespace) -> None:
 
 
 def from_brat_from_args(args: argparse.Namespace) -> None:
-    # Only this direction needs the tokeniser, and only for texts that to-brat did not write.
-    from sept_runtime.tokenization import tokenise
+    # Only this direction needs the tokenizer, and only for texts that to-brat did not write.
+    from sept_runtime.tokenization import tokenize
 
     try:
-        documents, report = read_brat(args.folder, tokenise, misfits=args.misfits)
+        documents, report = read_brat(args.folder, tokenize, misfits=args.misfits)
         lines = "".join(json.dumps(document_to_json(document)) + "\n" for document in documents)
         args.documents.write_text(lines, encoding="utf-8")
     except (DocumentError, OSError) as error:

@@ -18,13 +18,13 @@ DOCUMENT = {
 def tokenisation(monkeypatch):
     """A tokeniser by white space, so that the real one's choices do not matter here."""
 
-    def tokenise(text):
+    def tokenize(text):
         words = text.split()
         starts = [sum(len(word) + 1 for word in words[:i]) for i in range(len(words))]
         return [words], [(s, s + len(word)) for s, word in zip(starts, words, strict=True)]
 
     module = types.ModuleType("sept_runtime.tokenization")
-    module.tokenise = tokenise
+    module.tokenize = tokenize
     monkeypatch.setitem(sys.modules, "sept_runtime.tokenization", module)
 
 
