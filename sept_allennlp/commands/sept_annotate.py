@@ -97,27 +97,32 @@ def annotate_from_args(args: argparse.Namespace) -> None:
     if importlib.util.find_spec("ray") is None:
         sys.exit("sept-annotate: needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
     from sept_allennlp.archives.loading import ArchiveError
-    from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
+    from sept_allennlp.corpus.run import predict_corpus
+    from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
 
     try:
-        run = CorpusRun(
-            archive=str(cached_path(args.archive)),
+        model = ModelSettings.of(
+            str(cached_path(args.archive)),
+            overrides=args.overrides,
+            predictor_args=args.predictor_args,
+            packages=tuple(args.include_package),
+            batch_size=args.batch_size,
+        )
+        settings = CorpusSettings(
+            model,
             inputs=tuple(args.inputs),
             output=args.output,
             format=args.format,
             compression=args.compression,
             lines_per_shard=args.shard_size,
             text_column=args.text_column,
-            overrides=args.overrides,
-            predictor_args=args.predictor_args,
-            packages=tuple(args.include_package),
-            batch_size=args.batch_size,
             workers=args.actors,
             cpus=args.cpus_per_actor,
             gpus=args.gpus_per_actor,
             address=args.address,
+            progress_seconds=args.progress_seconds,
         )
-        counts = annotate_corpus(run, _report, args.progress_seconds)
+        counts = predict_corpus(settings, _report)
     except (CorpusError, ArchiveError, OSError) as error:
         sys.exit(f"sept-annotate: {error}")
     except (KeyboardInterrupt, SigTermReceived):

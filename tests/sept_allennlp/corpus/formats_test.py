@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_allennlp.corpus.shards import SCHEMA, encode, suffix
+from sept_allennlp.corpus.formats import SCHEMA, encode, suffix
 from sept_runtime.formats.requests import dump_line
 
 DOCUMENT: Dict[str, Any] = {
@@ -79,7 +79,7 @@ def test_the_same_documents_give_the_same_bytes(format: str, compression: str) -
     assert encode(LINES, format, compression) == encode(LINES, format, compression)
 
 
-def test_an_empty_shard_can_be_read() -> None:
+def test_an_empty_file_can_be_read() -> None:
     assert gzip.decompress(encode([], "jsonl", "gz")) == b""
     table = parquet.read_table(io.BytesIO(encode([], "parquet", "gz")))
     assert table.num_rows == 0

@@ -8,9 +8,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_allennlp.corpus import units
+from sept_allennlp.corpus import formats, shards
 from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.units import UnitLines, read_units
+from sept_allennlp.corpus.shards import ShardLines, read_shards
 
 
 def compressed(content: bytes, suffix: str) -> bytes:
@@ -24,8 +24,8 @@ def compressed(content: bytes, suffix: str) -> bytes:
     return content
 
 
-def read(path: Path, lines_per_unit: int = 2, **options: Any) -> List[UnitLines]:
-    return list(read_units(InputFile.at(path), 7, lines_per_unit, **options))
+def read(path: Path, lines_per_shard: int = 2, **options: Any) -> List[ShardLines]:
+    return list(read_shards(InputFile.at(path), 7, lines_per_shard, **options))
 
 
 def written(tmp_path: Path, content: bytes, name: str = "in.jsonl") -> Path:
@@ -36,53 +36,55 @@ def written(tmp_path: Path, content: bytes, name: str = "in.jsonl") -> Path:
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_a_file_is_cut_into_units(tmp_path: Path, suffix: str, end: bytes) -> None:
+def test_a_file_is_cut_into_shards(tmp_path: Path, suffix: str, end: bytes) -> None:
     content = compressed(b"one\n\nthr\xe9e\r\nfour\nfive" + end, suffix)
     found = read(written(tmp_path, content, f"in.jsonl{suffix}"))
-    assert [unit.lines for unit in found] == [[b"one", b""], [b"thr\xe9e\r", b"four"], [b"five"]]
-    assert [unit.unit.name for unit in found] == [f"000007-00000{number}" for number in range(3)]
-    assert [unit.unit.first_line for unit in found] == [1, 3, 5]
-    assert [unit.unit.num_lines for unit in found] == [2, 2, 1]
-    assert [unit.unit.last for unit in found] == [False, False, True]
-    assert sum(unit.unit.num_bytes for unit in found) == len(content)
-    assert all(unit.unreadable == {} for unit in found)
+    assert [one.lines for one in found] == [[b"one", b""], [b"thr\xe9e\r", b"four"], [b"five"]]
+    assert [one.shard.name for one in found] == [f"000007-00000{number}" for number in range(3)]
+    assert [one.shard.first_line for one in found] == [1, 3, 5]
+    assert [one.shard.num_lines for one in found] == [2, 2, 1]
+    assert [one.shard.last for one in found] == [False, False, True]
+    assert sum(one.shard.num_bytes for one in found) == len(content)
+    assert all(one.unreadable == {} for one in found)
 
 
-def test_a_file_of_whole_units_has_no_empty_one(tmp_path: Path) -> None:
+def test_a_file_of_whole_shards_has_no_empty_one(tmp_path: Path) -> None:
     found = read(written(tmp_path, b"1\n2\n3\n4\n"))
-    assert [unit.lines for unit in found] == [[b"1", b"2"], [b"3", b"4"]]
-    assert [unit.unit.last for unit in found] == [False, True]
+    assert [one.lines for one in found] == [[b"1", b"2"], [b"3", b"4"]]
+    assert [one.shard.last for one in found] == [False, True]
 
 
-def test_an_empty_file_has_a_unit_without_lines(tmp_path: Path) -> None:
+def test_an_empty_file_has_a_shard_without_lines(tmp_path: Path) -> None:
     (found,) = read(written(tmp_path, b""))
-    assert (found.lines, found.unit.num_lines, found.unit.last) == ([], 0, True)
+    assert (found.lines, found.shard.num_lines, found.shard.last) == ([], 0, True)
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_compressed_files_may_be_concatenated(tmp_path: Path, suffix: str) -> None:
     content = compressed(b"1\n2\n", suffix) + compressed(b"3\n", suffix)
-    (found,) = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_unit=10)
+    (found,) = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_shard=10)
     assert found.lines == [b"1", b"2", b"3"]
 
 
-def test_units_that_are_done_are_left_out(tmp_path: Path) -> None:
+def test_shards_that_are_done_are_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, b"1\n2\n3\n4\n5\n6\n")
     everything = read(path)
     rest = read(path, done={0, 2})
-    assert [unit.unit for unit in rest] == [everything[1].unit]
-    assert [unit.lines for unit in rest] == [everything[1].lines]
+    assert [one.shard for one in rest] == [everything[1].shard]
+    assert [one.lines for one in rest] == [everything[1].lines]
 
 
-def test_long_documents_make_shorter_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "MAX_UNIT_BYTES", 5)
-    found = read(written(tmp_path, b"123\n456\n789\n1\n"), lines_per_unit=100)
-    assert [unit.lines for unit in found] == [[b"123", b"456"], [b"789", b"1"]]
+def test_long_documents_make_shorter_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "MAX_SHARD_BYTES", 5)
+    found = read(written(tmp_path, b"123\n456\n789\n1\n"), lines_per_shard=100)
+    assert [one.lines for one in found] == [[b"123", b"456"], [b"789", b"1"]]
 
 
 def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(units, "MAX_LINE_BYTES", 4)
-    (found,) = read(written(tmp_path, b"123\n" + b"x" * 11 + b"\nend"), lines_per_unit=9)
+    monkeypatch.setattr(formats, "MAX_LINE_BYTES", 4)
+    (found,) = read(written(tmp_path, b"123\n" + b"x" * 11 + b"\nend"), lines_per_shard=9)
     assert found.lines == [b"123", b"", b"end"]
     assert found.unreadable == {1: "the line is longer than 4 bytes"}
 
@@ -93,12 +95,12 @@ def test_damage_is_a_line_of_its_own(tmp_path: Path, suffix: str, damage: str) -
     lines = b"".join(b"line %d\n" % number for number in range(50_000))
     content = compressed(lines, suffix)
     content = content[:-20] if damage == "cut off" else content + b"garbage!"
-    found = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_unit=10**6)
-    (unit,) = found
-    assert unit.lines[0] == b"line 0"
-    assert unit.unit.num_lines == len(unit.lines)
-    ((place, reason),) = unit.unreadable.items()
-    assert place == len(unit.lines) - 1
+    found = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_shard=10**6)
+    (one,) = found
+    assert one.lines[0] == b"line 0"
+    assert one.shard.num_lines == len(one.lines)
+    ((index, reason),) = one.unreadable.items()
+    assert index == len(one.lines) - 1
     assert "the file is damaged" in reason
 
 
@@ -108,8 +110,8 @@ def parquet_file(tmp_path: Path, **columns: Any) -> Path:
     return path
 
 
-def objects(found: List[UnitLines]) -> List[Any]:
-    return [json.loads(line) for unit in found for line in unit.lines]
+def objects(found: List[ShardLines]) -> List[Any]:
+    return [json.loads(line) for one in found for line in one.lines]
 
 
 def test_rows_of_parquet_are_lines(tmp_path: Path) -> None:
@@ -122,8 +124,8 @@ def test_rows_of_parquet_are_lines(tmp_path: Path) -> None:
         {"id": 2, "tokens": ["a", "b"]},
         {"id": 3, "text": "Three."},
     ]
-    assert [unit.unit.first_line for unit in found] == [1, 3]
-    assert sum(unit.unit.num_bytes for unit in found) == path.stat().st_size
+    assert [one.shard.first_line for one in found] == [1, 3]
+    assert sum(one.shard.num_bytes for one in found) == path.stat().st_size
 
 
 def test_the_text_may_be_in_another_column(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_text_in_a_column_of_bytes_is_text(tmp_path: Path) -> None:
 
 def test_a_row_that_is_not_utf8_is_one_error(tmp_path: Path) -> None:
     values = pyarrow.array([b"One.", b"\xff", b"Three."]).view(pyarrow.string())
-    (found,) = read(parquet_file(tmp_path, text=values), lines_per_unit=4)
+    (found,) = read(parquet_file(tmp_path, text=values), lines_per_shard=4)
     assert [line and json.loads(line)["text"] for line in found.lines] == ["One.", b"", "Three."]
     assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
 
@@ -159,7 +161,7 @@ def test_what_is_no_parquet_is_damaged(tmp_path: Path) -> None:
 
 def test_a_file_that_changes_meanwhile_is_not_finished(tmp_path: Path) -> None:
     path = written(tmp_path, b"1\n2\n3\n")
-    reading = read_units(InputFile.at(path), 0, lines_per_unit=2)
+    reading = read_shards(InputFile.at(path), 0, lines_per_shard=2)
     assert next(reading).lines == [b"1", b"2"]
     os.utime(path, (0, 0))
     with pytest.raises(CorpusError, match="has changed"):
@@ -168,7 +170,7 @@ def test_a_file_that_changes_meanwhile_is_not_finished(tmp_path: Path) -> None:
 
 def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
     path = written(tmp_path, b"".join(b"%d\n" % number for number in range(200_000)))
-    reading = read_units(InputFile.at(path), 0, lines_per_unit=10)
-    first: Optional[UnitLines] = next(reading)
-    assert first is not None and first.unit.num_bytes < path.stat().st_size / 4
+    reading = read_shards(InputFile.at(path), 0, lines_per_shard=10)
+    first: Optional[ShardLines] = next(reading)
+    assert first is not None and first.shard.num_bytes < path.stat().st_size / 4
     reading.close()
