@@ -93,27 +93,32 @@ class SeptAnnotate(SeptSubcommand):
         if importlib.util.find_spec("ray") is None:
             raise CorpusError("needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
-        from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
+        from sept_allennlp.corpus.run import predict_corpus
+        from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
 
-        run = CorpusRun(
-            archive=str(cached_path(args.archive)),
+        model = ModelSettings.of(
+            str(cached_path(args.archive)),
+            overrides=args.overrides,
+            predictor_args=args.predictor_args,
+            packages=tuple(args.include_package),
+            batch_size=args.batch_size,
+        )
+        settings = CorpusSettings(
+            model,
             inputs=tuple(args.inputs),
             output=args.output,
             format=args.format,
             compression=args.compression,
             lines_per_shard=args.shard_size,
             text_column=args.text_column,
-            overrides=args.overrides,
-            predictor_args=args.predictor_args,
-            packages=tuple(args.include_package),
-            batch_size=args.batch_size,
             workers=args.actors,
             cpus=args.cpus_per_actor,
             gpus=args.gpus_per_actor,
             address=args.address,
+            progress_seconds=args.progress_seconds,
         )
         try:
-            counts = annotate_corpus(run, _report, args.progress_seconds)
+            counts = predict_corpus(settings, _report)
         except (KeyboardInterrupt, SigTermReceived):
             print(f"{self.name}: stopped; the same command goes on from here", file=sys.stderr)
             return 130
