@@ -177,7 +177,7 @@ def test_a_killed_run_goes_on(
     output = tmp_path / "out"
     arguments = [trained_archive, str(corpus), str(output)]
     run = subprocess.Popen(
-        [sys.executable, "-m", "tests.corpus.stalling_run", *arguments],
+        [sys.executable, "-m", "tests.sept_allennlp.corpus.stalling_run", *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
