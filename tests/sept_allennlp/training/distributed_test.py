@@ -107,7 +107,7 @@ def test_every_document_once_an_epoch_and_random_numbers_of_its_own(
             "distributed": distributed(devices=2, cpu=True),
             "trainer.callbacks": ["archive_encoder", "reproducible_randomness", "record_batches"],
         }
-        packages = ["sept_allennlp", "tests.training.recording"]
+        packages = ["sept_allennlp", "tests.sept_allennlp.training.recording"]
         train_model(experiment(overrides), str(run), include_package=packages)
         return recorded(run)
 
