@@ -19,9 +19,9 @@ twice.
 
 from sept_allennlp.corpus.inputs import CorpusError
 
-# Whole blocks of the batches that `SEPTPredictor` makes of like documents, for a batch size of 32
-# or another power of two up to 128: so a document shares its batch with the same others as in
-# `allennlp predict`.
+# Whole blocks of the batches that `sept_runtime.prediction` makes of like documents, for a batch
+# size of 32 or another power of two up to 128: so a document shares its batch with the same others
+# as in `allennlp predict`.
 LINES_PER_SHARD = 2048
 
 __all__ = ["LINES_PER_SHARD", "CorpusError"]
