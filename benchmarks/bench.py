@@ -10,7 +10,6 @@ import os
 import platform
 import tempfile
 import warnings
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
@@ -48,13 +47,13 @@ from synthetic import (  # noqa: E402
     write_encoder,
 )
 
-from sept_allennlp.commands.predict import annotate_lines  # noqa: E402
-from sept_allennlp.modules.candidate_spans import enumerate_spans, select  # noqa: E402
+from sept_allennlp.modules.candidate_spans import enumerate_spans  # noqa: E402
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor  # noqa: E402
 from sept_allennlp.predictors import SEPTPredictor  # noqa: E402
 from sept_allennlp.predictors.onednn import onednn_is_faster  # noqa: E402
 from sept_allennlp.span_filter.pretrained import PretrainedSpanFilter  # noqa: E402
 from sept_allennlp.token_indexers import WordPieceIndexer  # noqa: E402
+from sept_runtime.json_prediction import predict_lines  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / "training_config"
 BATCH_SIZE = 8
@@ -198,9 +197,7 @@ def forward_figures(settings: Settings, subject: Subject) -> List[Figure]:
     model.eval()
 
     def logits() -> torch.Tensor:
-        embedded = model._embedder(batch["text"])
-        spans, mask = enumerate_spans(batch["sentence_ids"], model._max_span_width)
-        return model._classify(embedded, batch["text"], spans, mask)
+        return model.score_spans(batch["text"], batch["sentence_ids"]).logits
 
     with torch.no_grad():
         find_as_many_as_annotated(model, logits(), (batch["gold"][..., 0] >= 0).sum())
@@ -278,7 +275,7 @@ def prediction_figures(settings: Settings, model: Model, reader: DatasetReader) 
     transformer = transformer_of(model)
 
     def predict_with(predictor: SEPTPredictor) -> List[str]:
-        outputs = annotate_lines(predictor, iter(lines), PREDICTION_BATCH_SIZE)
+        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
         return [predictor.dump_line(output) for output in outputs]
 
     predict = partial(predict_with, predictor)
@@ -337,20 +334,15 @@ def filter_figure(
         model._filter = PretrainedSpanFilter(archive).to(settings.device)
     with torch.no_grad():
         embedded = model._embedder(batch["text"])
-        spans, mask = enumerate_spans(batch["sentence_ids"], width)
-        keep = model._filter(batch["text"], spans, mask)
-        spans, mask = select(keep, spans)
-        logits = model._classify(embedded, batch["text"], spans, mask)
+        text_and_sentences = batch["text"], batch["sentence_ids"]
+        logits = model.score_spans(*text_and_sentences).logits
         find_as_many_as_annotated(model, logits, (batch["gold"][..., 0] >= 0).sum())
-        # As in prediction: neither loss nor scores.
-        for fields in batch["metadata"]:
-            fields["document"] = replace(fields["document"], entities=None)
         with mock.patch.object(model._embedder, "forward", lambda text: embedded):
             return Figure(
                 f"span_stage_share_width_{width}_{name.replace(' ', '_')}",
                 f"the span stage costs, in the encoder's forward passes, width {width}, {name}",
                 time_ratio(
-                    lambda: model(**batch),
+                    partial(model.predict_entities, *text_and_sentences, model.decoding),
                     partial(transformer, **inputs),
                     settings.repeats,
                     settings.device,

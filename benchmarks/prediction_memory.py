@@ -9,12 +9,10 @@ import resource
 from itertools import cycle, islice
 from typing import Iterator
 
-from allennlp.predictors import Predictor
 from synthetic import lines_of_text
 
-from sept_allennlp.archives import load_archive
-from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.json_prediction import predict_lines
 
 
 def texts(number: int) -> Iterator[bytes]:
@@ -28,7 +26,8 @@ def peak_megabytes() -> float:
 
 def measure_stream(predictor: SEPTPredictor, number: int, batch_size: int) -> None:
     shown = 1000
-    for done, _ in enumerate(annotate_lines(predictor, texts(number), batch_size), start=1):
+    outputs = predict_lines(predictor, texts(number), predictor.decoding, batch_size)
+    for done, _ in enumerate(outputs, start=1):
         if done == shown:
             print(json.dumps({"abstracts": done, "peak_mb": peak_megabytes()}), flush=True)
             shown *= 10
@@ -37,7 +36,7 @@ def measure_stream(predictor: SEPTPredictor, number: int, batch_size: int) -> No
 def measure_long(predictor: SEPTPredictor, words: int) -> None:
     # Sentences of eight words, as one line of text.
     text = "We train a small parser on abstracts . " * (words // 8)
-    (output,) = annotate_lines(predictor, iter([json.dumps({"text": text}).encode()]), 1)
+    output = predictor.predict_json({"text": text})
     figures = {"words": len(output["word_offsets"]), "peak_mb": peak_megabytes()}
     print(json.dumps(figures), flush=True)
 
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--words", type=int, default=50_000, help="of the long document")
     arguments = parser.parse_args()
-    predictor = Predictor.from_archive(load_archive(arguments.archive))
+    predictor = SEPTPredictor.from_path(arguments.archive)
     print(json.dumps({"loaded_mb": peak_megabytes()}), flush=True)
     measure_stream(predictor, arguments.abstracts, arguments.batch_size)
     measure_long(predictor, arguments.words)

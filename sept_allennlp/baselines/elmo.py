@@ -1,3 +1,4 @@
+import threading
 from typing import Any, Optional
 
 import torch
@@ -5,6 +6,10 @@ from allennlp.modules.elmo_lstm import ElmoLstm
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
 from sept_allennlp.baselines.elmo_files import archive_elmo, elmo_files
+
+# AllenNLP's ELMo works with a state that it keeps in itself, where two threads would meet. One lock
+# for all, because one of its own could not be copied or pickled with it.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @TokenEmbedder.register("elmo")
@@ -50,7 +55,8 @@ class ElmoEmbedder(ElmoTokenEmbedder):
         """As for `ElmoTokenEmbedder`; a batch of documents without words is taken too."""
         if not elmo_tokens.numel():
             return torch.zeros(*elmo_tokens.shape[:2], self.output_dim, device=elmo_tokens.device)
-        for module in self.modules():
-            if isinstance(module, ElmoLstm):
-                module.reset_states()
-        return super().forward(elmo_tokens, word_inputs)
+        with _ONE_AT_A_TIME:
+            for module in self.modules():
+                if isinstance(module, ElmoLstm):
+                    module.reset_states()
+            return super().forward(elmo_tokens, word_inputs)

@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, List, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -9,15 +9,14 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
+from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING, enumerate_spans, select
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
 from sept_runtime.decoding import NO_ENTITY
-from sept_runtime.documents import Document
 
 
-@Model.register("sciie", constructor="from_partial_objects")
+@Model.register("sciie")
 class SciIE(SpanClassifier):
     """
     The entity recognition of SciIE (Luan et al. 2018, "Multi-Task Identification of Entities,
@@ -45,6 +44,8 @@ class SciIE(SpanClassifier):
     in its place have lost enough: with small learning rates that can take longer than the patience
     of early stopping. In evaluation a pruned entity is missed, and counts as that in the metrics.
 
+    The parts' input dimensions follow from each other, and may be left out.
+
     Registered as a `Model` with name "sciie".
 
     # Parameters
@@ -52,15 +53,15 @@ class SciIE(SpanClassifier):
     vocab : `Vocabulary`
     text_field_embedder : `TextFieldEmbedder`
         Embeds words, one vector each (`pooled_word_pieces`, `elmo_token_embedder`, ...).
-    context_layer : `Seq2SeqEncoder`
+    context_layer : `Lazy[Seq2SeqEncoder]`
         The BiLSTM over the words of a document.
-    span_extractor : `SpanExtractor`
+    span_extractor : `Lazy[SpanExtractor]`
         Turns spans of the context layer's output into vectors: both ends and the width.
-    mention_feedforward : `FeedForward`
+    mention_feedforward : `Lazy[FeedForward]`
         The MLP before the mention score.
-    ner_feedforward : `FeedForward`
+    ner_feedforward : `Lazy[FeedForward]`
         The MLP before the labels' scores.
-    head_extractor : `SpanExtractor`, optional (default = `None`)
+    head_extractor : `Lazy[SpanExtractor]`, optional (default = `None`)
         Turns spans of the words' embeddings into vectors, which are appended to those of
         `span_extractor`: SciIE's head is `self_attentive_sum`.
     max_span_width : `int`, optional (default = `8`)
@@ -88,43 +89,6 @@ class SciIE(SpanClassifier):
         self,
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
-        context_layer: Seq2SeqEncoder,
-        span_extractor: SpanExtractor,
-        mention_feedforward: FeedForward,
-        ner_feedforward: FeedForward,
-        head_extractor: Optional[SpanExtractor] = None,
-        max_span_width: int = 8,
-        spans_per_word: float = 0.4,
-        keep_gold: bool = True,
-        lexical_dropout: float = 0.5,
-        decoding: Optional[Decoding] = None,
-        spans_at_once: int = 16384,
-        label_namespace: str = "labels",
-        initializer: Optional[InitializerApplicator] = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
-        if spans_per_word <= 0:
-            raise ConfigurationError(f"spans_per_word must be positive: {spans_per_word}")
-        self._embedder = text_field_embedder
-        self._lexical_dropout = torch.nn.Dropout(lexical_dropout)
-        self._context_layer = context_layer
-        self._span_extractor = span_extractor
-        self._head_extractor = head_extractor
-        self._spans_per_word = spans_per_word
-        self._keep_gold = keep_gold
-        self._mention_feedforward = mention_feedforward
-        self._mention_output = torch.nn.Linear(mention_feedforward.get_output_dim(), 1)
-        self._ner_feedforward = ner_feedforward
-        self._ner_output = torch.nn.Linear(ner_feedforward.get_output_dim(), len(self._labels))
-        if initializer is not None:
-            initializer(self)
-
-    @classmethod
-    def from_partial_objects(
-        cls,
-        vocab: Vocabulary,
-        text_field_embedder: TextFieldEmbedder,
         context_layer: Lazy[Seq2SeqEncoder],
         span_extractor: Lazy[SpanExtractor],
         mention_feedforward: Lazy[FeedForward],
@@ -139,116 +103,74 @@ class SciIE(SpanClassifier):
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
-    ) -> "SciIE":
-        """
-        The constructor that a configuration is read by. The parts' input dimensions follow from
-        each other, and may be left out.
-        """
+    ) -> None:
+        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
+        if spans_per_word <= 0:
+            raise ConfigurationError(f"spans_per_word must be positive: {spans_per_word}")
         word_dim = text_field_embedder.get_output_dim()
         context = construct_with_input_dim(context_layer, word_dim)
-        extractor = construct_with_input_dim(span_extractor, context.get_output_dim())
-        span_dim = extractor.get_output_dim()
+        ends = construct_with_input_dim(span_extractor, context.get_output_dim())
+        span_dim = ends.get_output_dim()
         head = None
         if head_extractor is not None:
             head = construct_with_input_dim(head_extractor, word_dim)
             span_dim += head.get_output_dim()
-        return cls(
-            vocab=vocab,
-            text_field_embedder=text_field_embedder,
-            context_layer=context,
-            span_extractor=extractor,
-            mention_feedforward=construct_with_input_dim(mention_feedforward, span_dim),
-            ner_feedforward=construct_with_input_dim(ner_feedforward, span_dim),
-            head_extractor=head,
-            max_span_width=max_span_width,
-            spans_per_word=spans_per_word,
-            keep_gold=keep_gold,
-            lexical_dropout=lexical_dropout,
-            decoding=decoding,
-            spans_at_once=spans_at_once,
-            label_namespace=label_namespace,
-            initializer=initializer,
-            **kwargs,
-        )
+        mention = construct_with_input_dim(mention_feedforward, span_dim)
+        ner = construct_with_input_dim(ner_feedforward, span_dim)
+        self._embedder = text_field_embedder
+        self._lexical_dropout = torch.nn.Dropout(lexical_dropout)
+        self._context_layer = context
+        self._span_extractor = ends
+        self._head_extractor = head
+        self._spans_per_word = spans_per_word
+        self._keep_gold = keep_gold
+        self._mention_feedforward = mention
+        self._mention_output = torch.nn.Linear(mention.get_output_dim(), 1)
+        self._ner_feedforward = ner
+        self._ner_output = torch.nn.Linear(ner.get_output_dim(), len(self._labels))
+        if initializer is not None:
+            initializer(self)
 
-    def forward(  # type: ignore[override]
+    def score_spans(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
-        gold: torch.Tensor,
-        metadata: List[Dict[str, Any]],
-    ) -> Dict[str, Any]:
+        gold: Optional[torch.Tensor] = None,
+    ) -> SpanScores:
         """
-        # Parameters
-
-        text : `TextFieldTensors`
-            The documents' words.
-        sentence_ids : `torch.LongTensor`
-            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
-        gold : `torch.LongTensor`
-            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
-            document's entities, and where it is not annotated.
-        metadata : `List[Dict[str, Any]]`
-            Each document's `Document` under "document".
-
-        # Returns
-
-        `loss`, a scalar: the negative log-likelihood summed over a document's kept spans, mean over
-        the annotated documents; there if any is annotated. In evaluation also `entities`, per
-        document a list of `ScoredSpan`.
+        The scores of the kept spans.
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated, or if the embedder does not
-        give one vector a word.
+        `ConfigurationError` if the embedder does not give one vector a word.
         """
-        documents: List[Document] = [fields["document"] for fields in metadata]
-        if self.training:
-            check_annotated(documents)
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
-        # Shape: (batch_size, num_spans)
-        labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
-        logits, keep = self._classify(text, sentence_ids, spans, mask, labels)
-        spans, mask = select(keep, spans)
-        return self._outputs(logits, spans, mask, gold, sentence_ids, documents)
-
-    def _classify(
-        self,
-        text: TextFieldTensors,
-        sentence_ids: torch.Tensor,
-        spans: torch.Tensor,
-        mask: torch.Tensor,
-        labels: torch.Tensor,
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """
-        # Returns
-
-        logits : `torch.FloatTensor`
-            Shape `(number of kept spans in the batch, 1 + num_labels)`.
-        keep : `torch.BoolTensor`
-            Shape `(batch_size, num_spans)`: which spans those are.
-        """
         # Recurrent encoders take no batch without a word.
         if not spans.size(1):
-            return torch.zeros(0, 1 + len(self._labels), device=spans.device), mask
+            logits = torch.zeros(0, 1 + len(self._labels), device=spans.device)
+            return SpanScores(logits, spans, mask)
         sequences = self._encode(text, sentence_ids != PADDING)
         # Shape: (number of candidates in the batch,)
-        mention_scores = self._score_spans(
+        mention_scores = self._score_in_chunks(
             self._represent, self._score_mentions, sequences, spans, mask
         ).squeeze(-1)
         num_words = (sentence_ids != PADDING).sum(dim=1)
+        # Shape: (batch_size, num_spans)
         keep = keep_best(mention_scores, mask, (self._spans_per_word * num_words).long())
         if self.training and self._keep_gold:
+            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = keep | (labels != NO_ENTITY)
+        mention_scores = mention_scores[keep[mask]]
+        spans, mask = select(keep, spans)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all
         # candidates until here would take the memory that `spans_at_once` saves.
         # Shape: (number of kept spans in the batch, num_labels)
-        label_scores = self._score_spans(
-            self._represent, self._score_labels, sequences, *select(keep, spans)
+        label_scores = self._score_in_chunks(
+            self._represent, self._score_labels, sequences, spans, mask
         )
-        scores = mention_scores[keep[mask]].unsqueeze(-1) + label_scores
-        return torch.nn.functional.pad(scores, (1, 0)), keep
+        scores = mention_scores.unsqueeze(-1) + label_scores
+        return SpanScores(torch.nn.functional.pad(scores, (1, 0)), spans, mask)
 
     def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
         """The context layer's output and the words' embeddings, both `(batch, num_words, dim)`."""

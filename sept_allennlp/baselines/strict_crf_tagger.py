@@ -23,6 +23,7 @@ from sept_allennlp.models.span_classifier import check_annotated, zero_loss
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
+from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
 from sept_runtime.documents import Document, ScoredSpan
 
@@ -30,7 +31,25 @@ from sept_runtime.documents import Document, ScoredSpan
 _IMPOSSIBLE = -10000.0
 
 
-@Model.register("strict_crf_tagger", constructor="from_partial_objects")
+class TagDecoding(Decoding):
+    """
+    `Decoding` for tags, by which entities never overlap.
+
+    # Raises
+
+    `ConfigurationError` if `flat` is false.
+    """
+
+    def __init__(self, flat: bool = True, min_score: float = 0.0, top_labels: int = 0) -> None:
+        if not flat:
+            raise ConfigurationError(
+                "this model tags words, its entities never overlap: leave out 'flat', or make it "
+                "true"
+            )
+        super().__init__(flat, min_score, top_labels)
+
+
+@Model.register("strict_crf_tagger")
 class StrictCrfTagger(CrfTagger):
     """
     AllenNLP's `CrfTagger` for documents: the BiLSTM-CRF that SEPT is compared with (paper, Table
@@ -53,9 +72,11 @@ class StrictCrfTagger(CrfTagger):
     vocab : `Vocabulary`
     text_field_embedder : `TextFieldEmbedder`
         Embeds words.
-    encoder : `Seq2SeqEncoder`
-    feedforward : `FeedForward`, optional (default = `None`)
-        Between the encoder and the CRF.
+    encoder : `Lazy[Seq2SeqEncoder]`
+        Its `input_size` follows from the embedder and may be left out.
+    feedforward : `Lazy[FeedForward]`, optional (default = `None`)
+        Between the encoder and the CRF. Its `input_dim` follows from the encoder and may be left
+        out.
     dropout : `float`, optional (default = `None`)
         On the embeddings and on the encoder's output.
     decoding : `Decoding`, optional
@@ -80,8 +101,8 @@ class StrictCrfTagger(CrfTagger):
         self,
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
-        encoder: Seq2SeqEncoder,
-        feedforward: Optional[FeedForward] = None,
+        encoder: Lazy[Seq2SeqEncoder],
+        feedforward: Optional[Lazy[FeedForward]] = None,
         dropout: Optional[float] = None,
         decoding: Optional[Decoding] = None,
         label_namespace: str = "labels",
@@ -103,12 +124,16 @@ class StrictCrfTagger(CrfTagger):
                 f"the vocabulary's namespace {tag_namespace!r} must hold the tags of the labels in "
                 f"{label_namespace!r} and nothing else, but holds {', '.join(tags.values())}"
             )
+        built_encoder = construct_with_input_dim(encoder, text_field_embedder.get_output_dim())
+        built_feedforward = feedforward and construct_with_input_dim(
+            feedforward, built_encoder.get_output_dim()
+        )
         super().__init__(
             vocab,
             text_field_embedder,
-            encoder,
+            built_encoder,
             label_namespace=tag_namespace,
-            feedforward=feedforward,
+            feedforward=built_feedforward,
             label_encoding="BIO",
             constrain_crf_decoding=True,
             # AllenNLP's metric of spans does not work in distributed training; ours does.
@@ -118,62 +143,11 @@ class StrictCrfTagger(CrfTagger):
             **kwargs,
         )
         decoding = decoding or Decoding()
-        self.decoding = Decoding(True, decoding.min_score, decoding.top_labels)
+        self.decoding = TagDecoding(True, decoding.min_score, decoding.top_labels)
         self._labels = labels
         self._metric = StrictSpanF1(labels)
         self._bio_metric = StrictSpanF1(labels)
         self.metrics = {"accuracy": CategoricalAccuracy()}
-
-    @classmethod
-    def from_partial_objects(
-        cls,
-        vocab: Vocabulary,
-        text_field_embedder: TextFieldEmbedder,
-        encoder: Lazy[Seq2SeqEncoder],
-        feedforward: Optional[Lazy[FeedForward]] = None,
-        dropout: Optional[float] = None,
-        decoding: Optional[Decoding] = None,
-        label_namespace: str = "labels",
-        tag_namespace: str = "bio_tags",
-        initializer: Optional[InitializerApplicator] = None,
-        **kwargs: Any,
-    ) -> "StrictCrfTagger":
-        """
-        The constructor that a configuration is read by. `encoder.input_size` and
-        `feedforward.input_dim` follow from the embedder and the encoder and may be left out.
-        """
-        built = construct_with_input_dim(encoder, text_field_embedder.get_output_dim())
-        return cls(
-            vocab=vocab,
-            text_field_embedder=text_field_embedder,
-            encoder=built,
-            feedforward=None
-            if feedforward is None
-            else construct_with_input_dim(feedforward, built.get_output_dim()),
-            dropout=dropout,
-            decoding=decoding,
-            label_namespace=label_namespace,
-            tag_namespace=tag_namespace,
-            initializer=initializer,
-            **kwargs,
-        )
-
-    @property
-    def decoding(self) -> Decoding:
-        """
-        How entities are decoded. Setting one that lets entities overlap raises a
-        `ConfigurationError`.
-        """
-        return self._decoding
-
-    @decoding.setter
-    def decoding(self, decoding: Decoding) -> None:
-        if not decoding.flat:
-            raise ConfigurationError(
-                "this model tags words, its entities never overlap: leave out 'flat', or make it "
-                "true"
-            )
-        self._decoding = decoding
 
     def forward(  # type: ignore[override]
         self,
@@ -185,15 +159,7 @@ class StrictCrfTagger(CrfTagger):
         """
         # Parameters
 
-        text : `TextFieldTensors`
-            The documents' words.
-        sentence_ids : `torch.LongTensor`
-            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
-        gold : `torch.LongTensor`
-            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
-            document's entities, and where it is not annotated.
-        metadata : `List[Dict[str, Any]]`
-            Each document's `Document` under "document".
+        As for `SpanClassifier`.
 
         # Returns
 
@@ -224,9 +190,18 @@ class StrictCrfTagger(CrfTagger):
             tags = self._best_tags(logits, sentence_ids, mask)
             lengths = mask.sum(dim=1).tolist()
             outputs["tags"] = [row[:length] for row, length in zip(tags.tolist(), lengths)]
-            outputs["entities"] = self._entities(logits, tags, sentence_ids, mask)
+            outputs["entities"] = self._entities(logits, tags, sentence_ids, mask, self.decoding)
             self._count(outputs["entities"], tags, gold_tags, mask, annotated, documents)
         return outputs
+
+    def predict_entities(
+        self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
+    ) -> List[List[ScoredSpan]]:
+        """As for `SpanClassifier`."""
+        mask = sentence_ids != PADDING
+        logits = self._emissions(text, mask)
+        tags = self._best_tags(logits, sentence_ids, mask)
+        return self._entities(logits, tags, sentence_ids, mask, decoding)
 
     def _emissions(self, text: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor:
         """The scores of each word's tags, before any transition."""
@@ -277,6 +252,7 @@ class StrictCrfTagger(CrfTagger):
         tags: torch.Tensor,
         sentence_ids: torch.Tensor,
         mask: torch.Tensor,
+        decoding: RuntimeDecoding,
     ) -> List[List[ScoredSpan]]:
         """Each document's tagged entities with their probabilities."""
         # Shape: (num_entities, 4)
@@ -285,11 +261,7 @@ class StrictCrfTagger(CrfTagger):
         probabilities = self._probabilities(logits, sentence_ids, mask, spans)
         return [
             entities_of(
-                found[:, 1:3].numpy(),
-                found[:, 3].numpy(),
-                scores.numpy(),
-                self._labels,
-                self.decoding,
+                found[:, 1:3].numpy(), found[:, 3].numpy(), scores.numpy(), self._labels, decoding
             )
             for found, scores in zip(spans.split(counts), probabilities.split(counts))
         ]

@@ -12,7 +12,7 @@ changes. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
 import sys
-from typing import Any, BinaryIO, Iterable, Iterator, Optional, TextIO
+from typing import Any, BinaryIO, Optional, TextIO
 
 from allennlp.commands import predict
 from allennlp.common.file_utils import cached_path, open_compressed
@@ -20,32 +20,9 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.predictors.sept import Request
-from sept_runtime.documents import DocumentError
-from sept_runtime.formats.requests import JsonObject, parse_line
+from sept_runtime.json_prediction import predict_lines
 
 _AllenNLPManager = predict._PredictManager
-
-
-def annotate_lines(
-    predictor: SEPTPredictor, lines: Iterable[bytes], batch_size: int
-) -> Iterator[JsonObject]:
-    """
-    An output for each line of input, in order: the annotated document, or `error` and the `line`'s
-    number. The lines are read as they are needed.
-    """
-    outputs = predictor.annotate(map(_request, lines), batch_size)
-    for number, output in enumerate(outputs, start=1):
-        if "error" in output:
-            output["line"] = number
-        yield output
-
-
-def _request(line: bytes) -> Request:
-    try:
-        return Request.from_json(parse_line(line))
-    except DocumentError as error:
-        return Request(None, error)
 
 
 class SEPTPredictManager:
@@ -84,8 +61,9 @@ class SEPTPredictManager:
             output_file = open(self._output_file, "w", encoding="utf-8")
         total = failed = 0
         try:
-            lines = self._open_input()
-            outputs = annotate_lines(self._predictor, lines, self._batch_size)
+            outputs = predict_lines(
+                self._predictor, self._open_input(), self._predictor.decoding, self._batch_size
+            )
             for output in Tqdm.tqdm(outputs, desc="annotating", unit="doc"):
                 total += 1
                 failed += "error" in output

@@ -1,20 +1,18 @@
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import torch
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
-from allennlp.predictors import Predictor
 
-from sept_allennlp.archives.loading import load_archive
-from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.settings import ModelSettings, file_digest
 from sept_allennlp.corpus.shards import ShardLines
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.formats.requests import dump_line
+from sept_runtime.formats.requests import JsonObject, dump_line, failure
+from sept_runtime.json_prediction import predict_lines
 
 
 @dataclass
@@ -51,7 +49,8 @@ class ShardPredictor:
 
     # Raises
 
-    `CorpusError` if the archive is another than it was when the run began, or holds no SEPT.
+    `CorpusError` if the archive is another than it was when the run began, and `ArchiveError` if it
+    is not safe to load, or holds no SEPT.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -81,7 +80,7 @@ class ShardPredictor:
 
     def _outputs(self, lines: List[bytes]) -> List[Dict[str, Any]]:
         try:
-            return list(annotate_lines(self._predictor, lines, self._batch_size))
+            return list(self._predict(lines))
         except Exception:
             # A document that the model fails on, or that is too large for the GPU, must not cost
             # the others their entities.
@@ -89,13 +88,15 @@ class ShardPredictor:
 
     def _output(self, line: bytes) -> Dict[str, Any]:
         try:
-            (output,) = annotate_lines(self._predictor, [line], batch_size=1)
+            (output,) = self._predict([line])
             return output
         except Exception as error:
             # What it says of itself could be read, or it would not have come to the model.
-            fields = json.loads(line)
-            names = {name: fields[name] for name in ("id", "doc_key") if name in fields}
-            return {**names, "error": f"the model failed: {type(error).__name__}: {error}"}
+            reason = f"the model failed: {type(error).__name__}: {error}"
+            return failure(reason, json.loads(line))
+
+    def _predict(self, lines: List[bytes]) -> Iterator[JsonObject]:
+        return predict_lines(self._predictor, lines, self._predictor.decoding, self._batch_size)
 
 
 def _error(
@@ -108,10 +109,15 @@ def _error(
 
 
 def load_predictor(settings: ModelSettings) -> SEPTPredictor:
-    archive = load_archive(
-        settings.archive, cuda_device=settings.cuda_device, overrides=settings.overrides
+    """
+    # Raises
+
+    `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+    """
+    return SEPTPredictor.from_path(
+        settings.archive,
+        cuda_device=settings.cuda_device,
+        import_plugins=False,
+        overrides=settings.overrides,
+        **settings.predictor_args,
     )
-    predictor = Predictor.from_archive(archive, extra_args=dict(settings.predictor_args))
-    if not isinstance(predictor, SEPTPredictor):
-        raise CorpusError(f"{settings.archive}: holds no SEPT but a {type(archive.model).__name__}")
-    return predictor

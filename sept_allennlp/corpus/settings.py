@@ -5,9 +5,9 @@ from typing import Any, Dict, Optional, Tuple
 
 from sept_runtime.version import VERSION
 
-# Whole blocks of the batches that `SEPTPredictor` makes of like documents, for a batch size of 32
-# or another power of two up to 128: so a document shares its batch with the same others as in
-# `allennlp predict`.
+# Whole blocks of the batches that `sept_runtime.prediction` makes of like documents, for a batch
+# size of 32 or another power of two up to 128: so a document shares its batch with the same others
+# as in `allennlp predict`.
 LINES_PER_SHARD = 2048
 
 

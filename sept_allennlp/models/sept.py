@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -8,7 +8,7 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.span_classifier import SpanClassifier, check_annotated
+from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
     piece_offsets,
@@ -21,10 +21,9 @@ from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
-from sept_runtime.documents import Document
 
 
-@Model.register("sept", constructor="from_partial_objects")
+@Model.register("sept")
 class SEPT(SpanClassifier):
     """
     Span Extractor with Pre-trained Transformers: named entity recognition by classifying spans.
@@ -41,10 +40,12 @@ class SEPT(SpanClassifier):
     vocab : `Vocabulary`
     text_field_embedder : `TextFieldEmbedder`
         Embeds word pieces (the `word_pieces` indexer and embedder) or words (any other).
-    span_extractor : `SpanExtractor`
-        Turns spans into vectors; the paper's is `max_pool`, any of AllenNLP's will do.
-    feedforward : `FeedForward`
-        The MLP before the output layer.
+    span_extractor : `Lazy[SpanExtractor]`
+        Turns spans into vectors; the paper's is `max_pool`, any of AllenNLP's will do. Its
+        `input_dim` follows from the embedder and may be left out.
+    feedforward : `Lazy[FeedForward]`
+        The MLP before the output layer. Its `input_dim` follows from the extractor and may be left
+        out.
     max_span_width : `int`, optional (default = `12`)
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
@@ -65,8 +66,8 @@ class SEPT(SpanClassifier):
         self,
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
-        span_extractor: SpanExtractor,
-        feedforward: FeedForward,
+        span_extractor: Lazy[SpanExtractor],
+        feedforward: Lazy[FeedForward],
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
         span_filter: Optional[SpanFilter] = None,
@@ -81,92 +82,35 @@ class SEPT(SpanClassifier):
         self._embedder = text_field_embedder
         self._over_pieces = yields_pieces(text_field_embedder)
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
-        self._span_extractor = span_extractor
-        self._feedforward = feedforward
+        self._span_extractor = construct_with_input_dim(
+            span_extractor, text_field_embedder.get_output_dim()
+        )
+        self._feedforward = construct_with_input_dim(
+            feedforward, self._span_extractor.get_output_dim()
+        )
         self._sampler = span_sampler or RandomNegatives()
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
-        self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
+        self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1 + len(self._labels))
         if initializer is not None:
             initializer(self)
 
-    @classmethod
-    def from_partial_objects(
-        cls,
-        vocab: Vocabulary,
-        text_field_embedder: TextFieldEmbedder,
-        span_extractor: Lazy[SpanExtractor],
-        feedforward: Lazy[FeedForward],
-        max_span_width: int = 12,
-        span_sampler: Optional[SpanSampler] = None,
-        span_filter: Optional[SpanFilter] = None,
-        embedding_dropout: float = 0.1,
-        decoding: Optional[Decoding] = None,
-        spans_at_once: int = 65536,
-        label_namespace: str = "labels",
-        initializer: Optional[InitializerApplicator] = None,
-        **kwargs: Any,
-    ) -> "SEPT":
-        """
-        The constructor that a configuration is read by. `span_extractor.input_dim` and
-        `feedforward.input_dim` follow from the embedder and the extractor and may be left out.
-        """
-        extractor = construct_with_input_dim(span_extractor, text_field_embedder.get_output_dim())
-        return cls(
-            vocab=vocab,
-            text_field_embedder=text_field_embedder,
-            span_extractor=extractor,
-            feedforward=construct_with_input_dim(feedforward, extractor.get_output_dim()),
-            max_span_width=max_span_width,
-            span_sampler=span_sampler,
-            span_filter=span_filter,
-            embedding_dropout=embedding_dropout,
-            decoding=decoding,
-            spans_at_once=spans_at_once,
-            label_namespace=label_namespace,
-            initializer=initializer,
-            **kwargs,
-        )
-
-    def forward(  # type: ignore[override]
+    def score_spans(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
-        gold: torch.Tensor,
-        metadata: List[Dict[str, Any]],
-    ) -> Dict[str, Any]:
+        gold: Optional[torch.Tensor] = None,
+    ) -> SpanScores:
         """
-        # Parameters
-
-        text : `TextFieldTensors`
-            The documents' words.
-        sentence_ids : `torch.LongTensor`
-            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
-        gold : `torch.LongTensor`
-            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
-            document's entities, and where it is not annotated.
-        metadata : `List[Dict[str, Any]]`
-            Each document's `Document` under "document".
-
-        # Returns
-
-        `loss`, a scalar: the negative log-likelihood summed over a document's candidates (in
-        training those that are sampled, in evaluation those that the filter keeps), mean over the
-        annotated documents; there if any is annotated.
-        In evaluation also `entities`, per document a list of `ScoredSpan`.
-
-        # Raises
-
-        `ConfigurationError` if in training a document is not annotated.
+        In training the scores of the candidates that are sampled, in evaluation of those that the
+        filter keeps.
         """
-        documents: List[Document] = [fields["document"] for fields in metadata]
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
 
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
-            check_annotated(documents)
             keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids.size(1)), mask)
         else:
             keep = self._filter(text, spans, mask)
@@ -175,7 +119,7 @@ class SEPT(SpanClassifier):
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
-        return self._outputs(logits, spans, mask, gold, sentence_ids, documents)
+        return SpanScores(logits, spans, mask)
 
     def _classify(
         self,
@@ -189,7 +133,7 @@ class SEPT(SpanClassifier):
         if self._over_pieces:
             spans = word_to_piece_spans(spans, mask, piece_offsets(text))
         # Shape: (number of candidates in the batch, 1 + num_labels)
-        return self._score_spans(self._represent, self._score, [embedded], spans, mask)
+        return self._score_in_chunks(self._represent, self._score, [embedded], spans, mask)
 
     def _represent(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor

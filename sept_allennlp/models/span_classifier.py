@@ -1,22 +1,43 @@
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
+from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 
 from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.span_scoring import score_in_chunks
+from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import decode
 from sept_runtime.documents import Document, ScoredSpan
+
+
+class SpanScores(NamedTuple):
+    """
+    What a model says of the candidates of a batch of documents.
+
+    # Parameters
+
+    logits : `torch.FloatTensor`
+        Shape `(number of candidates in the batch, 1 + num_labels)`; "no entity" comes first.
+    spans : `torch.LongTensor`
+        Shape `(batch_size, num_spans, 2)`: first and last word.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_spans)`: where there is a candidate.
+    """
+
+    logits: torch.Tensor
+    spans: torch.Tensor
+    mask: torch.Tensor
 
 
 class SpanClassifier(Model):
     """
     What models have in common that give candidate spans scores for "no entity" and for each label:
-    the scoring in bounded memory, the loss, the decoding, the strict scores.
+    the scoring in bounded memory, the loss, the decoding, the strict scores. A subclass says in
+    `score_spans` what it is that scores them.
 
     # Parameters
 
@@ -56,7 +77,85 @@ class SpanClassifier(Model):
         self._labels = [label_of[i] for i in range(len(label_of))]
         self._metric = StrictSpanF1(self._labels)
 
-    def _score_spans(
+    def score_spans(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: Optional[torch.Tensor] = None,
+    ) -> SpanScores:
+        """
+        The scores of the candidates that the model looks at. The parameters are those of `forward`;
+        `gold` matters in training alone.
+        """
+        raise NotImplementedError
+
+    def forward(  # type: ignore[override]
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        metadata: List[Dict[str, Any]],
+    ) -> Dict[str, Any]:
+        """
+        # Parameters
+
+        text : `TextFieldTensors`
+            The documents' words.
+        sentence_ids : `torch.LongTensor`
+            Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
+        gold : `torch.LongTensor`
+            Shape `(batch_size, num_gold, 3)`: first word, last word, label; `PADDING` beyond the
+            document's entities, and where it is not annotated.
+        metadata : `List[Dict[str, Any]]`
+            Each document's `Document` under "document".
+
+        # Returns
+
+        `loss`, a scalar: the negative log-likelihood summed over a document's candidates (those
+        that `score_spans` looks at), mean over the annotated documents; there if any is annotated.
+        In evaluation also `entities`, per document a list of `ScoredSpan`.
+
+        # Raises
+
+        `ConfigurationError` if in training a document is not annotated.
+        """
+        documents: List[Document] = [fields["document"] for fields in metadata]
+        if self.training:
+            check_annotated(documents)
+        scores = self.score_spans(text, sentence_ids, gold)
+        outputs: Dict[str, Any] = {}
+        if any(document.entities is not None for document in documents):
+            labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
+            outputs["loss"] = self._loss(scores, labels, documents)
+        if not self.training:
+            outputs["entities"] = self.find_entities(scores, self.decoding)
+            self._metric.count(outputs["entities"], documents)
+        return outputs
+
+    def predict_entities(
+        self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
+    ) -> List[List[ScoredSpan]]:
+        """
+        Each document's entities, and nothing else: no loss, no metric, and nothing in the model
+        changes. `text` and `sentence_ids` are those of `forward`.
+        """
+        return self.find_entities(self.score_spans(text, sentence_ids), decoding)
+
+    def find_entities(
+        self, scores: SpanScores, decoding: RuntimeDecoding
+    ) -> List[List[ScoredSpan]]:
+        """Each document's entities by the scores of its candidates."""
+        counts = scores.mask.sum(dim=1).tolist()
+        probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
+        spans = scores.spans[scores.mask].cpu()
+        return [
+            decode(document_probabilities.numpy(), document_spans.numpy(), self._labels, decoding)
+            for document_probabilities, document_spans in zip(
+                probabilities.split(counts), spans.split(counts)
+            )
+        ]
+
+    def _score_in_chunks(
         self,
         represent: Callable[..., torch.Tensor],
         score: Callable[[torch.Tensor], torch.Tensor],
@@ -75,51 +174,25 @@ class SpanClassifier(Model):
     ) -> torch.Tensor:
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
 
-    def _outputs(
-        self,
-        logits: torch.Tensor,
-        spans: torch.Tensor,
-        mask: torch.Tensor,
-        gold: torch.Tensor,
-        sentence_ids: torch.Tensor,
-        documents: List[Document],
-    ) -> Dict[str, Any]:
-        """
-        `loss`, if any document is annotated, and in evaluation `entities`, per document a list of
-        `ScoredSpan`. The parameters are those of `_loss`, `_find_entities` and `forward`.
-        """
-        outputs: Dict[str, Any] = {}
-        if any(document.entities is not None for document in documents):
-            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
-            outputs["loss"] = self._loss(logits, labels, mask, documents)
-        if not self.training:
-            outputs["entities"] = self._find_entities(logits, spans, mask, documents)
-        return outputs
-
     def _loss(
-        self,
-        logits: torch.Tensor,
-        labels: torch.Tensor,
-        mask: torch.Tensor,
-        documents: List[Document],
+        self, scores: SpanScores, labels: torch.Tensor, documents: List[Document]
     ) -> torch.Tensor:
         """
-        The negative log-likelihood summed over a document's candidates, mean over the annotated
-        documents.
+        As `forward` describes it.
 
         # Parameters
 
-        logits : `torch.FloatTensor`
-            Shape `(number of candidates in the batch, 1 + num_labels)`; "no entity" comes first.
+        scores : `SpanScores`
         labels : `torch.LongTensor`
             Shape `(batch_size, num_spans)`: each candidate's class.
-        mask : `torch.BoolTensor`
-            Shape `(batch_size, num_spans)`.
         documents : `List[Document]`
         """
-        if not len(logits):
+        if not len(scores.logits):
             return zero_loss(self)
-        losses = torch.nn.functional.cross_entropy(logits.float(), labels[mask], reduction="none")
+        mask = scores.mask
+        losses = torch.nn.functional.cross_entropy(
+            scores.logits.float(), labels[mask], reduction="none"
+        )
         # A document without words is no document to take a mean over.
         annotated = torch.tensor(
             [document.entities is not None and bool(document.sentences) for document in documents],
@@ -127,39 +200,6 @@ class SpanClassifier(Model):
         )
         counted = annotated.unsqueeze(1).expand_as(mask)[mask]
         return (losses * counted).sum() / annotated.sum().clamp(min=1)
-
-    def _find_entities(
-        self,
-        logits: torch.Tensor,
-        spans: torch.Tensor,
-        mask: torch.Tensor,
-        documents: List[Document],
-    ) -> List[List[ScoredSpan]]:
-        """
-        Each document's entities; those of annotated documents enter the scores.
-
-        # Parameters
-
-        logits, mask, documents :
-            As for `_loss`.
-        spans : `torch.LongTensor`
-            Shape `(batch_size, num_spans, 2)`: first and last word.
-        """
-        counts = mask.sum(dim=1).tolist()
-        probabilities = logits.detach().float().softmax(dim=-1)
-        entities = [
-            decode(
-                document_probabilities.numpy(),
-                document_spans.numpy(),
-                self._labels,
-                self.decoding,
-            )
-            for document_probabilities, document_spans in zip(
-                probabilities.cpu().split(counts), spans[mask].cpu().split(counts)
-            )
-        ]
-        self._metric.count(entities, documents)
-        return entities
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """

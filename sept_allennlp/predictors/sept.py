@@ -1,55 +1,31 @@
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
+from dataclasses import replace
+from os import PathLike
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
 
-from allennlp.data import DatasetReader, Instance
+import torch
+from allennlp.common import plugins
+from allennlp.data import Batch, DatasetReader, Instance
 from allennlp.models import Model
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
-from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.predictors.onednn import use_onednn
-from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.requests import (
-    JsonObject,
-    annotation,
-    document_to_annotate,
-    dump_line,
-    failure,
-    with_joined_text,
-)
+from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.formats.requests import JsonObject, annotation, dump_line, with_joined_text
+from sept_runtime.json_prediction import Request, predict_requests
 
-# How many batches' worth of inputs are read ahead and sorted by length, as long as they do not
-# have more words than this.
-_BATCHES_AHEAD = 16
-_WORDS_AHEAD = 500_000
-
-# The most words of a batch, padding included; a longer document makes a batch of its own. So one
-# very long document does not have its whole batch padded to its length.
-_WORDS_IN_BATCH = 16_384
+_MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
-_WORDS_IN_BATCH_ON_CPU = 2_048
-
-
-class Request(NamedTuple):
-    """An input (`None` where it could not even be read), and the document or error made of it."""
-
-    fields: Any
-    document: Union[Document, DocumentError]
-
-    @classmethod
-    def from_json(cls, fields: Any) -> "Request":
-        try:
-            return cls(fields, document_to_annotate(fields))
-        except DocumentError as error:
-            return cls(fields, error)
-
-    @property
-    def num_words(self) -> int:
-        return len(self.document.offsets or []) if isinstance(self.document, Document) else 0
+_MAX_BATCH_WORDS_ON_CPU = 2_048
 
 
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Annotates documents given as JSON objects with `text`, `tokens` or `sentences` (see
+    Predicts the entities of documents, and is the `SpanPredictor` of a trained model. As a
+    `Predictor` it takes documents as JSON objects with `text`, `tokens` or `sentences` (see
     `sept_runtime.formats.requests`). An input that cannot be used yields an object with `error`
     instead of entities; nothing is raised and nothing is left out.
 
@@ -79,88 +55,76 @@ class SEPTPredictor(Predictor):
         use_onednn(model)
         given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
         options = {name: value for name, value in given.items() if value is not None}
-        self._decoding = Decoding(**{**vars(model.decoding), **options})
+        self.decoding: Decoding = replace(model.decoding, **options)
+
+    @classmethod
+    def from_path(
+        cls,
+        archive_path: Union[str, "PathLike[str]"],
+        predictor_name: Optional[str] = None,
+        cuda_device: int = -1,
+        dataset_reader_to_load: str = "validation",
+        frozen: bool = True,
+        import_plugins: bool = True,
+        overrides: Union[str, Dict[str, Any]] = "",
+        **options: Any,
+    ) -> "SEPTPredictor":
+        """
+        As for `Predictor`, but for archives from anywhere.
+
+        # Raises
+
+        `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+        """
+        if import_plugins:
+            plugins.import_plugins()
+        archive = load_archive(archive_path, cuda_device=cuda_device, overrides=overrides)
+        if archive.model.default_predictor != "sept":
+            kind = type(archive.model).__name__
+            raise ArchiveError(f"{archive_path}: holds no SEPT but a {kind}")
+        return cls.from_archive(
+            archive, predictor_name or "sept", dataset_reader_to_load, frozen, options
+        )
+
+    @property
+    def max_batch_words(self) -> int:
+        on_cpu = self._device.type == "cpu"
+        return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
+
+    def predict_batch(
+        self, documents: Sequence[Document], decoding: Decoding
+    ) -> List[List[ScoredSpan]]:
+        """As for `SpanPredictor`."""
+        return self._predict(map(self._dataset_reader.text_to_instance, documents), decoding)
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
-        return self._annotate_batch([Request.from_json(fields) for fields in inputs])
-
-    def annotate(self, requests: Iterable[Request], batch_size: int) -> Iterator[JsonObject]:
-        """
-        The outputs for any number of requests, in order. They are read ahead a bounded number at a
-        time, and documents of like length share a batch.
-        """
-        on_cpu = next(self._model.parameters()).device.type == "cpu"
-        most_words = _WORDS_IN_BATCH_ON_CPU if on_cpu else _WORDS_IN_BATCH
-        for block in _blocks(requests, batch_size * _BATCHES_AHEAD):
-            outputs: Dict[int, JsonObject] = {}
-            lengths = [request.num_words for request in block]
-            for places in _batches(lengths, batch_size, most_words):
-                outputs.update(zip(places, self._annotate_batch([block[i] for i in places])))
-            yield from (outputs[place] for place in range(len(block)))
-
-    def _annotate_batch(self, requests: Sequence[Request]) -> List[JsonObject]:
-        instances = [
-            self._dataset_reader.text_to_instance(request.document)
-            for request in requests
-            if isinstance(request.document, Document)
-        ]
-        predicted = iter(self._forward(instances))
-        return [
-            annotation(document, next(predicted)["entities"], fields)
-            if isinstance(document, Document)
-            else failure(str(document), fields)
-            for fields, document in requests
-        ]
+        requests = map(Request.from_json, inputs)
+        return list(predict_requests(self, requests, self.decoding, len(inputs)))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
         """What a dataset reader has read (`--use-dataset-reader`), in the same form."""
-        outputs = []
-        for instance, predicted in zip(instances, self._forward(instances)):
-            document = with_joined_text(instance["metadata"]["document"])
-            outputs.append(annotation(document, predicted["entities"], {}))
-        return outputs
-
-    def _forward(self, instances: List[Instance]) -> List[Dict[str, Any]]:
-        if not instances:
-            return []
-        for instance in instances:
-            self._dataset_reader.apply_token_indexers(instance)
-        # Here and not at the start, because another predictor may have the same model.
-        self._model.decoding = self._decoding
-        return self._model.forward_on_instances(instances)
+        documents = [with_joined_text(instance["metadata"]["document"]) for instance in instances]
+        found = self._predict(instances, self.decoding)
+        return [annotation(document, spans, {}) for document, spans in zip(documents, found)]
 
     def dump_line(self, outputs: JsonObject) -> str:
         return dump_line(outputs)
 
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device
 
-def _blocks(requests: Iterable[Request], most: int) -> Iterator[List[Request]]:
-    """The requests in order, as many at a time as are to be held."""
-    block: List[Request] = []
-    words = 0
-    for request in requests:
-        block.append(request)
-        words += request.num_words
-        if len(block) >= most or words >= _WORDS_AHEAD:
-            yield block
-            block, words = [], 0
-    if block:
-        yield block
-
-
-def _batches(lengths: Sequence[int], batch_size: int, most_words: int) -> Iterator[List[int]]:
-    """The places of a block, in batches of like length."""
-    batch: List[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        # The longest so far, to which the others are padded.
-        if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[place] > most_words):
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
+    @torch.no_grad()
+    def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[List[ScoredSpan]]:
+        batch = Batch(instances)
+        for instance in batch.instances:
+            self._dataset_reader.apply_token_indexers(instance)
+        batch.index_instances(self._model.vocab)
+        tensors = move_to_device(batch.as_tensor_dict(), self._device)
+        return self._model.predict_entities(tensors["text"], tensors["sentence_ids"], decoding)

@@ -35,7 +35,7 @@ _RECALL_STEPS = 1000
 _ROUNDING = 1e-4
 
 
-@Model.register("span_filter", constructor="from_partial_objects")
+@Model.register("span_filter")
 class SpanFilterModel(Model):
     """
     The probability that a candidate span is an entity, of whatever label: trained beforehand, and
@@ -49,8 +49,8 @@ class SpanFilterModel(Model):
     vocab : `Vocabulary`
     text_field_embedder : `TextFieldEmbedder`
         Embeds word pieces (or words, but SEPT takes only filters over word pieces).
-    scorer : `SpanScorer`
-        In a configuration its `input_dim` and `max_span_width` are left out.
+    scorer : `Lazy[SpanScorer]`
+        Its `input_dim` and `max_span_width` follow from the others and are left out.
     max_span_width : `int`, optional (default = `12`)
         In words; the same as SEPT's.
     threshold : `Union[float, Dict[str, float]]`, optional (default = `{"recall": 0.99}`)
@@ -62,14 +62,14 @@ class SpanFilterModel(Model):
 
     # Raises
 
-    `ConfigurationError` for a threshold outside [0, 1].
+    `ConfigurationError` for a threshold outside [0, 1] and a `max_span_width` below 1.
     """
 
     def __init__(
         self,
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
-        scorer: SpanScorer,
+        scorer: Lazy[SpanScorer],
         max_span_width: int = 12,
         threshold: Threshold = DEFAULT_THRESHOLD,
         embedding_dropout: float = 0.0,
@@ -77,11 +77,15 @@ class SpanFilterModel(Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
+        if max_span_width < 1:
+            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
         self.embedder = text_field_embedder
         self._over_pieces = yields_pieces(text_field_embedder)
         self.max_span_width = max_span_width
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
-        self._scorer = scorer
+        self._scorer = scorer.construct(
+            input_dim=text_field_embedder.get_output_dim(), max_span_width=max_span_width
+        )
         self.set_threshold(threshold)
         # The score that has to be reached, at which so many thousandths of the validation data's
         # gold entities pass; NaN until training has ended.
@@ -91,34 +95,6 @@ class SpanFilterModel(Model):
         self.metric = FilterCurve()
         if initializer is not None:
             initializer(self)
-
-    @classmethod
-    def from_partial_objects(
-        cls,
-        vocab: Vocabulary,
-        text_field_embedder: TextFieldEmbedder,
-        scorer: Lazy[SpanScorer],
-        max_span_width: int = 12,
-        threshold: Threshold = DEFAULT_THRESHOLD,
-        embedding_dropout: float = 0.0,
-        initializer: Optional[InitializerApplicator] = None,
-        **kwargs: Any,
-    ) -> "SpanFilterModel":
-        """The constructor that a configuration is read by."""
-        if max_span_width < 1:
-            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
-        return cls(
-            vocab=vocab,
-            text_field_embedder=text_field_embedder,
-            scorer=scorer.construct(
-                input_dim=text_field_embedder.get_output_dim(), max_span_width=max_span_width
-            ),
-            max_span_width=max_span_width,
-            threshold=threshold,
-            embedding_dropout=embedding_dropout,
-            initializer=initializer,
-            **kwargs,
-        )
 
     def set_threshold(self, threshold: Threshold) -> None:
         """
@@ -213,7 +189,7 @@ class SpanFilterModel(Model):
         """
         # Parameters
 
-        As for `SEPT`.
+        As for `SpanClassifier`.
 
         # Returns
 

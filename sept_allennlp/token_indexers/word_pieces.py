@@ -57,14 +57,17 @@ class WordPieceIndexer(TokenIndexer):
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         words = [token.ensure_text() for token in tokens]
         if len(self._pieces_of) > _MOST_WORDS:
-            self._pieces_of.clear()
-        self._split([word for word in dict.fromkeys(words) if word not in self._pieces_of])
+            # Not cleared, because another thread may be about to look words up.
+            self._pieces_of = {}
+        pieces_of = self._pieces_of
+        new_words = [word for word in dict.fromkeys(words) if word not in pieces_of]
+        pieces_of.update(self._split(new_words))
         pieces: List[int] = []
         # First and last piece of each word.
         offsets: List[List[int]] = []
         for word in words:
             first = len(pieces)
-            pieces += self._pieces_of[word]
+            pieces += pieces_of[word]
             offsets.append([first, len(pieces) - 1])
         return {
             "token_ids": pieces,
@@ -73,10 +76,10 @@ class WordPieceIndexer(TokenIndexer):
             "piece_offsets": offsets,
         }
 
-    def _split(self, words: List[str]) -> None:
-        """Remembers the pieces of words, of which none may occur twice."""
+    def _split(self, words: List[str]) -> Dict[str, List[int]]:
+        """The pieces of words, of which none may occur twice."""
         if not words:
-            return
+            return {}
         encoding = self._tokenizer(
             natural_words(words),
             is_split_into_words=True,
@@ -89,8 +92,7 @@ class WordPieceIndexer(TokenIndexer):
         pieces_of: Dict[str, List[int]] = {word: [] for word in words}
         for piece, word in zip(encoding["input_ids"], encoding.word_ids()):
             pieces_of[words[word]].append(piece)
-        for word, pieces in pieces_of.items():
-            self._pieces_of[word] = pieces or [self._unknown_piece]
+        return {word: pieces or [self._unknown_piece] for word, pieces in pieces_of.items()}
 
     def get_empty_token_list(self) -> IndexedTokenList:
         return {

@@ -1,9 +1,17 @@
-from typing import Iterator
+import os
+import threading
+import warnings
+from typing import Any, Dict, List
 
 import pytest
+import torch
+from allennlp.common import Registrable
+from allennlp.models import archival
+from transformers.utils import hub
 
 import sept_allennlp
 from sept_allennlp import Annotator, Entity
+from sept_allennlp.archives import ArchiveError
 
 TEXTS = ["We use a parser for parsing.", "", "It works on many documents, e.g. abstracts."]
 
@@ -27,31 +35,76 @@ def test_entities_are_typed_and_in_place(annotator: Annotator) -> None:
 def test_batches_do_not_matter(annotator: Annotator) -> None:
     together = list(annotator.annotate(TEXTS * 5, batch_size=15))
     alone = list(annotator.annotate(TEXTS * 5, batch_size=1))
-    for one, other in zip(together, alone):
+    assert_same(together, alone)
+
+
+def assert_same(some: List[List[Entity]], others: List[List[Entity]]) -> None:
+    assert len(some) == len(others)
+    for one, other in zip(some, others):
         assert [(e.start, e.end, e.label) for e in one] == [
             (e.start, e.end, e.label) for e in other
         ]
         assert [e.score for e in one] == pytest.approx([e.score for e in other], abs=1e-5)
 
 
-def test_texts_may_be_a_stream(annotator: Annotator) -> None:
-    def texts() -> Iterator[str]:
-        while True:
-            yield TEXTS[0]
-
-    assert next(annotator.annotate(texts(), batch_size=2))
-
-
-def test_what_is_no_list_of_texts_is_refused(annotator: Annotator) -> None:
-    with pytest.raises(TypeError, match=r"annotate\(\[text\]\)"):
-        next(annotator.annotate("We use a parser."))
-    with pytest.raises(TypeError, match="a text must be a string, not int"):
-        next(annotator.annotate([3]))  # type: ignore[list-item]
-
-
 def test_options_reach_the_model(trained_archive: str) -> None:
     annotator = sept_allennlp.load(trained_archive, min_score=1.0, top_labels=2)
     assert list(annotator.annotate(TEXTS[:1])) == [[]]
+
+
+def test_two_threads_may_share_a_model(annotator: Annotator) -> None:
+    texts = [
+        [" ".join([TEXTS[0]] * (number % 5 + 1)) for number in range(30)],
+        [" ".join([TEXTS[2]] * (number % 7 + 1)) for number in range(30)],
+    ]
+    alone = [list(annotator.annotate(part, batch_size=4)) for part in texts]
+    at_once: Dict[int, List[List[Entity]]] = {}
+    start = threading.Barrier(len(texts))
+
+    def annotate(index: int) -> None:
+        start.wait()
+        at_once[index] = list(annotator.annotate(texts[index], batch_size=4))
+
+    threads = [threading.Thread(target=annotate, args=(index,)) for index in range(len(texts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for index, expected in enumerate(alone):
+        assert_same(at_once[index], expected)
+
+
+def surroundings() -> Dict[str, Any]:
+    """What a library could change behind the back of the program that uses it."""
+    return {
+        "environment": dict(os.environ),
+        "warning filters": list(warnings.filters),
+        "AllenNLP's loading": dict(vars(archival)),
+        "AllenNLP's registry": vars(Registrable)["resolve_class_name"],
+        "the hub's offline mode": hub._is_offline_mode,
+        "PyTorch's threads": torch.get_num_threads(),
+        "PyTorch's gradients": torch.is_grad_enabled(),
+        "working directory": os.getcwd(),
+    }
+
+
+def test_nothing_else_in_the_process_changes(trained_archive: str) -> None:
+    before = surroundings()
+    assert list(sept_allennlp.load(trained_archive).annotate(TEXTS))
+    assert surroundings() == before
+    # Nor while it is asked for more.
+    found = sept_allennlp.load(trained_archive).annotate(TEXTS, batch_size=1)
+    next(found)
+    assert surroundings() == before
+
+
+def test_nothing_else_changes_when_an_archive_is_refused(tmp_path: Any) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(b"no archive")
+    before = surroundings()
+    with pytest.raises(ArchiveError, match="not a model archive"):
+        sept_allennlp.load(archive)
+    assert surroundings() == before
 
 
 def test_a_missing_archive_is_named() -> None:

@@ -16,7 +16,6 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives import load_archive
 from sept_allennlp.baselines.sciie import keep_best
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.modules.candidate_spans import enumerate_spans
 from sept_runtime.documents import Document, LabeledSpan
 from tests.experiments import FIXTURES, experiment
 
@@ -219,11 +218,10 @@ def test_of_every_ten_words_four_spans_are_kept(
     one = Document(key="d", sentences=[["parsers"] * num_words], entities=[])
     padding = Document(key="e", sentences=[["parsers"] * 40], entities=[])
     batch = tensors(model, one, padding)
-    spans, mask = enumerate_spans(batch["sentence_ids"], 2)
-    labels = torch.zeros_like(mask, dtype=torch.long)
-    _, keep = model._classify(batch["text"], batch["sentence_ids"], spans, mask, labels)
-    assert keep.sum(dim=1).tolist() == [expected, 16]
-    assert not (keep & ~mask).any()
+    scores = model.score_spans(batch["text"], batch["sentence_ids"], batch["gold"])
+    assert scores.mask.sum(dim=1).tolist() == [expected, 16]
+    assert (scores.spans[scores.mask] >= 0).all()
+    assert scores.logits.size() == (expected + 16, 3)
 
 
 def test_keep_best_keeps_the_best_of_each_document() -> None:

@@ -7,9 +7,7 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.commands import main
 from allennlp.commands.train import train_model
-from allennlp.predictors import Predictor
 
-from sept_allennlp.commands.predict import annotate_lines
 from tests.experiments import FIXTURES, experiment
 
 LINES = [
@@ -85,39 +83,6 @@ def test_good_lines_alone_end_well(
     arguments = [trained_archive, str(source), "--output-file", str(target), "--silent"]
     assert run(monkeypatch, *arguments) == 0
     assert [output["id"] for output in read(target)] == ["a", "e"]
-
-
-def test_batches_and_order_do_not_matter(trained_archive: str) -> None:
-    predictor = Predictor.from_path(trained_archive)
-    lines = [
-        json.dumps({"id": n, "text": " ".join(["We use a parser for parsing."] * (n % 7 + 1))})
-        for n in range(40)
-    ]
-    encoded = [line.encode() for line in lines]
-    alone = list(annotate_lines(predictor, iter(encoded), batch_size=1))
-    # 2 × 16 lines of look-ahead, so that the 40 lines take two blocks.
-    together = list(annotate_lines(predictor, iter(encoded), batch_size=2))
-    assert [output["id"] for output in together] == list(range(40))
-    for one, other in zip(alone, together):
-        assert one["predicted_ner"] == other["predicted_ner"]
-        scores = [entity["score"] for entity in other["entities"]]
-        assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
-
-
-def test_lines_are_read_as_they_are_needed(trained_archive: str) -> None:
-    predictor = Predictor.from_path(trained_archive)
-    taken = 0
-
-    def lines():
-        nonlocal taken
-        while True:
-            taken += 1
-            yield b'{"text": "We use parsers."}'
-
-    outputs = annotate_lines(predictor, lines(), batch_size=2)
-    for _ in range(3):
-        next(outputs)
-    assert taken <= 2 * 16
 
 
 def test_a_dataset_reader_still_works(

@@ -1,17 +1,18 @@
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Sequence
 
 import pytest
 import torch
-from allennlp.predictors import Predictor
 
-from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.prediction import ShardPredictor
 from sept_allennlp.corpus.settings import ModelSettings, file_digest
 from sept_allennlp.corpus.shards import Shard, ShardLines
-from sept_allennlp.models import SEPT
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document
+from sept_runtime.json_prediction import predict_lines
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
 
@@ -27,8 +28,8 @@ def test_a_shard_is_predicted_as_by_predict(trained_archive: str) -> None:
     settings = ModelSettings.of(trained_archive, batch_size=1)
     shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
     predicted = ShardPredictor(settings).predict(shard, "in.jsonl")
-    predictor = Predictor.from_path(trained_archive)
-    expected = list(annotate_lines(predictor, LINES, batch_size=1))
+    predictor = SEPTPredictor.from_path(trained_archive)
+    expected = list(predict_lines(predictor, LINES, predictor.decoding, batch_size=1))
     assert predicted.lines == [predictor.dump_line(expected[0]), predictor.dump_line(expected[3])]
     unread, malformed = map(json.loads, predicted.errors)
     assert unread == {"file": "in.jsonl", "line": 102, "error": "the line is too long"}
@@ -44,14 +45,14 @@ def test_a_document_that_the_model_fails_on_is_one_error(
     lines = [LINES[0], b'{"id": 7, "text": "We use a terribly large parser."}', LINES[3]]
     shard = ShardLines(Shard(0, 0, 11, 3, 60, True), lines)
     expected = shard_predictor.predict(shard, "in.jsonl").lines
-    forward = SEPT.forward
+    predict_batch = SEPTPredictor.predict_batch
 
-    def fail(self: SEPT, *args: Any, metadata: List[Dict[str, Any]], **inputs: Any) -> Any:
-        if any("terribly" in fields["document"].words for fields in metadata):
+    def fail(self: SEPTPredictor, documents: Sequence[Document], decoding: Decoding) -> Any:
+        if any("terribly" in document.words for document in documents):
             raise MemoryError("of the GPU")
-        return forward(self, *args, metadata=metadata, **inputs)
+        return predict_batch(self, documents, decoding)
 
-    monkeypatch.setattr(SEPT, "forward", fail)
+    monkeypatch.setattr(SEPTPredictor, "predict_batch", fail)
     predicted = shard_predictor.predict(shard, "in.jsonl")
     assert predicted.lines == [expected[0], expected[2]]
     assert list(map(json.loads, predicted.errors)) == [

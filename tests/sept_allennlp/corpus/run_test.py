@@ -14,16 +14,16 @@ import pyarrow
 import pytest
 import torch
 from allennlp.commands import main
-from allennlp.predictors import Predictor
 from pyarrow import parquet
 
-from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
 from sept_allennlp.corpus.records import Counts
 from sept_allennlp.corpus.run import predict_corpus
 from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
 from sept_allennlp.corpus.shards import ShardLines
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.json_prediction import predict_lines
 from tests.experiments import ROOT
 
 pytest.importorskip("ray")
@@ -121,12 +121,12 @@ def written(output: Path) -> Dict[str, bytes]:
 def test_the_same_entities_as_predict_line_for_line(
     undisturbed: Dict[str, bytes], trained_archive: str, corpus: Path
 ) -> None:
-    predictor = Predictor.from_path(trained_archive)
+    predictor = SEPTPredictor.from_path(trained_archive)
     expected: List[Dict[str, Any]] = []
     expected_errors = []
     rows = [json.dumps({"text": text} if text else {}).encode() for text in PARQUET_TEXTS]
     for name, lines in [*INPUTS.items(), ("d.parquet", rows)]:
-        for output in annotate_lines(predictor, lines, batch_size=1):
+        for output in predict_lines(predictor, lines, predictor.decoding, batch_size=1):
             if "error" in output:
                 file = str((corpus / name).resolve())
                 expected_errors.append({"file": file, **output})

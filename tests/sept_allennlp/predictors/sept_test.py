@@ -1,22 +1,24 @@
 import json
-from typing import Any, Dict, List
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
 
 import pytest
+import torch
+from allennlp.commands.train import train_model
 from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
-from sept_allennlp.archives import load_archive
+from sept_allennlp.archives import ArchiveError, load_archive
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.predictors.sept import Request
+from sept_runtime.json_prediction import predict_lines
+from tests.experiments import FIXTURES, experiment
 
 TEXT = "We use a parser (fast) for parsing. It works, e.g. on long documents of any kind!"
 
 
 @pytest.fixture(scope="module")
 def predictor(trained_archive: str) -> SEPTPredictor:
-    predictor = Predictor.from_path(trained_archive)
-    assert isinstance(predictor, SEPTPredictor)
-    return predictor
+    return SEPTPredictor.from_path(trained_archive)
 
 
 def found(output: Dict[str, Any]) -> List[Any]:
@@ -137,41 +139,87 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
         load_with(trained_archive, min_score=1.5)
 
 
-@pytest.mark.parametrize(
-    "lengths, batches",
-    [
-        ([5, 20_000, 7, 6], [[5, 6, 7], [20_000]]),
-        # 2,048 words are as many as a CPU is given at once.
-        ([900, 1024, 1023, 1025], [[900, 1023], [1024], [1025]]),
-    ],
-)
+def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
+    lines = [
+        json.dumps({"id": n, "text": " ".join([TEXT] * (n % 7 + 1))}).encode() for n in range(40)
+    ]
+    alone = predict_lines(predictor, lines, predictor.decoding, batch_size=1)
+    # 2 × 16 lines are read ahead, so that the 40 lines take two blocks.
+    together = list(predict_lines(predictor, lines, predictor.decoding, batch_size=2))
+    assert [output["id"] for output in together] == list(range(40))
+    for one, other in zip(alone, together):
+        assert one["predicted_ner"] == other["predicted_ner"]
+        scores = [entity["score"] for entity in other["entities"]]
+        assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
+
+
 def test_a_long_document_does_not_pad_its_neighbours(
-    predictor: SEPTPredictor,
-    monkeypatch: pytest.MonkeyPatch,
-    lengths: List[int],
-    batches: List[List[int]],
+    predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: List[List[int]] = []
-    forward = predictor._model.forward_on_instances
+    seen: List[Any] = []
+    predict_entities = predictor._model.predict_entities
 
-    def record(instances: List[Any]) -> Any:
-        seen.append([len(instance["sentence_ids"].tensor) for instance in instances])
-        return forward(instances)
+    def record(text: Any, sentence_ids: torch.Tensor, decoding: Any) -> Any:
+        seen.append(tuple(sentence_ids.size()))
+        return predict_entities(text, sentence_ids, decoding)
 
-    monkeypatch.setattr(predictor._model, "forward_on_instances", record)
-    requests = [Request.from_json({"id": n, "tokens": ["we"] * n}) for n in lengths]
-    outputs = list(predictor.annotate(requests, batch_size=3))
-    assert [output["id"] for output in outputs] == lengths
-    assert seen == batches
+    monkeypatch.setattr(predictor._model, "predict_entities", record)
+    inputs = [{"id": n, "tokens": ["we"] * n} for n in (900, 5000, 1023, 1025)]
+    outputs = predictor.predict_batch_json(inputs)
+    assert [output["id"] for output in outputs] == [900, 5000, 1023, 1025]
+    # 2,048 words are as many as a CPU is given at once.
+    assert seen == [(2, 1023), (1, 1025), (1, 5000)]
 
 
-def test_two_predictors_of_one_model_keep_their_options(trained_archive: str) -> None:
+def test_two_predictors_of_one_model_do_not_disturb_each_other(trained_archive: str) -> None:
     archive = load_archive(trained_archive)
-    strict = Predictor.from_archive(archive, extra_args={"min_score": 1.0})
-    plain = Predictor.from_archive(archive)
-    assert strict.predict_json({"text": TEXT})["entities"] == []
-    assert plain.predict_json({"text": TEXT})["entities"]
-    assert strict.predict_json({"text": TEXT})["entities"] == []
+    options: List[Dict[str, Any]] = [
+        {},
+        {"min_score": 1.0},
+        {"flat": True, "min_score": 0.2},
+        {"flat": False, "top_labels": 2},
+    ]
+    predictors = [Predictor.from_archive(archive, extra_args=given) for given in options]
+    lines = [json.dumps({"text": text}).encode() for text in (TEXT, TEXT[16:], TEXT[:35])]
+
+    def predicted(predictor: Predictor) -> Iterator[Dict[str, Any]]:
+        return predict_lines(predictor, lines, predictor.decoding, batch_size=1)
+
+    alone = [list(predicted(predictor)) for predictor in predictors]
+    assert len({json.dumps(outputs) for outputs in alone}) == len(options)
+    # Line by line in turns.
+    in_turns = zip(*map(predicted, predictors))
+    assert [list(outputs) for outputs in zip(*in_turns)] == alone
+
+
+def test_prediction_leaves_the_models_metrics_alone(trained_archive: str) -> None:
+    archive = load_archive(trained_archive)
+    predictor = Predictor.from_archive(archive)
+    reader = archive.validation_dataset_reader
+    instances = list(reader.read(FIXTURES / "abstracts" / "dev.json"))
+    assert all(instance["metadata"]["document"].entities for instance in instances)
+    assert len(predictor.predict_batch_instance(instances)) == len(instances)
+    assert archive.model.get_metrics()["recall"] == 0.0
+    archive.model.forward_on_instances(instances)
+    assert archive.model.get_metrics()["recall"] > 0.0
+
+
+def test_from_path_loads_with_the_checks(trained_archive: str, tmp_path: Path) -> None:
+    predictor = SEPTPredictor.from_path(trained_archive, overrides='{"model.max_span_width": 1}')
+    entities = predictor.predict_json({"text": TEXT})["entities"]
+    assert entities and all(entity["start_word"] == entity["end_word"] for entity in entities)
+    assert SEPTPredictor.from_path(trained_archive, min_score=0.3).decoding.min_score == 0.3
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(b"no archive")
+    with pytest.raises(ArchiveError, match="not a model archive"):
+        SEPTPredictor.from_path(archive)
+
+
+def test_from_path_takes_models_of_spans_alone(tmp_path: Path) -> None:
+    params = experiment({"trainer.num_epochs": 1}, config="span_filter_light.jsonnet")
+    train_model(params, str(tmp_path / "run"))
+    with pytest.raises(ArchiveError, match="holds no SEPT but a SpanFilterModel"):
+        SEPTPredictor.from_path(tmp_path / "run" / "model.tar.gz")
 
 
 def load_with(archive: str, **options: Any) -> Predictor:

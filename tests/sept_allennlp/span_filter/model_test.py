@@ -113,6 +113,11 @@ def test_a_threshold_that_is_none_is_refused(threshold: Any) -> None:
         words_filter(threshold=threshold)
 
 
+def test_a_span_limit_below_one_word_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1: 0"):
+        words_filter(max_span_width=0)
+
+
 def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
     model = words_filter().train()
     document = Document(key="d", sentences=[["we"]], origin="f.json, line 3")

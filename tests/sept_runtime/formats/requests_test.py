@@ -12,9 +12,9 @@ from allennlp.predictors import Predictor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_allennlp.commands.predict import annotate_lines
 from sept_runtime.formats.predictions import prediction_from_json
 from sept_runtime.formats.requests import dump_line, split_sentences
+from sept_runtime.json_prediction import predict_lines
 
 # Surrogates too: JSON can express halves of characters.
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
@@ -56,7 +56,7 @@ def predictor(trained_archive: str) -> Predictor:
 
 @given(lines=st.lists(LINE, max_size=6))
 def test_no_line_is_lost_and_offsets_are_exact(predictor: Predictor, lines: List[bytes]) -> None:
-    outputs = list(annotate_lines(predictor, iter(lines), batch_size=3))
+    outputs = list(predict_lines(predictor, lines, predictor.decoding, batch_size=3))
     assert len(outputs) == len(lines)
     for number, (line, output) in enumerate(zip(lines, outputs), start=1):
         written = json.loads(dump_line(output).encode("utf-8").decode("utf-8"))

@@ -1,0 +1,81 @@
+"""Entities in texts, for Python: the interface that trained and exported models have in common."""
+
+from dataclasses import dataclass
+from itertools import tee
+from typing import Any, Iterable, Iterator, List, Tuple
+
+from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.prediction import SpanPredictor, predict
+from sept_runtime.tokenization import tokenise
+
+
+@dataclass(frozen=True)
+class Entity:
+    """
+    An entity found in a text.
+
+    # Parameters
+
+    text : `str`
+        `text[start:end]` of the text it was found in.
+    label : `str`
+    score : `float`
+        The label's probability.
+    start, end : `int`
+        Characters; `end` is the one after the last.
+    labels : `Tuple[Tuple[str, float], ...]`, optional
+        The most probable labels and their probabilities, where `top_labels` asks for them.
+    """
+
+    text: str
+    label: str
+    score: float
+    start: int
+    end: int
+    labels: Tuple[Tuple[str, float], ...] = ()
+
+
+class Annotator:
+    """
+    Finds entities in texts.
+
+    # Parameters
+
+    predictor : `SpanPredictor`
+    decoding : `Decoding`
+    """
+
+    def __init__(self, predictor: SpanPredictor, decoding: Decoding) -> None:
+        self._predictor = predictor
+        self._decoding = decoding
+
+    def annotate(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[List[Entity]]:
+        """
+        For each text its entities, in the order of the text. Texts are taken as they are needed,
+        some batches at a time, so that there may be any number of them. A text without a word has
+        no entities.
+
+        # Raises
+
+        `TypeError` for a text that is not a string.
+        """
+        if isinstance(texts, str):
+            raise TypeError("annotate() takes several texts: annotate([text])")
+        documents, annotated = tee(map(_document, texts))
+        found = predict(self._predictor, documents, self._decoding, batch_size)
+        for document, spans in zip(annotated, found):
+            yield [_entity(document, span) for span in spans]
+
+
+def _document(text: Any) -> Document:
+    if not isinstance(text, str):
+        raise TypeError(f"a text must be a string, not {type(text).__name__}")
+    sentences, offsets = tokenise(text)
+    return Document(key="", sentences=sentences, text=text, offsets=offsets)
+
+
+def _entity(document: Document, span: ScoredSpan) -> Entity:
+    assert document.text is not None and document.offsets is not None
+    start, end = document.offsets[span.start][0], document.offsets[span.end][1]
+    return Entity(document.text[start:end], span.label, span.score, start, end, span.labels)
