@@ -19,7 +19,7 @@ def save(draw: Callable[[], Any], stem: Path) -> List[Path]:
     import matplotlib
     import matplotlib.style
 
-    settings = {
+    settings: Any = {
         # Otherwise the identifiers inside an SVG are random.
         "svg.hashsalt": "sept_allennlp",
         # Text as text, which can be searched, and needs no font's outlines.

@@ -30,7 +30,7 @@ class SEPTComponent:
 
     def pipe(self, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
         """`batch_size` is the pipeline's: so many documents are held at a time."""
-        for docs in minibatch(stream, batch_size):
+        for docs in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
             found = self._annotator.annotate((doc.text for doc in docs), self._batch_size)
             for doc, entities in zip(docs, found):
                 doc.spans[self._spans_key] = self._group(doc, list(entities))

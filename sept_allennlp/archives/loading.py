@@ -66,7 +66,7 @@ def load_archive(
     """
     # AllenNLP looks these up by name while it loads, and one load may cause another: of a filter.
     with _ONE_AT_A_TIME, _checks():
-        return archival.load_archive(archive_file, cuda_device, overrides, weights_file)
+        return archival.load_archive(archive_file, cuda_device, overrides, weights_file)  # type: ignore[arg-type]
 
 
 def install() -> None:
@@ -210,12 +210,12 @@ def _nothing_from_outside() -> Iterator[None]:
             )
         return resolve.__get__(None, cls)(name)
 
-    Registrable.resolve_class_name = classmethod(resolve_registered)  # type: ignore[assignment]
+    Registrable.resolve_class_name = classmethod(resolve_registered)  # type: ignore
     transformers_hub._is_offline_mode = True
     try:
         yield
     finally:
-        Registrable.resolve_class_name = resolve
+        Registrable.resolve_class_name = resolve  # type: ignore[method-assign]
         transformers_hub._is_offline_mode = offline
 
 

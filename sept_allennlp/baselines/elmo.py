@@ -59,4 +59,4 @@ class ElmoEmbedder(ElmoTokenEmbedder):
             for module in self.modules():
                 if isinstance(module, ElmoLstm):
                     module.reset_states()
-            return super().forward(elmo_tokens, word_inputs)
+            return super().forward(elmo_tokens, word_inputs)  # type: ignore[arg-type]

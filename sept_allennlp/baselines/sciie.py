@@ -158,7 +158,7 @@ class SciIE(SpanClassifier):
         num_words = (sentence_ids != PADDING).sum(dim=1)
         # Shape: (batch_size, num_spans)
         keep = keep_best(mention_scores, mask, (self._spans_per_word * num_words).long())
-        if self.training and self._keep_gold:
+        if self.training and self._keep_gold and gold is not None:
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = keep | (labels != NO_ENTITY)
         mention_scores = mention_scores[keep[mask]]

@@ -149,7 +149,7 @@ class StrictCrfTagger(CrfTagger):
         self._bio_metric = StrictSpanF1(labels)
         self.metrics = {"accuracy": CategoricalAccuracy()}
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
@@ -313,7 +313,7 @@ class StrictCrfTagger(CrfTagger):
         counted = mask & annotated.unsqueeze(1)
         # Whatever the batch: processes add up what they have counted here, call by call.
         one_hot = torch.nn.functional.one_hot(tags.to(gold_tags.device), self.num_tags).float()
-        self.metrics["accuracy"](one_hot, gold_tags, counted)
+        self.metrics["accuracy"](one_hot, gold_tags, counted)  # type: ignore[arg-type]
         self._metric.count(entities, documents)
         expressible = by_document(tagged_spans(gold_tags), self._labels, len(documents))
         for found, gold, document in zip(entities, expressible, documents):

@@ -110,4 +110,4 @@ def _make_manager(
 
 def install() -> None:
     """Has `allennlp predict` read the input of a `SEPTPredictor` as described above."""
-    predict._PredictManager = _make_manager
+    predict._PredictManager = _make_manager  # type: ignore[assignment, misc]

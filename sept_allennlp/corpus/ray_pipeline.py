@@ -11,6 +11,7 @@ every module there is.
 """
 
 import json
+import logging
 import os
 import pickle
 import signal
@@ -80,10 +81,10 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
             num_cpus=num_cpus,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="error",
+            logging_level=logging.ERROR,
         )
     else:
-        ray.init(address=address, log_to_driver=False, logging_level="error")
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, handler)
     return ray.shutdown
@@ -133,7 +134,9 @@ def predict_shards(
         if done is not None
     ]
     few = 1 + workers.number // _WORKERS_PER_TASK
-    dataset = ray.data.from_items(tasks, override_num_blocks=min(len(tasks), _MAX_READ_TASKS))
+    dataset: ray.data.Dataset = ray.data.from_items(
+        tasks, override_num_blocks=min(len(tasks), _MAX_READ_TASKS)
+    )
     with warnings.catch_warnings():
         # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -92,7 +92,7 @@ class DocumentReader(DatasetReader):
             for _ in range(-count % info.world_size):
                 yield Document(key="", sentences=[], entities=[])
 
-    def text_to_instance(self, document: Document) -> Instance:  # type: ignore[override]
+    def text_to_instance(self, document: Document) -> Instance:
         """One document as an `Instance`; the token indexers are applied later."""
         sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
         return Instance(

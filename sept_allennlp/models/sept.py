@@ -111,6 +111,7 @@ class SEPT(SpanClassifier):
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
+            assert gold is not None
             keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids.size(1)), mask)
         else:
             keep = self._filter(text, spans, mask)

@@ -89,7 +89,7 @@ class SpanClassifier(Model):
         """
         raise NotImplementedError
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
@@ -214,7 +214,8 @@ def zero_loss(model: torch.nn.Module) -> torch.Tensor:
     The loss of a batch in which there is nothing to learn from: every parameter gets a gradient,
     or in distributed training the other processes would wait for it for ever.
     """
-    return 0.0 * sum(p.sum() for p in model.parameters() if p.requires_grad)
+    sums = [p.sum() for p in model.parameters() if p.requires_grad]
+    return 0.0 * torch.stack(sums).sum()
 
 
 def check_annotated(documents: List[Document]) -> None:

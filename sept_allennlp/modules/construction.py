@@ -1,11 +1,13 @@
 """Parts whose sizes follow from other parts, so that a configuration need not state them."""
 
-from typing import Any
+from typing import TypeVar
 
 from allennlp.common import Lazy
 
+T = TypeVar("T")
 
-def construct_with_input_dim(lazy: Lazy, input_dim: int) -> Any:
+
+def construct_with_input_dim(lazy: Lazy[T], input_dim: int) -> T:
     """
     Constructs what takes an `input_dim` (or, as AllenNLP's recurrent encoders call it, an
     `input_size`), which a configuration may give or leave out.

@@ -69,4 +69,5 @@ def score_in_chunks(
             # Shape: (batch_size, num_spans, num_scores)
             scores = chunk_scores.new_zeros(*mask.size(), chunk_scores.size(-1))
         scores[:, chunk][chunk_mask] = chunk_scores
+    assert scores is not None
     return scores[mask]

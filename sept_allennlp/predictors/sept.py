@@ -54,8 +54,9 @@ class SEPTPredictor(Predictor):
         super().__init__(model, dataset_reader, frozen)
         use_onednn(model)
         given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
-        options = {name: value for name, value in given.items() if value is not None}
-        self.decoding: Decoding = replace(model.decoding, **options)
+        options: Any = {name: value for name, value in given.items() if value is not None}
+        decoding: Decoding = model.decoding  # type: ignore[assignment]
+        self.decoding = replace(decoding, **options)
 
     @classmethod
     def from_path(
@@ -82,9 +83,11 @@ class SEPTPredictor(Predictor):
         if archive.model.default_predictor != "sept":
             kind = type(archive.model).__name__
             raise ArchiveError(f"{archive_path}: holds no SEPT but a {kind}")
-        return cls.from_archive(
+        predictor = cls.from_archive(
             archive, predictor_name or "sept", dataset_reader_to_load, frozen, options
         )
+        assert isinstance(predictor, cls)
+        return predictor
 
     @property
     def max_batch_words(self) -> int:
@@ -109,7 +112,10 @@ class SEPTPredictor(Predictor):
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
         """What a dataset reader has read (`--use-dataset-reader`), in the same form."""
-        documents = [with_joined_text(instance["metadata"]["document"]) for instance in instances]
+        documents = [
+            with_joined_text(instance["metadata"]["document"])  # type: ignore[index]
+            for instance in instances
+        ]
         found = self._predict(instances, self.decoding)
         return [annotation(document, spans, {}) for document, spans in zip(documents, found)]
 
@@ -127,4 +133,9 @@ class SEPTPredictor(Predictor):
             self._dataset_reader.apply_token_indexers(instance)
         batch.index_instances(self._model.vocab)
         tensors = move_to_device(batch.as_tensor_dict(), self._device)
-        return self._model.predict_entities(tensors["text"], tensors["sentence_ids"], decoding)
+        # AllenNLP knows no models that do this.
+        model: Any = self._model
+        found: List[List[ScoredSpan]] = model.predict_entities(
+            tensors["text"], tensors["sentence_ids"], decoding
+        )
+        return found

@@ -65,6 +65,9 @@ class SpanFilterModel(Model):
     `ConfigurationError` for a threshold outside [0, 1] and a `max_span_width` below 1.
     """
 
+    recall_logits: torch.Tensor
+    metric: FilterCurve
+
     def __init__(
         self,
         vocab: Vocabulary,
@@ -179,7 +182,7 @@ class SpanFilterModel(Model):
             embedded_mask = get_text_field_mask(text)
         return self._scorer(embedded, embedded_mask, spans, widths, mask)
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,

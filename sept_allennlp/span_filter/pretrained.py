@@ -66,6 +66,7 @@ class PretrainedSpanFilter(SpanFilter):
         self._source = _find_archive(archive, serialization_dir)
         _check_kind(archive, self._source)
         model = load_archive(self._source).model
+        assert isinstance(model, SpanFilterModel)
         if threshold is not None:
             model.set_threshold(threshold)
         # Fails now if the threshold is a recall and the filter was not trained to its end.

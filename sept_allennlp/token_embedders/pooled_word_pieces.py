@@ -36,7 +36,7 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
             raise ConfigurationError(f"pooling must be 'first' or 'mean': {pooling!r}")
         self._pooling = pooling
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         token_ids: torch.Tensor,
         mask: torch.Tensor,

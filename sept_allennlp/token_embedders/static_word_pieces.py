@@ -50,7 +50,7 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
     def get_output_dim(self) -> int:
         return self._embedding.embedding_dim
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         token_ids: torch.Tensor,
         mask: torch.Tensor,

@@ -3,7 +3,7 @@ from typing import Any, Dict, NamedTuple, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
@@ -45,6 +45,10 @@ class WordPieceEmbedder(EncoderEmbedder):
     `ConfigurationError` if windows of these sizes do not get on, or are longer than what the
     encoder takes.
     """
+
+    transformer_model: PreTrainedModel
+    _prefix: torch.Tensor
+    _suffix: torch.Tensor
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class WordPieceEmbedder(EncoderEmbedder):
     def get_output_dim(self) -> int:
         return self.transformer_model.config.hidden_size
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         token_ids: torch.Tensor,
         mask: torch.Tensor,

@@ -17,6 +17,6 @@ def autocast(enabled: bool) -> torch.amp.autocast:
 
 def install() -> None:
     """Gives AllenNLP's trainer the same functions by the names that torch wants."""
-    gradient_descent_trainer.amp = SimpleNamespace(
+    gradient_descent_trainer.amp = SimpleNamespace(  # type: ignore[assignment]
         autocast=autocast, GradScaler=partial(torch.amp.GradScaler, "cuda")
     )

@@ -40,7 +40,14 @@ class ReproducibleRandomness(TrainerCallback):
         if self._recovered_state is not None and self._rank == 0:
             _set_generator_state(self._recovered_state)
 
-    def on_epoch(self, trainer: Any, metrics: Dict[str, Any], epoch: int, **kwargs: Any) -> None:
+    def on_epoch(
+        self,
+        trainer: Any,
+        metrics: Dict[str, Any],
+        epoch: int,
+        is_primary: bool = True,
+        **kwargs: Any,
+    ) -> None:
         self._epoch = epoch + 1
         self._seed_epoch()
 

@@ -36,6 +36,8 @@ class ConcatSpanExtractor(SpanExtractor):
                 f"the extractors of 'concat' look at one sequence, and expect it {input_dims} wide"
             )
         self._extractors = torch.nn.ModuleList(extractors)
+        self._input_dim = input_dims[0]
+        self._output_dim = sum(extractor.get_output_dim() for extractor in extractors)
 
     @classmethod
     def from_partial_objects(
@@ -45,10 +47,10 @@ class ConcatSpanExtractor(SpanExtractor):
         return cls([construct_with_input_dim(extractor, input_dim) for extractor in extractors])
 
     def get_input_dim(self) -> int:
-        return self._extractors[0].get_input_dim()
+        return self._input_dim
 
     def get_output_dim(self) -> int:
-        return sum(extractor.get_output_dim() for extractor in self._extractors)
+        return self._output_dim
 
     def forward(
         self,
