@@ -7,7 +7,7 @@ from typing import Any, Iterable, Iterator, List, Tuple
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.prediction import SpanPredictor, predict
-from sept_runtime.tokenization import tokenise
+from sept_runtime.tokenization import tokenize
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Annotator:
 def _document(text: Any) -> Document:
     if not isinstance(text, str):
         raise TypeError(f"a text must be a string, not {type(text).__name__}")
-    sentences, offsets = tokenise(text)
+    sentences, offsets = tokenize(text)
     return Document(key="", sentences=sentences, text=text, offsets=offsets)
 
 

@@ -11,8 +11,9 @@ import pytest
 import sept_runtime
 
 # What 'import sept_runtime' and the command 'sept' may load besides the standard library: what
-# setup.cfg installs without extras, and what that needs.
-LIGHT = {"sept_runtime", "numpy", "rich", "jinja2", "markupsafe"}
+# setup.cfg installs without extras, and what that needs; attr is what rich looks for, needing it or
+# not.
+LIGHT = {"sept_runtime", "numpy", "rich", "attr", "jinja2", "markupsafe"}
 
 MODULES = [
     module.name

@@ -1,0 +1,52 @@
+"""The colors of entity types."""
+
+import zlib
+from typing import Dict, Iterable, Tuple
+
+# Black text is readable on each, and each stands out from a white and from a black page. The types
+# of SciERC always have the same.
+TYPE_COLORS = {
+    "Task": "#e69f00",
+    "Method": "#56b4e9",
+    "Metric": "#3fbf8f",
+    "Material": "#e88ac0",
+    "OtherScientificTerm": "#b39ddb",
+    "Generic": "#a8adb4",
+}
+OTHER_COLORS = (
+    "#f0845a",
+    "#cdb91f",
+    "#6fc4ba",
+    "#c9a47c",
+    "#9bc53d",
+    "#8fa8f0",
+    "#d68fd6",
+    "#e08585",
+)
+
+
+def colors_of(labels: Iterable[str]) -> Dict[str, str]:
+    """
+    Choose a color for each type: different ones as far as there are, and the same on every page as
+    far as that allows, because they follow from the type's name and not from its place in a list.
+    The types come in the order of a legend: SciERC's first.
+    """
+    colors: Dict[str, str] = {}
+    for label in sorted(labels, key=_legend_order):
+        colors[label] = TYPE_COLORS.get(label) or _free_color(label, colors)
+    return colors
+
+
+def _free_color(label: str, taken: Dict[str, str]) -> str:
+    number = zlib.crc32(label.encode("utf-8", "surrogatepass"))
+    count = len(OTHER_COLORS)
+    for step in range(count):
+        color = OTHER_COLORS[(number + step) % count]
+        if color not in taken.values():
+            return color
+    return f"hsl({number % 360} 60% 70%)"
+
+
+def _legend_order(label: str) -> Tuple[int, str]:
+    known = list(TYPE_COLORS)
+    return (known.index(label) if label in known else len(known), label)

@@ -1,0 +1,50 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.predictions import FailedInput, prediction_from_json
+from sept_runtime.views.terminal import entity_table
+
+
+def printed(prediction):
+    """The words of each line of what is printed."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(entity_table(prediction))
+    return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+
+
+def test_each_entity_has_a_row_with_its_place_in_the_text():
+    fields = {
+        "doc_key": "a",
+        "title": "On [red]parsers[/red]",
+        "text": "We use\na parser.",
+        "sentences": [["We", "use", "a", "parser", "."]],
+        "word_offsets": [[0, 2], [3, 6], [7, 8], [9, 15], [15, 16]],
+        "entities": [
+            {"start_word": 1, "end_word": 3, "label": "Method", "score": 0.875},
+            {"start_word": 0, "end_word": 0, "label": "[b]", "score": None},
+        ],
+    }
+    lines = printed(prediction_from_json(fields))
+    assert lines[0] == ["On", "[red]parsers[/red]"]
+    assert lines[1] == ["entity", "type", "score", "characters"]
+    assert lines[-2:] == [["use", "a", "parser", "Method", "0.88", "3–15"], ["We", "[b]", "0–2"]]
+
+
+def test_without_a_text_the_words_are_joined():
+    fields = {"doc_key": "c", "sentences": [["We", "win"]], "predicted_ner": [[[1, 1, "Task"]]]}
+    lines = printed(prediction_from_json(fields))
+    assert lines[0] == ["c"]
+    assert lines[-1] == ["win", "Task", "3–6"]
+
+
+def test_a_failed_input_is_its_reason():
+    assert printed(FailedInput("not [valid] JSON", 2)) == ["input line 2: not [valid] JSON".split()]
+
+
+def test_a_text_without_offsets_cannot_be_pointed_into():
+    fields = {"doc_key": "d", "text": "We  win", "sentences": [["We", "win"]]}
+    with pytest.raises(DocumentError, match="document 'd': .*no 'word_offsets'"):
+        entity_table(prediction_from_json(fields))
