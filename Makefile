@@ -30,9 +30,9 @@ install: $(VENV)/installed
 # then everything else, exactly as locked. Each step writes to the log and, if it fails, says so.
 $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { \
-	  echo "make: there is no '$(PYTHON)'. Install Python 3.11, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "make: requirements.txt is for Python 3.11, and '$(PYTHON)' is $$($(PYTHON) -V)" >&2; exit 1; }
+	  echo "make: there is no '$(PYTHON)'. Install Python 3.11, 3.12 or 3.13, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "make: requirements.txt is for Python 3.11 to 3.13, and '$(PYTHON)' is $$($(PYTHON) -V)" >&2; exit 1; }
 	@tools/step "making the environment $(VENV)" $(VENV).log $(PYTHON) -m venv $(VENV)
 	@tools/step "installing PyTorch" $(VENV).log $(BIN)/python -m pip install --disable-pip-version-check \
 	  $$(grep -E '^(torch|setuptools)==' requirements.txt) -c requirements.txt

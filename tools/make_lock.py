@@ -1,14 +1,18 @@
 """
-Writes requirements.txt: every package that setup.cfg and its extras need, pinned, for Python 3.11
-on Linux. Run by `make lock`, in an environment that has uv, the one resolver that can override
-AllenNLP's upper bounds.
+Writes requirements.txt: every package that setup.cfg and its extras need, pinned, for Linux and for
+each Python that is supported. Run by `make lock`, in an environment that has uv, the one resolver
+that can override AllenNLP's upper bounds.
 """
 
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Dict, List
+
+# The oldest first: what has releases for it mostly has them for the others.
+PYTHONS = ("3.11", "3.12", "3.13")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,16 +28,16 @@ TORCH_BUILD = re.compile(r"(nvidia|cuda|triton)\b")
 
 
 def override_reasons(lines: List[str]) -> Dict[str, List[str]]:
-    """Per package of overrides.txt the comment lines right above it."""
+    """Per package of overrides.txt the comment lines above it."""
     reasons: Dict[str, List[str]] = {}
     comment: List[str] = []
+    previous = ""
     for line in lines:
         if line.startswith("#"):
-            comment.append(line)
-        else:
-            if line.strip():
-                reasons[package_name(line)] = comment
-            comment = []
+            comment = [*comment, line] if previous.startswith("#") else [line]
+        elif line:
+            reasons[package_name(line)] = comment
+        previous = line
     return reasons
 
 
@@ -41,18 +45,34 @@ def package_name(requirement: str) -> str:
     return re.split(r"[\s=<>!~;\[]", requirement, maxsplit=1)[0].lower()
 
 
-def main() -> None:
-    overrides = ROOT / "overrides.txt"
+def compile_pins(python: str, preferred: Path) -> List[str]:
+    """
+    The pins for a version of Python: those in the file `preferred` where they fit. The file holds
+    them afterwards.
+    """
     command = ["uv", "pip", "compile", str(ROOT / "setup.cfg"), "--all-extras", "--quiet"]
-    command += ["--overrides", str(overrides), "--python-version", "3.11"]
+    command += ["--overrides", str(ROOT / "overrides.txt"), "--python-version", python]
     command += ["--python-platform", "x86_64-manylinux_2_28", "--no-header", "--no-annotate"]
-    command += sys.argv[1:]
-    pins = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    reasons = override_reasons(overrides.read_text().splitlines())
+    command += ["--output-file", str(preferred), *sys.argv[1:]]
+    subprocess.run(command, check=True)
+    pins = preferred.read_text().splitlines()
+    return [pin for pin in pins if not TORCH_BUILD.match(pin)]
+
+
+def main() -> None:
+    pythons_of: Dict[str, List[str]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        preferred = Path(folder) / "pins.txt"
+        for python in PYTHONS:
+            for pin in compile_pins(python, preferred):
+                pythons_of.setdefault(pin, []).append(python)
+    reasons = override_reasons((ROOT / "overrides.txt").read_text().splitlines())
     lines = [HEADER]
-    for pin in pins.splitlines():
-        if not TORCH_BUILD.match(pin):
-            lines += reasons.get(package_name(pin), []) + [pin]
+    for pin, pythons in sorted(pythons_of.items(), key=lambda item: package_name(item[0])):
+        # A package with several pins has its reason once.
+        lines += reasons.pop(package_name(pin), [])
+        marker = " or ".join(f'python_version == "{python}"' for python in pythons)
+        lines.append(pin if len(pythons) == len(PYTHONS) else f"{pin} ; {marker}")
     (ROOT / "requirements.txt").write_text("\n".join(lines) + "\n")
 
 
