@@ -16,13 +16,13 @@ _SUFFIXES = (
 
 
 class CorpusError(RuntimeError):
-    """What keeps a corpus from being annotated; the message says what is wrong and what to do."""
+    """What keeps a corpus run from its end; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class InputFile:
     """
-    A file to annotate, as it was when the run began.
+    A file of the corpus, as it was when the run began.
 
     # Parameters
 

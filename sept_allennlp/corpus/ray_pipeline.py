@@ -33,6 +33,8 @@ from sept_allennlp.corpus.shards import ShardLines, read_shards
 from sept_allennlp.corpus.workers import Workers
 
 if TYPE_CHECKING:
+    import ray.data
+
     from sept_allennlp.corpus.prediction import ShardPredictor
 
 # Read by Ray when it is imported, and by its processes.
@@ -127,43 +129,19 @@ def predict_shards(
     _configure()
     device = 0 if workers.gpus else -1
     model = replace(settings.model, threads=workers.threads, cuda_device=device)
-    # Fixed before anything starts, so that a read task that is repeated gives the same again.
-    tasks = [
-        json.dumps({"index": index, "done": sorted(done)})
-        for index, done in enumerate(finished)
-        if done is not None
-    ]
-    few = 1 + workers.number // _WORKERS_PER_TASK
-    dataset: ray.data.Dataset = ray.data.from_items(
-        tasks, override_num_blocks=min(len(tasks), _MAX_READ_TASKS)
+    dataset = _reading(settings, inputs, finished, workers.number).map_batches(
+        _Worker,
+        fn_constructor_args=(replace(settings, model=model), inputs, output, predictor_class),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=workers.number),
+        num_cpus=workers.cpus,
+        num_gpus=workers.gpus,
+        # Ray would start a worker anew as soon as there is room for it. If its machine is gone,
+        # that may be never, and its shards would wait for it, without a word.
+        max_restarts=0,
+        max_task_retries=0,
     )
-    with warnings.catch_warnings():
-        # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        dataset = dataset.map_batches(
-            _Reader(settings, inputs),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
-            # Reading takes next to nothing of a core; if it claimed one, the workers could not
-            # have them all.
-            num_cpus=0,
-            # Or Ray tries it again without end and without a word.
-            max_retries=0,
-        )
-        dataset = dataset.map_batches(
-            _Worker,
-            fn_constructor_args=(replace(settings, model=model), inputs, output, predictor_class),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=workers.number),
-            num_cpus=workers.cpus,
-            num_gpus=workers.gpus,
-            # Ray would start a worker anew as soon as there is room for it. If its machine is gone,
-            # that may be never, and its shards would wait for it, without a word.
-            max_restarts=0,
-            max_task_retries=0,
-        )
     try:
         for row in dataset.iter_rows():
             yield ShardRecord.from_json(row["done"])
@@ -178,6 +156,8 @@ def _configure() -> None:
 
     # That there are fewer shards than workers is no fault of anybody's.
     warnings.filterwarnings("ignore", "The minimum number of concurrent actors", UserWarning)
+    # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
+    warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated", DeprecationWarning)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -191,6 +171,36 @@ def _configure() -> None:
     context.raise_original_map_exception = True
     # A block for each shard: they go to the workers one by one, and no two wait for each other.
     context.target_max_block_size = 1
+
+
+def _reading(
+    settings: CorpusSettings,
+    inputs: Sequence[InputFile],
+    finished: Sequence[Optional[Set[int]]],
+    num_workers: int,
+) -> "ray.data.Dataset":
+    """Gives the shards that are not finished, a row each, as they are asked for."""
+    import ray.data
+
+    # Fixed before anything starts, so that a read task that is repeated gives the same again.
+    tasks = [
+        json.dumps({"index": index, "done": sorted(done)})
+        for index, done in enumerate(finished)
+        if done is not None
+    ]
+    few = 1 + num_workers // _WORKERS_PER_TASK
+    files = ray.data.from_items(tasks, override_num_blocks=min(len(tasks), _MAX_READ_TASKS))
+    return files.map_batches(
+        _Reader(settings, inputs),
+        batch_size=1,
+        batch_format="pyarrow",
+        compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
+        # Reading takes next to nothing of a core; if it claimed one, the workers could not have
+        # them all.
+        num_cpus=0,
+        # Or Ray tries it again without end and without a word.
+        max_retries=0,
+    )
 
 
 class WorkerLost(CorpusError):

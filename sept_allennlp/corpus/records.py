@@ -33,9 +33,8 @@ class ShardRecord:
     seconds: Dict[str, float]
     started: float
 
-    # In the file a shard is a "unit", as in those of folders that were begun by earlier versions.
-
     def to_json(self) -> str:
+        # The first version called a shard a "unit", and a run that it began can be gone on with.
         fields = asdict(self)
         return json.dumps({"unit": fields.pop("shard"), **fields})
 

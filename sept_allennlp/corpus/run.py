@@ -1,13 +1,14 @@
 import gc
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Optional, Sequence, Set, Type
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, Set, Type
 
+from sept_allennlp.corpus import ray_pipeline
 from sept_allennlp.corpus.formats import suffix
 from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
 from sept_allennlp.corpus.output_folder import OutputFolder
 from sept_allennlp.corpus.progress import Progress, reported
-from sept_allennlp.corpus.records import Counts, finished_shards
+from sept_allennlp.corpus.records import Counts, ShardRecord, finished_shards
 from sept_allennlp.corpus.settings import CorpusSettings
 from sept_allennlp.corpus.shards import Shard
 from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
@@ -47,7 +48,10 @@ def predict_corpus(
     inputs = find_inputs(settings.inputs)
     output = OutputFolder(settings.output.resolve(), suffix(settings.format, settings.compression))
     with output.claimed(settings.identity(), inputs):
-        _predict_rest(settings, inputs, output, report, predictor_class)
+        done = output.done()
+        report(f"input files: {len(inputs)}, shards done before: {len(done)}")
+        if _something_left(finished_shards(done, len(inputs))):
+            _predict_rest(settings, inputs, output, done, report, predictor_class)
         return _checked(output, inputs, SECONDS_TO_SEE_FILES if settings.address else 0)
 
 
@@ -66,6 +70,7 @@ def _predict_rest(
     settings: CorpusSettings,
     inputs: Sequence[InputFile],
     output: OutputFolder,
+    done: Sequence[ShardRecord],
     report: Callable[[str], None],
     predictor_class: Optional[Type["ShardPredictor"]],
 ) -> None:
@@ -73,13 +78,7 @@ def _predict_rest(
     Goes on until all shards are done, with as many workers as there is room for. When one of them
     dies, or its machine, all are started anew where there is room by then.
     """
-    done = output.done()
-    report(f"input files: {len(inputs)}, shards done before: {len(done)}")
-    if not _something_left(finished_shards(done, len(inputs))):
-        return
-    # Only here: they take seconds, and Ray is an extra, none of which is needed to find that there
-    # is nothing left to do.
-    from sept_allennlp.corpus import ray_pipeline
+    # Only here: PyTorch and AllenNLP are not needed to find that there is nothing left to do.
     from sept_allennlp.corpus.prediction import ShardPredictor, load_predictor
 
     progress = Progress(sum(file.size for file in inputs), done)
@@ -92,20 +91,11 @@ def _predict_rest(
         losses = 0
         while _something_left(finished := finished_shards(done, len(inputs))):
             report(f"{workers}; loading the model")
-            lost = None
-            try:
-                with reported(progress, report, settings.progress_seconds):
-                    for record in ray_pipeline.predict_shards(
-                        settings,
-                        inputs,
-                        finished,
-                        output,
-                        workers,
-                        predictor_class or ShardPredictor,
-                    ):
-                        progress.add(record)
-            except ray_pipeline.WorkerLost as loss:
-                lost = str(loss)
+            records = ray_pipeline.predict_shards(
+                settings, inputs, finished, output, workers, predictor_class or ShardPredictor
+            )
+            with reported(progress, report, settings.progress_seconds):
+                lost = _lost(records, progress)
             before, done = done, output.done()
             for record in done:
                 progress.add(record)
@@ -125,6 +115,16 @@ def _predict_rest(
     finally:
         stop()
     report(str(progress))
+
+
+def _lost(records: Iterator[ShardRecord], progress: Progress) -> Optional[str]:
+    """Counts what gets done, and says so if a worker is lost."""
+    try:
+        for record in records:
+            progress.add(record)
+    except ray_pipeline.WorkerLost as loss:
+        return str(loss)
+    return None
 
 
 def _something_left(finished: Sequence[Optional[Set[int]]]) -> bool:
@@ -147,8 +147,6 @@ def _what_to_do(
 
 
 def _workers(settings: CorpusSettings, number: Optional[int]) -> Workers:
-    from sept_allennlp.corpus import ray_pipeline
-
     archive_bytes = Path(settings.model.archive).stat().st_size
     machines = ray_pipeline.machines()
     return plan_workers(machines, archive_bytes, number, settings.cpus, settings.gpus)

@@ -6,7 +6,7 @@ import pytest
 
 from sept_allennlp.corpus.inputs import CorpusError, InputFile
 from sept_allennlp.corpus.output_folder import OutputFolder, write_whole
-from sept_allennlp.corpus.records import Counts, ShardRecord, finished_shards
+from sept_allennlp.corpus.records import Counts, ShardRecord
 from sept_allennlp.corpus.shards import Shard
 
 SETTINGS: Dict[str, Any] = {"format": "jsonl", "shard-size": 10}
@@ -98,16 +98,6 @@ def test_a_missing_file_or_document_is_found(folder: OutputFolder, inputs: List[
         (folder.path / "annotations" / "000009-000000.jsonl").touch()
         with pytest.raises(CorpusError, match="4 shards where 3 were written"):
             folder.check(inputs)
-
-
-def test_what_is_left_to_do() -> None:
-    def record(shard: Shard) -> ShardRecord:
-        return ShardRecord(shard, 1, 1, 0, 0, {}, 0.0)
-
-    assert finished_shards([], 2) == [set(), set()]
-    assert finished_shards([record(FIRST), record(THIRD)], 3) == [{0}, None, set()]
-    assert finished_shards([record(SECOND)], 1) == [{1}]
-    assert finished_shards([record(FIRST), record(SECOND)], 1) == [None]
 
 
 def test_the_same_run_goes_on_and_another_is_refused(
@@ -213,7 +203,3 @@ def test_shards_are_in_the_order_of_their_numbers(
         for number in numbers:
             do(folder, Shard(0, number, 1, 1, 1, False), 1, 0)
         assert [record.shard.number for record in folder.done()] == sorted(numbers)
-
-
-def test_counts_are_a_sum() -> None:
-    assert str(Counts(1204, 1200, 4, 2)) == "1,204 lines in = 1,200 annotated + 4 failed"
