@@ -15,7 +15,7 @@ from spacy.attrs import ORTH
 from spacy.tokenizer import Tokenizer
 from spacy.vocab import Vocab
 
-from sept_runtime.documents import without_surrogates
+from sept_runtime.words import without_surrogates
 
 
 class TokenisedText(NamedTuple):

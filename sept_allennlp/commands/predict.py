@@ -22,7 +22,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.predictors.sept import Request
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.requests import JsonObject, parse_line
+from sept_runtime.formats.json_lines import JsonObject, parse_line
 
 _AllenNLPManager = predict._PredictManager
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from allennlp.commands.subcommand import Subcommand
 
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.brat import MISFIT_POLICIES, document_to_json, read_brat, write_brat
+from sept_runtime.formats.brat import MISALIGNED_POLICIES, read_brat, write_brat
 from sept_runtime.formats.predictions import PredictedDocument, read_predictions
+from sept_runtime.formats.scierc import document_to_scierc
 
 
 @Subcommand.register("sept-brat")
@@ -44,7 +45,7 @@ class SeptBrat(Subcommand):
         from_brat.add_argument("documents", type=Path, help="the SciERC file to write")
         from_brat.add_argument(
             "--misfits",
-            choices=MISFIT_POLICIES,
+            choices=MISALIGNED_POLICIES,
             default="error",
             help="what to do with an entity that does not fit whole words of one sentence: stop, "
             "leave it out, or widen it to the words that it touches",
@@ -70,8 +71,8 @@ def from_brat_from_args(args: argparse.Namespace) -> None:
     from sept_runtime.tokenization import tokenise
 
     try:
-        documents, report = read_brat(args.folder, tokenise, misfits=args.misfits)
-        lines = "".join(json.dumps(document_to_json(document)) + "\n" for document in documents)
+        documents, report = read_brat(args.folder, tokenise, misaligned=args.misfits)
+        lines = "".join(json.dumps(document_to_scierc(document)) + "\n" for document in documents)
         args.documents.write_text(lines, encoding="utf-8")
     except (DocumentError, OSError) as error:
         sys.exit(f"sept-brat: {error}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
-from sept_runtime.formats.requests import with_joined_text
+from sept_runtime.words import with_joined_text
 
 
 @Subcommand.register("sept-show")

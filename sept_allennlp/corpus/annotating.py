@@ -15,7 +15,7 @@ from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.units import UnitLines
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.formats.requests import dump_line
+from sept_runtime.formats.json_lines import dump_line
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Sequence
 import pyarrow
 from pyarrow import parquet
 
-from sept_runtime.documents import without_surrogates
+from sept_runtime.words import without_surrogates
 
 # Per format the end of its files' names.
 FORMATS = {"jsonl": ".jsonl", "parquet": ".parquet"}

@@ -1,12 +1,12 @@
 from collections import Counter
-from typing import Dict, Iterable, Sequence
+from typing import Dict, Iterable, Sequence, Tuple
 
 import torch
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from sept_runtime.documents import Document, LabeledSpan, ScoredSpan
+from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.scoring import precision_recall_f1
 
 
@@ -40,8 +40,8 @@ class StrictSpanF1(Metric):
 
     def __call__(  # type: ignore[override]
         self,
-        predictions: Iterable[Iterable[LabeledSpan]],
-        gold: Iterable[Iterable[LabeledSpan]],
+        predictions: Iterable[Iterable[Tuple[int, int, str]]],
+        gold: Iterable[Iterable[Tuple[int, int, str]]],
     ) -> None:
         """
         # Parameters

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.data import DatasetReader, Instance
@@ -7,14 +8,10 @@ from allennlp.predictors import Predictor
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.predictors.onednn import use_onednn
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.requests import (
-    JsonObject,
-    annotation,
-    document_to_annotate,
-    dump_line,
-    failure,
-    with_joined_text,
-)
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
+from sept_runtime.formats.requests import document_from_request
+from sept_runtime.words import with_joined_text
 
 # How many batches' worth of inputs are read ahead and sorted by length, as long as they do not
 # have more words than this.
@@ -37,7 +34,7 @@ class Request(NamedTuple):
     @classmethod
     def from_json(cls, fields: Any) -> "Request":
         try:
-            return cls(fields, document_to_annotate(fields))
+            return cls(fields, document_from_request(fields))
         except DocumentError as error:
             return cls(fields, error)
 
@@ -103,15 +100,16 @@ class SEPTPredictor(Predictor):
 
     def _annotate_batch(self, requests: Sequence[Request]) -> List[JsonObject]:
         instances = [
-            self._dataset_reader.text_to_instance(request.document)
+            # Gold does not matter here, and may have labels that the model does not know.
+            self._dataset_reader.text_to_instance(replace(request.document, entities=None))
             for request in requests
             if isinstance(request.document, Document)
         ]
         predicted = iter(self._forward(instances))
         return [
-            annotation(document, next(predicted)["entities"], fields)
+            prediction_to_json(document, next(predicted)["entities"], fields)
             if isinstance(document, Document)
-            else failure(str(document), fields)
+            else failure_to_json(str(document), fields)
             for fields, document in requests
         ]
 
@@ -123,7 +121,7 @@ class SEPTPredictor(Predictor):
         outputs = []
         for instance, predicted in zip(instances, self._forward(instances)):
             document = with_joined_text(instance["metadata"]["document"])
-            outputs.append(annotation(document, predicted["entities"], {}))
+            outputs.append(prediction_to_json(document, predicted["entities"], {}))
         return outputs
 
     def _forward(self, instances: List[Instance]) -> List[Dict[str, Any]]:

@@ -19,9 +19,9 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tu
 
 from spacy.displacy import SpanRenderer
 
-from sept_runtime.documents import natural_words
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
 from sept_runtime.scoring import precision_recall_f1
+from sept_runtime.words import restore_brackets
 
 # Above so many documents they are folded, so that a page of thousands opens at once.
 MOST_UNFOLDED = 50
@@ -207,13 +207,13 @@ def _judged(document: PredictedDocument) -> List[_Entity]:
         return sorted(_Entity(*entity, None, UNJUDGED, "") for entity in set(gold or []))
     if gold is None:
         return sorted(
-            (_Entity(*entity, UNJUDGED, "") for entity in document.predicted),
+            (_Entity(*entity[:4], UNJUDGED, "") for entity in document.predicted),
             key=lambda entity: entity[:3],
         )
     gold_set: Set[Tuple[int, int, str]] = {(e.start, e.end, e.label) for e in gold}
     gold_label = {(start, end): label for start, end, label in gold_set}
     entities = []
-    for start, end, label, score in document.predicted:
+    for start, end, label, score, _ in document.predicted:
         if (start, end, label) in gold_set:
             entities.append(_Entity(start, end, label, score, FOUND, "as in the gold annotation"))
         elif (start, end) in gold_label:
@@ -267,7 +267,7 @@ def _render_sentences(
     sentence_start = 0
     pending = list(reversed(entities))
     for sentence in document.document.sentences:
-        words = natural_words(sentence)
+        words = restore_brackets(sentence)
         sentence_end = sentence_start + len(words)
         here = []
         while pending and pending[-1].start < sentence_end:

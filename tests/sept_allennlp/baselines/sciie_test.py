@@ -17,7 +17,7 @@ from sept_allennlp.archives import load_archive
 from sept_allennlp.baselines.sciie import keep_best
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.modules.candidate_spans import enumerate_spans
-from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]
@@ -131,7 +131,7 @@ def handmade_model(**model: Any) -> Model:
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
-    entities=[LabeledSpan(2, 2, "Method"), LabeledSpan(3, 4, "Task")],
+    entities=[AnnotatedSpan(2, 2, "Method"), AnnotatedSpan(3, 4, "Task")],
 )
 
 

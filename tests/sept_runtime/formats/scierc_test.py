@@ -2,15 +2,13 @@ import json
 from typing import Any, Dict
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sept_runtime.documents import (
-    Document,
-    DocumentError,
-    LabeledSpan,
-    document_from_scierc,
-    natural_words,
-    read_scierc,
-)
+from sept_runtime.documents import AnnotatedSpan, DocumentError
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.formats.scierc import document_from_scierc, document_to_scierc, read_scierc
+from tests.sept_runtime.formats.drawn import documents
 
 
 def scierc_object(**changes: Any) -> Dict[str, Any]:
@@ -32,15 +30,11 @@ def test_a_good_document_is_read_as_it_is():
     assert document.words == ["We", "train", "a", "CRF", "It", "works", "."]
     assert document.sentence_ids == [0, 0, 0, 0, 1, 1, 1]
     assert document.entities == [
-        LabeledSpan(3, 3, "Method"),
-        LabeledSpan(2, 3, "Generic"),
-        LabeledSpan(4, 4, "Generic"),
+        AnnotatedSpan(3, 3, "Method"),
+        AnnotatedSpan(2, 3, "Generic"),
+        AnnotatedSpan(4, 4, "Generic"),
     ]
     assert document.describe() == "here: document 'A-1'"
-
-
-def test_a_document_without_origin_is_described_by_its_key():
-    assert Document("A-1", []).describe() == "document 'A-1'"
 
 
 def test_sentences_without_words_have_no_words_and_no_ids():
@@ -81,6 +75,14 @@ def test_messages_use_the_name_that_the_caller_has_for_the_file(write_jsonl):
     path = write_jsonl("{")
     with pytest.raises(DocumentError, match="^https://example.org/train.json, line 1: "):
         list(read_scierc(path, name="https://example.org/train.json"))
+
+
+@given(st.lists(documents(has_text=False), min_size=1, max_size=3))
+def test_what_is_written_is_read_back(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("scierc") / "documents.jsonl"
+    lines = "".join(dump_line(document_to_scierc(document)) for document in written)
+    path.write_text(lines, encoding="utf-8", newline="")
+    assert list(read_scierc(str(path))) == written
 
 
 # Per case: what is changed in a good object, and what the message must say.
@@ -202,9 +204,3 @@ def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(DocumentError) as caught:
         list(read_scierc(str(path)))
     assert str(caught.value) == f"{path}: there is no such file"
-
-
-def test_words_are_spelled_as_an_author_types_them():
-    words = ["F1", "-LRB-", "-LSB-", "-LCB-", "x", "-RCB-", "-RSB-", "-RRB-", "-lrb-", "LRB"]
-    natural = ["F1", "(", "[", "{", "x", "}", "]", ")", "-lrb-", "LRB"]
-    assert natural_words(words) == natural

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_runtime.documents import Document, LabeledSpan
-from sept_runtime.formats.predictions import FailedInput, PredictedDocument, PredictedEntity
+from sept_runtime.documents import AnnotatedSpan, Document, ScoredSpan
+from sept_runtime.formats.predictions import FailedInput, PredictedDocument
 from sept_runtime.views.html.page import (
     MOST_UNFOLDED,
     OTHER_COLOURS,
@@ -54,9 +54,9 @@ def predicted(words, *entities, gold=None, key="doc", title=None):
     document = Document(
         key=key,
         sentences=[sentence.split() for sentence in words.split("|")],
-        entities=None if gold is None else [LabeledSpan(*entity) for entity in gold],
+        entities=None if gold is None else [AnnotatedSpan(*entity) for entity in gold],
     )
-    return PredictedDocument(document, [PredictedEntity(*entity) for entity in entities], title)
+    return PredictedDocument(document, [ScoredSpan(*entity) for entity in entities], title)
 
 
 def entities_on(page):
@@ -144,7 +144,7 @@ def test_documents_without_gold_do_not_touch_the_scores():
 
 
 def test_a_corpus_without_predictions_shows_its_annotation():
-    document = Document("d", [["a", "b"]], entities=[LabeledSpan(0, 1, "Task")])
+    document = Document("d", [["a", "b"]], entities=[AnnotatedSpan(0, 1, "Task")])
     page = render_page([PredictedDocument(document, None)])
     assert entities_on(page) == [("Task", "2", "Task")]
     assert table(page) == [["type", "entities"], ["Task", "1"], ["All", "1"]]
@@ -215,8 +215,8 @@ nasty = st.one_of(
 @settings(max_examples=60, deadline=None)
 @given(nasty, nasty, nasty, nasty, nasty, nasty)
 def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, reason):
-    document = Document(key, [[word, word]], entities=[LabeledSpan(0, 0, gold_label)])
-    prediction = PredictedDocument(document, [PredictedEntity(0, 1, label, 0.5)], title)
+    document = Document(key, [[word, word]], entities=[AnnotatedSpan(0, 0, gold_label)])
+    prediction = PredictedDocument(document, [ScoredSpan(0, 1, label, 0.5)], title)
     parsed = Page(render_page([prediction, FailedInput(reason, 1)], title=title))
     assert {e["tag"] for e in parsed.elements} <= ALLOWED_TAGS
     assert {name for e in parsed.elements for name in e} <= ALLOWED_ATTRIBUTES

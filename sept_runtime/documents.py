@@ -1,0 +1,83 @@
+"""The types that all rooms share: a document, and the spans of its words that are entities."""
+
+from dataclasses import dataclass, field
+from typing import List, NamedTuple, Optional, Tuple, Union
+
+
+class DocumentError(ValueError):
+    """A document that cannot be used; the message says what is wrong and where."""
+
+
+class AnnotatedSpan(NamedTuple):
+    """
+    An entity that somebody has annotated: words `start` to `end` (both inclusive, counted over the
+    whole document).
+    """
+
+    start: int
+    end: int
+    label: str
+
+
+class ScoredSpan(NamedTuple):
+    """
+    A predicted entity.
+
+    `start` and `end` are inclusive word indices over the document, `score` is the label's
+    probability, `labels` the most probable labels of the span with their probabilities, where
+    `Decoding.top_labels` asks for them. What a model predicts has a score; in a file of predictions
+    it may be missing.
+    """
+
+    start: int
+    end: int
+    label: str
+    score: Optional[float] = None
+    labels: Tuple[Tuple[str, float], ...] = ()
+
+
+Span = Union[AnnotatedSpan, ScoredSpan]
+
+
+@dataclass
+class Document:
+    """
+    A document as the rest of the package sees it, whatever file it came from.
+
+    # Parameters
+
+    key : `str`
+        The document's name in its file: SciERC's `doc_key`.
+    sentences : `List[List[str]]`
+        The words, sentence by sentence. May be empty: such a document has no candidates, no
+        entities and no loss.
+    entities : `List[AnnotatedSpan]`, optional (default = `None`)
+        The gold annotation; `None` where nobody has annotated the document (an empty list says
+        that somebody has, and found nothing).
+    text : `str`, optional (default = `None`)
+        The raw text, where the document was made from one.
+    offsets : `List[Tuple[int, int]]`, optional (default = `None`)
+        Per word its first character in `text` and the one after its last.
+    origin : `str`, optional (default = `""`)
+        Where the document was read, for messages: file and line.
+    """
+
+    key: str
+    sentences: List[List[str]]
+    entities: Optional[List[AnnotatedSpan]] = None
+    text: Optional[str] = None
+    offsets: Optional[List[Tuple[int, int]]] = None
+    origin: str = field(default="", compare=False)
+
+    @property
+    def words(self) -> List[str]:
+        return [word for sentence in self.sentences for word in sentence]
+
+    @property
+    def sentence_ids(self) -> List[int]:
+        """For each word the index of its sentence."""
+        return [i for i, sentence in enumerate(self.sentences) for _ in sentence]
+
+    def describe(self) -> str:
+        """The document's name in a message."""
+        return f"{self.origin}: document {self.key!r}" if self.origin else f"document {self.key!r}"
