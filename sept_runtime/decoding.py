@@ -120,7 +120,7 @@ def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
     """Greedily, the most probable first, the entities that share no word with one taken before."""
     taken: List[ScoredSpan] = []
     covered: Set[int] = set()
-    for entity in sorted(entities, key=lambda e: (-e.score, e.start, e.end)):
+    for entity in sorted(entities, key=lambda e: (-(e.score or 0.0), e.start, e.end)):
         words = range(entity.start, entity.end + 1)
         if covered.isdisjoint(words):
             covered.update(words)

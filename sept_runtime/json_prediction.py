@@ -8,13 +8,9 @@ from typing import Any, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.requests import (
-    JsonObject,
-    annotation,
-    document_to_annotate,
-    failure,
-    parse_line,
-)
+from sept_runtime.formats.json_lines import JsonObject, parse_line
+from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
+from sept_runtime.formats.requests import document_from_request
 from sept_runtime.prediction import SpanPredictor, predict
 
 # Stands where an input holds no document.
@@ -43,7 +39,7 @@ class Request(NamedTuple):
     def from_json(cls, fields: Any) -> "Request":
         """Never raises; what is wrong is its `error`."""
         try:
-            return cls(fields, document_to_annotate(fields))
+            return cls(fields, document_from_request(fields))
         except DocumentError as error:
             return cls(fields, _NO_DOCUMENT, str(error))
 
@@ -68,9 +64,9 @@ def predict_requests(
     found = predict(predictor, (request.document for request in requests), decoding, batch_size)
     for request, entities in zip(answered, found):
         if request.error is None:
-            yield annotation(request.document, entities, request.fields)
+            yield prediction_to_json(request.document, entities, request.fields)
         else:
-            yield failure(request.error, request.fields)
+            yield failure_to_json(request.error, request.fields)
 
 
 def predict_lines(

@@ -10,7 +10,7 @@ from typing import List, Sequence, TypeVar
 import torch
 
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import LabeledSpan
+from sept_runtime.documents import AnnotatedSpan
 
 # The tag of a word that belongs to no entity.
 OUTSIDE = 0
@@ -163,9 +163,9 @@ def span_log_probabilities(
 
 def by_document(
     spans: torch.Tensor, labels: Sequence[str], num_documents: int
-) -> List[List[LabeledSpan]]:
+) -> List[List[AnnotatedSpan]]:
     """What `tagged_spans` returns, as a list of entities for each document."""
-    entities: List[List[LabeledSpan]] = [[] for _ in range(num_documents)]
+    entities: List[List[AnnotatedSpan]] = [[] for _ in range(num_documents)]
     for document, start, end, label in spans.tolist():
-        entities[document].append(LabeledSpan(start, end, labels[label]))
+        entities[document].append(AnnotatedSpan(start, end, labels[label]))
     return entities

@@ -11,7 +11,8 @@ from sept_allennlp.corpus.inputs import CorpusError
 from sept_allennlp.corpus.settings import ModelSettings, file_digest
 from sept_allennlp.corpus.shards import ShardLines
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.formats.requests import JsonObject, dump_line, failure
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.json_prediction import predict_lines
 
 
@@ -93,7 +94,7 @@ class ShardPredictor:
         except Exception as error:
             # What it says of itself could be read, or it would not have come to the model.
             reason = f"the model failed: {type(error).__name__}: {error}"
-            return failure(reason, json.loads(line))
+            return failure_to_json(reason, json.loads(line))
 
     def _predict(self, lines: List[bytes]) -> Iterator[JsonObject]:
         return predict_lines(self._predictor, lines, self._predictor.decoding, self._batch_size)

@@ -10,7 +10,8 @@ from allennlp.data.tokenizers import Token
 
 from sept_allennlp.fields import LabeledSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import Document, DocumentError, natural_words
+from sept_runtime.documents import Document, DocumentError
+from sept_runtime.words import restore_brackets
 
 
 class DocumentReader(DatasetReader):
@@ -20,7 +21,7 @@ class DocumentReader(DatasetReader):
 
     A document becomes one `Instance` with
 
-    - text : `TextField`, the words, as an author types them (see `natural_words`);
+    - text : `TextField`, the words, as an author types them (see `restore_brackets`);
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
     - metadata : `MetadataField`, the `Document` itself under "document".
@@ -97,7 +98,7 @@ class DocumentReader(DatasetReader):
         sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
         return Instance(
             {
-                "text": TextField([Token(word) for word in natural_words(document.words)]),
+                "text": TextField([Token(word) for word in restore_brackets(document.words)]),
                 "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
                 "gold": LabeledSpansField(
                     document.entities or [], self._label_namespace, document.describe()

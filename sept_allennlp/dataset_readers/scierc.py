@@ -3,7 +3,8 @@ from typing import Iterable
 from allennlp.data import DatasetReader
 
 from sept_allennlp.dataset_readers.document_reader import DocumentReader
-from sept_runtime.documents import Document, read_scierc
+from sept_runtime.documents import Document
+from sept_runtime.formats.scierc import read_scierc
 
 
 @DatasetReader.register("scierc")

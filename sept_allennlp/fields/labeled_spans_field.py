@@ -6,7 +6,7 @@ from allennlp.data.fields.field import Field
 from allennlp.data.vocabulary import Vocabulary
 
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import LabeledSpan
+from sept_runtime.documents import AnnotatedSpan
 
 
 class LabeledSpansField(Field[torch.Tensor]):
@@ -18,7 +18,7 @@ class LabeledSpansField(Field[torch.Tensor]):
 
     # Parameters
 
-    spans : `Sequence[LabeledSpan]`
+    spans : `Sequence[AnnotatedSpan]`
     label_namespace : `str`, optional (default = `"labels"`)
     described_as : `str`, optional (default = `"document"`)
         What a message calls the document.
@@ -28,7 +28,7 @@ class LabeledSpansField(Field[torch.Tensor]):
 
     def __init__(
         self,
-        spans: Sequence[LabeledSpan],
+        spans: Sequence[AnnotatedSpan],
         label_namespace: str = "labels",
         described_as: str = "document",
     ) -> None:

@@ -13,8 +13,10 @@ from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.predictors.onednn import use_onednn
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.formats.requests import JsonObject, annotation, dump_line, with_joined_text
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
+from sept_runtime.words import with_joined_text
 
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
@@ -98,7 +100,12 @@ class SEPTPredictor(Predictor):
         self, documents: Sequence[Document], decoding: Decoding
     ) -> List[List[ScoredSpan]]:
         """As for `SpanPredictor`."""
-        return self._predict(map(self._dataset_reader.text_to_instance, documents), decoding)
+        instances = [
+            # Gold does not matter here, and may have labels that the model does not know.
+            self._dataset_reader.text_to_instance(replace(document, entities=None))
+            for document in documents
+        ]
+        return self._predict(instances, decoding)
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
         return self.predict_batch_json([inputs])[0]
@@ -117,7 +124,9 @@ class SEPTPredictor(Predictor):
             for instance in instances
         ]
         found = self._predict(instances, self.decoding)
-        return [annotation(document, spans, {}) for document, spans in zip(documents, found)]
+        return [
+            prediction_to_json(document, spans, {}) for document, spans in zip(documents, found)
+        ]
 
     def dump_line(self, outputs: JsonObject) -> str:
         return dump_line(outputs)

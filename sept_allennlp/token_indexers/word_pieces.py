@@ -6,7 +6,7 @@ from allennlp.data.tokenizers import Token
 from allennlp.data.vocabulary import Vocabulary
 
 from sept_allennlp.archives.encoders import encoder_source, fast_tokenizer
-from sept_runtime.documents import natural_words
+from sept_runtime.words import restore_brackets
 
 # How many words' pieces to remember, which bounds the memory of a program that never ends.
 _MOST_WORDS = 200_000
@@ -81,7 +81,7 @@ class WordPieceIndexer(TokenIndexer):
         if not words:
             return {}
         encoding = self._tokenizer(
-            natural_words(words),
+            restore_brackets(words),
             is_split_into_words=True,
             add_special_tokens=False,
             return_attention_mask=False,

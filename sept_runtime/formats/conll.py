@@ -27,7 +27,8 @@ import re
 from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
-from sept_runtime.documents import Document, DocumentError, LabeledSpan, read_lines
+from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
+from sept_runtime.formats.json_lines import read_lines
 
 # About an abstract, for which the hyper-parameters were chosen: the number of sampled negatives
 # keeps its meaning. One window of the encoder holds it: in NCBI-disease, 320 pieces at most.
@@ -177,14 +178,14 @@ def _contexts(sentences: Iterable[_Sentence], max_words: int) -> Iterator[List[_
 
 
 def _document(key: str, sentences: List[_Sentence], start: Optional[_DocumentStart]) -> Document:
-    entities: List[LabeledSpan] = []
+    entities: List[AnnotatedSpan] = []
     position = 0
     for sentence in sentences:
         inside = None
         for row in sentence:
             if row.label is not None:
                 if row.opens or row.label != inside:
-                    entities.append(LabeledSpan(position, position, row.label))
+                    entities.append(AnnotatedSpan(position, position, row.label))
                 else:
                     entities[-1] = entities[-1]._replace(end=position)
             inside = row.label

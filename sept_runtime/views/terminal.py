@@ -8,7 +8,7 @@ from rich.text import Text
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
-from sept_runtime.formats.requests import with_joined_text
+from sept_runtime.words import with_joined_text
 
 
 def entity_table(prediction: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:

@@ -10,8 +10,9 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Dict, Iterable, List, NamedTuple, Sequence
 
-from sept_runtime.documents import Document, natural_words
+from sept_runtime.documents import Document
 from sept_runtime.views.html.comparison import JudgedEntity
+from sept_runtime.words import restore_brackets
 
 # A label's face is smaller than the text's: of the text, so many characters are as wide as one of
 # a label, and so many as the label's padding and the space up to the next.
@@ -82,7 +83,7 @@ def _words_and_gaps(document: Document) -> List[str]:
         text, offsets = document.text, document.offsets
         words = [text[start:end] for start, end in offsets]
         gaps = [text[end:start] for (_, end), (start, _) in pairwise(offsets)] + [""]
-    return [part for pair in zip(natural_words(words), gaps) for part in pair][:-1]
+    return [part for pair in zip(restore_brackets(words), gaps) for part in pair][:-1]
 
 
 class _Extent(NamedTuple):

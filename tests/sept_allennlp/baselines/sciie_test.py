@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives import load_archive
 from sept_allennlp.baselines.sciie import keep_best
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]
@@ -130,7 +130,7 @@ def handmade_model(**model: Any) -> Model:
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
-    entities=[LabeledSpan(2, 2, "Method"), LabeledSpan(3, 4, "Task")],
+    entities=[AnnotatedSpan(2, 2, "Method"), AnnotatedSpan(3, 4, "Task")],
 )
 
 

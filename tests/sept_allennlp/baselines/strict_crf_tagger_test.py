@@ -19,7 +19,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives import load_archive
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
 
 LABELS = ["Method", "Task"]
@@ -115,13 +115,13 @@ def emit(model: Model, monkeypatch: pytest.MonkeyPatch, *rows: List[int], by: fl
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
-    entities=[LabeledSpan(1, 2, "Method"), LabeledSpan(3, 4, "Task")],
+    entities=[AnnotatedSpan(1, 2, "Method"), AnnotatedSpan(3, 4, "Task")],
 )
 # The Task inside the Method cannot be tagged beside it.
 NESTED = Document(
     key="n",
     sentences=[["we", "use", "parsers"]],
-    entities=[LabeledSpan(2, 2, "Task"), LabeledSpan(1, 2, "Method")],
+    entities=[AnnotatedSpan(2, 2, "Task"), AnnotatedSpan(1, 2, "Method")],
 )
 EMPTY = Document(key="", sentences=[], entities=[])
 

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from sept_allennlp.corpus.formats import SCHEMA, encode, suffix
-from sept_runtime.formats.requests import dump_line
+from sept_runtime.formats.json_lines import dump_line
 
 DOCUMENT: Dict[str, Any] = {
     "id": 5,

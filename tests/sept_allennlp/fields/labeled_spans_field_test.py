@@ -7,9 +7,9 @@ from allennlp.data import Batch, Instance, Vocabulary
 
 from sept_allennlp.fields import LabeledSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import LabeledSpan
+from sept_runtime.documents import AnnotatedSpan
 
-SPANS = [LabeledSpan(0, 2, "Task"), LabeledSpan(1, 1, "Method"), LabeledSpan(4, 4, "Task")]
+SPANS = [AnnotatedSpan(0, 2, "Task"), AnnotatedSpan(1, 1, "Method"), AnnotatedSpan(4, 4, "Task")]
 
 
 def instances(*documents) -> list:

@@ -6,7 +6,7 @@ from allennlp.common.testing.distributed_test import run_distributed_test
 from allennlp.training.metrics import Metric
 
 from sept_allennlp.metrics import StrictSpanF1
-from sept_runtime.documents import Document, LabeledSpan, ScoredSpan
+from sept_runtime.documents import AnnotatedSpan, Document, ScoredSpan
 
 LABELS = ["Task", "Method", "Metric"]
 
@@ -48,7 +48,7 @@ def scored(predictions: List[List[Tuple]], gold: List[List[Tuple]]) -> dict:
 def test_documents_that_nobody_annotated_do_not_count():
     metric = StrictSpanF1(LABELS)
     documents = [
-        Document("a", [["we", "parse"]], [LabeledSpan(1, 1, "Task")]),
+        Document("a", [["we", "parse"]], [AnnotatedSpan(1, 1, "Task")]),
         Document("b", [["we"]]),
         Document("c", [["we"]], []),
     ]
@@ -119,7 +119,7 @@ def test_nothing_predicted_nothing_gold_and_nothing_seen():
 def test_any_triple_is_an_entity():
     metric = StrictSpanF1(LABELS)
     metric(
-        [[ScoredSpan(0, 0, "Task", 0.9)[:3]], [[1, 1, "Task"]]], [[LabeledSpan(0, 0, "Task")]] * 2
+        [[ScoredSpan(0, 0, "Task", 0.9)[:3]], [[1, 1, "Task"]]], [[AnnotatedSpan(0, 0, "Task")]] * 2
     )
     assert overall(metric.get_metric()) == pytest.approx((1 / 2, 1 / 2, 1 / 2))
 

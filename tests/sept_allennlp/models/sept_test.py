@@ -13,7 +13,7 @@ from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.token_indexers import WordPieceIndexer
-from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
 
 LABELS = ["Method", "Task"]
@@ -86,7 +86,7 @@ def always(model: Model, label: int, logit: float = 5.0) -> None:
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
-    entities=[LabeledSpan(2, 2, "Method"), LabeledSpan(3, 4, "Task")],
+    entities=[AnnotatedSpan(2, 2, "Method"), AnnotatedSpan(3, 4, "Task")],
 )
 
 

@@ -14,7 +14,7 @@ from allennlp.models import Model
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.span_filter.model import SpanFilterModel
-from sept_runtime.documents import Document, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
 from tests.sept_allennlp.models.sept_test import tensors
 
@@ -63,9 +63,9 @@ DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
     entities=[
-        LabeledSpan(2, 2, "Method"),
-        LabeledSpan(3, 4, "Task"),
-        LabeledSpan(0, 2, "Task"),
+        AnnotatedSpan(2, 2, "Method"),
+        AnnotatedSpan(3, 4, "Task"),
+        AnnotatedSpan(0, 2, "Task"),
     ],
 )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from sept_allennlp.token_indexers import WordPieceIndexer
-from sept_runtime.documents import natural_words
+from sept_runtime.words import restore_brackets
 from tests.conftest import TINY_ENCODER
 
 TOKENIZER = AutoTokenizer.from_pretrained(str(TINY_ENCODER))
@@ -59,7 +59,7 @@ def test_a_word_of_which_the_tokeniser_leaves_nothing_gets_the_unknown_piece(not
 )
 @example(["\u4e2d\u6587", "na\u00efve", "\U0001f600", "x\u200by"])
 def test_every_word_has_the_pieces_that_it_has_alone(words):
-    expected = [TOKENIZER.tokenize(word) or ["[UNK]"] for word in natural_words(words)]
+    expected = [TOKENIZER.tokenize(word) or ["[UNK]"] for word in restore_brackets(words)]
     assert pieces_of(words) == expected
     # And every piece is of one word, in order.
     tensors = indexed(words)

@@ -2,10 +2,10 @@ from pathlib import Path
 from typing import Callable, List, Optional, Tuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_runtime.documents import Document, DocumentError, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
 from sept_runtime.formats.conll import read_conll
 
 WriteFile = Callable[..., str]
@@ -36,7 +36,7 @@ def read(path: str, limit: int = 200) -> List[Document]:
     return list(read_conll(path, limit))
 
 
-def entities_of(tags: str, write: WriteFile) -> Optional[List[LabeledSpan]]:
+def entities_of(tags: str, write: WriteFile) -> Optional[List[AnnotatedSpan]]:
     """Of one sentence with these tags."""
     pairs = (f"w{i}/{tag}" for i, tag in enumerate(tags.split()))
     (document,) = read(write(columns(" ".join(pairs))))
@@ -72,42 +72,51 @@ def test_an_entity_ends_with_its_sentence(write: WriteFile) -> None:
     assert document.entities == [(1, 1, "X"), (2, 3, "X")]
 
 
-labels = st.sampled_from(["X", "Y", "cell-line"])
-# A sentence as stretches of words: their length and label, none for words outside of entities.
-sentences = st.lists(
-    st.tuples(st.integers(1, 3), st.one_of(st.none(), labels)), min_size=1, max_size=6
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=3)
+# Words with the label of the entity that they are, none outside of entities.
+STRETCHES = st.tuples(
+    # A byte-order mark at the start of a line is taken for one.
+    st.lists(WORDS.filter(lambda word: word.strip("\ufeff \u2028\u2029")), min_size=1, max_size=3),
+    st.sampled_from([None, "X", "Y", "cell-line"]),
 )
+SENTENCES = st.lists(STRETCHES, min_size=1, max_size=5)
+Stretches = List[Tuple[List[str], Optional[str]]]
 
 
-@given(st.lists(sentences, min_size=1, max_size=5))
-def test_what_is_written_in_iob1_and_iob2_is_read_back(tmp_path_factory, document) -> None:
-    expected: List[Tuple[int, int, str]] = []
-    written = {"iob1": "", "iob2": ""}
-    position = 0
-    for sentence in document:
-        previous = None
-        for length, label in sentence:
-            if label is not None:
-                expected.append((position, position + length - 1, label))
-            for i in range(length):
-                opens = {"iob2": i == 0, "iob1": i == 0 and previous == label}
-                for scheme in written:
-                    tag = "O" if label is None else f"{'B' if opens[scheme] else 'I'}-{label}"
-                    written[scheme] += f"w{position} {tag}\n"
-                position += 1
-            previous = label
-        for scheme in written:
-            written[scheme] += "\n"
-    folder = tmp_path_factory.mktemp("written")
-    for scheme, content in written.items():
-        path = folder / scheme
-        path.write_text(content)
-        (read_back,) = read(str(path))
-        assert read_back.entities == expected, scheme
-        assert read_back.words == [f"w{i}" for i in range(position)]
-        assert [len(sentence) for sentence in read_back.sentences] == [
-            sum(length for length, _ in sentence) for sentence in document
-        ]
+def in_columns(sentence: Stretches, scheme: str) -> str:
+    """A sentence with tags in IOB1 or IOB2."""
+    lines = ""
+    previous = None
+    for words, label in sentence:
+        for i, word in enumerate(words):
+            opens = i == 0 and (scheme == "IOB2" or label == previous)
+            lines += f"{word} {'O' if label is None else ('B-' if opens else 'I-') + label}\n"
+        previous = label
+    return lines + "\n"
+
+
+def document_of(key: str, sentences: List[Stretches]) -> Document:
+    entities: List[AnnotatedSpan] = []
+    start = 0
+    for words, label in (stretch for sentence in sentences for stretch in sentence):
+        if label is not None:
+            entities.append(AnnotatedSpan(start, start + len(words) - 1, label))
+        start += len(words)
+    return Document(key, [[w for words, _ in s for w in words] for s in sentences], entities)
+
+
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2"])
+@settings(max_examples=50)
+@given(st.lists(st.lists(SENTENCES, min_size=1, max_size=3), min_size=1, max_size=3))
+def test_what_is_written_is_read_back(tmp_path_factory, scheme, written) -> None:
+    path = tmp_path_factory.mktemp("written") / "train.txt"
+    content = ""
+    for number, sentences in enumerate(written):
+        content += f"-DOCSTART- ({number})\n\n"
+        content += "".join(in_columns(sentence, scheme) for sentence in sentences)
+    path.write_bytes(content.encode())
+    expected = [document_of(str(number), sentences) for number, sentences in enumerate(written)]
+    assert read(str(path)) == expected
 
 
 # Files ------------------------------------------------------------------------------------------

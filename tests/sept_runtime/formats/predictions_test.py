@@ -1,15 +1,22 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sept_runtime.documents import DocumentError, LabeledSpan
+from sept_runtime.documents import AnnotatedSpan, DocumentError, ScoredSpan
+from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import (
+    FORMAT_VERSION,
     FailedInput,
     PredictedDocument,
-    PredictedEntity,
+    failure_to_json,
     prediction_from_json,
+    prediction_to_json,
     read_predictions,
 )
+from sept_runtime.formats.scierc import document_to_scierc
+from tests.sept_runtime.formats.drawn import LABELS, TEXT, bounds, documents
 
 LINE = {
     "doc_key": "id-1",
@@ -28,13 +35,70 @@ def test_a_line_of_the_predictor():
     assert prediction.title == "A title"
     assert prediction.document.text == "We parse (fast)."
     assert prediction.document.offsets[2:4] == [(9, 10), (10, 14)]
-    assert prediction.document.entities == [LabeledSpan(3, 3, "Generic")]
-    assert prediction.predicted == [PredictedEntity(1, 1, "Task", 0.93)]
+    assert prediction.document.entities == [AnnotatedSpan(3, 3, "Generic")]
+    assert prediction.predicted == [ScoredSpan(1, 1, "Task", 0.93)]
+
+
+def test_the_most_probable_labels_are_read():
+    labels = [{"label": "Task", "score": 0.93}, {"label": "Method", "score": 0.05}]
+    fields = {**LINE, "entities": [{**LINE["entities"][0], "labels": labels}]}
+    (span,) = prediction_from_json(fields).predicted
+    assert span.labels == (("Task", 0.93), ("Method", 0.05))
+
+
+PROBABILITIES = st.floats(0, 1)
+
+
+@st.composite
+def predictions(draw):
+    document = draw(documents(has_text=True))
+    labels = st.lists(st.tuples(LABELS, PROBABILITIES), max_size=2).map(tuple)
+    predicted = [
+        ScoredSpan(start, end, draw(LABELS), draw(PROBABILITIES), draw(labels))
+        for start, end in draw(bounds(document))
+    ]
+    return PredictedDocument(document, predicted, draw(st.none() | TEXT))
+
+
+FAILURES = st.builds(FailedInput, TEXT, st.none() | st.integers(1))
+
+
+@given(st.lists(predictions() | FAILURES, min_size=1, max_size=3))
+def test_what_is_written_is_read_back(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("predictions") / "predictions.jsonl"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for item in written:
+            if isinstance(item, FailedInput):
+                output = {**failure_to_json(item.reason), "line": item.line}
+            else:
+                given = {**document_to_scierc(item.document), "title": item.title}
+                output = prediction_to_json(item.document, item.predicted, given)
+            file.write(dump_line(output))
+    assert list(read_predictions(str(path))) == written
+
+
+def test_keys_that_nobody_knows_are_left_alone():
+    entities = [{**LINE["entities"][0], "evidence": [1, 2]}]
+    fields = {**LINE, "format_version": 1, "relations": [[["?"]]], "entities": entities}
+    assert prediction_from_json(fields) == prediction_from_json(LINE)
+
+
+@pytest.mark.parametrize("newer", [{**LINE}, {"error": "no text", "line": 17}, {"spans": []}])
+def test_a_newer_format_is_refused_in_one_line(tmp_path, newer):
+    path = tmp_path / "p.jsonl"
+    lines = [{**LINE, "format_version": FORMAT_VERSION}, {**newer, "format_version": 2}]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(DocumentError) as error:
+        list(read_predictions(str(path)))
+    assert str(error.value) == (
+        f"{path}, line 2: 'format_version' is 2, and this release reads versions up to 1: "
+        "install a newer release of sept_allennlp"
+    )
 
 
 def test_predicted_ner_stands_in_for_entities():
     fields = {name: value for name, value in LINE.items() if name != "entities"}
-    assert prediction_from_json(fields).predicted == [PredictedEntity(1, 1, "Task", None)]
+    assert prediction_from_json(fields).predicted == [ScoredSpan(1, 1, "Task", None)]
 
 
 def test_without_either_nothing_is_predicted():
@@ -49,7 +113,7 @@ def test_words_joined_by_spaces_need_no_offsets():
 
 def test_the_same_entity_twice_is_one_with_the_first_score():
     fields = {**LINE, "entities": [{**LINE["entities"][0], "score": s} for s in (0.7, 0.2)]}
-    assert prediction_from_json(fields).predicted == [PredictedEntity(1, 1, "Task", 0.7)]
+    assert prediction_from_json(fields).predicted == [ScoredSpan(1, 1, "Task", 0.7)]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +142,10 @@ def test_the_same_entity_twice_is_one_with_the_first_score():
         (
             {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "score": "high"}]},
             'the score must be a number, found "high"',
+        ),
+        (
+            {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "labels": [["T", 1]]}]},
+            """'labels' must hold objects with 'label' and 'score', found ["T", 1]""",
         ),
         ({"entities": [{"start_word": 1, "end_word": 2, "label": "T"}]}, "outside its sentence"),
         ({"entities": [{"start_word": 6, "end_word": 6, "label": "T"}]}, "or the document"),
@@ -113,6 +181,8 @@ def test_failed_inputs_keep_their_place(tmp_path):
     [
         (b'{"error": "x"}\n{"doc_key"\n', "p.jsonl, line 2: not valid JSON"),
         (b'{"error": "x"}\n\n\xff\n', "p.jsonl, line 3: not UTF-8"),
+        (b'{"format_version": "1"}', "p.jsonl, line 1: 'format_version' must be a whole number"),
+        (b'{"format_version": true}', "p.jsonl, line 1: 'format_version' must be a whole number"),
         (b"[]\n", "p.jsonl, line 1: expected a JSON object"),
         (b"\n", "p.jsonl: the file holds no document"),
     ],

@@ -12,8 +12,10 @@ from allennlp.predictors import Predictor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
+from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_from_json
-from sept_runtime.formats.requests import dump_line, split_sentences
+from sept_runtime.formats.requests import document_from_request, split_sentences
 from sept_runtime.json_prediction import predict_lines
 
 # Surrogates too: JSON can express halves of characters.
@@ -93,6 +95,36 @@ def check(fields: Dict[str, Any], output: Dict[str, Any]) -> None:
     assert sorted(span for sentence in output["predicted_ner"] for span in sentence) == sorted(
         found
     )
+
+
+def test_sentences_may_bring_their_annotation() -> None:
+    sentences = [["We", "parse"], ["-LRB-", "fast", "-RRB-"]]
+    ner: List[Any] = [[[1, 1, "Task"]], [[3, 3, "Generic"], [3, 3, "Generic"]]]
+    assert document_from_request({"id": 5, "sentences": sentences, "ner": ner}) == Document(
+        "5",
+        sentences,
+        [AnnotatedSpan(1, 1, "Task"), AnnotatedSpan(3, 3, "Generic")],
+        "We parse -LRB- fast -RRB-",
+        [(0, 2), (3, 8), (9, 14), (15, 19), (20, 25)],
+    )
+    assert document_from_request({"sentences": sentences}).entities is None
+    # It was given with other words, perhaps.
+    assert document_from_request({"tokens": sentences[0], "ner": ner}).entities is None
+
+
+@pytest.mark.parametrize(
+    "fields, fault",
+    [
+        ({"sentences": [["we"], ["a", ""]]}, "document 'k', sentence 1, word 1: the word is empty"),
+        ({"sentences": [["we"]], "ner": []}, "document 'k': 'ner' has 0 lists for 1 sentences; "),
+        ({"tokens": ["we", 3]}, "document 'k', word 1: expected a string, found a number"),
+        ({"tokens": [["we"]]}, "document 'k', word 0: expected a string, found a list"),
+    ],
+)
+def test_what_is_wrong_is_said(fields: Dict[str, Any], fault: str) -> None:
+    with pytest.raises(DocumentError) as error:
+        document_from_request({"doc_key": "k", **fields})
+    assert str(error.value).startswith(fault)
 
 
 def test_words_without_sentences_are_cut_behind_final_punctuation() -> None:

@@ -1,0 +1,101 @@
+"""
+What brat cannot hold, in one file of a folder, which brat neither lists nor touches. Comment lines
+in the `.ann` files would be no place for it: brat ties each to an annotation and rewrites the file.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.json_lines import json_type
+from sept_runtime.formats.scierc import checked_sentences
+
+RECORD_NAME = "sept_documents.json"
+
+
+class DocumentRecord(NamedTuple):
+    """
+    What brat does not know of a document.
+
+    # Parameters
+
+    file : `str`
+        The name of its files, without the suffix.
+    doc_key : `str`
+    text_sha256 : `str`
+        The `digest` of its text.
+    annotated : `bool`
+        Whether there is an annotation; brat's `.ann` file may be empty for either reason.
+    sentences : `List[List[str]]`
+    word_offsets : `Any`
+        As read from JSON: what is wrong with them only the text can tell.
+    """
+
+    file: str
+    doc_key: str
+    text_sha256: str
+    annotated: bool
+    sentences: List[List[str]]
+    word_offsets: Any
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def write_records(folder: Path, records: Iterable[DocumentRecord], type_of: Dict[str, str]) -> None:
+    """
+    Writes the record of a folder.
+
+    # Parameters
+
+    folder : `Path`
+    records : `Iterable[DocumentRecord]`
+    type_of : `Dict[str, str]`
+        For each label the name of its type in brat.
+    """
+    renamed = {brat: label for label, brat in type_of.items() if brat != label}
+    lines = ",\n".join(json.dumps(record._asdict()) for record in records)
+    (folder / RECORD_NAME).write_text(
+        f'{{"types": {json.dumps(renamed)},\n"documents": [\n{lines}\n]}}\n', encoding="utf-8"
+    )
+
+
+def read_records(folder: Path) -> Tuple[Dict[str, DocumentRecord], Dict[str, str]]:
+    """
+    The record of a folder, if it has one.
+
+    # Returns
+
+    `Tuple[Dict[str, DocumentRecord], Dict[str, str]]`
+        By file name what `write_records` wrote, and which labels brat's types stand for, as far as
+        the two differ.
+
+    # Raises
+
+    `DocumentError` if something else has written the file.
+    """
+    path = folder / RECORD_NAME
+    if not path.is_file():
+        return {}, {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        labels = {str(brat): str(label) for brat, label in content["types"].items()}
+        records = [_record_from_json(fields) for fields in content["documents"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DocumentError(
+            f"{path}: not as sept-brat wrote it ({type(error).__name__}: {error}); restore it, or "
+            "take it away to have words and sentences found anew"
+        ) from None
+    for record in records:
+        checked_sentences(record.sentences, f"{path}: document {record.doc_key!r}")
+    return {record.file: record for record in records}, labels
+
+
+def _record_from_json(fields: Any) -> DocumentRecord:
+    for name in ("file", "doc_key", "text_sha256"):
+        if not isinstance(fields[name], str):
+            raise TypeError(f"{name!r} must be a string, found {json_type(fields[name])}")
+    return DocumentRecord(**{name: fields[name] for name in DocumentRecord._fields})

@@ -1,0 +1,184 @@
+"""Documents written as a folder of brat's."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from sept_runtime.documents import Document, DocumentError, ScoredSpan, Span
+from sept_runtime.formats.brat.alignment import stripped
+from sept_runtime.formats.brat.records import DocumentRecord, digest, write_records
+from sept_runtime.formats.predictions import PredictedDocument
+
+# Well below what file systems allow, with room for a number and a suffix.
+LONGEST_FILE_NAME = 100
+_RESERVED_FILE_NAME = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
+
+_SAFE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+
+
+def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool = False) -> int:
+    """
+    Writes a folder that brat can serve. The entities are the predicted ones, with their scores as
+    notes, or the gold ones where nothing was predicted.
+
+    A document without a text of its own gets one: a sentence a line, single spaces between words.
+
+    # Parameters
+
+    documents : `Iterable[PredictedDocument]`
+    folder : `Path`
+        Must not exist, or be empty: nobody's annotation is overwritten.
+    gold : `bool`, optional (default = `False`)
+        Write the gold annotation even where there are predictions.
+
+    # Returns
+
+    `int`: how many documents were written.
+
+    # Raises
+
+    `DocumentError` where the folder is not empty, or a text is given without its words' offsets.
+    """
+    documents = list(documents)
+    _check_new(folder)
+    # All that can go wrong, before the first file is written.
+    texts = [_text_and_offsets(document.document) for document in documents]
+    entities_of = [_entities(document, gold) for document in documents]
+    type_of = _brat_types(entity.label for entities in entities_of for entity in entities or [])
+
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: Counter[str] = Counter()
+    records = []
+    for document, (text, offsets), entities in zip(documents, texts, entities_of, strict=True):
+        source = document.document
+        name = _file_name(source.key, taken)
+        # As bytes: a platform's line ends would shift the offsets.
+        (folder / f"{name}.txt").write_bytes(text.encode("utf-8"))
+        annotations = "".join(_annotation_lines(text, offsets, entities or [], type_of))
+        (folder / f"{name}.ann").write_bytes(annotations.encode("utf-8"))
+        annotated = entities is not None
+        records.append(
+            DocumentRecord(name, source.key, digest(text), annotated, source.sentences, offsets)
+        )
+    write_records(folder, records, type_of)
+    (folder / "annotation.conf").write_text(_configuration(type_of.values()), encoding="utf-8")
+    return len(documents)
+
+
+def _check_new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DocumentError(
+            f"{folder}: is there already and not an empty folder; name a new one (nothing is "
+            "overwritten, it might be somebody's annotation)"
+        )
+
+
+def _entities(document: PredictedDocument, gold: bool) -> Optional[Sequence[Span]]:
+    if gold or document.predicted is None:
+        return document.document.entities
+    return document.predicted
+
+
+# Texts ------------------------------------------------------------------------------------------
+
+
+def _text_and_offsets(document: Document) -> Tuple[str, List[Tuple[int, int]]]:
+    if document.text is None:
+        text, offsets = _sentence_a_line(document.sentences)
+    elif document.offsets is not None:
+        text, offsets = document.text, document.offsets
+    else:
+        raise DocumentError(
+            f"{document.describe()}: the words joined by single spaces are not its 'text', so "
+            "'word_offsets' must say where they are in it"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DocumentError(
+            f"{document.describe()}: the text cannot be written as UTF-8 ({error})"
+        ) from None
+    return text, offsets
+
+
+def _sentence_a_line(sentences: Iterable[Sequence[str]]) -> Tuple[str, List[Tuple[int, int]]]:
+    offsets = []
+    lines = []
+    start = 0
+    for sentence in sentences:
+        for word in sentence:
+            offsets.append((start, start + len(word)))
+            start += len(word) + 1
+        # The line feed stands where the last word's space would, or alone on an empty line.
+        start += not sentence
+        lines.append(" ".join(sentence) + "\n")
+    return "".join(lines), offsets
+
+
+def _file_name(key: str, taken: Counter[str]) -> str:
+    """
+    A name that is safe on every system, for any key, and that no other document has, also where
+    capitals and small letters are one. `taken` counts the names given so far.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", key)[:LONGEST_FILE_NAME].strip(".-") or "document"
+    if _RESERVED_FILE_NAME.match(name):
+        name = f"_{name}"
+    stem = name
+    while taken[name.lower()]:
+        taken[stem.lower()] += 1
+        name = f"{stem}-{taken[stem.lower()]}"
+    taken[name.lower()] += 1
+    return name
+
+
+# Annotations ------------------------------------------------------------------------------------
+
+
+def _annotation_lines(
+    text: str, offsets: Sequence[Tuple[int, int]], entities: Sequence[Span], type_of: Dict[str, str]
+) -> Iterator[str]:
+    for number, entity in enumerate(entities, start=1):
+        fragments = list(_fragments(text, offsets[entity.start][0], offsets[entity.end][1]))
+        places = ";".join(f"{start} {end}" for start, end in fragments)
+        surface = " ".join(_one_line(text[start:end]) for start, end in fragments)
+        yield f"T{number}\t{type_of[entity.label]} {places}\t{surface}\n"
+        if isinstance(entity, ScoredSpan) and entity.score is not None:
+            yield f"#{number}\tAnnotatorNotes T{number}\tscore {entity.score:.3f}\n"
+
+
+def _fragments(text: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
+    """The pieces of a span between line ends: an annotation of brat's cannot cross one."""
+    for line in re.finditer(r"[^\r\n]+", text[start:end]):
+        piece_start, piece_end = stripped(text, start + line.start(), start + line.end())
+        if piece_start < piece_end:
+            yield piece_start, piece_end
+
+
+def _one_line(text: str) -> str:
+    """The text with a space for whatever a reader could take for a tab or a line's end."""
+    return re.sub(r"[\t\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text)
+
+
+def _brat_types(labels: Iterable[str]) -> Dict[str, str]:
+    """For each label the name of its type in brat, where spaces and most signs are not allowed."""
+    names = sorted(set(labels))
+    types = {label: label for label in names if _SAFE_TYPE.fullmatch(label)}
+    for label in names:
+        if label not in types:
+            stem = "T" + re.sub(r"[^A-Za-z0-9_-]+", "_", label)
+            brat, number = stem, 2
+            while brat in types.values():
+                brat, number = f"{stem}_{number}", number + 1
+            types[label] = brat
+    return types
+
+
+def _configuration(types: Iterable[str]) -> str:
+    return (
+        "[entities]\n"
+        + "".join(f"{name}\n" for name in sorted(types))
+        # Without this line brat marks nested and overlapping entities as errors.
+        + "\n[relations]\n<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>\n"
+        "\n[events]\n\n[attributes]\n"
+    )

@@ -1,0 +1,210 @@
+"""
+SciERC's format, one JSON object a line: `doc_key`, `sentences` (lists of words) and `ner`, which
+holds for each sentence its entities as `[first word, last word, label]`, counted over the whole
+document. Ours has beside it the raw `text` and the words' places in it, `word_offsets`.
+"""
+
+import json
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from sept_runtime.documents import AnnotatedSpan, Document, DocumentError, Span
+from sept_runtime.formats.json_lines import JsonObject, is_index, json_type, read_json_lines
+
+
+def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
+    """
+    The documents of a SciERC file, one JSON object a line, in order.
+
+    # Parameters
+
+    path : `str`
+        The file, on this machine.
+    name : `str`, optional (default = `path`)
+        What messages call the file: for a downloaded one its address.
+
+    # Raises
+
+    `DocumentError` at the first line that is wrong, and where the file is missing or holds no
+    document.
+    """
+    for origin, fields in read_json_lines(path, name):
+        yield document_from_scierc(fields, origin)
+
+
+def document_from_scierc(fields: Any, origin: str = "") -> Document:
+    """
+    Checks one object of a SciERC file and makes a `Document` of it. `doc_key` and `sentences` are
+    used, and `ner` where it is there; whatever else the object holds is left alone.
+
+    # Raises
+
+    `DocumentError`, with a message that names `origin`, the `doc_key` and the fault.
+    """
+    where = origin or "document"
+    if not isinstance(fields, dict):
+        raise DocumentError(
+            f"{where}: expected a JSON object with 'doc_key' and 'sentences', "
+            f"found {json_type(fields)}"
+        )
+    key = fields.get("doc_key")
+    if not isinstance(key, str):
+        raise DocumentError(f"{where}: 'doc_key' must be a string, found {json_type(key)}")
+    where = f"{where}: document {key!r}"
+    sentences = checked_sentences(fields.get("sentences"), where)
+    entities = entities_from_ner(fields.get("ner"), sentences, where)
+    return Document(key=key, sentences=sentences, entities=entities, origin=origin)
+
+
+def document_to_scierc(document: Document) -> JsonObject:
+    """Gives a document the form of a SciERC object, with `text` and `word_offsets` if there are."""
+    fields: JsonObject = {"doc_key": document.key, "sentences": document.sentences}
+    if document.entities is not None:
+        fields["ner"] = to_ner(document, document.entities)
+    if document.text is not None:
+        fields["text"] = document.text
+    if document.offsets is not None:
+        fields["word_offsets"] = document.offsets
+    return fields
+
+
+def to_ner(document: Document, spans: Iterable[Span]) -> List[List[List[Any]]]:
+    """Gives spans of a document the form of `ner`: for each sentence its [start, end, label]."""
+    sentence_ids = document.sentence_ids
+    ner: List[List[List[Any]]] = [[] for _ in document.sentences]
+    for span in spans:
+        ner[sentence_ids[span.start]].append([span.start, span.end, span.label])
+    return ner
+
+
+def checked_sentences(sentences: Any, where: str) -> List[List[str]]:
+    """
+    The value of `sentences`, as read from JSON, made sure to be lists of words.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
+    if not isinstance(sentences, list):
+        raise DocumentError(
+            f"{where}: 'sentences' must be a list of lists of words, found {json_type(sentences)}"
+        )
+    return [
+        checked_words(sentence, f"{where}, sentence {index}")
+        for index, sentence in enumerate(sentences)
+    ]
+
+
+def checked_words(words: Any, where: str) -> List[str]:
+    """
+    A list of words, as read from JSON, made sure to be one, and that there is something in each.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
+    if not isinstance(words, list):
+        raise DocumentError(f"{where}: expected a list of words, found {json_type(words)}")
+    for index, word in enumerate(words):
+        if not isinstance(word, str):
+            raise DocumentError(
+                f"{where}, word {index}: expected a string, found {json_type(word)}"
+            )
+        if not word.strip():
+            raise DocumentError(f"{where}, word {index}: the word is empty")
+    return words
+
+
+def entities_from_ner(
+    ner: Any, sentences: Sequence[Sequence[str]], where: str
+) -> Optional[List[AnnotatedSpan]]:
+    """
+    The entities in the value of `ner`, as read from JSON; `None` where there is no value. Twice the
+    same entity is one entity: a set is what is scored.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
+    if ner is None:
+        return None
+    if not isinstance(ner, list):
+        raise DocumentError(f"{where}: 'ner' must be a list, found {json_type(ner)}")
+    if len(ner) != len(sentences):
+        raise DocumentError(
+            f"{where}: 'ner' has {len(ner)} lists for {len(sentences)} sentences; "
+            "there must be one for each sentence"
+        )
+    labels: Dict[Tuple[int, int], str] = {}
+    first_word = 0
+    for index, (sentence, spans) in enumerate(zip(sentences, ner)):
+        at = f"{where}, sentence {index}"
+        if not isinstance(spans, list):
+            raise DocumentError(
+                f"{at}: 'ner' must hold a list of [start, end, label], found {json_type(spans)}"
+            )
+        for span in spans:
+            start, end, label = _checked_entity(span, first_word, len(sentence), at)
+            known = labels.setdefault((start, end), label)
+            if known != label:
+                raise DocumentError(
+                    f"{at}: entity {json.dumps(span)} was already labelled {known!r}; "
+                    "a span has one label"
+                )
+        first_word += len(sentence)
+    return [AnnotatedSpan(start, end, label) for (start, end), label in labels.items()]
+
+
+def _checked_entity(span: Any, first_word: int, num_words: int, where: str) -> Tuple[int, int, str]:
+    where = f"{where}: entity {json.dumps(span)}"
+    if not (
+        isinstance(span, list)
+        and len(span) == 3
+        and all(isinstance(n, int) and not isinstance(n, bool) for n in span[:2])
+        and isinstance(span[2], str)
+        and span[2]
+    ):
+        raise DocumentError(f"{where} is not [start, end, label]")
+    start, end, label = span
+    last_word = first_word + num_words - 1
+    if start > end:
+        raise DocumentError(f"{where} is reversed: its start comes after its end")
+    if start < first_word or end > last_word:
+        raise DocumentError(
+            f"{where} reaches outside its sentence, which holds words {first_word} to {last_word} "
+            "(word indices count over the whole document and include the end)"
+        )
+    return start, end, label
+
+
+def checked_offsets(
+    offsets: Any, words: Sequence[str], text: str, where: str
+) -> List[Tuple[int, int]]:
+    """
+    The offsets of `words` in `text` as read from JSON, made sure to be usable: one pair a word, in
+    order, none over another, none around nothing.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
+    if not isinstance(offsets, list) or len(offsets) != len(words):
+        raise DocumentError(
+            f"{where}: 'word_offsets' must be a list of [start, end], one for each of the "
+            f"{len(words)} words"
+        )
+    checked: List[Tuple[int, int]] = []
+    last_end = 0
+    for index, pair in enumerate(offsets):
+        at = f"{where}: 'word_offsets' of word {index}, {json.dumps(pair)},"
+        if not (isinstance(pair, list) and len(pair) == 2 and all(map(is_index, pair))):
+            raise DocumentError(f"{at} is not [start, end]")
+        start, end = pair
+        if start < last_end:
+            raise DocumentError(f"{at} begins before the word before it ends, at {last_end}")
+        if end > len(text):
+            raise DocumentError(f"{at} reaches outside the text of {len(text)} characters")
+        if not text[start:end].strip():
+            raise DocumentError(f"{at} holds no character of a word")
+        checked.append((start, end))
+        last_end = end
+    return checked

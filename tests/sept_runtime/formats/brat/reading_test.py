@@ -1,0 +1,160 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.brat import RECORD_NAME, read_brat, write_brat
+from tests.sept_runtime.formats.brat.folders import (
+    entities_in,
+    folder_with,
+    gold,
+    no_tokenizer,
+    tokenize,
+)
+
+
+def test_edits_made_in_brat_come_back(tmp_path):
+    folder = tmp_path / "b"
+    document = gold("the key", [["We", "parse", "text"], ["Well", "."]], [(1, 1, "Other Term")])
+    write_brat([document], folder)
+    # One entity changed its type, two are new, nested: what brat writes after such edits.
+    (folder / "the_key.ann").write_text(
+        "T1\tTask 3 8\tparse\n#1\tAnnotatorNotes T1\tsure?\n"
+        "T2\tTOther_Term 3 13\tparse text\nT3\tGeneric 14 18\tWell\n"
+    )
+    (read,), report = read_brat(folder, no_tokenizer)
+    assert read.key == "the key"
+    assert read.sentences == [["We", "parse", "text"], ["Well", "."]]
+    assert read.entities == [(1, 1, "Task"), (1, 2, "Other Term"), (3, 3, "Generic")]
+    assert not report.ignored
+
+
+def test_order_added_and_deleted_documents(tmp_path):
+    folder = tmp_path / "b"
+    write_brat([gold(key, [["w"]], []) for key in ("z", "gone", "a")], folder)
+    (folder / "gone.txt").unlink()
+    (folder / "gone.ann").unlink()
+    folder_with(tmp_path, "New text.", "T1\tTask 0 3\tNew\n", name="more")
+    (tmp_path / "brat" / "more.txt").rename(folder / "more.txt")
+    (tmp_path / "brat" / "more.ann").rename(folder / "more.ann")
+    (folder / "._more.txt").write_text("what some systems leave behind")
+    documents, report = read_brat(folder, tokenize)
+    assert [document.key for document in documents] == ["z", "a", "more"]
+    assert documents[2].sentences == [["New", "text", "."]]
+    assert documents[2].entities == [(0, 0, "Task")]
+    assert report.missing == ["gone"]
+
+
+def test_a_text_that_was_edited_gets_new_words_and_keeps_its_key(tmp_path, caplog):
+    folder = tmp_path / "b"
+    write_brat([gold("the/key", [["a-b", "c"]], [(0, 0, "T")])], folder)
+    (folder / "the_key.txt").write_text("so: a-b c\n")
+    (folder / "the_key.ann").write_text("T1\tT 4 7\ta-b\n")
+    (read,), _ = read_brat(folder, tokenize)
+    assert (read.key, read.sentences) == ("the/key", [["so:", "a-b", "c"]])
+    assert read.entities == [(1, 1, "T")]
+    assert "the_key.txt: the text has been changed" in caplog.text
+
+
+def test_recorded_words_survive_other_line_ends(tmp_path):
+    folder = tmp_path / "b"
+    write_brat([gold("k", [["a", "b"], ["c"]], [(2, 2, "T")])], folder)
+    for suffix in ("txt", "ann"):
+        path = folder / f"k.{suffix}"
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    (read,), _ = read_brat(folder, no_tokenizer)
+    assert (read.text, read.entities) == ("a b\nc\n", [(2, 2, "T")])
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_offsets_from_before_and_after_a_change_of_line_ends(tmp_path, mark):
+    text = f"{mark}One two.\r\nThree four.\r\n"
+    for shift in {0, 1, len(mark), len(mark) + 1}:
+        # "Three" begins at 10 if line ends count twice; each thing not counted takes one.
+        start = 10 + len(mark) - shift
+        annotations = f"T1\tTask {start} {start + 5}\tThree\r\n"
+        folder = folder_with(tmp_path, text, annotations)
+        assert entities_in(folder)[0] == [(3, 3, "Task")]
+
+
+def test_lines_that_are_no_entities_are_counted(tmp_path):
+    annotations = (
+        "T1\tTask 0 3\tOne\nT2\tNaming 4 7\ttwo\n\nE1\tNaming:T2 Theme:T1\n"
+        "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:T1 Arg2:T2\n*\tAlias T1 T2\n"
+        "A1\tSure T1\nM1\tSure T1\nN1\tReference T1 Wiki:1\tOne\n#1\tAnnotatorNotes T1\thm\n"
+    )
+    entities, report = entities_in(folder_with(tmp_path, "One two.", annotations))
+    assert entities == [(0, 0, "Task")]
+    assert report.ignored == {
+        "relations": 2,
+        "events": 1,
+        "event triggers": 1,
+        "equivalences": 1,
+        "attributes": 2,
+        "normalisations": 1,
+    }
+
+
+def test_a_text_without_annotation_file_is_not_annotated(tmp_path):
+    folder = folder_with(tmp_path, "One two.", "")
+    assert entities_in(folder)[0] == []
+    (folder / "d.ann").unlink()
+    assert entities_in(folder)[0] is None
+
+
+@pytest.mark.parametrize(
+    "line", ["T1 Task 0 3 One", "T1\tTask 0\tOne", "T1\tTask 0 3, 4 5\tOne", "hello", "T1\t 0 3\tx"]
+)
+def test_lines_that_are_not_brats(tmp_path, line):
+    folder = folder_with(tmp_path, "One two.", f"R1\tx\n{line}\n")
+    with pytest.raises(DocumentError) as error:
+        entities_in(folder)
+    assert f"{folder / 'd.ann'}, line 2: expected an annotation such as" in str(error.value)
+
+
+def test_the_same_number_twice(tmp_path):
+    folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\nT1\tTask 4 7\ttwo\n")
+    with pytest.raises(DocumentError, match="d.ann, line 2: there is another T1"):
+        entities_in(folder)
+
+
+def break_folder(folder: Path, how: str) -> None:
+    if how == "no folder":
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    elif how == "no text":
+        (folder / "d.txt").unlink()
+    elif how == "nothing":
+        (folder / "d.txt").unlink()
+        (folder / "d.ann").unlink()
+    elif how == "text not UTF-8":
+        (folder / "d.txt").write_bytes(b"\xff")
+    elif how == "record not JSON":
+        (folder / RECORD_NAME).write_text("{")
+    elif how == "record of something else":
+        (folder / RECORD_NAME).write_text('{"types": {}, "documents": [{"file": "d"}]}')
+
+
+@pytest.mark.parametrize(
+    "how, fault",
+    [
+        ("no folder", "there is no such folder"),
+        ("no text", "d.ann: its text, d.txt, is missing"),
+        ("nothing", "holds no .txt file"),
+        ("text not UTF-8", "d.txt: not UTF-8 text"),
+        ("record not JSON", f"{RECORD_NAME}: not as sept-brat wrote it"),
+        ("record of something else", f"{RECORD_NAME}: not as sept-brat wrote it"),
+    ],
+)
+def test_folders_that_cannot_be_read(tmp_path, how, fault):
+    folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\n")
+    break_folder(folder, how)
+    with pytest.raises(DocumentError, match=re.escape(fault)):
+        read_brat(folder, tokenize)
+
+
+def test_an_unknown_policy_is_a_mistake_of_the_caller(tmp_path):
+    with pytest.raises(ValueError, match="misaligned must be one of"):
+        read_brat(tmp_path, tokenize, "ignore")

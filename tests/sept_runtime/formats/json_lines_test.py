@@ -1,0 +1,48 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.json_lines import dump_line, parse_line, read_json_lines
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+SCALAR = st.none() | st.booleans() | NUMBERS | st.text()
+JSON = SCALAR | st.lists(SCALAR, max_size=3) | st.dictionaries(st.text(), SCALAR, max_size=3)
+
+
+@given(JSON)
+def test_what_is_written_is_one_line_and_is_read_back(value):
+    line = dump_line(value).encode("utf-8")
+    assert line.index(b"\n") == len(line) - 1
+    assert parse_line(line) == value
+
+
+def test_plain_characters_where_a_file_can_hold_them():
+    assert dump_line({"β": "\u2028"}) == '{"β": "\u2028"}\n'
+    assert dump_line(["β", "\ud800"]) == '["\\u03b2", "\\ud800"]\n'
+
+
+@pytest.mark.parametrize(
+    "line, fault",
+    [
+        (b" \n", "the line is empty"),
+        (b'{"a": }', "not valid JSON"),
+        (b"[NaN]", "NaN is Python's and not JSON's"),
+        (b"1e999", "1e999 is too large"),
+        (b'"caf\xe9"', "not UTF-8 text"),
+    ],
+)
+def test_a_bad_line_is_refused(line, fault):
+    with pytest.raises(DocumentError, match=fault):
+        parse_line(line)
+
+
+def test_a_file_is_read_line_by_line(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf[1]\r\n\n" + json.dumps({"a": None}).encode())
+    assert list(read_json_lines(str(path))) == [
+        (f"{path}, line 1", [1]),
+        (f"{path}, line 3", {"a": None}),
+    ]

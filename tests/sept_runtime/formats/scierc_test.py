@@ -1,0 +1,206 @@
+import json
+from typing import Any, Dict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_runtime.documents import AnnotatedSpan, DocumentError
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.formats.scierc import document_from_scierc, document_to_scierc, read_scierc
+from tests.sept_runtime.formats.drawn import documents
+
+
+def scierc_object(**changes: Any) -> Dict[str, Any]:
+    """A good object of a SciERC file, two sentences of four and three words, with changes."""
+    return {
+        "doc_key": "A-1",
+        "sentences": [["We", "train", "a", "CRF"], ["It", "works", "."]],
+        "ner": [[[3, 3, "Method"], [2, 3, "Generic"]], [[4, 4, "Generic"]]],
+        "relations": [[], []],
+        "clusters": [],
+        **changes,
+    }
+
+
+def test_a_good_document_is_read_as_it_is():
+    document = document_from_scierc(scierc_object(), origin="here")
+    assert document.key == "A-1"
+    assert document.sentences == [["We", "train", "a", "CRF"], ["It", "works", "."]]
+    assert document.words == ["We", "train", "a", "CRF", "It", "works", "."]
+    assert document.sentence_ids == [0, 0, 0, 0, 1, 1, 1]
+    assert document.entities == [
+        AnnotatedSpan(3, 3, "Method"),
+        AnnotatedSpan(2, 3, "Generic"),
+        AnnotatedSpan(4, 4, "Generic"),
+    ]
+    assert document.describe() == "here: document 'A-1'"
+
+
+def test_sentences_without_words_have_no_words_and_no_ids():
+    document = document_from_scierc(
+        {"doc_key": "A-1", "sentences": [[], ["a"], [], ["b"]], "ner": [[], [], [], [[1, 1, "X"]]]}
+    )
+    assert document.words == ["a", "b"]
+    assert document.sentence_ids == [1, 3]
+    assert document.entities == [(1, 1, "X")]
+
+
+@pytest.mark.parametrize("missing", ["absent", "null"])
+def test_a_document_that_nobody_annotated_has_no_entities_at_all(missing):
+    fields = scierc_object(ner=None)
+    if missing == "absent":
+        del fields["ner"]
+    assert document_from_scierc(fields).entities is None
+
+
+def test_an_annotation_that_found_nothing_is_an_empty_list():
+    assert document_from_scierc(scierc_object(ner=[[], []])).entities == []
+
+
+def test_an_entity_given_twice_is_one_entity():
+    ner = [[[3, 3, "Method"], [0, 0, "Generic"], [3, 3, "Method"]], []]
+    entities = document_from_scierc(scierc_object(ner=ner)).entities
+    assert entities == [(3, 3, "Method"), (0, 0, "Generic")]
+
+
+def test_a_file_is_read_in_order_and_blank_lines_are_skipped(write_jsonl):
+    path = write_jsonl(scierc_object(), "", scierc_object(doc_key="A-2"), "  ")
+    documents = list(read_scierc(path))
+    assert [document.key for document in documents] == ["A-1", "A-2"]
+    assert [document.origin for document in documents] == [f"{path}, line 1", f"{path}, line 3"]
+
+
+def test_messages_use_the_name_that_the_caller_has_for_the_file(write_jsonl):
+    path = write_jsonl("{")
+    with pytest.raises(DocumentError, match="^https://example.org/train.json, line 1: "):
+        list(read_scierc(path, name="https://example.org/train.json"))
+
+
+@given(st.lists(documents(has_text=False), min_size=1, max_size=3))
+def test_what_is_written_is_read_back(tmp_path_factory, written):
+    path = tmp_path_factory.mktemp("scierc") / "documents.jsonl"
+    lines = "".join(dump_line(document_to_scierc(document)) for document in written)
+    path.write_text(lines, encoding="utf-8", newline="")
+    assert list(read_scierc(str(path))) == written
+
+
+# Per case: what is changed in a good object, and what the message must say.
+BAD_DOCUMENTS = {
+    "sentences missing": ({"sentences": None}, "'sentences' must be a list"),
+    "sentences not a list": ({"sentences": "We train"}, "'sentences' must be a list"),
+    "sentence not a list": (
+        {"sentences": [["We", "train", "a", "CRF"], "It works ."]},
+        "sentence 1: expected a list of words, found a string",
+    ),
+    "word not a string": (
+        {"sentences": [["We", "train", "a", 7], ["It", "works", "."]]},
+        "sentence 0, word 3: expected a string, found a number",
+    ),
+    "word null": (
+        {"sentences": [["We", "train", "a", "CRF"], ["It", None, "."]]},
+        "sentence 1, word 1: expected a string, found nothing",
+    ),
+    "word empty": (
+        {"sentences": [["We", "train", "a", "CRF"], ["", "works", "."]]},
+        "sentence 1, word 0: the word is empty",
+    ),
+    "word of white space": (
+        {"sentences": [["We", " \t", "a", "CRF"], ["It", "works", "."]]},
+        "sentence 0, word 1: the word is empty",
+    ),
+    "ner not a list": ({"ner": {"0": []}}, "'ner' must be a list, found an object"),
+    "ner shorter than sentences": ({"ner": [[]]}, "'ner' has 1 lists for 2 sentences"),
+    "ner longer than sentences": ({"ner": [[], [], []]}, "'ner' has 3 lists for 2 sentences"),
+    "ner of a sentence not a list": (
+        {"ner": [[], "none"]},
+        "sentence 1: 'ner' must hold a list of [start, end, label], found a string",
+    ),
+    "span too short": ({"ner": [[[3, 3]], []]}, "entity [3, 3] is not [start, end, label]"),
+    "span too long": ({"ner": [[[3, 3, "Method", 1]], []]}, "is not [start, end, label]"),
+    "span not a list": ({"ner": [["Method"], []]}, 'entity "Method" is not [start, end, label]'),
+    "index a string": ({"ner": [[["3", 3, "Method"]], []]}, "is not [start, end, label]"),
+    "index a fraction": ({"ner": [[[3.0, 3, "Method"]], []]}, "is not [start, end, label]"),
+    "index a bool": ({"ner": [[[True, 2, "Method"]], []]}, "is not [start, end, label]"),
+    "label not a string": ({"ner": [[[3, 3, 1]], []]}, "is not [start, end, label]"),
+    "label empty": ({"ner": [[[3, 3, ""]], []]}, "is not [start, end, label]"),
+    "span reversed": ({"ner": [[[3, 2, "Method"]], []]}, 'entity [3, 2, "Method"] is reversed'),
+    "span before the document": ({"ner": [[[-1, 0, "Method"]], []]}, "holds words 0 to 3"),
+    "span after the document": ({"ner": [[], [[6, 7, "Method"]]]}, "holds words 4 to 6"),
+    "span across sentences": (
+        {"ner": [[[3, 4, "Method"]], []]},
+        'entity [3, 4, "Method"] reaches outside its sentence, which holds words 0 to 3',
+    ),
+    "span of another sentence": ({"ner": [[[4, 4, "Method"]], []]}, "outside its sentence"),
+    "span with two labels": (
+        {"ner": [[[3, 3, "Method"], [3, 3, "Task"]], []]},
+        "entity [3, 3, \"Task\"] was already labelled 'Method'",
+    ),
+}
+
+
+@pytest.mark.parametrize("changes, fault", BAD_DOCUMENTS.values(), ids=BAD_DOCUMENTS)
+def test_a_bad_document_is_refused_with_file_line_key_and_fault(changes, fault, write_jsonl):
+    path = write_jsonl(scierc_object(), "", scierc_object(doc_key="A-2", **changes))
+    with pytest.raises(DocumentError) as caught:
+        list(read_scierc(path))
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line 3: document 'A-2'")
+    assert fault in message
+
+
+BAD_LINES = {
+    "not JSON": ('{"doc_key": ', "not valid JSON"),
+    "two objects": ("{} {}", "not valid JSON"),
+    "nested too deep": ("[" * 100_000, "not valid JSON"),
+    "number too long": ("1" * 10_000, "not valid JSON"),
+    "a list": ("[]", "expected a JSON object with 'doc_key' and 'sentences', found a list"),
+    "null": ("null", "expected a JSON object with 'doc_key' and 'sentences', found nothing"),
+    "a bool": ("true", "found true or false"),
+    "doc_key missing": ('{"sentences": []}', "'doc_key' must be a string, found nothing"),
+    "doc_key a number": (
+        '{"doc_key": 1, "sentences": []}',
+        "'doc_key' must be a string, found a number",
+    ),
+}
+
+
+@pytest.mark.parametrize("line, fault", BAD_LINES.values(), ids=BAD_LINES)
+def test_a_bad_line_is_refused_with_file_line_and_fault(line, fault, write_jsonl):
+    path = write_jsonl(scierc_object(), line)
+    with pytest.raises(DocumentError) as caught:
+        list(read_scierc(path))
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+    assert fault in str(caught.value)
+
+
+def test_good_documents_before_a_bad_one_are_given(write_jsonl):
+    documents = read_scierc(write_jsonl(scierc_object(), "{"))
+    assert next(documents).key == "A-1"
+    with pytest.raises(DocumentError, match="line 2"):
+        next(documents)
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path):
+    path = tmp_path / "latin1.jsonl"
+    good = json.dumps(scierc_object()).encode("utf-8")
+    path.write_bytes(good + b"\n" + good.replace(b"CRF", "Café".encode("latin-1")))
+    with pytest.raises(DocumentError) as caught:
+        list(read_scierc(str(path)))
+    assert str(caught.value).startswith(f"{path}, line 2: not UTF-8 text")
+
+
+@pytest.mark.parametrize("content", ["", "\n  \n"])
+def test_a_file_without_documents_is_refused(content, tmp_path):
+    path = tmp_path / "empty.jsonl"
+    path.write_text(content)
+    with pytest.raises(DocumentError) as caught:
+        list(read_scierc(str(path)))
+    assert str(caught.value) == f"{path}: the file holds no document"
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    path = tmp_path / "missing.jsonl"
+    with pytest.raises(DocumentError) as caught:
+        list(read_scierc(str(path)))
+    assert str(caught.value) == f"{path}: there is no such file"
