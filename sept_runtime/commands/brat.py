@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from sept_runtime.commands.command import Command
-from sept_runtime.formats.brat import MISFIT_POLICIES, document_to_json, read_brat, write_brat
+from sept_runtime.formats.brat import MISALIGNED_POLICIES, read_brat, write_brat
 from sept_runtime.formats.predictions import PredictedDocument, read_predictions
+from sept_runtime.formats.scierc import document_to_scierc
 from sept_runtime.tokenization import tokenize
 
 
@@ -39,7 +40,7 @@ class Brat(Command):
         from_brat.add_argument("documents", type=Path, help="the SciERC file to write")
         from_brat.add_argument(
             "--misfits",
-            choices=MISFIT_POLICIES,
+            choices=MISALIGNED_POLICIES,
             default="error",
             help="what to do with an entity that does not fit whole words of one sentence: stop, "
             "leave it out, or widen it to the words that it touches",
@@ -61,8 +62,8 @@ def _to_brat(args: argparse.Namespace) -> None:
 
 
 def _from_brat(args: argparse.Namespace) -> None:
-    documents, report = read_brat(args.folder, tokenize, misfits=args.misfits)
-    lines = "".join(json.dumps(document_to_json(document)) + "\n" for document in documents)
+    documents, report = read_brat(args.folder, tokenize, misaligned=args.misfits)
+    lines = "".join(json.dumps(document_to_scierc(document)) + "\n" for document in documents)
     args.documents.write_text(lines, encoding="utf-8")
     for message in report.skipped:
         print(f"skipped: {message}", file=sys.stderr)
