@@ -1,7 +1,8 @@
 import os
-import threading
 import warnings
-from typing import Any, Dict, List
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from transformers.utils import hub
 import sept_allennlp
 from sept_allennlp import Annotator, Entity
 from sept_allennlp.archives import ArchiveError
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.decoding import Decoding
 
 TEXTS = ["We use a parser for parsing.", "", "It works on many documents, e.g. abstracts."]
 
@@ -52,26 +55,25 @@ def test_options_reach_the_model(trained_archive: str) -> None:
     assert list(annotator.annotate(TEXTS[:1])) == [[]]
 
 
-def test_two_threads_may_share_a_model(annotator: Annotator) -> None:
-    texts = [
-        [" ".join([TEXTS[0]] * (number % 5 + 1)) for number in range(30)],
-        [" ".join([TEXTS[2]] * (number % 7 + 1)) for number in range(30)],
+@pytest.mark.parametrize("others", [{}, {"flat": False, "min_score": 0.3, "top_labels": 2}])
+def test_two_threads_may_share_a_model(trained_archive: str, others: Dict[str, Any]) -> None:
+    predictor = SEPTPredictor.from_path(trained_archive)
+    first, second = predictor.decoding, replace(predictor.decoding, **others)
+    work = [
+        (first, [" ".join([TEXTS[0]] * (number % 5 + 1)) for number in range(12)]),
+        (second, [" ".join([TEXTS[2]] * (number % 7)) for number in range(12)]),
     ]
-    alone = [list(annotator.annotate(part, batch_size=4)) for part in texts]
-    at_once: Dict[int, List[List[Entity]]] = {}
-    start = threading.Barrier(len(texts))
 
-    def annotate(index: int) -> None:
-        start.wait()
-        at_once[index] = list(annotator.annotate(texts[index], batch_size=4))
+    def annotate(part: Tuple[Decoding, List[str]]) -> List[List[Entity]]:
+        decoding, texts = part
+        return list(Annotator(predictor, decoding).annotate(texts, batch_size=4))
 
-    threads = [threading.Thread(target=annotate, args=(index,)) for index in range(len(texts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for index, expected in enumerate(alone):
-        assert_same(at_once[index], expected)
+    alone = list(map(annotate, work))
+    with ThreadPoolExecutor(len(work)) as threads:
+        at_once = list(threads.map(annotate, work * 2))
+    for expected, found in zip(alone * 2, at_once):
+        assert any(expected)
+        assert_same(found, expected)
 
 
 def surroundings() -> Dict[str, Any]:

@@ -1,4 +1,5 @@
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, List
 
@@ -57,6 +58,16 @@ def test_a_document_is_embedded_the_same_whatever_came_before_and_beside_it() ->
     # AllenNLP's own does not.
     stateful = ElmoTokenEmbedder(OPTIONS, WEIGHTS, dropout=0.0).eval()
     assert not embed(stateful, WORDS).allclose(embed(stateful, WORDS), atol=1e-3)
+
+
+def test_threads_do_not_meet_in_its_state() -> None:
+    model = embedder()
+    batches = [[WORDS] * (n % 4 + 1) for n in range(60)]
+    with ThreadPoolExecutor(4) as threads:
+        at_once = list(threads.map(lambda batch: embed(model, *batch), batches))
+    (alone,) = embed(model, WORDS)
+    for embedded in at_once:
+        torch.testing.assert_close(embedded, alone.expand_as(embedded))
 
 
 def test_documents_without_words() -> None:

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from typing import List
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_allennlp.token_indexers import WordPieceIndexer, word_pieces
 from sept_runtime.words import restore_brackets
 from tests.conftest import TINY_ENCODER
 
@@ -39,6 +40,19 @@ def test_words_and_pieces_by_hand():
         "wordpiece_mask": [True] * 15,
         "piece_offsets": [[0, 0], [1, 7], [8, 9], [10, 10], [11, 12], [13, 13], [14, 14]],
     }
+
+
+def test_threads_may_share_an_indexer_that_forgets(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(word_pieces, "_MOST_WORDS", 3)
+    documents = [[f"model{n % 50}", f"CRF{n % 7}", "We"] for n in range(400)]
+    indexer = WordPieceIndexer(str(TINY_ENCODER))
+
+    def index(words: List[str]) -> dict:
+        return indexer.tokens_to_indices([Token(word) for word in words], Vocabulary())
+
+    with ThreadPoolExecutor(4) as threads:
+        at_once = list(threads.map(index, documents))
+    assert at_once == list(map(index, documents))
 
 
 def test_brackets_reach_the_encoder_as_its_pre_training_spelled_them():
