@@ -34,9 +34,10 @@ from allennlp.models.archival import archive_model  # noqa: E402
 from allennlp.modules.span_extractors import MaxPoolingSpanExtractor, SpanExtractor  # noqa: E402
 from allennlp.nn.util import move_to_device  # noqa: E402
 from allennlp.training.optimizers import Optimizer  # noqa: E402
-from classic_reader import NOT_ANNOTATED, ClassicReader  # noqa: E402
-from measuring import Ratio, memory_ratio, time_ratio  # noqa: E402
-from synthetic import (  # noqa: E402
+
+from benchmarks.classic_reader import NOT_ANNOTATED, ClassicReader  # noqa: E402
+from benchmarks.measuring import Ratio, memory_ratio, time_ratio  # noqa: E402
+from benchmarks.synthetic import (  # noqa: E402
     MINILM,
     NUM_DOCUMENTS,
     SCIBERT,
@@ -46,7 +47,6 @@ from synthetic import (  # noqa: E402
     write_documents,
     write_encoder,
 )
-
 from sept_allennlp.modules.candidate_spans import enumerate_spans  # noqa: E402
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor  # noqa: E402
 from sept_allennlp.predictors import SEPTPredictor  # noqa: E402
