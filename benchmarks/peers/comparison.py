@@ -290,9 +290,8 @@ def epochs_to_train_anew(
     planned: float, trained: Dict[str, Any], budget_seconds: float
 ) -> Optional[float]:
     """
-    Returns None if a training came to nearly all epochs planned, and in time. Otherwise how many it
-    would have come to: the epoch measured before was no measure of these, and the schedule was cut
-    off.
+    Returns None if a training came to nearly all epochs planned, in time; else how many it would
+    have come to: the epoch measured before was no measure of these, so the schedule was cut off.
     """
     reached = trained["epochs"] / planned
     in_time = budget_seconds * MOST_TAKEN / trained["seconds"]
