@@ -67,10 +67,10 @@ fuzz: install
 	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/sept_runtime/formats/requests_test.py tests/sept_runtime/tokenization_test.py
 
 bench: install
-	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/bench.py --device $(DEVICE)
+	SEPT_ENCODER="$(MINILM)" $(BIN)/python -m benchmarks.bench --device $(DEVICE)
 
 bench-peers: install
-	SEPT_ENCODER="$(MINILM)" $(BIN)/python benchmarks/peers/run.py $(PEERS_OPTIONS)
+	SEPT_ENCODER="$(MINILM)" $(BIN)/python -m benchmarks.peers.run $(PEERS_OPTIONS)
 
 lint: install
 	$(BIN)/ruff check .

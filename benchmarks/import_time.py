@@ -2,7 +2,7 @@
 What importing costs: the seconds of processor time that each package and the command `sept` take
 to import in a new process, as JSON.
 
-    python benchmarks/import_time.py [--repeats 5]
+    python -m benchmarks.import_time [--repeats 5]
 """
 
 import argparse

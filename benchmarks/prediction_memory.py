@@ -9,8 +9,7 @@ import resource
 from itertools import cycle, islice
 from typing import Iterator
 
-from synthetic import lines_of_text
-
+from benchmarks.synthetic import lines_of_text
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.json_prediction import predict_lines
 

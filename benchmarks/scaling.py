@@ -18,8 +18,8 @@ from typing import Any, Dict, List, Sequence
 
 import ray
 import torch
-from synthetic import WORDS_PER_ABSTRACT, lines_of_text
 
+from benchmarks.synthetic import WORDS_PER_ABSTRACT, lines_of_text
 from sept_allennlp.corpus.output_folder import OutputFolder
 from sept_allennlp.corpus.records import ShardRecord
 from sept_allennlp.corpus.run import predict_corpus

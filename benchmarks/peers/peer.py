@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional
 
-from corpus import Abstract, Entity, read_abstracts
+from benchmarks.peers.corpus import Abstract, Entity, read_abstracts
 
 
 @dataclass(frozen=True)

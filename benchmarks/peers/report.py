@@ -13,7 +13,8 @@ HEADER = """\
 
 What a user could install instead, doing the same work on the same machine with the same encoder
 (MiniLM-L6), each at the settings that its own documentation recommends. Written by
-`make bench-peers`; `docs/results/peers.json` has every single run.
+`make bench-peers` (`python -m benchmarks.peers.run`); every single run is in
+`docs/results/peers.json`.
 
 """
 

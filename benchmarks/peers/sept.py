@@ -12,10 +12,10 @@ from typing import Any, Dict, Iterator, List
 
 from allennlp.commands.train import train_model
 from allennlp.common import Params
-from corpus import Abstract, Entity
-from peer import Peer, Trained, Training, serve
 
 import sept_allennlp
+from benchmarks.peers.corpus import Abstract, Entity
+from benchmarks.peers.peer import Peer, Trained, Training, serve
 
 CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
 

@@ -19,8 +19,6 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import spacy
 import spacy.cli  # for init_config
 import spacy_transformers  # noqa: F401 (or it is imported, once, when the training has begun)
-from corpus import Abstract, Entity
-from peer import Peer, Trained, Training, serve
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, DocBin
@@ -28,6 +26,9 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_train_batches, train
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Config
+
+from benchmarks.peers.corpus import Abstract, Entity
+from benchmarks.peers.peer import Peer, Trained, Training, serve
 
 MAX_SPAN_WIDTH = 12
 

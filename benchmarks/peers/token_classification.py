@@ -16,9 +16,10 @@ aggregation takes each part of "log-linear" for a word, also those that training
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-from corpus import Entity, Word, bio_tags, entities_of, labels_of, split_sentences
-from peer import Peer, Trained, Training, serve
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+from benchmarks.peers.corpus import Entity, Word, bio_tags, entities_of, labels_of, split_sentences
+from benchmarks.peers.peer import Peer, Trained, Training, serve
 
 # The loss leaves it out.
 NO_TAG = -100
@@ -27,13 +28,14 @@ NO_TAG = -100
 class TokenClassification(Peer):
     def train(self, training: Training) -> Trained:
         # Only here: whoever predicts does not wait for them.
-        from deadline import TrainingClock
         from transformers import (
             DataCollatorForTokenClassification,
             Trainer,
             TrainingArguments,
             set_seed,
         )
+
+        from benchmarks.peers.deadline import TrainingClock
 
         set_seed(training.seed)
         clock = TrainingClock(training.deadline)

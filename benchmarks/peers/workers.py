@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class PeerInfo:
     # Parameters
 
     name : `str`
+        That of its module here, of its environment and of its requirements.
     title, unit : `str`
         For the table: what it is, and the text that it is trained on and given at once.
-    script : `str`
     packages : `Tuple[str, ...]`
         Whose versions the table says.
     span_based : `bool`
@@ -33,7 +34,6 @@ class PeerInfo:
     name: str
     title: str
     unit: str
-    script: str
     packages: Tuple[str, ...]
     span_based: bool
     epochs: Optional[int]
@@ -44,7 +44,6 @@ OURS = PeerInfo(
     name="sept",
     title="SEPT (ours)",
     unit="abstract",
-    script="sept.py",
     packages=("allennlp", "transformers", "torch"),
     span_based=True,
     epochs=20,
@@ -54,7 +53,6 @@ PEERS = (
         name="token_classification",
         title="Hugging Face token classification",
         unit="sentence",
-        script="token_classification.py",
         packages=("transformers", "torch"),
         span_based=False,
         epochs=3,
@@ -63,7 +61,6 @@ PEERS = (
         name="span_marker",
         title="SpanMarker",
         unit="sentence",
-        script="span_marker_peer.py",
         packages=("span-marker", "transformers", "torch"),
         span_based=True,
         epochs=3,
@@ -72,7 +69,6 @@ PEERS = (
         name="spancat",
         title="spaCy spancat",
         unit="abstract",
-        script="spancat.py",
         packages=("spacy", "spacy-transformers", "transformers", "torch"),
         span_based=True,
         epochs=None,
@@ -99,11 +95,13 @@ class Worker:
         # On the CPU, all of them.
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
         if peer is not OURS:
-            # What is ours must not enter a peer's environment.
+            # What is ours must not enter a peer's environment. The folder that it runs in does, but
+            # a peer imports nothing from there but these modules.
             environment.pop("PYTHONPATH", None)
         with log.open("a", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
-                [str(python), str(HERE / peer.script)],
+                [str(python), "-m", f"{__package__}.{peer.name}"],
+                cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,4 +1,4 @@
-from corpus import Entity, abstract, bio_tags, entities_of, split_sentences
+from benchmarks.peers.corpus import Entity, abstract, bio_tags, entities_of, split_sentences
 
 FIELDS = {
     "sentences": [["We", "train", "-LRB-", "fast", "-RRB-", "."], ["A", "graph", "parser", "."]],

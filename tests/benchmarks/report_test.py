@@ -1,7 +1,8 @@
 import copy
 
 import pytest
-from report import render
+
+from benchmarks.peers.report import render
 
 PEER = {
     "title": "Spans Inc.",

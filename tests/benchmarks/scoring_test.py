@@ -1,5 +1,6 @@
 import pytest
-from scoring import strict_scores
+
+from benchmarks.peers.scoring import strict_scores
 
 
 def test_start_end_and_label_must_all_be_right():

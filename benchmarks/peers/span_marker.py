@@ -14,12 +14,13 @@ A text is a sentence, as there; raw text is split where a full stop stands betwe
 from pathlib import Path
 from typing import Iterator, List
 
-from corpus import Entity, bio_tags, labels_of, split_sentences
 from datasets import Dataset
-from deadline import TrainingClock
-from peer import Peer, Trained, Training, serve
 from span_marker import SpanMarkerModel, Trainer
 from transformers import TrainingArguments, set_seed
+
+from benchmarks.peers.corpus import Entity, bio_tags, labels_of, split_sentences
+from benchmarks.peers.deadline import TrainingClock
+from benchmarks.peers.peer import Peer, Trained, Training, serve
 
 
 class SpanMarker(Peer):

@@ -1,0 +1,1 @@
+"""What `python -m benchmarks.bench` measures, a module a benchmark."""

@@ -1,0 +1,155 @@
+"""What a SEPT of `training_config/` costs, beside its encoder on the same batches."""
+
+import copy
+from functools import partial
+from typing import Callable, List
+from unittest import mock
+
+import torch
+from allennlp.common import Params
+from allennlp.training.optimizers import Optimizer
+
+from benchmarks.figures.shared import (
+    Figure,
+    Settings,
+    Subject,
+    configuration,
+    encoder_inputs,
+    find_as_many_as_annotated,
+    make_subject,
+)
+from benchmarks.measuring import time_ratio
+from benchmarks.synthetic import SCIBERT, WORDS, lines_of_text, write_encoder
+from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.predictors.onednn import onednn_is_faster
+from sept_runtime.json_prediction import predict_lines
+
+PREDICTION_BATCH_SIZE = 32
+
+
+def minilm_figures(settings: Settings) -> List[Figure]:
+    """Measures SEPT on MiniLM, predictions included."""
+    subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
+    return [
+        *forward_figures(settings, "minilm", subject),
+        *prediction_figures(settings, subject),
+        *training_figures(settings, "minilm", subject),
+    ]
+
+
+def scibert_figures(settings: Settings) -> List[Figure]:
+    """Measures SEPT on an encoder of SciBERT's size."""
+    if settings.quick:
+        return []
+    scibert = write_encoder(SCIBERT, WORDS, settings.folder / "scibert")
+    subject = make_subject(settings, configuration("sept.jsonnet", scibert))
+    return [
+        *forward_figures(settings, "scibert", subject),
+        *training_figures(settings, "scibert", subject),
+    ]
+
+
+def forward_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:
+    """Measures the scores of a batch, with and without what comes after them."""
+    model, _, batch, transformer, inputs = subject
+    model.eval()
+    find_as_many_as_annotated(subject)
+
+    def logits() -> torch.Tensor:
+        return model.score_spans(batch["text"], batch["sentence_ids"]).logits
+
+    with torch.no_grad():
+        encoder_alone = partial(transformer, **inputs)
+        return [
+            Figure(
+                f"forward_cost_{name}",
+                f"SEPT's scores cost, in its encoder's forward passes, {name}",
+                time_ratio(logits, encoder_alone, settings.repeats, settings.device),
+                at_most=1.15,
+            ),
+            Figure(
+                f"forward_and_decoding_cost_{name}",
+                "  with loss, decoding and metric",
+                time_ratio(
+                    lambda: model(**batch), encoder_alone, settings.repeats, settings.device
+                ),
+            ),
+        ]
+
+
+def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
+    """Measures lines of raw text to lines of entities, against the encoder on the same batches."""
+    model, reader, transformer = subject.model, subject.reader, subject.transformer
+    lines = lines_of_text(16 if settings.quick else 128)
+    repeats = 3 if settings.quick else 5
+    with mock.patch("sept_allennlp.predictors.onednn.onednn_is_faster", return_value=False):
+        with_mkl = SEPTPredictor(copy.deepcopy(model).eval(), reader)
+    predictor = SEPTPredictor(model.eval(), reader)
+
+    def predict_with(predictor: SEPTPredictor) -> List[str]:
+        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
+        return [predictor.dump_line(output) for output in outputs]
+
+    predict = partial(predict_with, predictor)
+    batches = encoder_inputs(model, predict)
+
+    @torch.no_grad()
+    def encode() -> None:
+        for batch in batches:
+            transformer(**batch)
+
+    figures = [
+        Figure(
+            "prediction_cost_minilm",
+            "predicting lines of raw text costs, in the encoder's forward passes",
+            time_ratio(predict, encode, repeats, settings.device),
+            at_most=1.3,
+        )
+    ]
+    if settings.device.type == "cpu" and onednn_is_faster():
+        figures.append(
+            Figure(
+                "prediction_speedup_onednn_minilm",
+                "  and is faster than with MKL's linear layers",
+                time_ratio(partial(predict_with, with_mkl), predict, repeats, settings.device),
+            )
+        )
+    return figures
+
+
+def training_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:
+    """Measures training steps on a batch, with either optimizer."""
+    model, _, batch, transformer, inputs = subject
+    model.train()
+
+    def step(
+        module: torch.nn.Module, loss: Callable[[], torch.Tensor], optimizer: str = "fused_adamw"
+    ) -> Callable[[], None]:
+        optimizer_ = Optimizer.from_params(
+            Params({"type": optimizer, "lr": 1e-6}),
+            model_parameters=list(module.named_parameters()),
+        )
+
+        def run() -> None:
+            optimizer_.zero_grad()
+            loss().backward()
+            optimizer_.step()
+
+        return run
+
+    model_step = step(model, lambda: model(**batch)["loss"])
+    encoder_step = step(transformer, lambda: transformer(**inputs).last_hidden_state.mean())
+    other_step = step(model, lambda: model(**batch)["loss"], "adamw")
+    return [
+        Figure(
+            f"training_step_cost_{name}",
+            f"SEPT's training step costs, in its encoder's, {name}",
+            time_ratio(model_step, encoder_step, settings.repeats, settings.device),
+            at_most=1.3,
+        ),
+        Figure(
+            f"fused_adamw_saving_{name}",
+            "  and with adamw in fused_adamw's place, in its own",
+            time_ratio(other_step, model_step, settings.repeats, settings.device),
+        ),
+    ]

@@ -1,0 +1,165 @@
+"""What a figure is, and what is measured: a model with random weights, and a batch for it."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+import torch
+from allennlp.common import Params
+from allennlp.data import DatasetReader, Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.models import Model
+from allennlp.nn.util import move_to_device
+from transformers import PreTrainedModel
+
+from benchmarks.measuring import Ratio
+from benchmarks.synthetic import abstracts, write_documents
+from sept_allennlp.models.span_classifier import SpanClassifier
+
+CONFIGS = Path(__file__).resolve().parents[2] / "training_config"
+BATCH_SIZE = 8
+
+
+class Figure(NamedTuple):
+    """
+    What a benchmark says of one thing.
+
+    # Parameters
+
+    name : `str`
+        Its name in the file.
+    meaning : `str`
+    ratio : `Ratio`
+    at_least, at_most : `float`, optional
+        The goal, where there is one.
+    """
+
+    name: str
+    meaning: str
+    ratio: Ratio
+    at_least: Optional[float] = None
+    at_most: Optional[float] = None
+
+    def row(self) -> str:
+        """Formats the figure for the table."""
+        goal = ""
+        if self.at_least is not None:
+            goal = (
+                f">= {self.at_least:g}, {'met' if self.ratio.value >= self.at_least else 'MISSED'}"
+            )
+        if self.at_most is not None:
+            goal = f"<= {self.at_most:g}, {'met' if self.ratio.value <= self.at_most else 'MISSED'}"
+        spread = f"({self.ratio.low:.2f} to {self.ratio.high:.2f})"
+        return f"{self.meaning:<66} {self.ratio.value:>7.2f} {spread:<20} {goal}"
+
+
+class Settings(NamedTuple):
+    """
+    # Parameters
+
+    device : `torch.device`
+    quick : `bool`
+        Whether less of everything will do.
+    encoder : `str`
+        The folder of a small encoder.
+    data : `Path`, optional
+        SciERC's folder; without it, synthetic abstracts are read.
+    folder : `Path`
+        For temporary files.
+    """
+
+    device: torch.device
+    quick: bool
+    encoder: str
+    data: Optional[Path]
+    folder: Path
+
+    @property
+    def repeats(self) -> int:
+        """How often the two sides of a ratio run."""
+        return 3 if self.quick else 15
+
+
+class Subject(NamedTuple):
+    """
+    What is measured, and beside it the encoder.
+
+    # Parameters
+
+    model : `SpanClassifier`
+    reader : `DatasetReader`
+    batch : `Dict[str, Any]`
+        As the model's `forward` gets it.
+    transformer : `torch.nn.Module`
+        The encoder that is inside the model.
+    encoder_inputs : `Dict[str, torch.Tensor]`
+        The same batch as the encoder gets it.
+    """
+
+    model: SpanClassifier
+    reader: DatasetReader
+    batch: Dict[str, Any]
+    transformer: torch.nn.Module
+    encoder_inputs: Dict[str, torch.Tensor]
+
+
+def make_subject(settings: Settings, params: Params) -> Subject:
+    """Makes the model of a configuration, in evaluation, with random weights after the encoder."""
+    documents = write_batch(settings)
+    reader = DatasetReader.from_params(params["dataset_reader"])
+    vocab = Vocabulary.from_instances(reader.read(documents))
+    torch.manual_seed(0)
+    model = Model.from_params(params["model"], vocab=vocab).to(settings.device).eval()
+    batch = move_to_device(next(iter(loader(reader, documents, vocab))), settings.device)
+    (inputs,) = encoder_inputs(model, lambda: model(**batch))
+    return Subject(model, reader, batch, transformer_of(model), inputs)
+
+
+def write_batch(settings: Settings) -> Path:
+    """Writes the documents of one batch."""
+    return write_documents(abstracts(BATCH_SIZE), settings.folder / "batch.json")
+
+
+def configuration(config: str, encoder: str) -> Params:
+    """Reads a configuration of `training_config/`."""
+    return Params.from_file(str(CONFIGS / config), ext_vars={"SEPT_ENCODER": encoder})
+
+
+def loader(reader: DatasetReader, path: Path, vocab: Vocabulary) -> MultiProcessDataLoader:
+    """Makes what yields the batches of a file."""
+    data_loader = MultiProcessDataLoader(reader, str(path), batch_size=BATCH_SIZE, quiet=True)
+    data_loader.index_with(vocab)
+    return data_loader
+
+
+def transformer_of(model: Model) -> torch.nn.Module:
+    """Finds the encoder that is inside the model."""
+    return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+
+
+def encoder_inputs(model: Model, run: Callable[[], Any]) -> List[Dict[str, torch.Tensor]]:
+    """Records what the model gives its encoder, call by call, while something runs."""
+    inputs: List[Dict[str, torch.Tensor]] = []
+    hook = transformer_of(model).register_forward_pre_hook(
+        lambda module, args, kwargs: inputs.append(kwargs), with_kwargs=True
+    )
+    with torch.no_grad():
+        run()
+    hook.remove()
+    return inputs
+
+
+def find_as_many_as_annotated(subject: Subject) -> None:
+    """
+    Makes "no entity" as likely as in a trained model. A head with random weights finds entities
+    almost everywhere, and then decoding dwarfs all else.
+    """
+    batch = subject.batch
+    with torch.no_grad():
+        logits = subject.model.score_spans(batch["text"], batch["sentence_ids"]).logits
+        margins = logits[:, 1:].max(dim=-1).values - logits[:, 0]
+        number = int((batch["gold"][..., 0] >= 0).sum())
+        # The head's output layer is the model's last.
+        *_, output = (
+            module for module in subject.model.modules() if isinstance(module, torch.nn.Linear)
+        )
+        output.bias[0] += margins.topk(number + 1).values[-1]
