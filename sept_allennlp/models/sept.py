@@ -21,6 +21,7 @@ from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
+from sept_runtime.decoding import NO_ENTITY
 from sept_runtime.documents import Document
 
 
@@ -49,6 +50,10 @@ class SEPT(SpanClassifier):
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
         Which candidates a training step looks at.
+    prior_correction : `float`, optional (default = `0.0`)
+        How much of the bias that sampling gives to the probabilities is kept from being learned,
+        from 0 (nothing, as in the paper) to 1 (all); see `SpanSampler.log_rates`. The more, the
+        fewer entities are predicted. Prediction itself does not depend on it.
     span_filter : `SpanFilter`, optional (default = `KeepAll()`)
         Which candidates are classified in evaluation and prediction; training is never filtered.
     embedding_dropout : `float`, optional (default = `0.1`)
@@ -69,6 +74,7 @@ class SEPT(SpanClassifier):
         feedforward: FeedForward,
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
+        prior_correction: float = 0.0,
         span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
@@ -84,6 +90,7 @@ class SEPT(SpanClassifier):
         self._span_extractor = span_extractor
         self._feedforward = feedforward
         self._sampler = span_sampler or RandomNegatives()
+        self._prior_correction = prior_correction
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1 + len(self._labels))
@@ -99,6 +106,7 @@ class SEPT(SpanClassifier):
         feedforward: Lazy[FeedForward],
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
+        prior_correction: float = 0.0,
         span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
@@ -119,6 +127,7 @@ class SEPT(SpanClassifier):
             feedforward=construct_with_input_dim(feedforward, extractor.get_output_dim()),
             max_span_width=max_span_width,
             span_sampler=span_sampler,
+            prior_correction=prior_correction,
             span_filter=span_filter,
             embedding_dropout=embedding_dropout,
             decoding=decoding,
@@ -167,7 +176,10 @@ class SEPT(SpanClassifier):
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
             check_annotated(documents)
-            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids.size(1)), mask)
+            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
+            keep = self._sampler(labels, mask)
+            # Shape: (batch_size,)
+            biases = self._prior_correction * self._sampler.log_rates(labels, mask, keep)
         else:
             keep = self._filter(text, spans, mask)
         if keep is not mask:
@@ -175,6 +187,8 @@ class SEPT(SpanClassifier):
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
+        if self.training:
+            logits[:, NO_ENTITY] += biases.unsqueeze(1).expand_as(mask)[mask]
         return self._outputs(logits, spans, mask, gold, sentence_ids, documents)
 
     def _classify(
