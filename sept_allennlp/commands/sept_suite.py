@@ -13,8 +13,8 @@ from sept_allennlp.experiments import (
     Runner,
     SuiteError,
     default_jobs,
-    make_slots,
     read_trainings,
+    share_devices,
     train_command,
     visible_devices,
 )
@@ -80,7 +80,7 @@ def run_suite_from_args(args: argparse.Namespace) -> None:
     packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
     runner = Runner(
         trainings,
-        make_slots(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
+        share_devices(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
         command=functools.partial(train_command, packages=packages),
     )
     if args.dry_run:

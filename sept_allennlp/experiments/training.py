@@ -1,9 +1,7 @@
 """One training of a suite: where it lies, how far it has come, and the command that goes on."""
 
 import json
-import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,11 +10,16 @@ from typing import Any, Dict, Iterable, List, Mapping
 from allennlp.common import Params
 from allennlp.models.archival import archive_model
 
+from sept_allennlp.experiments.checkpoints import (
+    checkpoints,
+    remove_checkpoints,
+    whole_checkpoints,
+)
 from sept_allennlp.experiments.results import RunError
 from sept_allennlp.experiments.suite import SuiteError, read_suite
 
 
-class Standing(Enum):
+class Status(Enum):
     """What is in a training's folder."""
 
     NEW = "new"
@@ -105,7 +108,7 @@ def read_trainings(
     return trainings
 
 
-def standing(training: Training) -> Standing:
+def status_of(training: Training) -> Status:
     """
     What is in the training's folder.
 
@@ -115,7 +118,7 @@ def standing(training: Training) -> Standing:
     """
     folder = training.folder
     if not folder.exists() or not any(folder.iterdir()):
-        return Standing.NEW
+        return Status.NEW
     differences = config_differences(training)
     if differences:
         raise RunError(
@@ -125,10 +128,10 @@ def standing(training: Training) -> Standing:
     if (folder / "metrics.json").exists():
         # AllenNLP writes the archive after the metrics, and checkpoints go when a training has
         # ended well. One that was put here, trained by hand, may keep them.
-        if training.config_file.exists() and _checkpoints(folder):
-            return Standing.ENDED
-        return Standing.FINISHED
-    return Standing.INTERRUPTED if _whole_checkpoints(folder) else Standing.BEGUN
+        if training.config_file.exists() and checkpoints(folder):
+            return Status.ENDED
+        return Status.FINISHED
+    return Status.INTERRUPTED if whole_checkpoints(folder) else Status.BEGUN
 
 
 def config_differences(training: Training) -> List[str]:
@@ -165,18 +168,18 @@ def shortened(phrases: List[str]) -> str:
 
 
 def train_command(
-    training: Training, found: Standing, packages: Iterable[str] = ("sept_allennlp",)
+    training: Training, found: Status, packages: Iterable[str] = ("sept_allennlp",)
 ) -> List[str]:
     """AllenNLP's command that brings the training from where it was found to its end."""
     command = [sys.executable, "-m", "allennlp", "train", str(training.config_file)]
     command += ["--serialization-dir", str(training.folder), "--file-friendly-logging"]
     for package in packages:
         command += ["--include-package", package]
-    if found is Standing.BEGUN:
+    if found is Status.BEGUN:
         # Nothing has been learned yet, so nothing is lost. AllenNLP could not recover where it
         # was stopped before it had a vocabulary.
         command.append("--force")
-    elif found is Standing.INTERRUPTED:
+    elif found is Status.INTERRUPTED:
         command.append("--recover")
     return command
 
@@ -194,64 +197,6 @@ def finish(training: Training) -> None:
     except RuntimeError as error:
         raise RunError(str(error)) from None
     remove_checkpoints(training.folder)
-
-
-def remove_torn_checkpoints(folder: Path) -> None:
-    """
-    Removes the checkpoint that was being written when a training was killed, as AllenNLP would
-    recover from the newest, whole or not; and the newest also where its epoch was the best and the
-    best weights are not its own, as AllenNLP would not write them any more.
-    """
-    whole = _whole_checkpoints(folder)
-    for model_state in _checkpoints(folder):
-        if model_state not in whole:
-            model_state.unlink()
-            _training_state(model_state).unlink(missing_ok=True)
-
-
-def remove_checkpoints(folder: Path) -> None:
-    """
-    Removes what only a training that is interrupted needs: with the optimiser's state and two
-    checkpoints kept, several times the size of the model. What was best stays, as does the archive.
-    """
-    for model_state in _checkpoints(folder):
-        model_state.unlink()
-        _training_state(model_state).unlink(missing_ok=True)
-
-
-def _checkpoints(folder: Path) -> List[Path]:
-    return list(folder.glob("model_state_e*_b*.th"))
-
-
-def _whole_checkpoints(folder: Path) -> List[Path]:
-    # What torch.save writes is a zip file, whose directory comes last.
-    whole = [
-        model_state
-        for model_state in _checkpoints(folder)
-        if zipfile.is_zipfile(model_state) and zipfile.is_zipfile(_training_state(model_state))
-    ]
-    newest = max(whole, key=lambda file: [*map(int, re.findall(r"\d+", file.name))], default=None)
-    return [file for file in whole if file != newest or not _lacks_its_best_weights(file)]
-
-
-def _lacks_its_best_weights(model_state: Path) -> bool:
-    # Best weights are written after the checkpoint at the end of their epoch, from one process.
-    end_of_epoch = re.fullmatch(r"model_state_e(\d+)_b0\.th", model_state.name)
-    if not end_of_epoch:
-        return False
-    epoch = int(end_of_epoch[1]) - 1
-    try:
-        metrics = json.loads(model_state.with_name(f"metrics_epoch_{epoch}.json").read_text())
-    except FileNotFoundError:
-        return False
-    best = model_state.with_name("best.th")
-    return metrics.get("best_epoch") == epoch and not (
-        zipfile.is_zipfile(best) and best.stat().st_mtime_ns >= model_state.stat().st_mtime_ns
-    )
-
-
-def _training_state(model_state: Path) -> Path:
-    return model_state.with_name(model_state.name.replace("model_state", "training_state"))
 
 
 def _flat(config: Mapping[str, Any]) -> Dict[str, Any]:

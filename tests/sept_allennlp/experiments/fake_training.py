@@ -62,7 +62,7 @@ def misbehave(how: str, folder: Path) -> None:
         sys.exit("Traceback ...\nRuntimeError: the weights are tired")
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "torn":
+    if how == "partial":
         # Killed while it wrote a checkpoint.
         (folder / "model_state_e9_b0.th").write_bytes(b"PK")
         os.kill(os.getpid(), signal.SIGKILL)
