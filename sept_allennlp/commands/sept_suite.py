@@ -17,15 +17,17 @@ from sept_allennlp.experiments import (
     share_devices,
     train_command,
     visible_devices,
+    write_folds,
 )
+from sept_allennlp.training.config_defaults import config_variables
 
 
 @Subcommand.register("sept-suite")
 class SeptSuite(Subcommand):
     """
     `allennlp sept-suite SUITE.jsonnet --serialization-dir RUNS` trains every run of a suite with
-    every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.experiments`. Called again, it goes on
-    with what is not finished.
+    every seed, into `RUNS/NAME/SEED`; see docs/experiments.md. Called again, it goes on with what
+    is not finished.
 
     Registered as a `Subcommand` with name "sept-suite".
     """
@@ -53,6 +55,13 @@ class SeptSuite(Subcommand):
         )
         subparser.add_argument("--runs", nargs="+", default=[], help="train only these")
         subparser.add_argument(
+            "--folds",
+            type=_folds,
+            help="cross-validation: split the documents of SEPT_DATA's train.json and dev.json in "
+            "so many folds, and train each run once without each of them, into "
+            "NAME/SEED/fold_K_of_N (default = what the suite says; 0 = none)",
+        )
+        subparser.add_argument(
             "--jobs",
             type=_positive,
             help="how many trainings run at once (default = one a GPU, or one for every four cores "
@@ -73,7 +82,10 @@ def run_suite_from_args(args: argparse.Namespace) -> None:
     SIGTERM or the end of the terminal has stopped them.
     """
     try:
-        trainings = read_trainings(args.suite, args.serialization_dir, args.seeds, args.runs)
+        root = args.serialization_dir
+        trainings = read_trainings(args.suite, root, args.seeds, args.runs, args.folds)
+        if trainings[0].fold and not args.dry_run:
+            write_folds(config_variables()["SEPT_DATA"], root, trainings[0].fold.of)
     except SuiteError as error:
         sys.exit(f"sept-suite: {error}")
     # The trainings are processes of their own, which know nothing of this one's packages.
@@ -100,6 +112,13 @@ def run_suite_from_args(args: argparse.Namespace) -> None:
 def _stop(*_: Any) -> None:
     # What AllenNLP makes of SIGTERM.
     raise SigTermReceived
+
+
+def _folds(text: str) -> int:
+    number = int(text)
+    if number < 0 or number == 1:
+        raise argparse.ArgumentTypeError("must be 2 or more, or 0")
+    return number
 
 
 def _positive(text: str) -> int:

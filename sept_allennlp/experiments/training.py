@@ -4,8 +4,9 @@ import json
 import sys
 from dataclasses import dataclass
 from enum import Enum
+from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from allennlp.common import Params
 from allennlp.models.archival import archive_model
@@ -15,8 +16,9 @@ from sept_allennlp.experiments.checkpoints import (
     remove_checkpoints,
     whole_checkpoints,
 )
-from sept_allennlp.experiments.results import RunError
-from sept_allennlp.experiments.suite import SuiteError, read_suite
+from sept_allennlp.experiments.errors import RunError, SuiteError
+from sept_allennlp.experiments.folds import Fold, config_of_fold, make_folds
+from sept_allennlp.experiments.suite import read_suite
 
 
 class Status(Enum):
@@ -34,7 +36,7 @@ class Status(Enum):
 @dataclass(frozen=True)
 class Training:
     """
-    A run of a suite with one seed.
+    A run of a suite with one seed, on all data or for one fold of it.
 
     The folder that AllenNLP trains into must be empty or AllenNLP's own, so the log and the
     configuration that is handed over lie beside it.
@@ -45,30 +47,32 @@ class Training:
         The run's name.
     seed : `int`
     config : `Mapping[str, Any]`
-        Its configuration, evaluated with this seed.
+        Its configuration, evaluated with this seed, and with the fold's data.
     root : `Path`
         The folder of all runs of the suite.
+    fold : `Fold`, optional
     """
 
     run: str
     seed: int
     config: Mapping[str, Any]
     root: Path
+    fold: Optional[Fold] = None
 
     def __str__(self) -> str:
-        return f"{self.run}/{self.seed}"
+        return f"{self.run}/{self.seed}" + (f"/{self.fold.name}" if self.fold else "")
 
     @property
     def folder(self) -> Path:
-        return self.root / self.run / str(self.seed)
+        return self.root / str(self)
 
     @property
     def log(self) -> Path:
-        return self.root / self.run / f"{self.seed}.log"
+        return self.root / f"{self}.log"
 
     @property
     def config_file(self) -> Path:
-        return self.root / self.run / f"{self.seed}.json"
+        return self.root / f"{self}.json"
 
     @property
     def num_epochs(self) -> int:
@@ -77,7 +81,11 @@ class Training:
 
 
 def read_trainings(
-    suite: Path, root: Path, seeds: Iterable[int], names: Iterable[str] = ()
+    suite: Path,
+    root: Path,
+    seeds: Iterable[int],
+    names: Iterable[str] = (),
+    folds: Optional[int] = None,
 ) -> List[Training]:
     """
     The trainings of a suite: all runs with the first seed, then all with the second, so that
@@ -86,25 +94,31 @@ def read_trainings(
     # Parameters
 
     suite : `Path`
-        The suite's file, which is evaluated once a seed.
+        The suite's file, which is evaluated once for each seed and fold.
     root : `Path`
         The folder of all runs.
     seeds : `Iterable[int]`
     names : `Iterable[str]`, optional
         Only these runs, in this order.
+    folds : `int`, optional (default = the suite's)
+        In how many folds; 0 for none. Their data need not be there yet.
 
     # Raises
 
-    `SuiteError`, also for a name that the suite does not have.
+    `SuiteError`, also for a name that the suite does not have, and for a run that cannot be trained
+    in folds.
     """
     trainings: List[Training] = []
+    count = read_suite(suite).folds if folds is None else folds
     # Each once, should a name or a seed be given twice.
-    for seed in dict.fromkeys(seeds):
-        runs = read_suite(suite, seed).runs
+    for seed, fold in product(dict.fromkeys(seeds), make_folds(count) or [None]):
+        data = fold.data(root) if fold else None
+        runs = read_suite(suite, seed, data).runs
         for name in dict.fromkeys(names) or runs:
             if name not in runs:
                 raise SuiteError(f"{suite}: no run '{name}'; there are {', '.join(runs)}")
-            trainings.append(Training(name, seed, runs[name], root))
+            config = config_of_fold(name, runs[name], data) if data else runs[name]
+            trainings.append(Training(name, seed, config, root, fold))
     return trainings
 
 
@@ -117,6 +131,11 @@ def status_of(training: Training) -> Status:
     `RunError` where it is not this training: its configuration is another, or there is none.
     """
     folder = training.folder
+    if training.fold and (folder.parent / "config.json").exists():
+        raise RunError(
+            f"{folder.parent} holds a run that was not trained in folds. Move it away, or take "
+            "another --serialization-dir."
+        )
     if not folder.exists() or not any(folder.iterdir()):
         return Status.NEW
     differences = config_differences(training)

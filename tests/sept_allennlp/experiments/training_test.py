@@ -50,6 +50,54 @@ def test_all_runs_of_a_seed_come_before_the_next(tmp_path: Path) -> None:
         read_trainings(suite, tmp_path, [5], ["c"])
 
 
+FOLD_SUITE = """
+local data = std.extVar('SEPT_DATA');
+{
+  folds: 2,
+  runs: { [name]: {
+    train_data_path: data + '/train.json',
+    validation_data_path: data + '/dev.json',
+    seed: std.extVar('SEPT_SEED'),
+  } for name in ['a', 'b'] },
+}
+"""
+
+
+def test_a_run_in_folds_is_trained_once_for_each(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonnet"
+    suite.write_text(FOLD_SUITE)
+    trainings = read_trainings(suite, tmp_path, [5, 4], ["a"])
+    assert [str(training) for training in trainings] == [
+        f"a/{seed}/fold_{fold}_of_2" for seed in (5, 4) for fold in (1, 2)
+    ]
+    assert trainings[1].folder == tmp_path / "a" / "5" / "fold_2_of_2"
+    assert trainings[1].log == tmp_path / "a" / "5" / "fold_2_of_2.log"
+    assert trainings[1].config_file == tmp_path / "a" / "5" / "fold_2_of_2.json"
+    assert trainings[1].config == {
+        "train_data_path": f"{tmp_path}/folds/fold_2_of_2/train.json",
+        "validation_data_path": f"{tmp_path}/folds/fold_2_of_2/dev.json",
+        "seed": "5",
+        "trainer": {"callbacks": ["last_weights", "keep_predictions"]},
+    }
+    assert len(read_trainings(suite, tmp_path, [5], folds=3)) == 6
+    plain = read_trainings(suite, tmp_path, [5], folds=0)
+    assert [str(training) for training in plain] == ["a/5", "b/5"]
+
+
+def test_a_run_with_folds_and_one_without_keep_apart(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonnet"
+    suite.write_text(FOLD_SUITE)
+    (fold, *_), (plain, *_) = (read_trainings(suite, tmp_path, [5], folds=n) for n in (2, 0))
+    fill(plain, dict(plain.config))
+    with pytest.raises(RunError, match="a/5 holds a run that was not trained in folds"):
+        status_of(fold)
+    plain.folder.rename(tmp_path / "b")
+    fold.folder.mkdir(parents=True)
+    assert status_of(fold) is Status.NEW
+    with pytest.raises(RunError, match="a/5 is not a run's folder"):
+        status_of(plain)
+
+
 def test_a_new_training(training: Training) -> None:
     assert status_of(training) is Status.NEW
     training.folder.mkdir(parents=True)
