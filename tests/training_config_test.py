@@ -10,7 +10,7 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 
-from sept_allennlp.experiments import SuiteError, read_suite
+from sept_allennlp.experiments import SuiteError, read_suite, read_trainings
 from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
 
@@ -161,8 +161,9 @@ def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(variable, value)
     # Reading it checks that all runs of its tables and figures are there.
     suite = read_suite(CONFIGS / "suites" / name, seed=7)
-    assert {"table1", "table2"} <= {table.name for table in suite.tables}
-    assert [figure.name for figure in suite.figures] == ["figure2"]
+    if name.startswith("paper"):
+        assert {"table1", "table2"} <= {table.name for table in suite.tables}
+        assert [figure.name for figure in suite.figures] == ["figure2"]
     for config in suite.runs.values():
         assert config["pytorch_seed"] == 7
         reader = DatasetReader.from_params(Params(config["dataset_reader"]))
@@ -172,7 +173,23 @@ def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_suites_are_there() -> None:
-    assert {"paper.jsonnet", "paper_minilm.jsonnet"} <= {*SUITES}
+    assert {"paper.jsonnet", "paper_minilm.jsonnet", "prior_minilm.jsonnet"} <= {*SUITES}
+
+
+def test_the_suite_in_folds_can_be_trained_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    suite = CONFIGS / "suites" / "prior_minilm.jsonnet"
+    trainings = read_trainings(suite, tmp_path, [1])
+    assert [str(training) for training in trainings if training.run == "sept_prior"] == [
+        f"sept_prior/1/fold_{number}_of_5" for number in range(1, 6)
+    ]
+    for training in trainings:
+        assert training.config["trainer"]["callbacks"][-1] == "last_weights"
+    corrections = [training.config["model"]["prior_correction"] for training in trainings[:3]]
+    assert sorted(corrections) == [0.0, 0.5, 1.0]
 
 
 def test_a_suites_systems_have_the_same_time_to_learn() -> None:

@@ -34,7 +34,7 @@ local device = std.extVar('SEPT_DEVICE');
     num_epochs: error 'trainer.num_epochs must be given',
     optimizer: error 'trainer.optimizer must be given',
     validation_metric: '+f1',
-    callbacks: ['archive_encoder', 'reproducible_randomness'],
+    callbacks: ['archive_encoder', 'reproducible_randomness', 'keep_predictions'],
     [if device != 'auto' then 'cuda_device']: std.parseInt(device),
   },
 }

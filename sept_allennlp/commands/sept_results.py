@@ -6,7 +6,9 @@ import pandas
 from allennlp.commands.subcommand import Subcommand
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_allennlp.experiments.results import RunError, collect, to_markdown
+from sept_allennlp.experiments.comparison import Difference, compare, read_system
+from sept_allennlp.experiments.errors import RunError
+from sept_allennlp.experiments.results import collect, to_markdown
 
 
 @Subcommand.register("sept-results")
@@ -15,16 +17,37 @@ class SeptResults(SeptSubcommand):
     `allennlp sept-results RUN... --csv FILE`: precision, recall and F1 of finished runs, with mean
     and standard deviation, as a Markdown table, and as CSV. What is no finished run is left out
     and named.
+
+    `allennlp sept-results SYSTEM... --against REFERENCE`: by how much the F1 of each system is
+    higher than that of the reference, with a 95% interval; see docs/experiments.md.
+
+    Registered as a `Subcommand` with name "sept-results".
     """
 
     requires_plugins = False
-    description = "Print the validation scores of finished runs as a Markdown table."
+    description = (
+        "Print the validation scores of finished runs as a Markdown table, or how systems differ "
+        "from another."
+    )
+    errors = (RunError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("runs", type=Path, nargs="+", help="the runs' folders")
+        parser.add_argument(
+            "--against",
+            type=Path,
+            help="the system to compare with: the folder of a run of a suite, with all its seeds, "
+            "or of one training, or a file of predictions; then RUNS are such, too",
+        )
         parser.add_argument("--csv", type=Path, help="write the rows into this file, too")
 
     def run(self, args: argparse.Namespace) -> int:
+        rows = _differences(args) if args.against else self._scores(args)
+        if args.csv is not None:
+            rows.to_csv(args.csv, index=False, float_format="%.4f")
+        return 1 if rows.empty else 0
+
+    def _scores(self, args: argparse.Namespace) -> pandas.DataFrame:
         found = []
         for folder in args.runs:
             try:
@@ -32,9 +55,20 @@ class SeptResults(SeptSubcommand):
             except RunError as error:
                 print(f"{self.name}: {error}", file=sys.stderr)
         if not found:
-            return 1
+            return pandas.DataFrame()
         runs = pandas.concat(found, ignore_index=True)
-        if args.csv is not None:
-            runs.to_csv(args.csv, index=False, float_format="%.4f")
         print(to_markdown(runs), end="")
-        return 0
+        return runs
+
+
+def _differences(args: argparse.Namespace) -> pandas.DataFrame:
+    reference = read_system(args.against)
+    rows = []
+    for path in args.runs:
+        names = (path.name, args.against.name)
+        if path.name == args.against.name:
+            names = (str(path), str(args.against))
+        difference = compare(read_system(path), reference, names)
+        print(f"{names[0]} - {names[1]}: {difference}")
+        rows.append((*names, *difference))
+    return pandas.DataFrame(rows, columns=["system", "reference", *Difference._fields])

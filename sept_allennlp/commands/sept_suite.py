@@ -13,19 +13,21 @@ from sept_allennlp.experiments import (
     Runner,
     SuiteError,
     default_jobs,
-    make_slots,
     read_trainings,
+    share_devices,
     train_command,
     visible_devices,
+    write_folds,
 )
+from sept_allennlp.training.config_defaults import config_variables
 
 
 @Subcommand.register("sept-suite")
 class SeptSuite(SeptSubcommand):
     """
     `allennlp sept-suite SUITE.jsonnet --serialization-dir RUNS` trains every run of a suite with
-    every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.experiments`. Called again, it goes on
-    with what is not finished.
+    every seed, into `RUNS/NAME/SEED`; see docs/experiments.md. Called again, it goes on with what
+    is not finished.
 
     Registered as a `Subcommand` with name "sept-suite".
     """
@@ -54,6 +56,13 @@ class SeptSuite(SeptSubcommand):
         )
         parser.add_argument("--runs", nargs="+", default=[], help="train only these")
         parser.add_argument(
+            "--folds",
+            type=_folds,
+            help="cross-validation: split the documents of SEPT_DATA's train.json and dev.json in "
+            "so many folds, and train each run once without each of them, into "
+            "NAME/SEED/fold_K_of_N (default = what the suite says; 0 = none)",
+        )
+        parser.add_argument(
             "--jobs",
             type=positive_int,
             help="how many trainings run at once (default = one a GPU, or one for every four cores "
@@ -68,12 +77,15 @@ class SeptSuite(SeptSubcommand):
         Gives status 1 if a training could not be finished, 130 where Ctrl-C, SIGTERM or the end of
         the terminal has stopped them.
         """
-        trainings = read_trainings(args.suite, args.serialization_dir, args.seeds, args.runs)
+        root = args.serialization_dir
+        trainings = read_trainings(args.suite, root, args.seeds, args.runs, args.folds)
+        if trainings[0].fold and not args.dry_run:
+            write_folds(config_variables()["SEPT_DATA"], root, trainings[0].fold.of)
         # The trainings are processes of their own, which know nothing of this one's packages.
         packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
         runner = Runner(
             trainings,
-            make_slots(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
+            share_devices(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
             command=functools.partial(train_command, packages=packages),
         )
         if args.dry_run:
@@ -91,3 +103,10 @@ class SeptSuite(SeptSubcommand):
 def _stop(*_: Any) -> None:
     # What AllenNLP makes of SIGTERM.
     raise SigTermReceived
+
+
+def _folds(text: str) -> int:
+    number = int(text)
+    if number < 0 or number == 1:
+        raise argparse.ArgumentTypeError("must be 2 or more, or 0")
+    return number

@@ -1,16 +1,19 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import List
+from typing import Dict, List, Optional, Tuple
 
 import pandas
 from allennlp.commands.subcommand import Subcommand
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.experiments import (
+    DOCUMENTS,
     RUNS,
+    RunError,
     Suite,
     SuiteError,
+    Table,
     config_differences,
     fill_figure,
     fill_table,
@@ -20,7 +23,8 @@ from sept_allennlp.experiments import (
     shortened,
     table_to_markdown,
 )
-from sept_allennlp.experiments.results import RunError, collect_suite, read_csv
+from sept_allennlp.experiments.comparison import collect_documents, read_documents
+from sept_allennlp.experiments.results import FOLDS, collect_suite, read_csv
 
 
 @Subcommand.register("sept-tables")
@@ -28,7 +32,8 @@ class SeptTables(SeptSubcommand):
     """
     `allennlp sept-tables SUITE.jsonnet --serialization-dir RUNS --output FOLDER` writes the tables
     and figures of a suite from what `allennlp sept-suite` has trained, and the scores of each run
-    as `FOLDER/runs.csv`; `--from-csv FOLDER/runs.csv` makes them from that file alone.
+    as `FOLDER/runs.csv`; `--from-csv FOLDER/runs.csv` makes them from that file alone. Where a
+    table has a reference to compare with, there is a `documents.csv` beside that file.
 
     Registered as a `Subcommand` with name "sept-tables".
     """
@@ -57,37 +62,55 @@ class SeptTables(SeptSubcommand):
 
     def run(self, args: argparse.Namespace) -> int:
         suite = read_suite(args.suite)
+        compares = any(table.reference for table in suite.tables)
+        documents: Optional[pandas.DataFrame] = None
         if args.from_csv is not None:
-            runs = read_csv(args.from_csv)
-            runs = runs[runs["run"].isin(suite.runs)]
-            if args.seeds:
-                runs = runs[runs["seed"].isin(args.seeds)]
+            runs = _wanted(read_csv(args.from_csv), suite, args.seeds)
+            beside = args.from_csv.with_name(f"{DOCUMENTS}.csv")
+            if compares and beside.exists():
+                documents = _wanted(read_documents(beside), suite, args.seeds)
         elif not args.serialization_dir.is_dir():
             raise RunError(f"{args.serialization_dir}: there is no such folder")
         else:
             runs = collect_suite(args.serialization_dir, suite.runs, _note, args.seeds)
             _note_other_configurations(args.suite, args.serialization_dir, runs)
+            if compares:
+                documents = collect_documents(args.serialization_dir, runs, _note)
         seeds = sorted({*(args.seeds or runs["seed"])})
         args.output.mkdir(parents=True, exist_ok=True)
         files: List[Path] = []
         if args.from_csv is None:
             files.append(args.output / f"{RUNS}.csv")
             runs.to_csv(files[-1], index=False)
-        files += _write(suite, runs, len(seeds), args.output)
+            if documents is not None:
+                files.append(args.output / f"{DOCUMENTS}.csv")
+                documents.to_csv(files[-1], index=False)
+        files += _write(suite, runs, documents, len(seeds), args.output)
         for file in files:
             print(file)
         _note_missing(suite, runs, seeds)
         return 0
 
 
-def _write(suite: Suite, runs: pandas.DataFrame, seeds: int, folder: Path) -> List[Path]:
+def _wanted(rows: pandas.DataFrame, suite: Suite, seeds: Optional[List[int]]) -> pandas.DataFrame:
+    rows = rows[rows["run"].isin(suite.runs)]
+    return rows[rows["seed"].isin(seeds)] if seeds else rows
+
+
+def _write(
+    suite: Suite,
+    runs: pandas.DataFrame,
+    documents: Optional[pandas.DataFrame],
+    seeds: int,
+    folder: Path,
+) -> List[Path]:
     files: List[Path] = []
     for table in suite.tables:
-        filled = fill_table(table, runs)
+        filled = fill_table(table, runs, documents)
         files += [folder / f"{table.name}.md", folder / f"{table.name}.csv"]
         shown = runs[runs["run"].isin(filled["run"])]
         encoders = sorted(shown["encoder"].dropna().unique())
-        text = table_to_markdown(table, filled, seeds, encoders)
+        text = table_to_markdown(table, filled, seeds, encoders, _folds(table, shown))
         files[-2].write_text(text, encoding="utf-8")
         filled.to_csv(files[-1], index=False, float_format="%.6f")
     for figure in suite.figures:
@@ -96,6 +119,29 @@ def _write(suite: Suite, runs: pandas.DataFrame, seeds: int, folder: Path) -> Li
         files.append(folder / f"{figure.name}.csv")
         filled.to_csv(files[-1], index=False, float_format="%.6f")
     return files
+
+
+def _folds_of(runs: pandas.DataFrame) -> pandas.Series:
+    """In how many folds each run was trained; 0 for none."""
+    return runs.reindex(columns=[FOLDS])[FOLDS].fillna(0).astype(int)
+
+
+def _folds(table: Table, runs: pandas.DataFrame) -> int:
+    """
+    In how many folds the runs of a table were trained.
+
+    # Raises
+
+    `RunError` where they were not all trained in as many.
+    """
+    folds = sorted({*_folds_of(runs.dropna(subset=["f1"]))})
+    if len(folds) > 1:
+        listed = " and in ".join(map(str, folds))
+        raise RunError(
+            f"{table.name}: its runs were trained in {listed} folds (0: on the data as given), and "
+            "such scores cannot be compared"
+        )
+    return folds[0] if folds else 0
 
 
 def _note(text: str) -> None:
@@ -120,15 +166,17 @@ def _note_other_configurations(suite: Path, folder: Path, runs: pandas.DataFrame
     environment. No error: another machine has its data and its encoder elsewhere.
     """
     finished = runs.dropna(subset=["f1"])
-    wanted = set(zip(finished["run"], finished["seed"]))
-    changed = []
-    for training in read_trainings(suite, folder, finished["seed"].unique().tolist()):
-        if (training.run, training.seed) in wanted:
-            differences = config_differences(training)
+    wanted = {*zip(finished["run"], finished["seed"])}
+    changed: Dict[Tuple[str, int], str] = {}
+    for folds, trained in finished.groupby(_folds_of(finished)):
+        seeds, names = trained["seed"].unique().tolist(), trained["run"].unique().tolist()
+        for training in read_trainings(suite, folder, seeds, names, folds=int(folds)):
+            run = (training.run, training.seed)
+            differences = config_differences(training) if run in wanted - changed.keys() else []
             if differences:
-                changed.append(f"{training}: {shortened(differences)}")
+                changed[run] = f"{training}: {shortened(differences)}"
     if changed:
         _note(
             f"{len(changed)} of {len(wanted)} runs have another configuration than the suite gives "
-            f"them now; {changed[0]}"
+            f"them now; {next(iter(changed.values()))}"
         )

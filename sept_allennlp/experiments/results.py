@@ -8,18 +8,17 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 import pandas
 
 from sept_allennlp.archives.encoders import describe_archived_encoders
+from sept_allennlp.experiments.counts import COUNTS, count_run
+from sept_allennlp.experiments.errors import RunError, UnfinishedRunError
+from sept_allennlp.experiments.folds import fold_folders
+from sept_runtime.scoring import precision_recall_f1
 
 SCORES = ["precision", "recall", "f1"]
 
 COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]
 
-
-class RunError(ValueError):
-    """A folder or a file that does not hold the run that it should."""
-
-
-class UnfinishedRunError(RunError):
-    """A folder that holds no finished run."""
+# One more, where there are runs that were trained in folds.
+FOLDS = "folds"
 
 
 class Progress(NamedTuple):
@@ -47,11 +46,14 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
     `last_f1` (of the last epoch), `minutes` (wall time of training; of a run that was interrupted,
     without the time that was lost), and `encoder` (what the run has archived of it says).
 
+    A run that was trained in folds has one row, too: `precision`, `recall` and `f1` are those of
+    all its folds' predictions together, `minutes` the sum, and `folds` says how many there are.
+
     # Raises
 
     `RunError` for a folder without `metrics.json`, which is written when a run ends.
     """
-    return pandas.DataFrame([_read_run(folder) for folder in folders], columns=COLUMNS)
+    return _table([_read_run(folder) for folder in folders])
 
 
 def collect_suite(
@@ -94,7 +96,7 @@ def collect_suite(
         except RunError as error:
             note(str(error))
         rows.append({**row, "run": name, "seed": seed})
-    return _typed(pandas.DataFrame(rows, columns=COLUMNS))
+    return _typed(_table(rows))
 
 
 def read_csv(file: Path) -> pandas.DataFrame:
@@ -117,7 +119,7 @@ def read_csv(file: Path) -> pandas.DataFrame:
         first = repeated.iloc[0]
         raise RunError(f"{file}: run {first['run']} with seed {first['seed']} is there twice")
     try:
-        return _typed(runs.reindex(columns=COLUMNS))
+        return _typed(runs.reindex(columns=[*COLUMNS, *runs.columns.intersection([FOLDS])]))
     except (ValueError, TypeError) as error:
         raise RunError(f"{file}: {error}") from None
 
@@ -158,7 +160,29 @@ def markdown_table(lines: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _table(rows: List[Dict[str, Any]]) -> pandas.DataFrame:
+    folds = {FOLDS: "Int64"} if any(FOLDS in row for row in rows) else {}
+    return pandas.DataFrame(rows, columns=[*COLUMNS, *folds]).astype(folds)
+
+
 def _read_run(folder: Path) -> Dict[str, Any]:
+    folds = [_read_run(fold) for fold in fold_folders(folder)]
+    return _all_folds(folder, folds) if folds else _read_training(folder)
+
+
+def _all_folds(folder: Path, folds: List[Dict[str, Any]]) -> Dict[str, Any]:
+    scores = precision_recall_f1(*count_run(folder)[COUNTS].sum().tolist())
+    return {
+        **folds[0],
+        **scores,
+        "run": folder.name,
+        "last_f1": scores["f1"],
+        "minutes": sum(fold["minutes"] for fold in folds),
+        FOLDS: len(folds),
+    }
+
+
+def _read_training(folder: Path) -> Dict[str, Any]:
     try:
         metrics = json.loads((folder / "metrics.json").read_text())
         config = json.loads((folder / "config.json").read_text())
@@ -213,6 +237,8 @@ def _minutes(epochs: List[Dict[str, Any]], written: List[float]) -> float:
 def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:
     """Whole numbers as such, also in a column with gaps; the others rounded."""
     kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64", "encoder": "string"}
+    if FOLDS in runs:
+        kinds[FOLDS] = "Int64"
     fractions = [*SCORES, "last_f1", "minutes"]
     kinds.update(dict.fromkeys(fractions, "float64"))
     return runs.astype(kinds).round(dict.fromkeys(fractions, 6))

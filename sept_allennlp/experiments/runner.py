@@ -9,74 +9,24 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Deque, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Deque, List, Mapping, Optional, Sequence
 
-import torch
-
+from sept_allennlp.experiments.checkpoints import remove_checkpoints, remove_partial_checkpoints
 from sept_allennlp.experiments.results import RunError, collect, read_progress
 from sept_allennlp.experiments.training import (
-    Standing,
+    Status,
     Training,
     finish,
-    remove_checkpoints,
-    remove_torn_checkpoints,
-    standing,
+    status_of,
     train_command,
 )
-
-# A batch is a few abstracts, which is too little work for more cores than about these.
-_CORES_FOR_A_TRAINING = 4
-
-
-def default_jobs(environment: Mapping[str, str]) -> int:
-    """How many trainings to run at once: one a GPU, or one for every four cores of a processor."""
-    devices = visible_devices(environment)
-    if devices or environment.get("SEPT_DEVICE", "auto") not in ("auto", "-1"):
-        return max(1, len(devices))
-    return max(1, torch.get_num_threads() // _CORES_FOR_A_TRAINING)
-
-
-def make_slots(jobs: int, devices: Sequence[str]) -> List[Dict[str, str]]:
-    """
-    What the environment of each of the trainings that run at once has to say: its share of the
-    processor's cores, and its GPU.
-
-    The GPU is given by CUDA_VISIBLE_DEVICES and not in the configuration, which would then differ
-    with the GPU that happened to be free, and an interrupted training could not go on at another.
-
-    # Parameters
-
-    jobs : `int`
-        How many trainings run at once. One takes all the cores of a processor.
-    devices : `Sequence[str]`
-        The GPUs to share between them, as CUDA_VISIBLE_DEVICES names them.
-    """
-    # As many threads as torch itself would take, shared out.
-    environment = {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}
-    if jobs == 1 or not devices:
-        return [environment] * jobs
-    return [
-        {**environment, "CUDA_VISIBLE_DEVICES": devices[job % len(devices)]} for job in range(jobs)
-    ]
-
-
-def visible_devices(environment: Mapping[str, str]) -> List[str]:
-    """
-    The GPUs that trainings may be spread over, as CUDA_VISIBLE_DEVICES names them: all that this
-    process sees, unless SEPT_DEVICE has chosen one, or the CPU.
-    """
-    if environment.get("SEPT_DEVICE", "auto") != "auto":
-        return []
-    count = torch.cuda.device_count()
-    names = environment.get("CUDA_VISIBLE_DEVICES", "")
-    return names.split(",")[:count] if names else [str(number) for number in range(count)]
 
 
 @dataclass
 class _Child:
     training: Training
     process: subprocess.Popen
-    slot: Mapping[str, str]
+    device: Mapping[str, str]
     epochs: int
     reported: float
 
@@ -90,9 +40,10 @@ class Runner:
     # Parameters
 
     trainings : `Sequence[Training]`
-    slots : `Sequence[Mapping[str, str]]`
-        As many trainings run at once; each adds what its slot says to the environment.
-    command : `Callable[[Training, Standing], List[str]]`, optional
+    devices : `Sequence[Mapping[str, str]]`
+        As many trainings run at once, each with one of these added to its environment; from
+        `share_devices`.
+    command : `Callable[[Training, Status], List[str]]`, optional
         The command of a training that was found so; `training.train_command` unless given.
     report : `Callable[[str], None]`, optional
         Takes the lines; prints them unless given.
@@ -107,15 +58,15 @@ class Runner:
     def __init__(
         self,
         trainings: Sequence[Training],
-        slots: Sequence[Mapping[str, str]],
-        command: Callable[[Training, Standing], List[str]] = train_command,
+        devices: Sequence[Mapping[str, str]],
+        command: Callable[[Training, Status], List[str]] = train_command,
         report: Optional[Callable[[str], None]] = None,
         poll_seconds: float = 1.0,
         progress_seconds: float = 60.0,
         stop_seconds: float = 30.0,
     ) -> None:
         self._trainings = trainings
-        self._slots = list(slots)
+        self._devices = list(devices)
         self._command = command
         self._report = report or _print_line
         self._poll_seconds = poll_seconds
@@ -130,11 +81,11 @@ class Runner:
         waiting: List[Training] = []
         for training in self._trainings:
             try:
-                found = standing(training)
-                if found is Standing.FINISHED:
+                found = status_of(training)
+                if found is Status.FINISHED:
                     self._end(training, "kept", _scores(training))
                 else:
-                    self._say(training, f"waiting{_done(training, found)}")
+                    self._report_on(training, f"waiting{_done(training, found)}")
                     waiting.append(training)
             except (RunError, OSError) as error:
                 self._end(training, "refused", str(error))
@@ -151,7 +102,7 @@ class Runner:
         `KeyboardInterrupt` and AllenNLP's `SigTermReceived`, when the trainings have been stopped.
         """
         waiting: Deque[Training] = deque(self.survey())
-        free = list(self._slots)
+        free = list(self._devices)
         try:
             while waiting or self._children:
                 while waiting and free:
@@ -169,7 +120,7 @@ class Runner:
                         self._report_progress(child)
                     else:
                         self._children.remove(child)
-                        free.append(child.slot)
+                        free.append(child.device)
                         self._ended(child)
         finally:
             self._stop()
@@ -177,7 +128,7 @@ class Runner:
         self._report(f"{len(self._trainings)} trainings: {', '.join(counts)}")
         return self._outcomes.keys() <= {"finished", "kept"}
 
-    def _start(self, training: Training, slot: Mapping[str, str]) -> bool:
+    def _start(self, training: Training, device: Mapping[str, str]) -> bool:
         """Starts the training; False if there was nothing to start."""
         # Only here: Windows has none, and every start of AllenNLP imports this file.
         import fcntl
@@ -192,16 +143,16 @@ class Runner:
                 self._end(training, "left alone", "another process is training it")
                 return False
             # Looked at once more, now that nobody else can change it.
-            found = standing(training)
-            if found is Standing.FINISHED:
+            found = status_of(training)
+            if found is Status.FINISHED:
                 self._end(training, "kept", _scores(training))
                 return False
-            if found is Standing.ENDED:
+            if found is Status.ENDED:
                 finish(training)
                 self._end(training, "finished", _scores(training))
                 return False
-            if found is not Standing.NEW:
-                remove_torn_checkpoints(training.folder)
+            if found is not Status.NEW:
+                remove_partial_checkpoints(training.folder)
             training.config_file.write_text(json.dumps(training.config, indent=2) + "\n")
             command = self._command(training, found)
             log.write(f"{_now()}  {' '.join(command)}\n".encode())
@@ -212,15 +163,17 @@ class Runner:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **slot},
+                env={**os.environ, **device},
                 # Ctrl-C comes to this process alone, which then stops its trainings.
                 start_new_session=True,
             )
             epochs = progress.epochs if progress else 0
-            self._children.append(_Child(training, process, slot, epochs, time.monotonic()))
-        verb = "goes on" if found is Standing.INTERRUPTED else "starts"
-        settings = " ".join(f"{name}={value}" for name, value in slot.items())
-        self._say(training, f"{verb}{_done(training, found)} with {settings}; log: {training.log}")
+            self._children.append(_Child(training, process, device, epochs, time.monotonic()))
+        verb = "goes on" if found is Status.INTERRUPTED else "starts"
+        settings = " ".join(f"{name}={value}" for name, value in device.items())
+        self._report_on(
+            training, f"{verb}{_done(training, found)} with {settings}; log: {training.log}"
+        )
         return True
 
     def _report_progress(self, child: _Child) -> None:
@@ -230,7 +183,7 @@ class Runner:
         if progress is not None and progress.epochs != child.epochs:
             child.epochs = progress.epochs
             child.reported = time.monotonic()
-            self._say(
+            self._report_on(
                 child.training,
                 f"epoch {progress.epochs} of {child.training.num_epochs}: F1 {progress.f1:.4f}, "
                 f"best {progress.best_f1:.4f} (epoch {progress.best_epoch})",
@@ -269,13 +222,13 @@ class Runner:
                 if child.process.returncode == 0:
                     self._ended(child)
                 else:
-                    self._say(child.training, "stopped; the same command goes on from here")
+                    self._report_on(child.training, "stopped; the same command goes on from here")
 
     def _end(self, training: Training, outcome: str, details: str) -> None:
         self._outcomes[outcome] += 1
-        self._say(training, f"{outcome}: {details}")
+        self._report_on(training, f"{outcome}: {details}")
 
-    def _say(self, training: Training, text: str) -> None:
+    def _report_on(self, training: Training, text: str) -> None:
         self._report(f"{_now()}  {str(training):{self._width}}  {text}")
 
 
@@ -292,8 +245,8 @@ def _scores(training: Training) -> str:
     return f"F1 {run.f1:.4f} (epoch {run.best_epoch} of {run.epochs}), {run.minutes:.1f} minutes"
 
 
-def _done(training: Training, found: Standing) -> str:
-    progress = read_progress(training.folder) if found is Standing.INTERRUPTED else None
+def _done(training: Training, found: Status) -> str:
+    progress = read_progress(training.folder) if found is Status.INTERRUPTED else None
     return f" after epoch {progress.epochs} of {training.num_epochs}" if progress else ""
 
 

@@ -1,6 +1,5 @@
 """What a suite is: a set of runs, and the tables and figures that are made from them."""
 
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,20 +8,19 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Ty
 
 from allennlp.common import Params
 
+from sept_allennlp.experiments.errors import SuiteError
+from sept_allennlp.experiments.folds import FOLDS
 from sept_allennlp.experiments.results import SCORES
-from sept_allennlp.training.config_defaults import set_config_defaults
+from sept_allennlp.training.config_defaults import config_variables
 
 T = TypeVar("T")
 
 # Names become names of files and folders.
 _NAME = re.compile(r"\w[\w.-]*")
 
-# The file that the commands write beside those of the tables and figures.
+# The files that are written beside those of the tables and figures.
 RUNS = "runs"
-
-
-class SuiteError(ValueError):
-    """A suite's file that is not as it must be."""
+DOCUMENTS = "documents"
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,23 @@ class Row:
 @dataclass(frozen=True)
 class Table:
     """
-    A table of scores; `paper` is what its column of the paper's figures is called.
+    A table of scores.
+
+    # Parameters
+
+    name, title : `str`
+    rows : `List[Row]`
+    paper : `str`, optional
+        What its column of the paper's figures is called.
+    reference : `str`, optional
+        The run of the row with which all others are compared, document by document.
     """
 
     name: str
     title: str
     rows: List[Row]
     paper: str = "the paper's: test split, SciBERT"
+    reference: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +94,16 @@ class Suite:
 
     runs : `Dict[str, Dict[str, Any]]`
         A complete training configuration for each run's name.
-    tables : `List[Table]`
-    figures : `List[Figure]`
+    tables : `List[Table]`, optional
+    figures : `List[Figure]`, optional
+    folds : `int`, optional (default = `0`)
+        In how many folds of the data each run is trained; 0 trains it once, on the data as given.
     """
 
     runs: Dict[str, Dict[str, Any]]
     tables: List[Table] = field(default_factory=list)
     figures: List[Figure] = field(default_factory=list)
+    folds: int = 0
 
     def places_of_runs(self) -> Iterator[Tuple[str, str]]:
         """Each place of a table or figure that names a run, with the run's name."""
@@ -105,7 +116,7 @@ class Suite:
                     yield f"{figure.name}, {line.label} at {point.x}", point.run
 
 
-def read_suite(path: Path, seed: Optional[int] = None) -> Suite:
+def read_suite(path: Path, seed: Optional[int] = None, data: Optional[Path] = None) -> Suite:
     """
     Evaluates a suite's jsonnet file.
 
@@ -113,17 +124,20 @@ def read_suite(path: Path, seed: Optional[int] = None) -> Suite:
 
     path : `Path`
     seed : `int`, optional
-        What SEPT_SEED is in it. All other variables are the environment's, with the plugin's
+        What SEPT_SEED is in it.
+    data : `Path`, optional
+        What SEPT_DATA is in it. All other variables are the environment's, with the plugin's
         defaults.
 
     # Raises
 
     `SuiteError` for a file that jsonnet cannot evaluate, or that is no suite.
     """
-    variables = dict(os.environ)
-    set_config_defaults(variables)
+    variables = config_variables()
     if seed is not None:
         variables["SEPT_SEED"] = str(seed)
+    if data is not None:
+        variables["SEPT_DATA"] = str(data)
     try:
         given = Params.from_file(str(path), ext_vars=variables).params
     except (RuntimeError, OSError) as error:
@@ -171,7 +185,11 @@ def _check(suite: Suite) -> None:
     for name, config in suite.runs.items():
         if not isinstance(config, dict):
             raise SuiteError(f"run '{name}' is no configuration")
-    outputs = [RUNS, *(part.name for part in [*suite.tables, *suite.figures])]
+    if FOLDS in suite.runs:
+        raise SuiteError(f"'{FOLDS}' is no name for a run: the data of folds is in such a folder")
+    if not isinstance(suite.folds, int) or suite.folds < 0 or suite.folds == 1:
+        raise SuiteError(f"'folds' must be a number from 2, or 0 for none, and not {suite.folds!r}")
+    outputs = [RUNS, DOCUMENTS, *(part.name for part in [*suite.tables, *suite.figures])]
     for name in [*suite.runs, *outputs]:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise SuiteError(f"{name!r} will not do as a name: letters, digits and _ . - only")
@@ -187,6 +205,8 @@ def _check(suite: Suite) -> None:
             if count > 1:
                 raise SuiteError(f"{figure.name}: {label} has {count} points at {x}")
     for table in suite.tables:
+        if table.reference not in (None, *(row.run for row in table.rows)):
+            raise SuiteError(f"{table.name}: no row has the run {table.reference!r}, its reference")
         for row in table.rows:
             if not isinstance(row.paper, dict):
                 raise SuiteError(f"{table.name}, {row.system}: 'paper' must be an object")

@@ -1,9 +1,10 @@
 """Tables of a suite: mean and deviation of each row's runs, beside the paper's figures."""
 
-from typing import List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import pandas
 
+from sept_allennlp.experiments.comparison import Difference, compare, signed
 from sept_allennlp.experiments.results import SCORES, markdown_table
 from sept_allennlp.experiments.suite import Table
 
@@ -40,21 +41,59 @@ def summary_of(names: List[str], runs: pandas.DataFrame) -> pandas.DataFrame:
     return summary.rename_axis("run").reset_index()
 
 
-def fill_table(table: Table, runs: pandas.DataFrame) -> pandas.DataFrame:
+def fill_table(
+    table: Table, runs: pandas.DataFrame, documents: Optional[pandas.DataFrame] = None
+) -> pandas.DataFrame:
     """
-    The table's rows with the numbers of `summarise`, and the paper's figures as `paper_precision`,
-    `paper_recall` and `paper_f1`.
+    # Parameters
+
+    table : `Table`
+    runs : `pandas.DataFrame`
+        As for `summarise`.
+    documents : `pandas.DataFrame`, optional
+        What the runs have predicted, as from `comparison.collect_documents`.
+
+    # Returns
+
+    `pandas.DataFrame`: the table's rows with the numbers of `summarise`, and the paper's figures as
+    `paper_precision`, `paper_recall` and `paper_f1`; where the table has a reference, how each row
+    differs from it, a `Difference`, as `difference_f1`, `difference_low` and so on.
+
+    # Raises
+
+    `RunError` where a row and the reference were not scored on the same documents.
     """
     filled = summary_of([row.run for row in table.rows], runs)
     filled.insert(0, "system", [row.system for row in table.rows])
     for name in SCORES:
         figures = [row.paper.get(name) for row in table.rows]
         filled[f"paper_{name}"] = pandas.Series(figures, dtype="float64")
-    return filled
+    if table.reference is None or documents is None:
+        return filled
+    differences = [_difference(table, row.run, documents) for row in table.rows]
+    if not any(differences):
+        return filled
+    columns = pandas.DataFrame(
+        [difference or [None] * len(Difference._fields) for difference in differences],
+        columns=Difference._fields,
+    )
+    columns = columns.astype({"documents": "Int64", "seeds": "Int64"})
+    return filled.join(columns.add_prefix("difference_"))
+
+
+def _difference(table: Table, run: str, documents: pandas.DataFrame) -> Optional[Difference]:
+    system, reference = (documents[documents["run"] == name] for name in (run, table.reference))
+    if run == table.reference or not {*system["seed"]} & {*reference["seed"]}:
+        return None
+    return compare(system, reference, (run, table.reference))
 
 
 def table_to_markdown(
-    table: Table, filled: pandas.DataFrame, seeds: int, encoders: Sequence[str] = ()
+    table: Table,
+    filled: pandas.DataFrame,
+    seeds: int,
+    encoders: Sequence[str] = (),
+    folds: int = 0,
 ) -> str:
     """
     # Parameters
@@ -66,25 +105,51 @@ def table_to_markdown(
         Over how many seeds each mean should be; a row of fewer says so.
     encoders : `Sequence[str]`, optional
         What the runs of the table were trained on.
+    folds : `int`, optional
+        In how many folds the runs were trained.
     """
-    lines = [["system", "P", "R", "F1", "seeds", f"{table.paper}, P / R / F1"], ["---"] * 6]
+    compared = "difference_f1" in filled
+    header = ["system", "P", "R", "F1", "seeds"]
+    if compared:
+        systems = {row.run: row.system for row in table.rows}
+        header.insert(4, f"F1 less that of {systems[table.reference]}")
+    with_paper = any(row.paper for row in table.rows)
+    if with_paper:
+        header.append(f"{table.paper}, P / R / F1")
+    lines = [header, ["---"] * len(header)]
     for row in filled.to_dict("records"):
-        finished = row["seeds"]
-        paper = [_score(row[f"paper_{name}"]) for name in SCORES]
-        lines.append(
-            [
-                row["system"].replace("|", r"\|"),
-                *(_with_deviation(row[name], row[f"{name}_sd"]) for name in SCORES),
-                _seeds(finished, seeds),
-                MISSING if paper == [MISSING] * 3 else " / ".join(paper),
-            ]
-        )
+        line = [row["system"], *(_with_deviation(row[name], row[f"{name}_sd"]) for name in SCORES)]
+        if compared:
+            line.append(_with_interval(row))
+        line.append(_seeds(row["seeds"], seeds))
+        if with_paper:
+            paper = [_score(row[f"paper_{name}"]) for name in SCORES]
+            line.append(MISSING if paper == [MISSING] * 3 else " / ".join(paper))
+        lines.append([cell.replace("|", r"\|") for cell in line])
     text = (
         f"**{table.title}**\n\n{markdown_table(lines)}\n"
-        "P, R, F1: strict micro scores on the validation data at the best epoch; where there are "
-        "several seeds, mean ± standard deviation over them.\n"
+        f"P, R, F1: strict micro scores {_of_what(folds)}; where there are several seeds, mean ± "
+        "standard deviation over them.\n"
     )
+    if compared:
+        text += (
+            f"{header[4]}: over the seeds that both have; in brackets its 95% interval by a paired "
+            f"bootstrap over {filled['difference_documents'].max()} documents.\n"
+        )
     return text + (f"Encoder: {'; '.join(encoders)}.\n" if encoders else "")
+
+
+def _of_what(folds: int) -> str:
+    if not folds:
+        return "on the validation data at the best epoch"
+    return f"on all documents, each predicted by the one of {folds} trainings that has not seen it"
+
+
+def _with_interval(row: Dict[str, Any]) -> str:
+    if pandas.isna(row["difference_f1"]):
+        return MISSING
+    shown = [signed(row[f"difference_{name}"], 3) for name in ("f1", "low", "high")]
+    return "{} [{}, {}]".format(*shown)
 
 
 def _seeds(finished: int, seeds: int) -> str:

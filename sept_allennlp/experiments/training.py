@@ -1,22 +1,27 @@
 """One training of a suite: where it lies, how far it has come, and the command that goes on."""
 
 import json
-import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from enum import Enum
+from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from allennlp.common import Params
 from allennlp.models.archival import archive_model
 
-from sept_allennlp.experiments.results import RunError
-from sept_allennlp.experiments.suite import SuiteError, read_suite
+from sept_allennlp.experiments.checkpoints import (
+    checkpoints,
+    remove_checkpoints,
+    whole_checkpoints,
+)
+from sept_allennlp.experiments.errors import RunError, SuiteError
+from sept_allennlp.experiments.folds import Fold, config_of_fold, make_folds
+from sept_allennlp.experiments.suite import read_suite
 
 
-class Standing(Enum):
+class Status(Enum):
     """What is in a training's folder."""
 
     NEW = "new"
@@ -31,7 +36,7 @@ class Standing(Enum):
 @dataclass(frozen=True)
 class Training:
     """
-    A run of a suite with one seed.
+    A run of a suite with one seed, on all data or for one fold of it.
 
     The folder that AllenNLP trains into must be empty or AllenNLP's own, so the log and the
     configuration that is handed over lie beside it.
@@ -42,30 +47,32 @@ class Training:
         The run's name.
     seed : `int`
     config : `Mapping[str, Any]`
-        Its configuration, evaluated with this seed.
+        Its configuration, evaluated with this seed, and with the fold's data.
     root : `Path`
         The folder of all runs of the suite.
+    fold : `Fold`, optional
     """
 
     run: str
     seed: int
     config: Mapping[str, Any]
     root: Path
+    fold: Optional[Fold] = None
 
     def __str__(self) -> str:
-        return f"{self.run}/{self.seed}"
+        return f"{self.run}/{self.seed}" + (f"/{self.fold.name}" if self.fold else "")
 
     @property
     def folder(self) -> Path:
-        return self.root / self.run / str(self.seed)
+        return self.root / str(self)
 
     @property
     def log(self) -> Path:
-        return self.root / self.run / f"{self.seed}.log"
+        return self.root / f"{self}.log"
 
     @property
     def config_file(self) -> Path:
-        return self.root / self.run / f"{self.seed}.json"
+        return self.root / f"{self}.json"
 
     @property
     def num_epochs(self) -> int:
@@ -74,7 +81,11 @@ class Training:
 
 
 def read_trainings(
-    suite: Path, root: Path, seeds: Iterable[int], names: Iterable[str] = ()
+    suite: Path,
+    root: Path,
+    seeds: Iterable[int],
+    names: Iterable[str] = (),
+    folds: Optional[int] = None,
 ) -> List[Training]:
     """
     The trainings of a suite: all runs with the first seed, then all with the second, so that
@@ -83,29 +94,35 @@ def read_trainings(
     # Parameters
 
     suite : `Path`
-        The suite's file, which is evaluated once a seed.
+        The suite's file, which is evaluated once for each seed and fold.
     root : `Path`
         The folder of all runs.
     seeds : `Iterable[int]`
     names : `Iterable[str]`, optional
         Only these runs, in this order.
+    folds : `int`, optional (default = the suite's)
+        In how many folds; 0 for none. Their data need not be there yet.
 
     # Raises
 
-    `SuiteError`, also for a name that the suite does not have.
+    `SuiteError`, also for a name that the suite does not have, and for a run that cannot be trained
+    in folds.
     """
     trainings: List[Training] = []
+    count = read_suite(suite).folds if folds is None else folds
     # Each once, should a name or a seed be given twice.
-    for seed in dict.fromkeys(seeds):
-        runs = read_suite(suite, seed).runs
+    for seed, fold in product(dict.fromkeys(seeds), make_folds(count) or [None]):
+        data = fold.data(root) if fold else None
+        runs = read_suite(suite, seed, data).runs
         for name in dict.fromkeys(names) or runs:
             if name not in runs:
                 raise SuiteError(f"{suite}: no run '{name}'; there are {', '.join(runs)}")
-            trainings.append(Training(name, seed, runs[name], root))
+            config = config_of_fold(name, runs[name], data) if data else runs[name]
+            trainings.append(Training(name, seed, config, root, fold))
     return trainings
 
 
-def standing(training: Training) -> Standing:
+def status_of(training: Training) -> Status:
     """
     What is in the training's folder.
 
@@ -114,8 +131,13 @@ def standing(training: Training) -> Standing:
     `RunError` where it is not this training: its configuration is another, or there is none.
     """
     folder = training.folder
+    if training.fold and (folder.parent / "config.json").exists():
+        raise RunError(
+            f"{folder.parent} holds a run that was not trained in folds. Move it away, or take "
+            "another --serialization-dir."
+        )
     if not folder.exists() or not any(folder.iterdir()):
-        return Standing.NEW
+        return Status.NEW
     differences = config_differences(training)
     if differences:
         raise RunError(
@@ -125,10 +147,10 @@ def standing(training: Training) -> Standing:
     if (folder / "metrics.json").exists():
         # AllenNLP writes the archive after the metrics, and checkpoints go when a training has
         # ended well. One that was put here, trained by hand, may keep them.
-        if training.config_file.exists() and _checkpoints(folder):
-            return Standing.ENDED
-        return Standing.FINISHED
-    return Standing.INTERRUPTED if _whole_checkpoints(folder) else Standing.BEGUN
+        if training.config_file.exists() and checkpoints(folder):
+            return Status.ENDED
+        return Status.FINISHED
+    return Status.INTERRUPTED if whole_checkpoints(folder) else Status.BEGUN
 
 
 def config_differences(training: Training) -> List[str]:
@@ -165,18 +187,18 @@ def shortened(phrases: List[str]) -> str:
 
 
 def train_command(
-    training: Training, found: Standing, packages: Iterable[str] = ("sept_allennlp",)
+    training: Training, found: Status, packages: Iterable[str] = ("sept_allennlp",)
 ) -> List[str]:
     """AllenNLP's command that brings the training from where it was found to its end."""
     command = [sys.executable, "-m", "allennlp", "train", str(training.config_file)]
     command += ["--serialization-dir", str(training.folder), "--file-friendly-logging"]
     for package in packages:
         command += ["--include-package", package]
-    if found is Standing.BEGUN:
+    if found is Status.BEGUN:
         # Nothing has been learned yet, so nothing is lost. AllenNLP could not recover where it
         # was stopped before it had a vocabulary.
         command.append("--force")
-    elif found is Standing.INTERRUPTED:
+    elif found is Status.INTERRUPTED:
         command.append("--recover")
     return command
 
@@ -194,64 +216,6 @@ def finish(training: Training) -> None:
     except RuntimeError as error:
         raise RunError(str(error)) from None
     remove_checkpoints(training.folder)
-
-
-def remove_torn_checkpoints(folder: Path) -> None:
-    """
-    Removes the checkpoint that was being written when a training was killed, as AllenNLP would
-    recover from the newest, whole or not; and the newest also where its epoch was the best and the
-    best weights are not its own, as AllenNLP would not write them any more.
-    """
-    whole = _whole_checkpoints(folder)
-    for model_state in _checkpoints(folder):
-        if model_state not in whole:
-            model_state.unlink()
-            _training_state(model_state).unlink(missing_ok=True)
-
-
-def remove_checkpoints(folder: Path) -> None:
-    """
-    Removes what only a training that is interrupted needs: with the optimiser's state and two
-    checkpoints kept, several times the size of the model. What was best stays, as does the archive.
-    """
-    for model_state in _checkpoints(folder):
-        model_state.unlink()
-        _training_state(model_state).unlink(missing_ok=True)
-
-
-def _checkpoints(folder: Path) -> List[Path]:
-    return list(folder.glob("model_state_e*_b*.th"))
-
-
-def _whole_checkpoints(folder: Path) -> List[Path]:
-    # What torch.save writes is a zip file, whose directory comes last.
-    whole = [
-        model_state
-        for model_state in _checkpoints(folder)
-        if zipfile.is_zipfile(model_state) and zipfile.is_zipfile(_training_state(model_state))
-    ]
-    newest = max(whole, key=lambda file: [*map(int, re.findall(r"\d+", file.name))], default=None)
-    return [file for file in whole if file != newest or not _lacks_its_best_weights(file)]
-
-
-def _lacks_its_best_weights(model_state: Path) -> bool:
-    # Best weights are written after the checkpoint at the end of their epoch, from one process.
-    end_of_epoch = re.fullmatch(r"model_state_e(\d+)_b0\.th", model_state.name)
-    if not end_of_epoch:
-        return False
-    epoch = int(end_of_epoch[1]) - 1
-    try:
-        metrics = json.loads(model_state.with_name(f"metrics_epoch_{epoch}.json").read_text())
-    except FileNotFoundError:
-        return False
-    best = model_state.with_name("best.th")
-    return metrics.get("best_epoch") == epoch and not (
-        zipfile.is_zipfile(best) and best.stat().st_mtime_ns >= model_state.stat().st_mtime_ns
-    )
-
-
-def _training_state(model_state: Path) -> Path:
-    return model_state.with_name(model_state.name.replace("model_state", "training_state"))
 
 
 def _flat(config: Mapping[str, Any]) -> Dict[str, Any]:

@@ -21,6 +21,7 @@ from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
+from sept_runtime.decoding import NO_ENTITY
 
 
 @Model.register("sept")
@@ -50,6 +51,10 @@ class SEPT(SpanClassifier):
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
         Which candidates a training step looks at.
+    prior_correction : `float`, optional (default = `0.0`)
+        How much of the bias that sampling gives to the probabilities is kept from being learned,
+        from 0 (nothing, as in the paper) to 1 (all); see `SpanSampler.log_rates`. The more, the
+        fewer entities are predicted. Prediction itself does not depend on it.
     span_filter : `SpanFilter`, optional (default = `KeepAll()`)
         Which candidates are classified in evaluation and prediction; training is never filtered.
     embedding_dropout : `float`, optional (default = `0.1`)
@@ -70,6 +75,7 @@ class SEPT(SpanClassifier):
         feedforward: Lazy[FeedForward],
         max_span_width: int = 12,
         span_sampler: Optional[SpanSampler] = None,
+        prior_correction: float = 0.0,
         span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
@@ -89,6 +95,7 @@ class SEPT(SpanClassifier):
             feedforward, self._span_extractor.get_output_dim()
         )
         self._sampler = span_sampler or RandomNegatives()
+        self._prior_correction = prior_correction
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
         self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1 + len(self._labels))
@@ -112,7 +119,10 @@ class SEPT(SpanClassifier):
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
             assert gold is not None
-            keep = self._sampler(self._labels_of(spans, mask, gold, sentence_ids.size(1)), mask)
+            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
+            keep = self._sampler(labels, mask)
+            # Shape: (batch_size,)
+            biases = self._prior_correction * self._sampler.log_rates(labels, mask, keep)
         else:
             keep = self._filter(text, spans, mask)
         if keep is not mask:
@@ -120,6 +130,8 @@ class SEPT(SpanClassifier):
 
         # Shape: (number of candidates in the batch, 1 + num_labels)
         logits = self._classify(embedded, text, spans, mask)
+        if self.training:
+            logits[:, NO_ENTITY] += biases.unsqueeze(1).expand_as(mask)[mask]
         return SpanScores(logits, spans, mask)
 
     def _classify(

@@ -46,13 +46,14 @@ def install() -> None:
     Has AllenNLP's `Params` evaluate configurations with `DEFAULTS` where the environment does not
     say; the environment itself stays as it is.
     """
-    params._environment_variables = _variables
+    params._environment_variables = config_variables
 
 
 _allennlp_variables = params._environment_variables
 
 
-def _variables() -> Dict[str, str]:
+def config_variables() -> Dict[str, str]:
+    """What a configuration is evaluated with: the environment, with `DEFAULTS`."""
     variables = _allennlp_variables()
     set_config_defaults(variables)
     return variables

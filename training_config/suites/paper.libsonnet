@@ -112,12 +112,14 @@ function(
     {
       name: 'table1',
       title: 'Table 1: systems on SciERC',
+      reference: 'sept',
       [if on_words then 'paper']: "the paper's: test split, encoder: SciBERT",
       rows: rows(table1),
     },
     {
       name: 'table2',
       title: "Table 2: what is added to SEPT's span representation, on SciERC",
+      reference: 'sept',
       rows: rows(table2),
     },
   ],

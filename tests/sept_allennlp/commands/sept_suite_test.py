@@ -3,14 +3,17 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Tuple
+from typing import List, Tuple
 
+import pandas
 import pytest
 from allennlp.commands import main
 
 import sept_allennlp  # noqa: F401  (registers the commands)
 from sept_allennlp.experiments import Runner
-from tests.experiments import CONFIGS, ENVIRONMENT, ROOT
+from sept_allennlp.experiments.training import Status, Training
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, ROOT
+from tests.sept_allennlp.experiments import fake_training
 
 SUITE = """
 local tiny = (import 'CONFIGS/sept_minilm.jsonnet') + {
@@ -84,6 +87,84 @@ def test_a_suite_is_trained_once_and_tabulated(
     assert run(monkeypatch, "sept-tables", suite, "-s", runs, "--output", output) == (0, "")
     complaint = "1 of 1 runs have another configuration than the suite gives them now; tiny/5: "
     assert complaint + "trainer.num_epochs is 1 there, 2 in the suite" in capsys.readouterr().err
+
+
+FOLDS = """
+local data = std.extVar('SEPT_DATA');
+local run = {
+  pytorch_seed: std.parseInt(std.extVar('SEPT_SEED')),
+  train_data_path: data + '/train.json',
+  validation_data_path: data + '/dev.json',
+  trainer: { num_epochs: 1 },
+  // For the trainings' stand-in: all entities are found, or a half.
+  fake: ['.5'],
+  fake_recall: 1,
+};
+{
+  runs: { all: run, half: run { fake_recall: 0.5 }, conll: run { train_data_path: 'train.txt' } },
+  tables: [{ name: 'table1', title: 'Table 1', reference: 'half', rows: [
+    { system: 'All', run: 'all' },
+    { system: 'Half', run: 'half' },
+  ] }],
+}
+"""
+
+
+def fake_command(training: Training, found: Status, packages: List[str]) -> List[str]:
+    files = [str(training.config_file), str(training.folder)]
+    return [sys.executable, fake_training.__file__, *files, found.value]
+
+
+def test_a_suite_in_folds(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("sept_allennlp.commands.sept_suite.train_command", fake_command)
+    suite.write_text(FOLDS)
+    runs, output = tmp_path / "runs", tmp_path / "output"
+    train = ["sept-suite", suite, "-s", runs, "--seeds", 5, "--folds", 3, "--jobs", 6]
+    status, complaint = run(monkeypatch, *train)
+    assert status == 1 and "run 'conll' cannot be trained in folds" in complaint
+    train += ["--runs", "half", "all"]
+    assert run(monkeypatch, *train, "--dry-run") == (0, "")
+    assert not runs.exists()
+    assert run(monkeypatch, *train) == (0, "")
+    assert capsys.readouterr().out.splitlines()[-1] == "6 trainings: 6 finished"
+    assert run(monkeypatch, *train) == (0, "")
+    assert capsys.readouterr().out.splitlines()[-1] == "6 trainings: 6 kept"
+
+    assert run(monkeypatch, "sept-tables", suite, "-s", runs, "--output", output) == (0, "")
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    names = ["runs.csv", "documents.csv", "table1.md", "table1.csv"]
+    assert captured.out.splitlines() == [str(output / name) for name in names]
+    # All 42 documents, whichever file they were in, once.
+    documents = pandas.read_csv(output / "documents.csv")
+    assert documents.groupby(["run", "seed"]).size().tolist() == [42, 42]
+    half = documents[documents["run"] == "half"]
+    right, gold = half["right"].sum(), half["gold"].sum()
+    f1 = 2 * right / (right + gold)
+    table = pandas.read_csv(output / "table1.csv").set_index("run")
+    assert table.loc["half", "f1"] == pytest.approx(f1, abs=1e-6)
+    assert table.loc["all", "f1"] == 1.0
+    assert table.loc["all", "difference_f1"] == pytest.approx(1 - f1, abs=1e-6)
+    low, high = table.loc["all", "difference_low"], table.loc["all", "difference_high"]
+    assert 0 < low < 1 - f1 < high < 1
+    text = (output / "table1.md").read_text()
+    assert "the one of 3 trainings that has not seen it" in text
+    assert "by a paired bootstrap over 42 documents" in text
+
+    again = ["sept-tables", suite, "--from-csv", output / "runs.csv", "--output", tmp_path / "new"]
+    assert run(monkeypatch, *again) == (0, "")
+    assert (tmp_path / "new" / "table1.md").read_text() == text
+
+    # Of other data there are other folds.
+    (tmp_path / "data").mkdir()
+    for file in ("train.json", "dev.json"):
+        lines = (FIXTURES / "abstracts" / file).read_text().splitlines()[1:]
+        (tmp_path / "data" / file).write_text("\n".join(lines))
+    monkeypatch.setenv("SEPT_DATA", str(tmp_path / "data"))
+    status, complaint = run(monkeypatch, *train)
+    assert status == 1 and "fold_1_of_3/train.json was not made from what" in complaint
 
 
 def test_a_dry_run_changes_nothing(

@@ -162,3 +162,25 @@ def test_what_cannot_be_read_is_said(
     with pytest.raises(SystemExit, match="sept-tables: .*none.jsonnet"):
         run(monkeypatch, tmp_path / "none.jsonnet", "-s", tmp_path / "runs", *output)
     assert not (tmp_path / "output").exists()
+
+
+def test_runs_in_folds_and_others_do_not_share_a_table(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = tmp_path / "mine.csv"
+    scores.write_text("run,seed,precision,recall,f1,folds\na,1,.1,.2,.3,5\nb,1,1,1,1,\n")
+    complaint = "table1: its runs were trained in 0 and in 5 folds"
+    with pytest.raises(SystemExit, match=complaint):
+        run(monkeypatch, suite, "--from-csv", scores, "--output", tmp_path)
+
+
+def test_a_reference_without_predictions_is_said(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    suite.write_text(SUITE.replace("paper: 'theirs',", "reference: 'a',"))
+    run(monkeypatch, suite, "-s", tmp_path / "runs", "--output", tmp_path / "output")
+    complaints = capsys.readouterr().err.splitlines()
+    assert (
+        f"{tmp_path}/runs/b/2/validation_predictions.jsonl: there is no such file" in complaints[2]
+    )
+    assert "| F1 | seeds |" in (tmp_path / "output" / "table1.md").read_text()

@@ -5,7 +5,8 @@ what a training does. Started as a process, with the run's configuration, its fo
 
 What happens in an epoch is what `config["fake"][epoch]` says, an F1 and then perhaps a word; but
 nothing happens twice: words are for the first attempt. With `config["full_disk"]`, it fails when
-all epochs have ended, while it writes the archive.
+all epochs have ended, while it writes the archive. With `config["fake_recall"]`, it keeps
+predictions of the validation data: of each document's entities as many, the first ones.
 """
 
 import json
@@ -50,6 +51,8 @@ def main(config_file: str, folder_name: str, found: str) -> None:
         for name in [*states, "best.th"] if best == epoch else states:
             with zipfile.ZipFile(folder / name, "w") as file:
                 file.writestr("weights", f"of epoch {epoch + 1}")
+    if "fake_recall" in config:
+        keep_predictions(config, folder / "validation_predictions.jsonl")
     (folder / "vocabulary").mkdir(exist_ok=True)
     write(folder / "metrics.json", metrics)
     if config.get("full_disk"):
@@ -57,12 +60,21 @@ def main(config_file: str, folder_name: str, found: str) -> None:
         sys.exit("OSError: no space left on device")
 
 
+def keep_predictions(config: Any, target: Path) -> None:
+    with target.open("w") as file:
+        for line in Path(config["validation_data_path"]).open():
+            document = json.loads(line)
+            entities = [entity for sentence in document["ner"] for entity in sentence]
+            found = entities[: round(config["fake_recall"] * len(entities))]
+            file.write(json.dumps({**document, "predicted_ner": [found]}) + "\n")
+
+
 def misbehave(how: str, folder: Path) -> None:
     if how == "crash":
         sys.exit("Traceback ...\nRuntimeError: the weights are tired")
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if how == "torn":
+    if how == "partial":
         # Killed while it wrote a checkpoint.
         (folder / "model_state_e9_b0.th").write_bytes(b"PK")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -97,6 +97,34 @@ def test_the_command_names_and_leaves_out_what_is_no_run(
     assert exit.value.code == 1
 
 
+def test_a_run_in_folds_is_scored_on_all_its_predictions(runs: list, tmp_path: Path) -> None:
+    # One and two of two entities of one document each; the first predicts another, too.
+    gold = [[0, 0, "Task"], [1, 1, "Task"]]
+    folder = tmp_path / "sept" / "7"
+    for number, found in ((1, [gold[0], [1, 1, "Method"]]), (2, gold)):
+        fold = folder / f"fold_{number}_of_2"
+        document = {"doc_key": f"d{number}", "sentences": [["a", "b"]], "ner": [gold]}
+        shutil.copytree(runs[0], fold)
+        (fold / "validation_predictions.jsonl").write_text(
+            json.dumps({**document, "predicted_ner": [found]})
+        )
+    for table in (collect([folder]), collect_suite(tmp_path, ["sept"], pytest.fail)):
+        (row,) = table.to_dict("records")
+        assert (row["precision"], row["recall"], row["f1"], row["last_f1"]) == (0.75,) * 4
+        assert (row["epochs"], row["minutes"], row["folds"]) == (5, 60.0, 2)
+        table.to_csv(tmp_path / "runs.csv", index=False)
+    pandas.testing.assert_frame_equal(read_csv(tmp_path / "runs.csv"), table)
+    assert list(table["run"]) == ["sept"]
+    both = pandas.concat([collect([folder]), collect(runs[:1])])
+    assert [line.split(" | ")[-1] for line in to_markdown(both).splitlines()[2:4]] == ["2 |", " |"]
+    # Of some documents no score can be made that another run's could be compared with.
+    (folder / "fold_2_of_2" / "metrics.json").unlink()
+    table = collect_suite(tmp_path, ["sept"], pytest.fail)
+    assert list(table["f1"].fillna(-1)) == [-1]
+    with pytest.raises(RunError, match="fold_2_of_2: not a finished run"):
+        collect([folder])
+
+
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a finished run.*metrics.json"):
         collect([tmp_path])

@@ -9,8 +9,8 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 
-from sept_allennlp.experiments import Runner, default_jobs, make_slots, visible_devices
-from sept_allennlp.experiments.training import Standing, Training
+from sept_allennlp.experiments import Runner
+from sept_allennlp.experiments.training import Status, Training
 from tests.sept_allennlp.experiments import fake_training
 
 
@@ -24,7 +24,7 @@ def training(root: Path, run: str, *epochs: str, seed: int = 1) -> Training:
     return Training(run, seed, config, root)
 
 
-def fake_command(training: Training, found: Standing) -> List[str]:
+def fake_command(training: Training, found: Status) -> List[str]:
     files = [str(training.config_file), str(training.folder)]
     return [sys.executable, fake_training.__file__, *files, found.value]
 
@@ -39,11 +39,11 @@ class Lines(List[str]):
 def run(
     trainings: Sequence[Training],
     lines: Lines,
-    slots: Sequence[Dict[str, str]] = ({},),
+    devices: Sequence[Dict[str, str]] = ({},),
     **options: Any,
 ) -> bool:
     options = {"command": fake_command, "report": lines.append, **options}
-    return Runner(trainings, slots, poll_seconds=0.02, progress_seconds=0.0, **options).run()
+    return Runner(trainings, devices, poll_seconds=0.02, progress_seconds=0.0, **options).run()
 
 
 def metrics(training: Training) -> Dict[str, Any]:
@@ -97,7 +97,7 @@ def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> 
     assert metrics(trainings[0])["epoch"] == 2
 
 
-@pytest.mark.parametrize("how", ["kill", "torn"])
+@pytest.mark.parametrize("how", ["kill", "partial"])
 def test_what_was_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, how: str) -> None:
     trainings = [training(tmp_path, "a", f".5 {how}")]
     lines = Lines()
@@ -108,8 +108,8 @@ def test_what_was_killed_before_its_first_checkpoint_starts_again(tmp_path: Path
     assert lines[1].startswith("a/1  starts with")
 
 
-def test_a_checkpoint_torn_by_a_kill_is_not_gone_on_from(tmp_path: Path) -> None:
-    trainings = [training(tmp_path, "a", ".5", ".6 torn")]
+def test_a_partial_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
+    trainings = [training(tmp_path, "a", ".5", ".6 partial")]
     assert not run(trainings, Lines())
     lines = Lines()
     assert run(trainings, lines)
@@ -163,12 +163,12 @@ def test_another_configuration_is_refused_and_stops_no_other(tmp_path: Path) -> 
     assert metrics(changed)["epoch"] == 0
 
 
-def test_as_many_at_once_as_there_are_slots(tmp_path: Path) -> None:
+def test_as_many_at_once_as_there_are_devices(tmp_path: Path) -> None:
     # Each of the first two waits for the other.
     trainings = [training(tmp_path, run, ".5 meet") for run in "ab"]
     trainings.append(training(tmp_path, "c", ".5"))
-    slots = [{"CUDA_VISIBLE_DEVICES": device} for device in "45"]
-    assert run(trainings, Lines(), slots)
+    devices = [{"CUDA_VISIBLE_DEVICES": device} for device in "45"]
+    assert run(trainings, Lines(), devices)
     logs = [(tmp_path / run / "1.log").read_text() for run in "abc"]
     devices = [re.findall(r"device (\d)", log) for log in logs]
     assert sorted(devices[:2]) == [["4"], ["5"]]
@@ -269,45 +269,3 @@ def test_what_another_process_trains_is_left_alone(tmp_path: Path) -> None:
         "1 trainings: 1 left alone",
     ]
     assert run(trainings, Lines())
-
-
-def test_slots_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
-    assert make_slots(1, []) == [{"OMP_NUM_THREADS": "8"}]
-    assert make_slots(3, []) == [{"OMP_NUM_THREADS": "2"}] * 3
-    assert make_slots(20, [])[0] == {"OMP_NUM_THREADS": "1"}
-
-
-def test_slots_take_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
-    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in make_slots(2, ["0", "1"])] == ["0", "1"]
-    assert [slot["CUDA_VISIBLE_DEVICES"] for slot in make_slots(3, ["4", "6"])] == ["4", "6", "4"]
-    # One training sees all GPUs: it may want several.
-    assert make_slots(1, ["0", "1"]) == [{"OMP_NUM_THREADS": "8"}]
-
-
-@pytest.mark.parametrize(
-    "threads, gpus, device, jobs",
-    [
-        (2, 0, "auto", 1),
-        (16, 0, "auto", 4),
-        (16, 2, "auto", 2),
-        (16, 2, "-1", 4),
-        # All would be on this one.
-        (16, 2, "1", 1),
-    ],
-)
-def test_default_jobs(
-    threads: int, gpus: int, device: str, jobs: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-    assert default_jobs({"SEPT_DEVICE": device}) == jobs
-
-
-def test_visible_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert visible_devices({}) == ["0", "1"]
-    assert visible_devices({"SEPT_DEVICE": "auto", "CUDA_VISIBLE_DEVICES": "3,5"}) == ["3", "5"]
-    assert visible_devices({"SEPT_DEVICE": "1"}) == []
-    assert visible_devices({"SEPT_DEVICE": "-1"}) == []

@@ -54,6 +54,14 @@ def test_the_seed_is_the_environments_unless_given(
         ("{}", "missing 1 required positional argument: 'runs'"),
         ("{ runs: {} }", "'runs' must give a configuration for each run's name"),
         ("{ runs: { a: 1 } }", "run 'a' is no configuration"),
+        ("{ runs: { folds: {} } }", "'folds' is no name for a run"),
+        ("{ runs: { a: {} }, folds: 1 }", "'folds' must be a number from 2, or 0 for none"),
+        ("{ runs: { a: {} }, folds: 'all' }", "'folds' must be a number from 2, or 0 for none"),
+        (
+            "{ runs: { a: {}, b: {} }, tables: [{ name: 't', title: 'T', reference: 'b', rows: "
+            "[{ system: 'A', run: 'a' }] }] }",
+            "t: no row has the run 'b', its reference",
+        ),
         ("{ runs: { '../a': {} } }", "'../a' will not do as a name"),
         ("{ runs: { a: {} }, tabels: [] }", "unexpected keyword argument 'tabels'"),
         ("{ runs: { a: {} }, tables: {} }", "suite.tables must be a list"),

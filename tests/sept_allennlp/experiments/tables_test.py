@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas
 import pytest
 
@@ -73,6 +75,13 @@ def test_a_table_before_there_is_any_run(runs: pandas.DataFrame, table: Table) -
     assert ".642 / .716 / .677" in text
 
 
+def test_a_table_of_systems_that_are_not_the_papers(runs: pandas.DataFrame) -> None:
+    table = Table("t", "T", [Row("a", "crf"), Row("b", "sept")])
+    lines = table_to_markdown(table, fill_table(table, runs), 3).splitlines()
+    assert lines[2] == "| system | P | R | F1 | seeds |"
+    assert lines[4] == "| a | .250 | 1.000 | .400 | 1 of 3 |"
+
+
 def test_a_table_names_the_encoders(runs: pandas.DataFrame, table: Table) -> None:
     text = table_to_markdown(table, fill_table(table, runs), 3, ["a (bert, 6 layers)", "b (bert)"])
     assert text.endswith("\nEncoder: a (bert, 6 layers); b (bert).\n")
@@ -81,3 +90,38 @@ def test_a_table_names_the_encoders(runs: pandas.DataFrame, table: Table) -> Non
 def test_a_run_may_have_several_rows(runs: pandas.DataFrame) -> None:
     filled = fill_table(Table("t", "T", [Row("a", "crf"), Row("b", "crf")]), runs)
     assert list(filled["f1"]) == [0.4004, 0.4004]
+
+
+@pytest.fixture
+def documents() -> pandas.DataFrame:
+    rows = [("sept", 1, "d", 1, 2, 2), ("crf", 1, "d", 2, 2, 2), ("crf", 2, "d", 0, 0, 2)]
+    return pandas.DataFrame(rows, columns=["run", "seed", "document", "right", "predicted", "gold"])
+
+
+def test_a_table_with_a_reference(
+    runs: pandas.DataFrame, table: Table, documents: pandas.DataFrame
+) -> None:
+    compared = replace(table, reference="sept")
+    filled = fill_table(compared, runs, documents)
+    assert list(filled["difference_f1"].fillna(-1)) == [0.5, -1, -1]
+    assert list(filled["difference_seeds"].fillna(-1)) == [1, -1, -1]
+    lines = table_to_markdown(compared, filled, seeds=3).splitlines()
+    assert lines[2].startswith("| system | P | R | F1 | F1 less that of SEPT | seeds |")
+    assert lines[4].endswith("| .400 | +.500 [+.500, +.500] | 1 of 3 | — / — / .500 |")
+    assert lines[6].endswith("| .650 ± .050 | — | 3 | .642 / .716 / .677 |")
+    assert lines[-1].endswith("its 95% interval by a paired bootstrap over 1 documents.")
+
+
+def test_without_predictions_a_reference_changes_nothing(
+    runs: pandas.DataFrame, table: Table, documents: pandas.DataFrame
+) -> None:
+    plain = fill_table(table, runs)
+    compared = replace(table, reference="sept")
+    for given in (None, documents[:0], documents[1:]):
+        pandas.testing.assert_frame_equal(fill_table(compared, runs, given), plain)
+    assert table_to_markdown(compared, plain, 3) == table_to_markdown(table, plain, 3)
+
+
+def test_a_table_of_runs_in_folds_says_so(runs: pandas.DataFrame, table: Table) -> None:
+    text = table_to_markdown(table, fill_table(table, runs), 3, folds=5)
+    assert "on all documents, each predicted by the one of 5 trainings that has not seen" in text

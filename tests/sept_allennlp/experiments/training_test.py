@@ -7,13 +7,12 @@ from typing import Any, Dict, Optional
 import pytest
 
 from sept_allennlp.experiments import SuiteError, read_trainings, train_command
+from sept_allennlp.experiments.checkpoints import remove_checkpoints, remove_partial_checkpoints
 from sept_allennlp.experiments.results import RunError
 from sept_allennlp.experiments.training import (
-    Standing,
+    Status,
     Training,
-    remove_checkpoints,
-    remove_torn_checkpoints,
-    standing,
+    status_of,
 )
 
 CONFIG = {"pytorch_seed": 1, "model": {"type": "sept", "width": 12}, "list": [1, 2]}
@@ -51,31 +50,79 @@ def test_all_runs_of_a_seed_come_before_the_next(tmp_path: Path) -> None:
         read_trainings(suite, tmp_path, [5], ["c"])
 
 
+FOLD_SUITE = """
+local data = std.extVar('SEPT_DATA');
+{
+  folds: 2,
+  runs: { [name]: {
+    train_data_path: data + '/train.json',
+    validation_data_path: data + '/dev.json',
+    seed: std.extVar('SEPT_SEED'),
+  } for name in ['a', 'b'] },
+}
+"""
+
+
+def test_a_run_in_folds_is_trained_once_for_each(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonnet"
+    suite.write_text(FOLD_SUITE)
+    trainings = read_trainings(suite, tmp_path, [5, 4], ["a"])
+    assert [str(training) for training in trainings] == [
+        f"a/{seed}/fold_{fold}_of_2" for seed in (5, 4) for fold in (1, 2)
+    ]
+    assert trainings[1].folder == tmp_path / "a" / "5" / "fold_2_of_2"
+    assert trainings[1].log == tmp_path / "a" / "5" / "fold_2_of_2.log"
+    assert trainings[1].config_file == tmp_path / "a" / "5" / "fold_2_of_2.json"
+    assert trainings[1].config == {
+        "train_data_path": f"{tmp_path}/folds/fold_2_of_2/train.json",
+        "validation_data_path": f"{tmp_path}/folds/fold_2_of_2/dev.json",
+        "seed": "5",
+        "trainer": {"callbacks": ["last_weights", "keep_predictions"]},
+    }
+    assert len(read_trainings(suite, tmp_path, [5], folds=3)) == 6
+    plain = read_trainings(suite, tmp_path, [5], folds=0)
+    assert [str(training) for training in plain] == ["a/5", "b/5"]
+
+
+def test_a_run_with_folds_and_one_without_keep_apart(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonnet"
+    suite.write_text(FOLD_SUITE)
+    (fold, *_), (plain, *_) = (read_trainings(suite, tmp_path, [5], folds=n) for n in (2, 0))
+    fill(plain, dict(plain.config))
+    with pytest.raises(RunError, match="a/5 holds a run that was not trained in folds"):
+        status_of(fold)
+    plain.folder.rename(tmp_path / "b")
+    fold.folder.mkdir(parents=True)
+    assert status_of(fold) is Status.NEW
+    with pytest.raises(RunError, match="a/5 is not a run's folder"):
+        status_of(plain)
+
+
 def test_a_new_training(training: Training) -> None:
-    assert standing(training) is Standing.NEW
+    assert status_of(training) is Status.NEW
     training.folder.mkdir(parents=True)
-    assert standing(training) is Standing.NEW
+    assert status_of(training) is Status.NEW
 
 
 def test_nothing_but_a_configuration(training: Training) -> None:
     fill(training)
-    assert standing(training) is Standing.BEGUN
+    assert status_of(training) is Status.BEGUN
 
 
 def test_a_checkpoint_to_go_on_from(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
-    assert standing(training) is Standing.INTERRUPTED
+    assert status_of(training) is Status.INTERRUPTED
 
 
-@pytest.mark.parametrize("torn", [{"model": False}, {"state": False}])
-def test_a_torn_checkpoint_is_none(training: Training, torn: Dict[str, bool]) -> None:
+@pytest.mark.parametrize("partial", [{"model": False}, {"state": False}])
+def test_a_partial_checkpoint_is_none(training: Training, partial: Dict[str, bool]) -> None:
     fill(training)
-    save(training.folder, "e1_b0", **torn)
-    assert standing(training) is Standing.BEGUN
+    save(training.folder, "e1_b0", **partial)
+    assert status_of(training) is Status.BEGUN
     save(training.folder, "e0_b7")
-    assert standing(training) is Standing.INTERRUPTED
-    remove_torn_checkpoints(training.folder)
+    assert status_of(training) is Status.INTERRUPTED
+    remove_partial_checkpoints(training.folder)
     left = sorted(file.name for file in training.folder.glob("*.th"))
     assert left == ["model_state_e0_b7.th", "training_state_e0_b7.th"]
 
@@ -84,13 +131,13 @@ def test_a_checkpoint_of_which_half_is_missing(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "training_state_e1_b0.th").unlink()
-    assert standing(training) is Standing.BEGUN
-    remove_torn_checkpoints(training.folder)
+    assert status_of(training) is Status.BEGUN
+    remove_partial_checkpoints(training.folder)
     assert not list(training.folder.glob("*.th"))
 
 
 @pytest.mark.parametrize("checkpoint, whole", [("e2_b0", False), ("e2_b5", True)])
-@pytest.mark.parametrize("best", ["older", "torn", None])
+@pytest.mark.parametrize("best", ["older", "partial", None])
 def test_a_checkpoint_that_was_best_and_has_no_best_weights_is_not_gone_on_from(
     training: Training, best: Optional[str], checkpoint: str, whole: bool
 ) -> None:
@@ -102,16 +149,16 @@ def test_a_checkpoint_that_was_best_and_has_no_best_weights_is_not_gone_on_from(
     save(folder, checkpoint)
     (folder / "metrics_epoch_1.json").write_text('{"best_epoch": 1}')
     weights = folder / "best.th"
-    if best == "torn":
+    if best == "partial":
         weights.write_bytes(b"PK")
     elif best == "older":
         os.link(folder / "model_state_e1_b0.th", weights)
         os.utime(weights, (0, 0))
-    remove_torn_checkpoints(folder)
+    remove_partial_checkpoints(folder)
     names = {file.name for file in folder.glob("*_state_*.th")}
     assert names >= {"model_state_e1_b0.th", "training_state_e1_b0.th"}
     assert (f"model_state_{checkpoint}.th" in names) is whole
-    assert standing(training) is Standing.INTERRUPTED
+    assert status_of(training) is Status.INTERRUPTED
 
 
 @pytest.mark.parametrize("best_epoch, best", [(0, False), (1, True)])
@@ -125,27 +172,27 @@ def test_a_checkpoint_with_its_best_weights_is_gone_on_from(
     if best:
         # As AllenNLP does without a moving average.
         os.link(folder / "model_state_e2_b0.th", folder / "best.th")
-    remove_torn_checkpoints(folder)
+    remove_partial_checkpoints(folder)
     assert (folder / "model_state_e2_b0.th").exists()
-    assert standing(training) is Standing.INTERRUPTED
+    assert status_of(training) is Status.INTERRUPTED
 
 
 def test_the_first_checkpoint_without_best_weights_is_none(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "metrics_epoch_0.json").write_text('{"best_epoch": 0}')
-    assert standing(training) is Standing.BEGUN
+    assert status_of(training) is Status.BEGUN
 
 
 def test_a_finished_training(training: Training) -> None:
     fill(training)
     (training.folder / "metrics.json").write_text("{}")
-    assert standing(training) is Standing.FINISHED
+    assert status_of(training) is Status.FINISHED
     # Trained by hand and put here, it may have its checkpoints.
     save(training.folder, "e1_b0")
-    assert standing(training) is Standing.FINISHED
+    assert status_of(training) is Status.FINISHED
     training.config_file.write_text("{}")
-    assert standing(training) is Standing.ENDED
+    assert status_of(training) is Status.ENDED
 
 
 def test_checkpoints_can_go_and_the_best_weights_stay(training: Training) -> None:
@@ -162,7 +209,7 @@ def test_another_configuration_is_refused(training: Training, finished: bool) ->
     if finished:
         (training.folder / "metrics.json").write_text("{}")
     with pytest.raises(RunError) as refusal:
-        standing(training)
+        status_of(training)
     message = str(refusal.value)
     assert str(training.folder) in message
     assert "list is absent there, [1, 2] in the suite; " in message
@@ -173,17 +220,17 @@ def test_a_folder_of_something_else_is_refused(training: Training) -> None:
     training.folder.mkdir(parents=True)
     (training.folder / "thesis.tex").touch()
     with pytest.raises(RunError, match="is not a run's folder"):
-        standing(training)
+        status_of(training)
     (training.folder / "config.json").write_text("{")
     with pytest.raises(RunError, match="config.json is not a configuration"):
-        standing(training)
+        status_of(training)
 
 
 @pytest.mark.parametrize(
     "found, flag",
-    [(Standing.NEW, None), (Standing.BEGUN, "--force"), (Standing.INTERRUPTED, "--recover")],
+    [(Status.NEW, None), (Status.BEGUN, "--force"), (Status.INTERRUPTED, "--recover")],
 )
-def test_the_command(training: Training, found: Standing, flag: str) -> None:
+def test_the_command(training: Training, found: Status, flag: str) -> None:
     command = train_command(training, found, ["sept_allennlp", "mine"])
     assert command[1:5] == ["-m", "allennlp", "train", str(training.config_file)]
     assert command[5:7] == ["--serialization-dir", str(training.folder)]

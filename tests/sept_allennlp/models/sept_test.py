@@ -138,6 +138,57 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
         model(**tensors(model, document))
 
 
+def sampling_model(**model: Any) -> Model:
+    """Keeps 2 of a document's negatives, and gives every span the same logits, 0 to begin with."""
+    sampler = {"type": "random_negatives", "num_negatives": 2}
+    model = words_model(span_sampler=sampler, embedding_dropout=0.0, **model).train()
+    always(model, label=0, logit=0.0)
+    return model
+
+
+def test_the_prior_correction_is_in_the_loss_of_training_and_in_nothing_else() -> None:
+    corrected, plain = sampling_model(prior_correction=0.5), sampling_model()
+    assert corrected.state_dict().keys() == plain.state_dict().keys()
+    # Of 3 + 1 and of 6 + 3 candidates, none and two are entities: 2 of 4 and of 7 negatives kept.
+    other = Document(key="e", sentences=[["we", "use"], ["parsers"]], entities=[])
+    batch = tensors(corrected, other, DOCUMENT)
+    # Half of log 2/4 and of log 2/7 is added to the logit of "no entity", which is 0.
+    first, second = (2 / 4) ** 0.5, (2 / 7) ** 0.5
+    losses = [2 * numpy.log((first + 2) / first)]
+    losses.append(2 * numpy.log((second + 2) / second) + 2 * numpy.log(second + 2))
+    assert corrected(**batch)["loss"].item() == pytest.approx(sum(losses) / 2)
+    assert plain(**batch)["loss"].item() == pytest.approx((2 + 4) * numpy.log(3) / 2)
+    for model in (corrected, plain):
+        always(model.eval(), label=1)
+    outputs, expected = corrected(**batch), plain(**batch)
+    assert outputs["entities"] == expected["entities"]
+    assert outputs["loss"].equal(expected["loss"])
+
+
+@pytest.mark.parametrize(
+    "prior_correction, expected",
+    # Of the 9 candidates 7 are none, 1 is a Method, 1 a Task; of what is kept, 2, 1 and 1.
+    [(0.0, [2 / 4, 1 / 4, 1 / 4]), (1.0, [7 / 9, 1 / 9, 1 / 9])],
+)
+def test_with_the_prior_corrected_the_model_learns_the_frequencies_of_all_candidates(
+    prior_correction: float, expected: List[float]
+) -> None:
+    model = sampling_model(prior_correction=prior_correction)
+    batch = tensors(model, DOCUMENT)
+    # Spans have nothing to be told apart by, so all that is to be learned are the frequencies.
+    bias = model._output.bias
+    optimizer = torch.optim.LBFGS([bias], line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = model(**batch)["loss"]
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert bias.softmax(dim=0).tolist() == pytest.approx(expected, abs=1e-4)
+
+
 def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
     whole = model(**batch)["entities"]
     model._spans_at_once = 4

@@ -10,3 +10,4 @@ def test_keeps_every_candidate_and_no_padding():
     sampler = SpanSampler.from_params(Params({"type": "all_spans"}))
     assert isinstance(sampler, AllSpans)
     assert sampler(labels, mask).equal(mask)
+    assert sampler.log_rates(labels, mask, mask).tolist() == [0.0, 0.0]

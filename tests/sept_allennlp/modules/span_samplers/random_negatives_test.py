@@ -83,6 +83,19 @@ def test_a_negative_number_is_refused():
         RandomNegatives(-1)
 
 
+def test_the_rates_are_the_shares_of_negatives_that_are_kept():
+    # Of 4 negatives 2, of 1 all, of none all, beside 1, 2 and 1 entities and padding.
+    labels = torch.tensor([[0, 1, 0, 0, 0], [2, 1, 0, 0, 0], [3, 0, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]).bool()
+    sampler = RandomNegatives(2)
+    rates = sampler.log_rates(labels, mask, sampler(labels, mask)).exp()
+    assert rates.tolist() == pytest.approx([0.5, 1.0, 1.0])
+    # Infinitely unlikely would do to no logit.
+    sampler = RandomNegatives(0)
+    rates = sampler.log_rates(labels, mask, sampler(labels, mask)).exp()
+    assert rates.tolist() == pytest.approx([0.25, 1.0, 1.0])
+
+
 def test_is_registered_and_the_default():
     sampler = SpanSampler.from_params(Params({"type": "random_negatives", "num_negatives": 1}))
     assert isinstance(sampler, RandomNegatives)
