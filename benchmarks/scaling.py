@@ -20,8 +20,10 @@ import ray
 import torch
 from synthetic import WORDS_PER_ABSTRACT, lines_of_text
 
-from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder
-from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
+from sept_allennlp.corpus.output_folder import OutputFolder
+from sept_allennlp.corpus.records import ShardRecord
+from sept_allennlp.corpus.run import predict_corpus
+from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
 from sept_allennlp.corpus.workers import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
@@ -36,13 +38,16 @@ def write_corpus(folder: Path, documents: int) -> Path:
     return folder
 
 
-def measure(archive: str, corpus: Path, output: Path, documents: int, **options: Any) -> Dict:
+def measure(
+    model: ModelSettings, corpus: Path, output: Path, documents: int, **options: Any
+) -> Dict:
     """One run. What it says of throughput leaves out the start, when workers load the model."""
     workers = options["workers"]
     shard_size = max(1, documents // (SHARDS_PER_WORKER * workers))
-    run = CorpusRun(archive, (str(corpus),), output, lines_per_shard=shard_size, **options)
+    inputs = (str(corpus),)
+    run = CorpusSettings(model, inputs, output, lines_per_shard=shard_size, **options)
     started = time.time()
-    counts = annotate_corpus(run, lambda line: None)
+    counts = predict_corpus(run, lambda line: None)
     finished = time.time()
     done = OutputFolder(output, ".jsonl.gz").done()
     return {
@@ -56,19 +61,19 @@ def measure(archive: str, corpus: Path, output: Path, documents: int, **options:
         "seconds_to_end": finished - ended(done),
         **shares(done, workers),
         "output_bytes_a_document": sum(record.shard_bytes for record in done) / counts.read,
-        "input_bytes_a_document": sum(record.unit.num_bytes for record in done) / counts.read,
+        "input_bytes_a_document": sum(record.shard.num_bytes for record in done) / counts.read,
     }
 
 
-def begun(done: Sequence[DoneUnit]) -> float:
+def begun(done: Sequence[ShardRecord]) -> float:
     return min(record.started for record in done)
 
 
-def ended(done: Sequence[DoneUnit]) -> float:
+def ended(done: Sequence[ShardRecord]) -> float:
     return max(record.started + record.seconds["annotating"] for record in done)
 
 
-def shares(done: Sequence[DoneUnit], workers: int) -> Dict[str, float]:
+def shares(done: Sequence[ShardRecord], workers: int) -> Dict[str, float]:
     """What part of the workers' time they annotate, and what reading and writing take beside it."""
     available = workers * (ended(done) - begun(done))
     seconds = {
@@ -88,14 +93,13 @@ def measured(arguments: argparse.Namespace) -> Dict[str, Any]:
                 output = Path(folder) / f"out-{number}-{repeat}"
                 runs.append(
                     measure(
-                        arguments.archive,
+                        ModelSettings.of(arguments.archive, batch_size=arguments.batch_size),
                         corpus,
                         output,
                         documents,
                         workers=number,
                         cpus=arguments.cpus_per_worker,
                         gpus=arguments.gpus_per_worker,
-                        batch_size=arguments.batch_size,
                     )
                 )
                 shutil.rmtree(output)

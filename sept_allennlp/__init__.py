@@ -3,6 +3,14 @@ SEPT (Span Extractor with Pre-trained Transformers) as an AllenNLP plugin: impor
 registers its parts. What it changes in AllenNLP is listed in `sept_allennlp.plugin`.
 """
 
+from importlib.util import find_spec
+
+if find_spec("allennlp") is None or find_spec("torch") is None:
+    raise ImportError(
+        "sept_allennlp needs AllenNLP and PyTorch; install them by 'make install' (pip cannot by "
+        "itself: AllenNLP's bounds forbid a current PyTorch). sept_runtime works without them."
+    )
+
 from sept_allennlp import (
     archives,
     baselines,

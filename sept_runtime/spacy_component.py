@@ -1,12 +1,14 @@
 """SEPT as a component of a spaCy pipeline: `nlp.add_pipe("sept", config={"model": …})`."""
 
-from typing import Iterable, Iterator, Optional
+from typing import TYPE_CHECKING, Iterable, Iterator, Optional
 
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.util import minibatch
 
-from sept_allennlp.annotator import Annotator, Entity, load
+# spaCy imports this module for every pipeline of every user, whoever loads a model or not.
+if TYPE_CHECKING:
+    from sept_allennlp.annotator import Annotator, Entity
 
 
 class SEPTComponent:
@@ -18,7 +20,7 @@ class SEPTComponent:
     span covers every token that the entity touches.
     """
 
-    def __init__(self, annotator: Annotator, spans_key: str, batch_size: int) -> None:
+    def __init__(self, annotator: "Annotator", spans_key: str, batch_size: int) -> None:
         self._annotator = annotator
         self._spans_key = spans_key
         self._batch_size = batch_size
@@ -34,7 +36,7 @@ class SEPTComponent:
                 doc.spans[self._spans_key] = self._group(doc, list(entities))
                 yield doc
 
-    def _group(self, doc: Doc, entities: Iterable[Entity]) -> SpanGroup:
+    def _group(self, doc: Doc, entities: "Iterable[Entity]") -> SpanGroup:
         spans = []
         scores = []
         for entity in entities:
@@ -78,6 +80,12 @@ def make_sept(
         As for `sept_allennlp.load`.
     batch_size : `int`, optional (default = `32`)
         How many documents go through the model at once.
+
+    # Raises
+
+    `ImportError` where the training half is not installed, which an archive needs.
     """
+    from sept_allennlp.annotator import load
+
     annotator = load(model, cuda_device=cuda_device, flat=flat, min_score=min_score)
     return SEPTComponent(annotator, spans_key, batch_size)

@@ -3,22 +3,17 @@ Raw text → sentences of words with exact character offsets, as a model trained
 
 SciERC's words follow the Penn Treebank as Stanford's tools cut it: punctuation, brackets, quotes,
 `%` and `'s` stand alone, "cannot" is two words, and whatever is joined by a hyphen or a slash is
-one. spaCy's tokeniser does the work, with rules for this convention in the place of its own; the
-sentence rules on top of it know the abbreviations of scientific prose.
+one. What stands between two white spaces is cut the way spaCy's tokenizer does it, with rules for
+this convention: affixes come off its two ends, then infixes cut what is left. The sentence rules on
+top of it know the abbreviations of scientific prose.
 """
 
 import re
 from functools import lru_cache
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
-
-from spacy.attrs import ORTH
-from spacy.tokenizer import Tokenizer
-from spacy.vocab import Vocab
-
-from sept_runtime.documents import without_surrogates
+from typing import List, Match, NamedTuple, Optional, Sequence, Tuple
 
 
-class TokenisedText(NamedTuple):
+class TokenizedText(NamedTuple):
     """
     # Parameters
 
@@ -33,7 +28,7 @@ class TokenisedText(NamedTuple):
     offsets: List[Tuple[int, int]]
 
 
-def tokenise(text: str) -> TokenisedText:
+def tokenize(text: str) -> TokenizedText:
     """
     Cuts a text into sentences of words. A blank line always ends a sentence; any other line break
     is white space.
@@ -43,18 +38,16 @@ def tokenise(text: str) -> TokenisedText:
     there; alone they are left out. Any string will do, even one with unpaired surrogates, which
     stay in the words. What stands between two white spaces is cut after every 200 characters.
     """
-    visible = _INVISIBLE_AT_EDGE.sub(lambda match: " " * len(match.group()), text)
-    # spaCy works on UTF-8, which has no unpaired surrogates.
-    visible = without_surrogates(visible)
+    visible = _INVISIBLE_RUN.sub(_blank_at_edge, text)
     # A text without capitals cannot tell where a sentence begins.
     has_capitals = not visible.islower()
 
-    result = TokenisedText([], [])
+    result = TokenizedText([], [])
     start = 0
     for blank in _BLANK_LINE.finditer(visible):
-        _add_paragraph(result, text, visible, start, blank.start(), has_capitals)
+        _add_paragraph(result, visible, start, blank.start(), has_capitals)
         start = blank.end()
-    _add_paragraph(result, text, visible, start, len(visible), has_capitals)
+    _add_paragraph(result, visible, start, len(visible), has_capitals)
     return result
 
 
@@ -63,20 +56,24 @@ _INVISIBLE = (
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u2064\u2066-\u206f\ufeff]"
 )
-# The second look-behind: try a long run inside a word once and not from each of its characters.
-_INVISIBLE_AT_EDGE = re.compile(rf"(?<!\S){_INVISIBLE}+|(?<!{_INVISIBLE}){_INVISIBLE}+(?!\S)")
-_NOTHING_VISIBLE = re.compile(rf"(?:\s|{_INVISIBLE})+")
+_INVISIBLE_RUN = re.compile(rf"{_INVISIBLE}+")
 _BLANK_LINE = re.compile(r"\n\s*\n|\r\s*\r|\u2029")
+
+
+def _blank_at_edge(run: Match[str]) -> str:
+    """Gives white space in the place of invisible characters, unless they are inside a word."""
+    start, end = run.span()
+    before, after = run.string[max(start - 1, 0) : start], run.string[end : end + 1]
+    at_edge = not before or before.isspace() or not after or after.isspace()
+    return " " * (end - start) if at_edge else run.group()
 
 
 # Words ------------------------------------------------------------------------------------------
 
-# spaCy takes one affix after another off what stands between two spaces, each time looking at all
-# that is left. Longer pieces are cut, so that a megabyte of brackets takes seconds and not days.
+# Longer pieces are cut, so that one without any white space takes little time and memory.
 _LONGEST_CHUNK = 200
-_LONG_CHUNK = re.compile(rf"\S{{{_LONGEST_CHUNK}}}(?=\S)")
-# spaCy remembers every word that it has seen.
-_MOST_REMEMBERED_WORDS = 200_000
+_CHUNK = re.compile(rf"\S{{1,{_LONGEST_CHUNK}}}")
+_MOST_REMEMBERED_CHUNKS = 2**14
 
 _DASHES_AND_DOTS = r"--+|\.\.+|[…—―]"
 _BRACKETS = r"[()\[\]{}<>«»「」『』【】《》（）]"
@@ -84,40 +81,67 @@ _QUOTES = r"``|''|[\"“”„]"
 _OTHER_SCRIPTS = r"[。！？，、；：؟،؛।]"
 _SIGNS = r"[$€£¥~=≤≥≈≠±→←↔⇒∈]"
 _ANYWHERE = "|".join([_DASHES_AND_DOTS, _BRACKETS, _QUOTES, _OTHER_SCRIPTS, _SIGNS])
-_PREFIX = rf"{_ANYWHERE}|[,;:?!%`‘]|['’](?!(?:s|d|m|ll|re|ve)$)"
-_SUFFIX = rf"{_ANYWHERE}|[,;:?!%`‘.]|(?<=[A-Za-z])n['’]t|['’](?:[sSdDmM]|ll|LL|re|RE|ve|VE)|['’]"
-_INFIX = (
+_PREFIX = re.compile(rf"{_ANYWHERE}|[,;:?!%`‘]|['’](?!(?:s|d|m|ll|re|ve)$)")
+# Matched from the end of the chunk, and so spelled backwards: "n't", "'ll", "'re", "'ve".
+_SUFFIX_BACKWARDS = re.compile(
+    rf"{_ANYWHERE}|[,;:?!%`‘.]|t['’]n(?=[A-Za-z])|(?:[sSdDmM]|ll|LL|er|ER|ev|EV)?['’]"
+)
+_INFIX = re.compile(
     rf"{_ANYWHERE}|;|(?<!\d),|,(?!\d)"
     # A space forgotten after a sentence, or none before a citation: "learning.The", "learning.[3]".
     r"|(?<=[a-z]{2})\.(?=[A-Z\[(])"
 )
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)\S+|[^\s@]+@[^\s@]+\.[^\s@]+")
+# Most words. Nothing above is in them, which is known sooner of all at once.
+_PLAIN = re.compile(r"\w+(?:-\w+)*")
 
 
-@lru_cache(maxsize=1)
-def _tokenizer() -> Tokenizer:
-    return Tokenizer(
-        Vocab(),
-        rules={word: [{ORTH: word[:3]}, {ORTH: word[3:]}] for word in ("cannot", "Cannot")},
-        prefix_search=re.compile(rf"^(?:{_PREFIX})").search,
-        suffix_search=re.compile(rf"(?:{_SUFFIX})$").search,
-        infix_finditer=re.compile(_INFIX).finditer,
-        url_match=_ADDRESS.fullmatch,
-    )
+def _words(visible: str, start: int, end: int) -> List[Tuple[int, int]]:
+    """Finds the words between `start` and `end`: the first character of each, and where it ends."""
+    offsets = []
+    for chunk in _CHUNK.finditer(visible, start, end):
+        chunk_start = chunk.start()
+        for first, last in _cut(chunk.group()):
+            offsets.append((chunk_start + first, chunk_start + last))
+    return offsets
 
 
-def _words(visible: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
-    """The first character of each word between `start` and `end`, and the one after its last."""
-    tokenizer = _tokenizer()
-    cuts = [chunk.end() for chunk in _LONG_CHUNK.finditer(visible, start, end)]
-    for piece_start, piece_end in zip([start, *cuts], [*cuts, end]):
-        for token in tokenizer(visible[piece_start:piece_end]):
-            first = piece_start + token.idx
-            last = first + len(token)
-            if not _NOTHING_VISIBLE.fullmatch(visible, first, last):
-                yield first, last
-    if len(tokenizer.vocab) > _MOST_REMEMBERED_WORDS:
-        _tokenizer.cache_clear()
+@lru_cache(maxsize=_MOST_REMEMBERED_CHUNKS)
+def _cut(chunk: str) -> Tuple[Tuple[int, int], ...]:
+    """
+    Cuts a chunk, which has no white space. Affixes come off both ends in turns; what is left is an
+    address, or infixes cut it.
+
+    # Returns
+
+    `Tuple[Tuple[int, int], ...]`
+        The first character of each word in the chunk, and the one after its last.
+    """
+    backwards, length = chunk[::-1], len(chunk)
+    first, last = 0, length
+    cuts, last_cuts = [first], [last]
+    while not _PLAIN.fullmatch(chunk, first, last):
+        prefix = _PREFIX.match(chunk, first, last)
+        if prefix:
+            first = prefix.end()
+            cuts.append(first)
+        suffix = _SUFFIX_BACKWARDS.match(backwards, length - last, length - first)
+        if suffix:
+            last = length - suffix.end()
+            last_cuts.append(last)
+        if not prefix and not suffix:
+            if not _ADDRESS.fullmatch(chunk, first, last):
+                for infix in _INFIX.finditer(chunk, first, last):
+                    cuts += infix.span()
+            break
+    if chunk[first:last] in ("cannot", "Cannot"):
+        cuts.append(first + len("can"))
+    cuts += reversed(last_cuts)
+    words = []
+    for first, last in zip(cuts, cuts[1:]):
+        if first < last and not _INVISIBLE_RUN.fullmatch(chunk, first, last):
+            words.append((first, last))
+    return tuple(words)
 
 
 # Sentences --------------------------------------------------------------------------------------
@@ -156,27 +180,28 @@ _LIST_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3})*|[ivxIVX]+|[a-zA-Z]")
 
 
 def _add_paragraph(
-    result: TokenisedText, text: str, visible: str, start: int, end: int, has_capitals: bool
+    result: TokenizedText, text: str, start: int, end: int, has_capitals: bool
 ) -> None:
-    offsets = list(_words(visible, start, end))
+    offsets = _words(text, start, end)
     words = [text[first:last] for first, last in offsets]
     sentence: List[str] = []
     ended = False
     for position, (word, (first, last)) in enumerate(zip(words, offsets)):
-        touching = bool(result.offsets) and result.offsets[-1][1] == first
-        if ended and not _closes(word, touching):
-            if _can_begin(word, has_capitals):
-                result.sentences.append(sentence)
-                sentence = []
-            ended = False
-        if word[-1] in _STOPS and _STOP.fullmatch(word):
-            ended = True
-            if word == "." and sentence and touching:
-                following = words[position + 1] if position + 1 < len(words) else None
-                in_word, ended = _read_period(sentence, following)
-                if in_word:
-                    first = result.offsets.pop()[0]
-                    word = sentence.pop() + word
+        if ended or word[-1] in _STOPS:
+            touching = bool(result.offsets) and result.offsets[-1][1] == first
+            if ended and not _closes(word, touching):
+                if _can_begin(word, has_capitals):
+                    result.sentences.append(sentence)
+                    sentence = []
+                ended = False
+            if _STOP.fullmatch(word):
+                ended = True
+                if word == "." and sentence and touching:
+                    following = words[position + 1] if position + 1 < len(words) else None
+                    in_word, ended = _read_period(sentence, following)
+                    if in_word:
+                        first = result.offsets.pop()[0]
+                        word = sentence.pop() + word
         sentence.append(word)
         result.offsets.append((first, last))
     if sentence:

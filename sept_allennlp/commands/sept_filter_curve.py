@@ -1,5 +1,4 @@
 import argparse
-import sys
 from pathlib import Path
 from typing import Tuple
 
@@ -11,13 +10,14 @@ from allennlp.common.util import int_to_device
 from allennlp.data.data_loaders import MultiProcessDataLoader
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
+from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.span_filter.figure import curve_table, save_curve, save_filter_figure
 from sept_allennlp.span_filter.model import SpanFilterModel
 from sept_runtime.documents import DocumentError
 
 
 @Subcommand.register("sept-filter-curve")
-class SeptFilterCurve(Subcommand):
+class SeptFilterCurve(SeptSubcommand):
     """
     `allennlp sept-filter-curve FILTER.tar.gz DATA --output STEM` draws the paper's Figure 3: a span
     filter's recall and filtration rate against its threshold, as `STEM.png`, `STEM.svg` and
@@ -27,31 +27,26 @@ class SeptFilterCurve(Subcommand):
     """
 
     requires_plugins = False
+    description = "Draw a span filter's recall and filtration rate against its threshold."
+    errors = (ArchiveError, ConfigurationError, DocumentError, OSError)
 
-    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        description = "Draw a span filter's recall and filtration rate against its threshold."
-        subparser = parser.add_parser(self.name, description=description, help=description)
-        subparser.add_argument("archive", help="the filter's model.tar.gz")
-        subparser.add_argument("data", help="an annotated file, as the filter was trained on")
-        subparser.add_argument(
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("archive", help="the filter's model.tar.gz")
+        parser.add_argument("data", help="an annotated file, as the filter was trained on")
+        parser.add_argument(
             "--output", type=Path, required=True, metavar="STEM", help="the files without suffix"
         )
-        subparser.add_argument("--cuda-device", type=int, default=-1, help="a GPU's number")
-        subparser.add_argument("--batch-size", type=int, default=16)
-        subparser.set_defaults(func=_draw_from_args)
-        return subparser
+        parser.add_argument("--cuda-device", type=int, default=-1, help="a GPU's number")
+        parser.add_argument("--batch-size", type=int, default=16)
 
-
-def _draw_from_args(args: argparse.Namespace) -> None:
-    try:
+    def run(self, args: argparse.Namespace) -> int:
         points, threshold = _curve(args)
-    except (ArchiveError, ConfigurationError, DocumentError, FileNotFoundError) as error:
-        sys.exit(str(error))
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    table = args.output.with_name(f"{args.output.name}.csv")
-    save_curve(points, table)
-    for file in [table, *save_filter_figure(points, threshold, args.output)]:
-        print(file)
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        table = args.output.with_name(f"{args.output.name}.csv")
+        save_curve(points, table)
+        for file in [table, *save_filter_figure(points, threshold, args.output)]:
+            print(file)
+        return 0
 
 
 def _curve(args: argparse.Namespace) -> Tuple[pandas.DataFrame, float]:

@@ -2,13 +2,13 @@ import argparse
 import functools
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.util import SigTermReceived
 
+from sept_allennlp.commands.subcommand import SeptSubcommand, positive_int
 from sept_allennlp.experiments import (
     Runner,
     SuiteError,
@@ -21,7 +21,7 @@ from sept_allennlp.experiments import (
 
 
 @Subcommand.register("sept-suite")
-class SeptSuite(Subcommand):
+class SeptSuite(SeptSubcommand):
     """
     `allennlp sept-suite SUITE.jsonnet --serialization-dir RUNS` trains every run of a suite with
     every seed, into `RUNS/NAME/SEED`; see `sept_allennlp.experiments`. Called again, it goes on
@@ -30,80 +30,64 @@ class SeptSuite(Subcommand):
     Registered as a `Subcommand` with name "sept-suite".
     """
 
-    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        description = (
-            "Train all runs of a suite with several seeds. What is finished is kept, what was "
-            "interrupted goes on."
-        )
-        subparser = parser.add_parser(self.name, description=description, help=description)
-        subparser.add_argument("suite", type=Path, help="the suite's jsonnet file")
-        subparser.add_argument(
+    description = (
+        "Train all runs of a suite with several seeds. What is finished is kept, what was "
+        "interrupted goes on."
+    )
+    errors = (SuiteError,)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("suite", type=Path, help="the suite's jsonnet file")
+        parser.add_argument(
             "-s",
             "--serialization-dir",
             type=Path,
             required=True,
             help="the folder of all runs; each has its own in it, NAME/SEED",
         )
-        subparser.add_argument(
+        parser.add_argument(
             "--seeds",
             type=int,
             nargs="+",
             default=[13370, 13371, 13372],
             help="what SEPT_SEED is, one after the other",
         )
-        subparser.add_argument("--runs", nargs="+", default=[], help="train only these")
-        subparser.add_argument(
+        parser.add_argument("--runs", nargs="+", default=[], help="train only these")
+        parser.add_argument(
             "--jobs",
-            type=_positive,
+            type=positive_int,
             help="how many trainings run at once (default = one a GPU, or one for every four cores "
             "of the processor, which they share)",
         )
-        subparser.add_argument(
+        parser.add_argument(
             "--dry-run", action="store_true", help="only say where each training stands"
         )
-        subparser.set_defaults(func=run_suite_from_args)
-        return subparser
 
-
-def run_suite_from_args(args: argparse.Namespace) -> None:
-    """
-    # Raises
-
-    `SystemExit` with status 1 at the end if a training could not be finished, 130 where Ctrl-C,
-    SIGTERM or the end of the terminal has stopped them.
-    """
-    try:
+    def run(self, args: argparse.Namespace) -> int:
+        """
+        Gives status 1 if a training could not be finished, 130 where Ctrl-C, SIGTERM or the end of
+        the terminal has stopped them.
+        """
         trainings = read_trainings(args.suite, args.serialization_dir, args.seeds, args.runs)
-    except SuiteError as error:
-        sys.exit(f"sept-suite: {error}")
-    # The trainings are processes of their own, which know nothing of this one's packages.
-    packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
-    runner = Runner(
-        trainings,
-        make_slots(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
-        command=functools.partial(train_command, packages=packages),
-    )
-    if args.dry_run:
-        runner.survey()
-        return
-    # Not under nohup, which ignores it. Windows has none.
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _stop)
-    try:
-        finished = runner.run()
-    except (KeyboardInterrupt, SigTermReceived):
-        sys.exit(130)
-    if not finished:
-        sys.exit(1)
+        # The trainings are processes of their own, which know nothing of this one's packages.
+        packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
+        runner = Runner(
+            trainings,
+            make_slots(args.jobs or default_jobs(os.environ), visible_devices(os.environ)),
+            command=functools.partial(train_command, packages=packages),
+        )
+        if args.dry_run:
+            runner.survey()
+            return 0
+        # Not under nohup, which ignores it. Windows has none.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, _stop)
+        try:
+            return 0 if runner.run() else 1
+        except (KeyboardInterrupt, SigTermReceived):
+            return 130
 
 
 def _stop(*_: Any) -> None:
     # What AllenNLP makes of SIGTERM.
     raise SigTermReceived
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

@@ -6,6 +6,7 @@ from typing import List
 import pandas
 from allennlp.commands.subcommand import Subcommand
 
+from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.experiments import (
     RUNS,
     Suite,
@@ -23,7 +24,7 @@ from sept_allennlp.experiments.results import RunError, collect_suite, read_csv
 
 
 @Subcommand.register("sept-tables")
-class SeptTables(Subcommand):
+class SeptTables(SeptSubcommand):
     """
     `allennlp sept-tables SUITE.jsonnet --serialization-dir RUNS --output FOLDER` writes the tables
     and figures of a suite from what `allennlp sept-suite` has trained, and the scores of each run
@@ -33,32 +34,28 @@ class SeptTables(Subcommand):
     """
 
     requires_plugins = False
+    description = "Write a suite's tables (Markdown, CSV) and figures (PNG, SVG, CSV)."
+    errors = (SuiteError, RunError, OSError)
 
-    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        description = "Write a suite's tables (Markdown, CSV) and figures (PNG, SVG, CSV)."
-        subparser = parser.add_parser(self.name, description=description, help=description)
-        subparser.add_argument("suite", type=Path, help="the suite's jsonnet file")
-        source = subparser.add_mutually_exclusive_group(required=True)
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("suite", type=Path, help="the suite's jsonnet file")
+        source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument(
             "-s", "--serialization-dir", type=Path, help="the folder of all runs of the suite"
         )
         source.add_argument(
             "--from-csv", type=Path, help="a runs.csv that this command wrote, instead"
         )
-        subparser.add_argument(
+        parser.add_argument(
             "--seeds",
             type=int,
             nargs="+",
             help="the seeds that each run should have, as for sept-suite; others do not count "
             "(default = all that any run of the suite has)",
         )
-        subparser.add_argument("--output", type=Path, required=True, help="the folder to write")
-        subparser.set_defaults(func=write_tables_from_args)
-        return subparser
+        parser.add_argument("--output", type=Path, required=True, help="the folder to write")
 
-
-def write_tables_from_args(args: argparse.Namespace) -> None:
-    try:
+    def run(self, args: argparse.Namespace) -> int:
         suite = read_suite(args.suite)
         if args.from_csv is not None:
             runs = read_csv(args.from_csv)
@@ -77,11 +74,10 @@ def write_tables_from_args(args: argparse.Namespace) -> None:
             files.append(args.output / f"{RUNS}.csv")
             runs.to_csv(files[-1], index=False)
         files += _write(suite, runs, len(seeds), args.output)
-    except (SuiteError, RunError, OSError) as error:
-        sys.exit(f"sept-tables: {error}")
-    for file in files:
-        print(file)
-    _note_missing(suite, runs, seeds)
+        for file in files:
+            print(file)
+        _note_missing(suite, runs, seeds)
+        return 0
 
 
 def _write(suite: Suite, runs: pandas.DataFrame, seeds: int, folder: Path) -> List[Path]:

@@ -59,8 +59,8 @@ class InputFile:
 
 def find_inputs(names: Iterable[str]) -> List[InputFile]:
     """
-    The files that the names stand for: a name may be a file, a folder (all files in it and below
-    whose names say that they hold documents, in alphabetical order), or a pattern such as
+    Finds the files that the names stand for: a name may be a file, a folder (all files in it and
+    below whose names say that they hold documents, in alphabetical order), or a pattern such as
     `corpus/**/*.jsonl.gz`. The order is that of the names; a file that is named twice counts once.
 
     # Raises
@@ -96,7 +96,7 @@ def _files(name: str) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """All files, those in folders that are links included; hidden folders are left out."""
+    """Finds all files, also in folders that are links; hidden folders are left out."""
     entered = set()
     for name, folders, files in os.walk(folder, followlinks=True):
         # Links may lead in a circle.

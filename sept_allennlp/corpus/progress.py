@@ -1,7 +1,9 @@
 import contextlib
 import threading
 import time
-from typing import Callable, Iterator
+from typing import Callable, Iterable, Iterator
+
+from sept_allennlp.corpus.records import ShardRecord
 
 
 class Progress:
@@ -13,32 +15,35 @@ class Progress:
 
     total_bytes : `int`
         The size of all inputs.
-    done_bytes : `int`
-        How much of them was done before.
+    done : `Iterable[ShardRecord]`
+        What of them was done before.
     clock : `Callable[[], float]`, optional
         Gives the seconds since 1970.
     """
 
     def __init__(
-        self, total_bytes: int, done_bytes: int, clock: Callable[[], float] = time.time
+        self, total_bytes: int, done: Iterable[ShardRecord], clock: Callable[[], float] = time.time
     ) -> None:
         self._total_bytes = total_bytes
-        self._before = self._done_bytes = done_bytes
+        self._counted = {record.shard for record in done}
+        self._before = self._done_bytes = sum(shard.num_bytes for shard in self._counted)
         self._documents = self._failed = 0
         self._clock = clock
         self._started = clock()
 
-    def add(self, documents: int, failed: int, num_bytes: int, started: float) -> None:
-        """Some documents are done, on which work had begun when the clock gave `started`."""
-        if self._documents == 0:
-            self._started = started
-        self._started = min(self._started, started)
-        self._documents += documents
-        self._failed += failed
-        self._done_bytes += num_bytes
+    def add(self, record: ShardRecord) -> None:
+        """Counts a shard that is done, if it has not been counted."""
+        shard = record.shard
+        if shard in self._counted:
+            return
+        self._counted.add(shard)
+        self._started = min(self._started, record.started) if self._documents else record.started
+        self._documents += shard.num_lines
+        self._failed += record.failed
+        self._done_bytes += shard.num_bytes
 
     def __str__(self) -> str:
-        """One line, without the line's end."""
+        """Gives one line, without its end."""
         elapsed = max(self._clock() - self._started, 1e-9)
         speed = (self._done_bytes - self._before) / elapsed
         left = self._total_bytes - self._done_bytes
@@ -52,15 +57,15 @@ class Progress:
 
 
 @contextlib.contextmanager
-def said(progress: Progress, report: Callable[[str], None], seconds: float) -> Iterator[None]:
-    """Says how far it is every so many seconds, also while nothing comes."""
+def reported(progress: Progress, report: Callable[[str], None], seconds: float) -> Iterator[None]:
+    """Reports how far it is every so many seconds, also while nothing comes."""
     over = threading.Event()
 
-    def say() -> None:
+    def repeat() -> None:
         while not over.wait(seconds):
             report(str(progress))
 
-    thread = threading.Thread(target=say, daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
@@ -70,7 +75,7 @@ def said(progress: Progress, report: Callable[[str], None], seconds: float) -> I
 
 
 def duration(seconds: float) -> str:
-    """A time in the two largest units that it has."""
+    """Writes a time in the two largest units that it has."""
     rest = round(seconds)
     days, rest = divmod(rest, 86400)
     hours, rest = divmod(rest, 3600)

@@ -1,10 +1,10 @@
 """
-The pipeline on Ray Data: tasks read, a pool of actors annotates and writes.
+The pipeline on Ray Data: tasks read, a pool of workers predicts and writes.
 
-What goes through it are units (`units.py`), one a row, and not documents. Ray Data's own readers
+What goes through it are shards (`shards.py`), one a row, and not documents. Ray Data's own readers
 give neither line numbers nor go on after bytes that are not UTF-8, and its writers name files anew
-in each run, so that nothing could be told of what a killed run has written. A unit comes whole from
-one read task and goes whole into one file, whatever Ray repeats in between.
+in each run, so that nothing could be told of what a killed run has written. A shard comes whole
+from one read task and goes whole into one file, whatever Ray repeats in between.
 
 Ray is imported inside the functions: it is an extra, and `--include-package sept_allennlp` imports
 every module there is.
@@ -12,23 +12,27 @@ every module there is.
 
 import json
 import os
+import pickle
 import signal
 import threading
 import time
 import warnings
-from dataclasses import asdict
-from functools import partial
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
+from dataclasses import replace
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
 
 import pyarrow
 
-from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator
+from sept_allennlp.corpus.formats import encode
 from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.output_folder import DoneUnit, OutputFolder
+from sept_allennlp.corpus.output_folder import OutputFolder
 from sept_allennlp.corpus.progress import duration
-from sept_allennlp.corpus.shards import encode
-from sept_allennlp.corpus.units import Unit, UnitLines, read_units
+from sept_allennlp.corpus.records import ShardRecord
+from sept_allennlp.corpus.settings import CorpusSettings
+from sept_allennlp.corpus.shards import ShardLines, read_shards
 from sept_allennlp.corpus.workers import Workers
+
+if TYPE_CHECKING:
+    from sept_allennlp.corpus.prediction import ShardPredictor
 
 # Read by Ray when it is imported, and by its processes.
 _ENVIRONMENT = {
@@ -48,9 +52,9 @@ _ENVIRONMENT = {
 
 # One task reads for so many workers: it is much faster than they are.
 _WORKERS_PER_TASK = 16
-_MOST_SECONDS_WITHOUT_PROGRESS = 2 * 3600
+_MAX_SECONDS_WITHOUT_PROGRESS = 2 * 3600
 # More read tasks than this are not made; each then takes several files.
-_MOST_READ_TASKS = 1000
+_MAX_READ_TASKS = 1000
 
 
 def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
@@ -86,161 +90,150 @@ def start(address: Optional[str], num_cpus: int) -> Callable[[], None]:
 
 
 def machines() -> List[Dict[str, float]]:
-    """What each machine of the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
+    """Says what each machine of the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
-def annotate_units(
+def predict_shards(
+    settings: CorpusSettings,
     inputs: Sequence[InputFile],
     finished: Sequence[Optional[Set[int]]],
-    lines_per_unit: int,
-    text_column: Optional[str],
-    model: ModelSettings,
-    workers: Workers,
     output: OutputFolder,
-    format: str,
-    compression: str,
-    annotator: Type[UnitAnnotator] = UnitAnnotator,
-) -> Iterator[DoneUnit]:
+    workers: Workers,
+    predictor_class: Type["ShardPredictor"],
+) -> Iterator[ShardRecord]:
     """
-    Annotates all units of the inputs but those that are finished, and yields each when it is
-    written.
+    Predicts all shards of the inputs but those that are finished, and yields the record of each
+    when it is written.
 
     # Parameters
 
     finished : `Sequence[Optional[Set[int]]]`
-        As `output_folder.finished_units` gives them.
-    annotator : `Type[UnitAnnotator]`, optional
-        The class of the workers.
+        As `records.finished_shards` gives them.
+    predictor_class : `Type[ShardPredictor]`
+        What holds the model in each worker.
 
     # Raises
 
     `WorkerLost` if a worker dies, `CorpusError` if one fails.
     """
-    import ray
     import ray.data
     from ray.data.exceptions import ExecutionTimeoutError
-    from ray.exceptions import ActorDiedError, RayError, RayTaskError
+    from ray.exceptions import RayError
 
-    # That there are fewer units than workers is no fault of anybody's.
-    warnings.filterwarnings("ignore", "The minimum number of concurrent actors", UserWarning)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    # Ray does not notice everything, such as a worker that dies while it waits. The default of half
-    # an hour is too short for large units on slow machines.
-    context.execution_no_progress_timeout_s = _MOST_SECONDS_WITHOUT_PROGRESS
-    # Where workers are slow, Ray reads one unit more at each interval, whether or not there is room
-    # for it. The default of ten seconds would fill the disk.
-    context.output_backpressure_guard_release_interval_s = 600
-    context.issue_detectors_config.detectors = []
-    context.raise_original_map_exception = True
-    # A block for each unit: they go to the workers one by one, and no two wait for each other.
-    context.target_max_block_size = 1
-
+    _configure()
+    device = 0 if workers.gpus else -1
+    model = replace(settings.model, threads=workers.threads, cuda_device=device)
     # Fixed before anything starts, so that a read task that is repeated gives the same again.
     tasks = [
-        {"place": place, "done": sorted(done)}
-        for place, done in enumerate(finished)
+        json.dumps({"index": index, "done": sorted(done)})
+        for index, done in enumerate(finished)
         if done is not None
     ]
     few = 1 + workers.number // _WORKERS_PER_TASK
-    dataset = ray.data.from_items(
-        [json.dumps(task) for task in tasks],
-        override_num_blocks=min(len(tasks), _MOST_READ_TASKS),
-    )
-    # Reading takes next to nothing of a core; if it claimed one, the workers could not have them
-    # all.
+    dataset = ray.data.from_items(tasks, override_num_blocks=min(len(tasks), _MAX_READ_TASKS))
     with warnings.catch_warnings():
         # Ray is to lose max_retries and max_restarts in 2.64; setup.cfg asks for an earlier one.
         warnings.simplefilter("ignore", DeprecationWarning)
         dataset = dataset.map_batches(
-            _Read(inputs, lines_per_unit, text_column),
+            _Reader(settings, inputs),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.TaskPoolStrategy(size=min(few, len(tasks))),
+            # Reading takes next to nothing of a core; if it claimed one, the workers could not
+            # have them all.
             num_cpus=0,
             # Or Ray tries it again without end and without a word.
             max_retries=0,
         )
         dataset = dataset.map_batches(
-            _Annotate,
-            fn_constructor_args=(
-                annotator,
-                model,
-                [file.path for file in inputs],
-                output,
-                partial(encode, format=format, compression=compression),
-            ),
+            _Worker,
+            fn_constructor_args=(replace(settings, model=model), inputs, output, predictor_class),
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=workers.number),
             num_cpus=workers.cpus,
             num_gpus=workers.gpus,
             # Ray would start a worker anew as soon as there is room for it. If its machine is gone,
-            # that may be never, and its units would wait for it, without a word.
+            # that may be never, and its shards would wait for it, without a word.
             max_restarts=0,
             max_task_retries=0,
         )
     try:
         for row in dataset.iter_rows():
-            yield DoneUnit.from_json(row["done"])
-    except ExecutionTimeoutError:
-        raise WorkerLost(
-            f"nothing was done for {duration(_MOST_SECONDS_WITHOUT_PROGRESS)}"
-        ) from None
-    except RayTaskError as error:
+            yield ShardRecord.from_json(row["done"])
+    except (ExecutionTimeoutError, RayError) as error:
         # Without what Ray remembers of it, in which the other workers would live on.
-        if isinstance(error.cause, RayError):
-            raise WorkerLost(f"a worker died: {_first_line(error.cause)}") from None
-        raise CorpusError(f"a worker failed: {error.cause}") from None
-    except ActorDiedError as error:
-        if error.actor_init_failed:
-            reason = str(error).strip().splitlines()[-1]
-            raise CorpusError(f"a worker could not start: {reason}") from None
-        raise WorkerLost(f"a worker died: {_first_line(error)}") from None
-    except RayError as error:
-        raise WorkerLost(f"a worker died: {_first_line(error)}") from None
+        raise _explained(error) from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def _configure() -> None:
+    """Sets Ray Data up for few large rows and slow workers."""
+    import ray.data
+
+    # That there are fewer shards than workers is no fault of anybody's.
+    warnings.filterwarnings("ignore", "The minimum number of concurrent actors", UserWarning)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # Ray does not notice everything, such as a worker that dies while it waits. The default of half
+    # an hour is too short for large shards on slow machines.
+    context.execution_no_progress_timeout_s = _MAX_SECONDS_WITHOUT_PROGRESS
+    # Where workers are slow, Ray reads one shard more at each interval, whether or not there is
+    # room for it. The default of ten seconds would fill the disk.
+    context.output_backpressure_guard_release_interval_s = 600
+    context.issue_detectors_config.detectors = []
+    context.raise_original_map_exception = True
+    # A block for each shard: they go to the workers one by one, and no two wait for each other.
+    context.target_max_block_size = 1
 
 
 class WorkerLost(CorpusError):
     """A worker's process, or its machine, is gone; what is not done can be tried again."""
 
 
-class _Read:
-    def __init__(
-        self, inputs: Sequence[InputFile], lines_per_unit: int, text_column: Optional[str]
-    ) -> None:
+def _explained(error: Exception) -> CorpusError:
+    """Says what an error of Ray's means for the run."""
+    from ray.data.exceptions import ExecutionTimeoutError
+    from ray.exceptions import ActorDiedError, RayError, RayTaskError
+
+    if isinstance(error, ExecutionTimeoutError):
+        return WorkerLost(f"nothing was done for {duration(_MAX_SECONDS_WITHOUT_PROGRESS)}")
+    if isinstance(error, RayTaskError):
+        if not isinstance(error.cause, RayError):
+            return CorpusError(f"a worker failed: {error.cause}")
+        error = error.cause
+    elif isinstance(error, ActorDiedError) and error.actor_init_failed:
+        return CorpusError(f"a worker could not start: {str(error).strip().splitlines()[-1]}")
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    return WorkerLost(f"a worker died: {reason}")
+
+
+class _Reader:
+    """Reads the shards of a file, each a row of its own, whatever it holds."""
+
+    def __init__(self, settings: CorpusSettings, inputs: Sequence[InputFile]) -> None:
+        self._settings = settings
         self._inputs = inputs
-        self._lines_per_unit = lines_per_unit
-        self._text_column = text_column
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         for item in table["item"].to_pylist():
             task = json.loads(item)
-            units = read_units(
-                self._inputs[task["place"]],
-                task["place"],
-                self._lines_per_unit,
-                {*task["done"]},
-                self._text_column,
-            )
-            for unit in units:
-                about = {
-                    "unit": asdict(unit.unit),
-                    "unreadable": unit.unreadable,
-                    "seconds": unit.seconds,
-                }
-                yield _row(about, unit.lines)
+            index, done = task["index"], {*task["done"]}
+            for shard in read_shards(
+                self._inputs[index],
+                index,
+                self._settings.lines_per_shard,
+                done,
+                self._settings.text_column,
+            ):
+                column = pyarrow.array([pickle.dumps(shard)], pyarrow.large_binary())
+                yield pyarrow.table({"shard": column})
 
 
-class _Annotate:
+class _Worker:
     """
     A worker as Ray Data takes it. It writes, too: a task for that would be a process of its own,
     and Ray ends processes that have nothing to do for a second, so each shard would cost a new one.
@@ -248,48 +241,41 @@ class _Annotate:
 
     def __init__(
         self,
-        annotator: Type[UnitAnnotator],
-        model: ModelSettings,
-        paths: List[str],
+        settings: CorpusSettings,
+        inputs: Sequence[InputFile],
         output: OutputFolder,
-        encode: Callable[[List[str]], bytes],
+        predictor_class: Type["ShardPredictor"],
     ) -> None:
-        self._annotator = annotator(model)
-        self._paths = paths
+        self._settings = settings
+        self._inputs = inputs
         self._output = output
-        self._encode = encode
+        self._predictor = predictor_class(settings.model)
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
-        for row in table.to_pylist():
-            about = json.loads(row["about"])
-            unit = Unit(**about["unit"])
-            unreadable = {int(place): reason for place, reason in about["unreadable"].items()}
-            self._output.start(unit)
-            annotated = self._annotator.annotate(
-                UnitLines(unit, row["lines"], unreadable), self._paths[unit.file]
-            )
-            clock = time.perf_counter()
-            shard = self._encode(annotated.lines)
-            errors = "".join(annotated.errors).encode()
-            self._output.write(unit, shard, errors)
-            done = DoneUnit(
-                unit,
-                annotated=len(annotated.lines),
-                failed=len(annotated.errors),
-                shard_bytes=len(shard),
-                error_bytes=len(errors),
-                seconds={
-                    "reading": about["seconds"],
-                    "annotating": annotated.seconds,
-                    "writing": time.perf_counter() - clock,
-                },
-                started=annotated.started,
-            )
-            self._output.commit(done)
-            yield pyarrow.table({"done": [done.to_json()]})
+        for row in table["shard"]:
+            record = self._predict(pickle.loads(row.as_buffer()))
+            yield pyarrow.table({"done": [record.to_json()]})
 
-
-def _row(about: Dict[str, Any], lines: List[bytes]) -> pyarrow.Table:
-    """A unit on its way: one row, whatever it holds."""
-    column = pyarrow.array([lines], pyarrow.list_(pyarrow.large_binary()))
-    return pyarrow.table({"about": [json.dumps(about)], "lines": column})
+    def _predict(self, lines: ShardLines) -> ShardRecord:
+        shard = lines.shard
+        self._output.start(shard)
+        predicted = self._predictor.predict(lines, self._inputs[shard.file].path)
+        clock = time.perf_counter()
+        annotations = encode(predicted.lines, self._settings.format, self._settings.compression)
+        errors = "".join(predicted.errors).encode()
+        self._output.write(shard, annotations, errors)
+        record = ShardRecord(
+            shard,
+            annotated=len(predicted.lines),
+            failed=len(predicted.errors),
+            shard_bytes=len(annotations),
+            error_bytes=len(errors),
+            seconds={
+                "reading": lines.seconds,
+                "annotating": predicted.seconds,
+                "writing": time.perf_counter() - clock,
+            },
+            started=predicted.started,
+        )
+        self._output.commit(record)
+        return record

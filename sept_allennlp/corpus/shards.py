@@ -1,109 +1,133 @@
-"""How annotated documents look in a file."""
+"""Cutting input files into shards: what is predicted, written and remembered as a whole."""
 
-import gzip
-import io
-import json
-from typing import Any, Callable, Dict, Sequence
+import time
+from dataclasses import dataclass, field
+from typing import Collection, Dict, Iterator, List, Optional
 
-import pyarrow
-from pyarrow import parquet
+from sept_allennlp.corpus.formats import Line, Unreadable, open_lines
+from sept_allennlp.corpus.inputs import InputFile
 
-from sept_runtime.documents import without_surrogates
-
-# Per format the end of its files' names.
-FORMATS = {"jsonl": ".jsonl", "parquet": ".parquet"}
-# Per compression the end of a JSONL file's name, and what Parquet, compressed inside, calls it.
-COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
-
-_ROWS_AT_ONCE = 256
-
-_LABELS = pyarrow.list_(pyarrow.struct({"label": pyarrow.string(), "score": pyarrow.float32()}))
-_ENTITY = pyarrow.struct(
-    {
-        "text": pyarrow.string(),
-        "label": pyarrow.string(),
-        "score": pyarrow.float32(),
-        "start": pyarrow.int32(),
-        "end": pyarrow.int32(),
-        "start_word": pyarrow.int32(),
-        "end_word": pyarrow.int32(),
-        "labels": _LABELS,
-    }
-)
-SCHEMA = pyarrow.schema(
-    {
-        "id": pyarrow.string(),
-        "doc_key": pyarrow.string(),
-        "title": pyarrow.string(),
-        "text": pyarrow.string(),
-        "sentences": pyarrow.list_(pyarrow.list_(pyarrow.string())),
-        "word_offsets": pyarrow.list_(pyarrow.list_(pyarrow.int32())),
-        "entities": pyarrow.list_(_ENTITY),
-    }
-)
-"""
-The columns of a Parquet shard. They are the fields of `allennlp predict`'s output, but for
-`predicted_ner`, which says once more what `entities` says, and `ner`; neither fits into columns. An
-`id` that is a number is written as its digits.
-"""
+# A shard ends early when its lines have this many bytes, so that a shard of long documents fits
+# into memory too.
+MAX_SHARD_BYTES = 32 * 2**20
 
 
-def suffix(format: str, compression: str) -> str:
-    """The end of the name of a shard in that format."""
-    return FORMATS[format] + (COMPRESSIONS[compression][0] if format == "jsonl" else "")
-
-
-def encode(lines: Sequence[str], format: str, compression: str) -> bytes:
+@dataclass(frozen=True)
+class Shard:
     """
-    A file of documents as `allennlp predict` writes them. The same documents give the same bytes.
+    Some successive lines of one file: what one worker takes at once, and one file of the output.
+
+    # Parameters
+
+    file : `int`
+        The file's index among the inputs.
+    number : `int`
+        The shard's index in its file.
+    first_line : `int`
+        Counted from 1; of a Parquet file, rows are counted.
+    num_lines : `int`
+    num_bytes : `int`
+        How much of the file it takes up, as it lies on the disk: about, if it is compressed.
+    last : `bool`
+        Whether the file ends with it. Every file has a last shard; an empty file's has no line.
     """
-    codec = COMPRESSIONS[compression][1]
-    if format == "parquet":
-        return _parquet(lines, codec)
-    content = "".join(lines).encode()
-    return _COMPRESS[codec](content)
+
+    file: int
+    number: int
+    first_line: int
+    num_lines: int
+    num_bytes: int
+    last: bool
+
+    @property
+    def name(self) -> str:
+        """Of its files; names sort in the order of the input."""
+        return f"{self.file:06d}-{self.number:06d}"
 
 
-def _gzip(content: bytes) -> bytes:
-    # Without the time of day; at the level at which writing keeps up with many workers.
-    return gzip.compress(content, compresslevel=6, mtime=0)
+@dataclass
+class ShardLines:
+    """
+    A shard with its lines.
+
+    # Parameters
+
+    shard : `Shard`
+    lines : `List[bytes]`
+        Without line ends; empty where a line could not be read.
+    unreadable : `Dict[int, str]`, optional
+        Per index in `lines` the reason why it could not be read.
+    seconds : `float`, optional
+        How long reading took.
+    """
+
+    shard: Shard
+    lines: List[bytes]
+    unreadable: Dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
-def _zstd(content: bytes) -> bytes:
-    target = pyarrow.BufferOutputStream()
-    # A stream and not a block, for which readers would have to know its size.
-    with pyarrow.CompressedOutputStream(target, "zstd") as stream:
-        stream.write(content)
-    return target.getvalue().to_pybytes()
+def read_shards(
+    file: InputFile,
+    index: int,
+    lines_per_shard: int,
+    done: Collection[int] = (),
+    text_column: Optional[str] = None,
+) -> Iterator[ShardLines]:
+    """
+    Reads the shards of a file, in order and one at a time: the file may be of any size.
+
+    A file that ends in the middle, or turns out to be damaged, has one line more, which says so in
+    place of all that cannot be read.
+
+    # Parameters
+
+    file : `InputFile`
+    index : `int`
+        Its index among the inputs.
+    lines_per_shard : `int`
+    done : `Collection[int]`, optional
+        The numbers of shards to leave out.
+    text_column : `str`, optional (default = `"text"`)
+        The column of a Parquet file that holds the raw text.
+
+    # Raises
+
+    `CorpusError` if the file has changed since the run began, and for a Parquet file without text.
+    """
+    file.check_unchanged()
+    started = time.perf_counter()
+    source = open_lines(file, text_column)
+    lines: List[Line] = []
+    number, first_line, position, size = 0, 1, 0, 0
+
+    def cut(last: bool) -> Iterator[ShardLines]:
+        nonlocal lines, number, first_line, position, size, started
+        end = file.size if last else max(position, min(source.position(), file.size))
+        if number not in done:
+            shard = Shard(index, number, first_line, len(lines), end - position, last)
+            seconds = time.perf_counter() - started
+            yield _shard_lines(shard, lines, seconds)
+            # Not what whoever takes the shard does meanwhile.
+            started = time.perf_counter()
+        number, first_line, position, size = number + 1, first_line + len(lines), end, 0
+        lines = []
+
+    with source:
+        for line in source:
+            # Only now is it known that the last shard was not the file's last.
+            if len(lines) == lines_per_shard or size >= MAX_SHARD_BYTES:
+                yield from cut(last=False)
+            lines.append(line)
+            size += len(line) if isinstance(line, bytes) else 0
+    # Before the last shard, without which the file is not done.
+    file.check_unchanged()
+    yield from cut(last=True)
 
 
-_COMPRESS: Dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "none": bytes}
-
-
-def _parquet(lines: Sequence[str], codec: str) -> bytes:
-    target = io.BytesIO()
-    with parquet.ParquetWriter(target, SCHEMA, compression=codec) as writer:
-        # As objects, documents are many times as large.
-        for start in range(0, len(lines), _ROWS_AT_ONCE):
-            rows = [_row(json.loads(line)) for line in lines[start : start + _ROWS_AT_ONCE]]
-            writer.write_table(pyarrow.Table.from_pylist(rows, SCHEMA))
-    return target.getvalue()
-
-
-def _row(output: Dict[str, Any]) -> Dict[str, Any]:
-    row = {name: _whole(output[name]) for name in SCHEMA.names if name in output}
-    identifier = row.get("id")
-    if identifier is not None and not isinstance(identifier, str):
-        row["id"] = json.dumps(identifier)
-    return row
-
-
-def _whole(value: Any) -> Any:
-    """The value without halves of characters, which JSON can hold and Parquet cannot."""
-    if isinstance(value, str):
-        return without_surrogates(value)
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _whole(item) for name, item in value.items()}
-    return value
+def _shard_lines(shard: Shard, lines: List[Line], seconds: float) -> ShardLines:
+    readable = [line if isinstance(line, bytes) else b"" for line in lines]
+    unreadable = {
+        index: line.reason for index, line in enumerate(lines) if isinstance(line, Unreadable)
+    }
+    return ShardLines(shard, readable, unreadable, seconds)

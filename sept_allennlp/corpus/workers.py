@@ -50,7 +50,7 @@ def plan_workers(
     gpus: float = 0.0,
 ) -> Workers:
     """
-    As many workers as there are cores (and GPUs and memory) for.
+    Plans as many workers as there are cores (and GPUs and memory) for.
 
     # Parameters
 
@@ -102,7 +102,7 @@ def _there(machine: Mapping[str, float]) -> str:
 
 
 def _shares(whole: float, part: float) -> int:
-    """How many parts a whole has: 1 has 10 of 0.1, rounding errors notwithstanding."""
+    """Counts the parts that a whole has: 1 has 10 of 0.1, rounding errors notwithstanding."""
     if part > 1 or whole <= 1:
         return int(whole / part + 1e-6)
     # A part of one GPU or core cannot be taken from two.
@@ -114,7 +114,7 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """How many of this machine's cores this process may use."""
+    """Counts the cores of this machine that this process may use."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     cores = len(os.sched_getaffinity(0))

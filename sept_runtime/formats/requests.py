@@ -14,7 +14,7 @@ from sept_runtime.documents import (
     offsets_of_joined,
     parse_json,
 )
-from sept_runtime.tokenization import tokenise
+from sept_runtime.tokenization import tokenize
 
 JsonObject = Dict[str, Any]
 
@@ -55,7 +55,7 @@ def document_to_annotate(fields: Any) -> Document:
         text = fields["text"]
         if not isinstance(text, str):
             raise DocumentError(f"'text' must be a string, found {json_type(text)}")
-        sentences, offsets = tokenise(text)
+        sentences, offsets = tokenize(text)
         document = Document(key=key, sentences=sentences, text=text, offsets=offsets)
     else:
         sentences = _tokens(fields) if given == "tokens" else _sentences(fields, key)

@@ -8,10 +8,11 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from sept_allennlp.corpus.annotating import AnnotatedUnit, UnitAnnotator
-from sept_allennlp.corpus.output_folder import Counts
-from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
-from sept_allennlp.corpus.units import UnitLines
+from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
+from sept_allennlp.corpus.records import Counts
+from sept_allennlp.corpus.run import predict_corpus
+from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
+from sept_allennlp.corpus.shards import ShardLines
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
@@ -48,16 +49,16 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
     (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
     reached, head = tmp_path / "reached", cluster.head_node.node_id
 
-    class HangsElsewhere(UnitAnnotator):
-        """On the machine that will be lost, takes a unit and never finishes it."""
+    class HangsElsewhere(ShardPredictor):
+        """On the machine that will be lost, takes a shard and never finishes it."""
 
-        def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             if ray.get_runtime_context().get_node_id() != head:
                 reached.touch()
                 time.sleep(3600)
             # Or the others are done before the other machine has begun.
             wait_for(reached)
-            return super().annotate(unit_lines, file_name)
+            return super().predict(shard_lines, file_name)
 
     def lose() -> None:
         try:
@@ -68,8 +69,8 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
 
     loss = threading.Thread(target=lose, daemon=True)
     loss.start()
-    run = CorpusRun(
-        trained_archive,
+    settings = CorpusSettings(
+        ModelSettings.of(trained_archive),
         (str(tmp_path / "corpus.jsonl"),),
         tmp_path / "out",
         compression="none",
@@ -78,7 +79,7 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
         address=cluster.address,
     )
     reported: List[str] = []
-    counts = annotate_corpus(run, reported.append, annotator=HangsElsewhere)
+    counts = predict_corpus(settings, reported.append, HangsElsewhere)
     loss.join(SECONDS)
 
     assert "2 workers, each with 1 core; loading the model" in reported

@@ -5,14 +5,9 @@ from typing import Any, Dict, List
 import pytest
 
 from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.output_folder import (
-    Counts,
-    DoneUnit,
-    OutputFolder,
-    finished_units,
-    write_whole,
-)
-from sept_allennlp.corpus.units import Unit
+from sept_allennlp.corpus.output_folder import OutputFolder, write_whole
+from sept_allennlp.corpus.records import Counts, ShardRecord, finished_shards
+from sept_allennlp.corpus.shards import Shard
 
 SETTINGS: Dict[str, Any] = {"format": "jsonl", "shard-size": 10}
 
@@ -32,25 +27,26 @@ def folder(tmp_path: Path) -> OutputFolder:
 
 
 def do(
-    folder: OutputFolder, unit: Unit, annotated: int, failed: int, commit: bool = True
-) -> DoneUnit:
-    shard, errors = b"{}\n" * annotated, b"[]\n" * failed
-    folder.write(unit, shard, errors)
-    record = DoneUnit(unit, annotated, failed, len(shard), len(errors), {"reading": 1.0}, 5.0)
+    folder: OutputFolder, shard: Shard, annotated: int, failed: int, commit: bool = True
+) -> ShardRecord:
+    content, errors = b"{}\n" * annotated, b"[]\n" * failed
+    folder.write(shard, content, errors)
+    sizes = (len(content), len(errors))
+    record = ShardRecord(shard, annotated, failed, *sizes, {"reading": 1.0}, 5.0)
     if commit:
         folder.commit(record)
     return record
 
 
-# Three lines in the first file, in two units; one line in the second.
+# Three lines in the first file, in two shards; one line in the second.
 FIRST, SECOND, THIRD = (
-    Unit(0, 0, 1, 2, 5, False),
-    Unit(0, 1, 3, 1, 2, True),
-    Unit(1, 0, 1, 1, 7, True),
+    Shard(0, 0, 1, 2, 5, False),
+    Shard(0, 1, 3, 1, 2, True),
+    Shard(1, 0, 1, 1, 7, True),
 )
 
 
-def do_all(folder: OutputFolder) -> List[DoneUnit]:
+def do_all(folder: OutputFolder) -> List[ShardRecord]:
     return [do(folder, FIRST, 1, 1), do(folder, SECOND, 1, 0), do(folder, THIRD, 1, 0)]
 
 
@@ -64,7 +60,7 @@ def test_what_was_done_is_known_and_counted(folder: OutputFolder, inputs: List[I
     assert [path.name for path in (folder.path / "errors").iterdir()] == ["000000-000000.jsonl"]
 
 
-def test_a_unit_without_its_record_is_not_done(
+def test_a_shard_without_its_record_is_not_done(
     folder: OutputFolder, inputs: List[InputFile]
 ) -> None:
     with folder.claimed(SETTINGS, inputs):
@@ -105,13 +101,13 @@ def test_a_missing_file_or_document_is_found(folder: OutputFolder, inputs: List[
 
 
 def test_what_is_left_to_do() -> None:
-    def record(unit: Unit) -> DoneUnit:
-        return DoneUnit(unit, 1, 1, 0, 0, {}, 0.0)
+    def record(shard: Shard) -> ShardRecord:
+        return ShardRecord(shard, 1, 1, 0, 0, {}, 0.0)
 
-    assert finished_units([], 2) == [set(), set()]
-    assert finished_units([record(FIRST), record(THIRD)], 3) == [{0}, None, set()]
-    assert finished_units([record(SECOND)], 1) == [{1}]
-    assert finished_units([record(FIRST), record(SECOND)], 1) == [None]
+    assert finished_shards([], 2) == [set(), set()]
+    assert finished_shards([record(FIRST), record(THIRD)], 3) == [{0}, None, set()]
+    assert finished_shards([record(SECOND)], 1) == [{1}]
+    assert finished_shards([record(FIRST), record(SECOND)], 1) == [None]
 
 
 def test_the_same_run_goes_on_and_another_is_refused(
@@ -190,12 +186,12 @@ def test_records_are_json(folder: OutputFolder, inputs: List[InputFile]) -> None
 
 def test_what_workers_were_at_is_known(folder: OutputFolder, inputs: List[InputFile]) -> None:
     with folder.claimed(SETTINGS, inputs):
-        for unit in (FIRST, SECOND, THIRD, THIRD):
-            folder.start(unit)
+        for shard in (FIRST, SECOND, THIRD, THIRD):
+            folder.start(shard)
         assert folder.started()[0] == THIRD
-        assert {unit.name for unit in folder.started()} == {FIRST.name, SECOND.name, THIRD.name}
+        assert {shard.name for shard in folder.started()} == {FIRST.name, SECOND.name, THIRD.name}
         do(folder, THIRD, 1, 0)
-        assert {unit.name for unit in folder.started()} == {FIRST.name, SECOND.name}
+        assert {shard.name for shard in folder.started()} == {FIRST.name, SECOND.name}
     with folder.claimed(SETTINGS, inputs):
         assert folder.started() == []
 
@@ -209,14 +205,14 @@ def test_errors_of_an_earlier_attempt_are_gone(
     assert list((folder.path / "errors").iterdir()) == []
 
 
-def test_units_are_in_the_order_of_their_numbers(
+def test_shards_are_in_the_order_of_their_numbers(
     folder: OutputFolder, inputs: List[InputFile]
 ) -> None:
     numbers = (999_999, 100_001, 1_000_000)
     with folder.claimed(SETTINGS, inputs):
         for number in numbers:
-            do(folder, Unit(0, number, 1, 1, 1, False), 1, 0)
-        assert [record.unit.number for record in folder.done()] == sorted(numbers)
+            do(folder, Shard(0, number, 1, 1, 1, False), 1, 0)
+        assert [record.shard.number for record in folder.done()] == sorted(numbers)
 
 
 def test_counts_are_a_sum() -> None:

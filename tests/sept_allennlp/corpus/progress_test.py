@@ -1,13 +1,25 @@
 from sept_allennlp.corpus.progress import Progress, duration
+from sept_allennlp.corpus.records import ShardRecord
+from sept_allennlp.corpus.shards import Shard
+
+
+def record(
+    number: int, documents: int, failed: int, num_bytes: int, started: float = 0.0
+) -> ShardRecord:
+    shard = Shard(0, number, 1, documents, num_bytes, last=False)
+    return ShardRecord(shard, documents - failed, failed, 0, 0, {}, started)
 
 
 def test_speed_and_time_left_are_of_this_run() -> None:
     now = 1000.0
-    progress = Progress(total_bytes=10_000, done_bytes=4_000, clock=lambda: now)
+    progress = Progress(total_bytes=10_000, done=[record(0, 80, 1, 4_000)], clock=lambda: now)
     now = 1050.0
     # Work began when the model was loaded, after 40 seconds.
-    progress.add(documents=30, failed=0, num_bytes=1_500, started=1042.0)
-    progress.add(documents=30, failed=2, num_bytes=1_500, started=1040.0)
+    progress.add(record(1, documents=30, failed=0, num_bytes=1_500, started=1042.0))
+    progress.add(record(2, documents=30, failed=2, num_bytes=1_500, started=1040.0))
+    # What was done before, or came already, does not count again.
+    progress.add(record(0, documents=80, failed=1, num_bytes=4_000, started=900.0))
+    progress.add(record(1, documents=30, failed=0, num_bytes=1_500, started=1042.0))
     # 6 documents and 300 bytes a second; 3,000 bytes are left.
     assert str(progress) == (
         "60 documents (2 failed), 6.0 a second, 70.0% of the input done, about 10 s left"
@@ -15,10 +27,10 @@ def test_speed_and_time_left_are_of_this_run() -> None:
 
 
 def test_before_anything_is_done_nothing_is_promised() -> None:
-    assert str(Progress(100, 50, clock=lambda: 0.0)) == (
+    assert str(Progress(100, [record(0, 5, 0, 50)], clock=lambda: 0.0)) == (
         "0 documents, 0.0 a second, 50.0% of the input done"
     )
-    assert str(Progress(0, 0, clock=lambda: 0.0)).endswith("100.0% of the input done")
+    assert str(Progress(0, [], clock=lambda: 0.0)).endswith("100.0% of the input done")
 
 
 def test_durations_have_two_parts() -> None:

@@ -10,7 +10,7 @@ from sept_allennlp.corpus import ray_pipeline
 def test_can_be_imported_where_ray_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     # As '--include-package sept_allennlp' does in every training.
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert "annotate_units" in runpy.run_path(str(ray_pipeline.__file__))
+    assert "predict_shards" in runpy.run_path(str(ray_pipeline.__file__))
 
 
 def test_the_command_says_where_ray_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,12 @@ from allennlp.predictors import Predictor
 from pyarrow import parquet
 
 from sept_allennlp.commands.predict import annotate_lines
-from sept_allennlp.corpus.annotating import AnnotatedUnit, UnitAnnotator
 from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.output_folder import Counts
-from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
-from sept_allennlp.corpus.units import UnitLines
+from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
+from sept_allennlp.corpus.records import Counts
+from sept_allennlp.corpus.run import predict_corpus
+from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
+from sept_allennlp.corpus.shards import ShardLines
 from tests.experiments import ROOT
 
 pytest.importorskip("ray")
@@ -75,30 +76,36 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Annotate = Callable[..., Tuple[Counts, List[str]]]
+Predict = Callable[..., Tuple[Counts, List[str]]]
 
 
 @pytest.fixture(scope="module")
-def annotate(trained_archive: str, corpus: Path) -> Annotate:
+def predict(trained_archive: str, corpus: Path) -> Predict:
     """Runs it into a folder; gives the counts and what was reported."""
 
     def run(
-        output: Path, annotator: Type[UnitAnnotator] = UnitAnnotator, **options: Any
+        output: Path, predictor: Type[ShardPredictor] = ShardPredictor, workers: int = 1
     ) -> Tuple[Counts, List[str]]:
         reported: List[str] = []
-        given: Dict[str, Any] = {"text_column": "abstract", "lines_per_shard": 4, "workers": 1}
-        # A document to a batch: its scores depend on no other.
-        given.update(batch_size=1, **options)
-        corpus_run = CorpusRun(trained_archive, (str(corpus),), output, **given)
-        return annotate_corpus(corpus_run, reported.append, 0.2, annotator), reported
+        settings = CorpusSettings(
+            # A document to a batch: its scores depend on no other.
+            ModelSettings.of(trained_archive, batch_size=1),
+            (str(corpus),),
+            output,
+            text_column="abstract",
+            lines_per_shard=4,
+            workers=workers,
+            progress_seconds=0.2,
+        )
+        return predict_corpus(settings, reported.append, predictor), reported
 
     return run
 
 
 @pytest.fixture(scope="module")
-def undisturbed(annotate: Annotate, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, bytes]:
+def undisturbed(predict: Predict, tmp_path_factory: pytest.TempPathFactory) -> Dict[str, bytes]:
     output = tmp_path_factory.mktemp("undisturbed") / "out"
-    counts, _ = annotate(output, workers=2)
+    counts, _ = predict(output, workers=2)
     assert counts == COUNTS
     return written(output)
 
@@ -148,18 +155,18 @@ def without_scores(output: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def test_a_killed_worker_loses_nothing(
-    annotate: Annotate, undisturbed: Dict[str, bytes], tmp_path: Path
+    predict: Predict, undisturbed: Dict[str, bytes], tmp_path: Path
 ) -> None:
     killed = tmp_path / "killed"
 
-    class DiesOnce(UnitAnnotator):
-        def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
-            if unit_lines.unit.number == 1 and not killed.exists():
+    class DiesOnce(ShardPredictor):
+        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+            if shard_lines.shard.number == 1 and not killed.exists():
                 killed.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super().annotate(unit_lines, file_name)
+            return super().predict(shard_lines, file_name)
 
-    counts, reported = annotate(tmp_path / "out", DiesOnce)
+    counts, reported = predict(tmp_path / "out", DiesOnce)
     assert killed.exists()
     assert any(line.startswith("a worker died") for line in reported)
     assert "15 documents (5 failed)" in reported[-1] or "20 documents (5 failed)" in reported[-1]
@@ -168,7 +175,7 @@ def test_a_killed_worker_loses_nothing(
 
 
 def test_a_killed_run_goes_on(
-    annotate: Annotate,
+    predict: Predict,
     undisturbed: Dict[str, bytes],
     trained_archive: str,
     corpus: Path,
@@ -183,7 +190,7 @@ def test_a_killed_run_goes_on(
         stderr=subprocess.PIPE,
     )
     try:
-        # It has done the first unit, and will never finish the second.
+        # It has done the first shard, and will never finish the second.
         while not (output / "done" / "000000-000000.json").exists():
             assert run.poll() is None, run.stderr and run.stderr.read().decode()
             time.sleep(0.1)
@@ -193,43 +200,43 @@ def test_a_killed_run_goes_on(
     assert len(list((output / "done").iterdir())) < COUNTS.shards
 
     done_before: Optional[float] = (output / "done" / "000000-000000.json").stat().st_mtime
-    counts, reported = annotate(output)
+    counts, reported = predict(output)
     assert reported[0].endswith("shards done before: 1")
     assert counts == COUNTS
     assert written(output) == undisturbed
     # What was done has not been done again.
     assert (output / "done" / "000000-000000.json").stat().st_mtime == done_before
 
-    class Untouchable(UnitAnnotator):
+    class Untouchable(ShardPredictor):
         def __init__(self, settings: Any) -> None:
             raise AssertionError("there is nothing left to do")
 
-    assert annotate(output, Untouchable)[0] == COUNTS
+    assert predict(output, Untouchable)[0] == COUNTS
 
 
-def test_a_worker_that_fails_says_why(annotate: Annotate, tmp_path: Path) -> None:
-    class Fails(UnitAnnotator):
-        def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+def test_a_worker_that_fails_says_why(predict: Predict, tmp_path: Path) -> None:
+    class Fails(ShardPredictor):
+        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             raise CorpusError(f"{file_name}: no, on {torch.get_num_threads()} thread(s)")
 
     with pytest.raises(CorpusError, match=r"a worker failed: .*a.jsonl: no, on 1 thread\(s\)"):
-        annotate(tmp_path / "out", Fails)
+        predict(tmp_path / "out", Fails)
 
 
 def test_a_document_that_kills_every_worker_ends_the_run(
-    annotate: Annotate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "MOST_LOSSES", 2)
+    monkeypatch.setattr(run, "MAX_LOSSES", 2)
 
-    class Dies(UnitAnnotator):
-        def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+    class Dies(ShardPredictor):
+        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError("killed")
 
     with pytest.raises(
         CorpusError, match="a worker died: .* 2 times in a row .*/a.jsonl from line 1 to 4"
     ):
-        annotate(tmp_path / "out", Dies)
+        predict(tmp_path / "out", Dies)
 
 
 def test_the_command(

@@ -1,86 +1,176 @@
 import gzip
-import io
 import json
-from typing import Any, Dict
+import os
+from pathlib import Path
+from typing import Any, List, Optional
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_allennlp.corpus.shards import SCHEMA, encode, suffix
-from sept_runtime.formats.requests import dump_line
-
-DOCUMENT: Dict[str, Any] = {
-    "id": 5,
-    "doc_key": "5",
-    "text": "A parser.",
-    "sentences": [["A", "parser", "."]],
-    "word_offsets": [[0, 1], [2, 8], [8, 9]],
-    "entities": [
-        {
-            "text": "parser",
-            "label": "Method",
-            "score": 0.5,
-            "start": 2,
-            "end": 8,
-            "start_word": 1,
-            "end_word": 1,
-        }
-    ],
-    "predicted_ner": [[[1, 1, "Method"]]],
-}
-LINES = [dump_line(DOCUMENT), dump_line({**DOCUMENT, "id": "b\u00e9", "entities": []})]
+from sept_allennlp.corpus import formats, shards
+from sept_allennlp.corpus.inputs import CorpusError, InputFile
+from sept_allennlp.corpus.shards import ShardLines, read_shards
 
 
-def test_names_say_what_is_in_the_file() -> None:
-    assert suffix("jsonl", "gz") == ".jsonl.gz"
-    assert suffix("jsonl", "zst") == ".jsonl.zst"
-    assert suffix("jsonl", "none") == ".jsonl"
-    assert suffix("parquet", "zst") == ".parquet"
+def compressed(content: bytes, suffix: str) -> bytes:
+    if suffix == ".gz":
+        return gzip.compress(content)
+    if suffix == ".zst":
+        target = pyarrow.BufferOutputStream()
+        with pyarrow.CompressedOutputStream(target, "zstd") as stream:
+            stream.write(content)
+        return target.getvalue().to_pybytes()
+    return content
 
 
-def test_lines_stay_as_they_are() -> None:
-    content = "".join(LINES).encode()
-    assert encode(LINES, "jsonl", "none") == content
-    assert gzip.decompress(encode(LINES, "jsonl", "gz")) == content
-    packed = pyarrow.BufferReader(encode(LINES, "jsonl", "zst"))
-    assert pyarrow.CompressedInputStream(packed, "zstd").read() == content
+def read(path: Path, lines_per_shard: int = 2, **options: Any) -> List[ShardLines]:
+    return list(read_shards(InputFile.at(path), 7, lines_per_shard, **options))
 
 
-@pytest.mark.parametrize("compression", ["gz", "zst", "none"])
-def test_parquet_has_the_fields_as_columns(compression: str) -> None:
-    table = parquet.read_table(io.BytesIO(encode(LINES, "parquet", compression)))
-    first, second = table.to_pylist()
-    for name in ("doc_key", "text", "sentences", "word_offsets"):
-        assert first[name] == DOCUMENT[name]
-    assert first["entities"] == [{**DOCUMENT["entities"][0], "labels": None}]
-    assert (first["id"], second["id"]) == ("5", "b\u00e9")
-    assert second["entities"] == []
-    assert first["title"] is None
+def written(tmp_path: Path, content: bytes, name: str = "in.jsonl") -> Path:
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
 
 
-def test_half_a_character_becomes_the_replacement_character_in_parquet() -> None:
-    line = dump_line({**DOCUMENT, "text": "A \ud800."})
-    (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()
-    assert row["text"] == "A \ufffd."
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_file_is_cut_into_shards(tmp_path: Path, suffix: str, end: bytes) -> None:
+    content = compressed(b"one\n\nthr\xe9e\r\nfour\nfive" + end, suffix)
+    found = read(written(tmp_path, content, f"in.jsonl{suffix}"))
+    assert [one.lines for one in found] == [[b"one", b""], [b"thr\xe9e\r", b"four"], [b"five"]]
+    assert [one.shard.name for one in found] == [f"000007-00000{number}" for number in range(3)]
+    assert [one.shard.first_line for one in found] == [1, 3, 5]
+    assert [one.shard.num_lines for one in found] == [2, 2, 1]
+    assert [one.shard.last for one in found] == [False, False, True]
+    assert sum(one.shard.num_bytes for one in found) == len(content)
+    assert all(one.unreadable == {} for one in found)
 
 
-def test_labels_and_their_scores_are_kept_in_parquet() -> None:
-    labels = [{"label": "Method", "score": 0.5}, {"label": "Task", "score": 0.25}]
-    entity = {**DOCUMENT["entities"][0], "labels": labels}
-    line = json.dumps({**DOCUMENT, "entities": [entity]})
-    (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()
-    assert row["entities"][0]["labels"] == labels
+def test_a_file_of_whole_shards_has_no_empty_one(tmp_path: Path) -> None:
+    found = read(written(tmp_path, b"1\n2\n3\n4\n"))
+    assert [one.lines for one in found] == [[b"1", b"2"], [b"3", b"4"]]
+    assert [one.shard.last for one in found] == [False, True]
 
 
-@pytest.mark.parametrize("format", ["jsonl", "parquet"])
-@pytest.mark.parametrize("compression", ["gz", "zst", "none"])
-def test_the_same_documents_give_the_same_bytes(format: str, compression: str) -> None:
-    assert encode(LINES, format, compression) == encode(LINES, format, compression)
+def test_an_empty_file_has_a_shard_without_lines(tmp_path: Path) -> None:
+    (found,) = read(written(tmp_path, b""))
+    assert (found.lines, found.shard.num_lines, found.shard.last) == ([], 0, True)
 
 
-def test_an_empty_shard_can_be_read() -> None:
-    assert gzip.decompress(encode([], "jsonl", "gz")) == b""
-    table = parquet.read_table(io.BytesIO(encode([], "parquet", "gz")))
-    assert table.num_rows == 0
-    assert table.schema.names == SCHEMA.names
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_files_may_be_concatenated(tmp_path: Path, suffix: str) -> None:
+    content = compressed(b"1\n2\n", suffix) + compressed(b"3\n", suffix)
+    (found,) = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_shard=10)
+    assert found.lines == [b"1", b"2", b"3"]
+
+
+def test_shards_that_are_done_are_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, b"1\n2\n3\n4\n5\n6\n")
+    everything = read(path)
+    rest = read(path, done={0, 2})
+    assert [one.shard for one in rest] == [everything[1].shard]
+    assert [one.lines for one in rest] == [everything[1].lines]
+
+
+def test_long_documents_make_shorter_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "MAX_SHARD_BYTES", 5)
+    found = read(written(tmp_path, b"123\n456\n789\n1\n"), lines_per_shard=100)
+    assert [one.lines for one in found] == [[b"123", b"456"], [b"789", b"1"]]
+
+
+def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "MAX_LINE_BYTES", 4)
+    (found,) = read(written(tmp_path, b"123\n" + b"x" * 11 + b"\nend"), lines_per_shard=9)
+    assert found.lines == [b"123", b"", b"end"]
+    assert found.unreadable == {1: "the line is longer than 4 bytes"}
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+@pytest.mark.parametrize("damage", ["cut off", "garbage"])
+def test_damage_is_a_line_of_its_own(tmp_path: Path, suffix: str, damage: str) -> None:
+    lines = b"".join(b"line %d\n" % number for number in range(50_000))
+    content = compressed(lines, suffix)
+    content = content[:-20] if damage == "cut off" else content + b"garbage!"
+    found = read(written(tmp_path, content, f"in.jsonl{suffix}"), lines_per_shard=10**6)
+    (one,) = found
+    assert one.lines[0] == b"line 0"
+    assert one.shard.num_lines == len(one.lines)
+    ((index, reason),) = one.unreadable.items()
+    assert index == len(one.lines) - 1
+    assert "the file is damaged" in reason
+
+
+def parquet_file(tmp_path: Path, **columns: Any) -> Path:
+    path = tmp_path / "in.parquet"
+    parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def objects(found: List[ShardLines]) -> List[Any]:
+    return [json.loads(line) for one in found for line in one.lines]
+
+
+def test_rows_of_parquet_are_lines(tmp_path: Path) -> None:
+    path = parquet_file(
+        tmp_path, id=[1, 2, 3], text=["One.", None, "Three."], tokens=[None, ["a", "b"], None]
+    )
+    found = read(path)
+    assert objects(found) == [
+        {"id": 1, "text": "One."},
+        {"id": 2, "tokens": ["a", "b"]},
+        {"id": 3, "text": "Three."},
+    ]
+    assert [one.shard.first_line for one in found] == [1, 3]
+    assert sum(one.shard.num_bytes for one in found) == path.stat().st_size
+
+
+def test_the_text_may_be_in_another_column(tmp_path: Path) -> None:
+    path = parquet_file(tmp_path, doc_key=["a"], abstract=["One."], text=["no"], year=[2020])
+    assert objects(read(path, text_column="abstract")) == [{"doc_key": "a", "text": "One."}]
+
+
+def test_text_in_a_column_of_bytes_is_text(tmp_path: Path) -> None:
+    path = parquet_file(tmp_path, id=["a", "b"], text=[b"We \xc3\xa4.", b"\xff"])
+    (found,) = read(path)
+    assert json.loads(found.lines[0]) == {"id": "a", "text": "We ä."}
+    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+
+
+def test_a_row_that_is_not_utf8_is_one_error(tmp_path: Path) -> None:
+    values = pyarrow.array([b"One.", b"\xff", b"Three."]).view(pyarrow.string())
+    (found,) = read(parquet_file(tmp_path, text=values), lines_per_shard=4)
+    assert [line and json.loads(line)["text"] for line in found.lines] == ["One.", b"", "Three."]
+    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+
+
+def test_parquet_without_text_is_refused(tmp_path: Path) -> None:
+    path = parquet_file(tmp_path, id=["a"], abstract=["One."])
+    with pytest.raises(CorpusError, match="in.parquet: there is no column 'text'.*'abstract'"):
+        read(path)
+
+
+def test_what_is_no_parquet_is_damaged(tmp_path: Path) -> None:
+    (found,) = read(written(tmp_path, b"not parquet at all", "in.parquet"))
+    assert found.lines == [b""]
+    assert "the file is damaged" in found.unreadable[0]
+
+
+def test_a_file_that_changes_meanwhile_is_not_finished(tmp_path: Path) -> None:
+    path = written(tmp_path, b"1\n2\n3\n")
+    reading = read_shards(InputFile.at(path), 0, lines_per_shard=2)
+    assert next(reading).lines == [b"1", b"2"]
+    os.utime(path, (0, 0))
+    with pytest.raises(CorpusError, match="has changed"):
+        next(reading)
+
+
+def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
+    path = written(tmp_path, b"".join(b"%d\n" % number for number in range(200_000)))
+    reading = read_shards(InputFile.at(path), 0, lines_per_shard=10)
+    first: Optional[ShardLines] = next(reading)
+    assert first is not None and first.shard.num_bytes < path.stat().st_size / 4
+    reading.close()

@@ -4,30 +4,30 @@ import sys
 import time
 from pathlib import Path
 
-from sept_allennlp.corpus.annotating import AnnotatedUnit, UnitAnnotator
-from sept_allennlp.corpus.run import CorpusRun, annotate_corpus
-from sept_allennlp.corpus.units import UnitLines
+from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
+from sept_allennlp.corpus.run import predict_corpus
+from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
+from sept_allennlp.corpus.shards import ShardLines
 
 
-class Stalls(UnitAnnotator):
-    def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
-        if unit_lines.unit.number == 1:
+class Stalls(ShardPredictor):
+    def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        if shard_lines.shard.number == 1:
             time.sleep(3600)
-        return super().annotate(unit_lines, file_name)
+        return super().predict(shard_lines, file_name)
 
 
 def main() -> None:
     archive, corpus, output = sys.argv[1:]
-    run = CorpusRun(
-        archive,
+    settings = CorpusSettings(
+        ModelSettings.of(archive, batch_size=1),
         (corpus,),
         Path(output),
         text_column="abstract",
         lines_per_shard=4,
         workers=1,
-        batch_size=1,
     )
-    annotate_corpus(run, print, annotator=Stalls)
+    predict_corpus(settings, print, Stalls)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import torch
 from allennlp.predictors import Predictor
 
 from sept_allennlp.commands.predict import annotate_lines
-from sept_allennlp.corpus.annotating import ModelSettings, UnitAnnotator, file_digest
 from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.units import Unit, UnitLines
+from sept_allennlp.corpus.prediction import ShardPredictor
+from sept_allennlp.corpus.settings import ModelSettings, file_digest
+from sept_allennlp.corpus.shards import Shard, ShardLines
 from sept_allennlp.models import SEPT
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
@@ -22,14 +23,14 @@ def restore_threads():
     torch.set_num_threads(threads)
 
 
-def test_a_unit_is_annotated_as_by_predict(trained_archive: str) -> None:
-    settings = ModelSettings(trained_archive, file_digest(trained_archive), batch_size=1)
-    unit = UnitLines(Unit(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
-    annotated = UnitAnnotator(settings).annotate(unit, "in.jsonl")
+def test_a_shard_is_predicted_as_by_predict(trained_archive: str) -> None:
+    settings = ModelSettings.of(trained_archive, batch_size=1)
+    shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
+    predicted = ShardPredictor(settings).predict(shard, "in.jsonl")
     predictor = Predictor.from_path(trained_archive)
     expected = list(annotate_lines(predictor, LINES, batch_size=1))
-    assert annotated.lines == [predictor.dump_line(expected[0]), predictor.dump_line(expected[3])]
-    unread, malformed = map(json.loads, annotated.errors)
+    assert predicted.lines == [predictor.dump_line(expected[0]), predictor.dump_line(expected[3])]
+    unread, malformed = map(json.loads, predicted.errors)
     assert unread == {"file": "in.jsonl", "line": 102, "error": "the line is too long"}
     assert (malformed["line"], malformed["error"]) == (103, expected[2]["error"])
 
@@ -38,11 +39,11 @@ def test_a_document_that_the_model_fails_on_is_one_error(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A document to a batch: its scores depend on no other.
-    settings = ModelSettings(trained_archive, file_digest(trained_archive), batch_size=1)
-    annotator = UnitAnnotator(settings)
+    settings = ModelSettings.of(trained_archive, batch_size=1)
+    shard_predictor = ShardPredictor(settings)
     lines = [LINES[0], b'{"id": 7, "text": "We use a terribly large parser."}', LINES[3]]
-    unit = UnitLines(Unit(0, 0, 11, 3, 60, True), lines)
-    expected = annotator.annotate(unit, "in.jsonl").lines
+    shard = ShardLines(Shard(0, 0, 11, 3, 60, True), lines)
+    expected = shard_predictor.predict(shard, "in.jsonl").lines
     forward = SEPT.forward
 
     def fail(self: SEPT, *args: Any, metadata: List[Dict[str, Any]], **inputs: Any) -> Any:
@@ -51,9 +52,9 @@ def test_a_document_that_the_model_fails_on_is_one_error(
         return forward(self, *args, metadata=metadata, **inputs)
 
     monkeypatch.setattr(SEPT, "forward", fail)
-    annotated = annotator.annotate(unit, "in.jsonl")
-    assert annotated.lines == [expected[0], expected[2]]
-    assert list(map(json.loads, annotated.errors)) == [
+    predicted = shard_predictor.predict(shard, "in.jsonl")
+    assert predicted.lines == [expected[0], expected[2]]
+    assert list(map(json.loads, predicted.errors)) == [
         {
             "file": "in.jsonl",
             "line": 12,
@@ -64,12 +65,13 @@ def test_a_document_that_the_model_fails_on_is_one_error(
 
 
 def test_options_reach_the_model(trained_archive: str) -> None:
-    digest = file_digest(trained_archive)
-    settings = ModelSettings(trained_archive, digest, predictor_args={"min_score": 1.0}, threads=2)
-    annotator = UnitAnnotator(settings)
+    settings = ModelSettings.of(trained_archive, predictor_args={"min_score": 1.0}, threads=2)
+    shard_predictor = ShardPredictor(settings)
     assert torch.get_num_threads() == 2
-    annotated = annotator.annotate(UnitLines(Unit(0, 0, 1, 1, 9, True), LINES[:1]), "in.jsonl")
-    assert json.loads(annotated.lines[0])["entities"] == []
+    predicted = shard_predictor.predict(
+        ShardLines(Shard(0, 0, 1, 1, 9, True), LINES[:1]), "in.jsonl"
+    )
+    assert json.loads(predicted.lines[0])["entities"] == []
 
 
 def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
@@ -77,4 +79,4 @@ def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> Non
     other.write_bytes(b"retrained")
     settings = ModelSettings(str(other), file_digest(trained_archive))
     with pytest.raises(CorpusError, match="not the one that the run began with"):
-        UnitAnnotator(settings)
+        ShardPredictor(settings)

@@ -1,10 +1,8 @@
 import json
-import sys
 
 import pytest
-from allennlp.commands import main
 
-import sept_allennlp  # noqa: F401  (registers the commands)
+from sept_runtime.commands import main
 
 PREDICTION = {
     "doc_key": "id-1",
@@ -15,16 +13,15 @@ PREDICTION = {
 }
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["allennlp", *map(str, arguments)])
-    main()
+def run(*arguments):
+    main(["html", *map(str, arguments)])
 
 
-def test_a_page_is_written(tmp_path, monkeypatch, capsys):
+def test_a_page_is_written(tmp_path, capsys):
     predictions, page = tmp_path / "predictions.jsonl", tmp_path / "page.html"
     lines = [PREDICTION, {"error": "the text is empty", "line": 2}]
     predictions.write_text("\n".join(map(json.dumps, lines)))
-    run(monkeypatch, "sept-html", predictions, page)
+    run(predictions, page)
     content = page.read_text(encoding="utf-8")
     assert "<title>predictions.jsonl</title>" in content
     assert "Task · score 0.930 · as in the gold annotation" in content
@@ -34,34 +31,34 @@ def test_a_page_is_written(tmp_path, monkeypatch, capsys):
     assert output.out == f"{page}: 1 document\n"
 
 
-def test_title_and_half_a_surrogate_pair(tmp_path, monkeypatch):
+def test_title_and_half_a_surrogate_pair(tmp_path):
     predictions, page = tmp_path / "predictions.jsonl", tmp_path / "page.html"
     predictions.write_text(json.dumps({**PREDICTION, "doc_key": "\ud800"}))
-    run(monkeypatch, "sept-html", predictions, page, "--title", "Mine")
+    run(predictions, page, "--title", "Mine")
     assert "<h1><bdi>Mine</bdi></h1>" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("content", ["{", '{"doc_key": "d"}', "", None])
-def test_errors_are_one_line_and_no_page_is_left(tmp_path, monkeypatch, content):
+def test_errors_are_one_line_and_no_page_is_left(tmp_path, content):
     predictions, page = tmp_path / "predictions.jsonl", tmp_path / "page.html"
     if content is not None:
         predictions.write_text(content)
     with pytest.raises(SystemExit) as error:
-        run(monkeypatch, "sept-html", predictions, page)
-    assert str(error.value).startswith(f"sept-html: {predictions}")
+        run(predictions, page)
+    assert str(error.value).startswith(f"sept html: {predictions}")
     assert not page.exists()
 
 
-def test_the_predictions_are_not_replaced(tmp_path, monkeypatch):
+def test_the_predictions_are_not_replaced(tmp_path):
     predictions = tmp_path / "predictions.jsonl"
     predictions.write_text(json.dumps(PREDICTION))
     with pytest.raises(SystemExit, match="would replace the predictions"):
-        run(monkeypatch, "sept-html", predictions, predictions)
+        run(predictions, predictions)
     assert json.loads(predictions.read_text()) == PREDICTION
 
 
-def test_a_page_in_a_folder_that_is_not_there(tmp_path, monkeypatch):
+def test_a_page_in_a_folder_that_is_not_there(tmp_path):
     predictions = tmp_path / "predictions.jsonl"
     predictions.write_text(json.dumps(PREDICTION))
-    with pytest.raises(SystemExit, match="sept-html: .*no/page.html"):
-        run(monkeypatch, "sept-html", predictions, tmp_path / "no" / "page.html")
+    with pytest.raises(SystemExit, match="sept html: .*no/page.html"):
+        run(predictions, tmp_path / "no" / "page.html")

@@ -1,11 +1,8 @@
 import json
-import sys
-import types
 
 import pytest
-from allennlp.commands import main
 
-import sept_allennlp  # noqa: F401  (registers the commands)
+from sept_runtime.commands import main
 
 DOCUMENT = {
     "doc_key": "a/b",
@@ -14,35 +11,20 @@ DOCUMENT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def tokenisation(monkeypatch):
-    """A tokeniser by white space, so that the real one's choices do not matter here."""
-
-    def tokenise(text):
-        words = text.split()
-        starts = [sum(len(word) + 1 for word in words[:i]) for i in range(len(words))]
-        return [words], [(s, s + len(word)) for s, word in zip(starts, words, strict=True)]
-
-    module = types.ModuleType("sept_runtime.tokenization")
-    module.tokenise = tokenise
-    monkeypatch.setitem(sys.modules, "sept_runtime.tokenization", module)
+def run(*arguments):
+    main(["brat", *map(str, arguments)])
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["allennlp", "sept-brat", *map(str, arguments)])
-    main()
-
-
-def test_there_and_back(tmp_path, monkeypatch, capsys):
+def test_there_and_back(tmp_path, capsys):
     source, folder, target = tmp_path / "in.jsonl", tmp_path / "brat", tmp_path / "out.jsonl"
     source.write_text("\n".join(map(json.dumps, [DOCUMENT, {"error": "empty", "line": 2}])))
-    run(monkeypatch, "to-brat", source, folder)
+    run("to-brat", source, folder)
     assert (folder / "a_b.ann").read_text() == "T1\tTask 0 8\tWe parse\nT2\tGeneric 3 8\tparse\n"
     output = capsys.readouterr()
     assert output.err == f"{source}: 1 failed inputs skipped\n"
     assert output.out == f"{folder}: 1 documents\n"
 
-    run(monkeypatch, "from-brat", folder, target)
+    run("from-brat", folder, target)
     (line,) = map(json.loads, target.read_text().splitlines())
     assert {name: line[name] for name in DOCUMENT} == DOCUMENT
     assert line["text"] == "We parse .\nWell .\n"
@@ -51,54 +33,54 @@ def test_there_and_back(tmp_path, monkeypatch, capsys):
     assert (output.err, output.out) == ("", f"{target}: 1 documents\n")
 
 
-def test_predictions_or_gold(tmp_path, monkeypatch):
+def test_predictions_or_gold(tmp_path):
     entity = {"label": "Metric", "score": 0.5, "start_word": 3, "end_word": 3}
     source = tmp_path / "in.jsonl"
     source.write_text(json.dumps({**DOCUMENT, "entities": [entity]}))
-    run(monkeypatch, "to-brat", source, tmp_path / "predicted")
-    run(monkeypatch, "to-brat", source, tmp_path / "gold", "--gold")
+    run("to-brat", source, tmp_path / "predicted")
+    run("to-brat", source, tmp_path / "gold", "--gold")
     predicted = (tmp_path / "predicted" / "a_b.ann").read_text()
     assert predicted.splitlines()[0] == "T1\tMetric 11 15\tWell"
     assert len((tmp_path / "gold" / "a_b.ann").read_text().splitlines()) == 2
 
 
-def test_what_was_left_out_is_said(tmp_path, monkeypatch, capsys):
+def test_what_was_left_out_is_said(tmp_path, capsys):
     folder = tmp_path / "brat"
     folder.mkdir()
     (folder / "d.txt").write_text("named entity")
     (folder / "d.ann").write_text("T1\tTask 0 3\tnam\nR1\tUsed Arg1:T1 Arg2:T1\n")
-    with pytest.raises(SystemExit, match="sept-brat: .*d.ann, line 1: .*inside a word"):
-        run(monkeypatch, "from-brat", folder, tmp_path / "out.jsonl")
+    with pytest.raises(SystemExit, match="sept brat: .*d.ann, line 1: .*inside a word"):
+        run("from-brat", folder, tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
 
-    run(monkeypatch, "from-brat", folder, tmp_path / "out.jsonl", "--misfits", "skip")
+    run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "skip")
     error = capsys.readouterr().err
     assert f"skipped: {folder / 'd.ann'}, line 1" in error
     assert f"{folder}: 1 relations ignored" in error
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[]]
 
-    run(monkeypatch, "from-brat", folder, tmp_path / "out.jsonl", "--misfits", "widen")
+    run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "widen")
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[[0, 0, "Task"]]]
 
 
-def test_a_document_deleted_in_brat_is_said(tmp_path, monkeypatch, capsys):
+def test_a_document_deleted_in_brat_is_said(tmp_path, capsys):
     source, folder = tmp_path / "in.jsonl", tmp_path / "brat"
     source.write_text("\n".join(json.dumps({**DOCUMENT, "doc_key": key}) for key in "ab"))
-    run(monkeypatch, "to-brat", source, folder)
+    run("to-brat", source, folder)
     (folder / "a.txt").unlink()
     (folder / "a.ann").unlink()
-    run(monkeypatch, "from-brat", folder, tmp_path / "out.jsonl")
+    run("from-brat", folder, tmp_path / "out.jsonl")
     assert "document 'a' is no longer there" in capsys.readouterr().err
 
 
-def test_a_full_folder_is_left_alone(tmp_path, monkeypatch):
+def test_a_full_folder_is_left_alone(tmp_path):
     source = tmp_path / "in.jsonl"
     source.write_text(json.dumps(DOCUMENT))
-    with pytest.raises(SystemExit, match="sept-brat: .*not an empty folder"):
-        run(monkeypatch, "to-brat", source, tmp_path)
+    with pytest.raises(SystemExit, match="sept brat: .*not an empty folder"):
+        run("to-brat", source, tmp_path)
 
 
-def test_a_direction_must_be_given(monkeypatch, capsys):
+def test_a_direction_must_be_given(capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch)
+        run()
     assert "to-brat" in capsys.readouterr().err

@@ -1,9 +1,7 @@
-import hashlib
 import json
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, List
 
 import torch
 from allennlp.common.plugins import import_plugins
@@ -13,53 +11,22 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives.loading import load_archive
 from sept_allennlp.commands.predict import annotate_lines
 from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.units import UnitLines
+from sept_allennlp.corpus.settings import ModelSettings, file_digest
+from sept_allennlp.corpus.shards import ShardLines
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.formats.requests import dump_line
 
 
-@dataclass(frozen=True)
-class ModelSettings:
-    """
-    What a worker needs to know to load the model.
-
-    # Parameters
-
-    archive : `str`
-        A `model.tar.gz` that every worker can read.
-    digest : `str`
-        The archive's SHA-256: a worker that starts when the file is another by now, or that finds
-        another on its machine, must not go on with it.
-    overrides : `str`, optional
-    predictor_args : `Dict[str, Any]`, optional
-        Both as for `allennlp predict`.
-    packages : `Tuple[str, ...]`, optional
-        To be imported before, as by `--include-package`.
-    batch_size : `int`, optional (default = `32`)
-    threads : `int`, optional (default = `1`)
-        How many of the processor's cores a worker uses.
-    cuda_device : `int`, optional (default = `-1`)
-    """
-
-    archive: str
-    digest: str
-    overrides: str = ""
-    predictor_args: Dict[str, Any] = field(default_factory=dict)
-    packages: Tuple[str, ...] = ()
-    batch_size: int = 32
-    threads: int = 1
-    cuda_device: int = -1
-
-
 @dataclass
-class AnnotatedUnit:
+class PredictedShard:
     """
-    What became of a unit's lines.
+    What became of a shard's lines.
 
     # Parameters
 
     lines : `List[str]`
-        The annotated documents, in the order of the input, as `allennlp predict` writes them.
+        The documents with their entities, in the order of the input, as `allennlp predict` writes
+        them.
     errors : `List[str]`
         For each line that failed a line of JSON, with `file`, `line` and `error`, and the `id` and
         `doc_key` if there are.
@@ -74,9 +41,9 @@ class AnnotatedUnit:
     started: float
 
 
-class UnitAnnotator:
+class ShardPredictor:
     """
-    A worker: holds a model and annotates one unit after the other, as `allennlp predict` does.
+    Holds a worker's model and predicts one shard after the other, as `allennlp predict` does.
 
     # Parameters
 
@@ -100,24 +67,24 @@ class UnitAnnotator:
         self._predictor = load_predictor(settings)
         self._batch_size = settings.batch_size
 
-    def annotate(self, unit_lines: UnitLines, file_name: str) -> AnnotatedUnit:
+    def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
         started, clock = time.time(), time.perf_counter()
         lines: List[str] = []
         errors: List[str] = []
-        outputs = self._outputs(unit_lines.lines)
-        for place, output in enumerate(outputs):
+        outputs = self._outputs(shard_lines.lines)
+        for index, output in enumerate(outputs):
             if "error" in output:
-                errors.append(dump_line(_error(output, unit_lines, place, file_name)))
+                errors.append(dump_line(_error(output, shard_lines, index, file_name)))
             else:
                 lines.append(self._predictor.dump_line(output))
-        return AnnotatedUnit(lines, errors, time.perf_counter() - clock, started)
+        return PredictedShard(lines, errors, time.perf_counter() - clock, started)
 
     def _outputs(self, lines: List[bytes]) -> List[Dict[str, Any]]:
         try:
             return list(annotate_lines(self._predictor, lines, self._batch_size))
         except Exception:
-            # A document that the model fails on, or that is too large for the GPU, must not keep
-            # the others from being annotated.
+            # A document that the model fails on, or that is too large for the GPU, must not cost
+            # the others their entities.
             return [self._output(line) for line in lines]
 
     def _output(self, line: bytes) -> Dict[str, Any]:
@@ -132,11 +99,11 @@ class UnitAnnotator:
 
 
 def _error(
-    output: Dict[str, Any], unit_lines: UnitLines, place: int, file_name: str
+    output: Dict[str, Any], shard_lines: ShardLines, index: int, file_name: str
 ) -> Dict[str, Any]:
     # An empty line stands in for one that could not be read.
-    reason = unit_lines.unreadable.get(place, output["error"])
-    where = {"file": file_name, "line": unit_lines.unit.first_line + place, "error": reason}
+    reason = shard_lines.unreadable.get(index, output["error"])
+    where = {"file": file_name, "line": shard_lines.shard.first_line + index, "error": reason}
     return {**where, **{name: value for name, value in output.items() if name not in where}}
 
 
@@ -148,12 +115,3 @@ def load_predictor(settings: ModelSettings) -> SEPTPredictor:
     if not isinstance(predictor, SEPTPredictor):
         raise CorpusError(f"{settings.archive}: holds no SEPT but a {type(archive.model).__name__}")
     return predictor
-
-
-def file_digest(path: str) -> str:
-    """The SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,9 +1,9 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from allennlp.commands import main
+
+from sept_runtime.commands import main
 
 LINES = [
     {
@@ -19,11 +19,6 @@ LINES = [
 ]
 
 
-def show(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["allennlp", "sept-show", *arguments])
-    main()
-
-
 @pytest.fixture
 def predictions(tmp_path: Path) -> str:
     path = tmp_path / "predictions.jsonl"
@@ -31,10 +26,8 @@ def predictions(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_tables_of_entities(
-    predictions: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    show(monkeypatch, predictions)
+def test_tables_of_entities(predictions: str, capsys: pytest.CaptureFixture) -> None:
+    main(["show", predictions])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["On", "[red]parsers[/red]"] in lines
     assert ["use", "a", "parser", "Method", "0.88", "3–15"] in lines
@@ -42,17 +35,15 @@ def test_tables_of_entities(
     assert ["win", "Task", "3–6"] in lines
 
 
-def test_no_more_than_asked_for(
-    predictions: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    show(monkeypatch, predictions, "--documents", "1")
+def test_no_more_than_asked_for(predictions: str, capsys: pytest.CaptureFixture) -> None:
+    main(["show", predictions, "--documents", "1"])
     out = capsys.readouterr().out
     assert "parser" in out and "win" not in out
     assert "... and 2 documents more" in out
 
 
-def test_a_bad_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text("{}\n")
-    with pytest.raises(SystemExit, match="sept-show: .*bad.jsonl, line 1.*'doc_key'"):
-        show(monkeypatch, str(path))
+    with pytest.raises(SystemExit, match="^sept show: .*bad.jsonl, line 1.*'doc_key'"):
+        main(["show", str(path)])

@@ -1,0 +1,116 @@
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from sept_runtime.version import VERSION
+
+# Whole blocks of the batches that `SEPTPredictor` makes of like documents, for a batch size of 32
+# or another power of two up to 128: so a document shares its batch with the same others as in
+# `allennlp predict`.
+LINES_PER_SHARD = 2048
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """
+    What a worker needs to know to load the model.
+
+    # Parameters
+
+    archive : `str`
+        A `model.tar.gz` that every worker can read.
+    digest : `str`
+        The archive's SHA-256: a worker that starts when the file is another by now, or that finds
+        another on its machine, must not go on with it.
+    overrides : `str`, optional
+    predictor_args : `Dict[str, Any]`, optional
+        Both as for `allennlp predict`.
+    packages : `Tuple[str, ...]`, optional
+        To be imported before, as by `--include-package`.
+    batch_size : `int`, optional (default = `32`)
+    threads : `int`, optional (default = `1`)
+        How many of the processor's cores a worker uses.
+    cuda_device : `int`, optional (default = `-1`)
+    """
+
+    archive: str
+    digest: str
+    overrides: str = ""
+    predictor_args: Dict[str, Any] = field(default_factory=dict)
+    packages: Tuple[str, ...] = ()
+    batch_size: int = 32
+    threads: int = 1
+    cuda_device: int = -1
+
+    @classmethod
+    def of(cls, archive: str, **options: Any) -> "ModelSettings":
+        """Describes an archive as it is now."""
+        path = str(Path(archive).resolve())
+        return cls(path, file_digest(path), **options)
+
+
+@dataclass(frozen=True)
+class CorpusSettings:
+    """
+    What `allennlp sept-annotate` is told.
+
+    # Parameters
+
+    model : `ModelSettings`
+        Its archive is read on this machine; on a cluster, on all of them.
+    inputs : `Tuple[str, ...]`
+        Files, folders and patterns, see `inputs.find_inputs`.
+    output : `Path`
+    format, compression : `str`, optional
+        See `formats`.
+    lines_per_shard : `int`, optional
+    text_column : `str`, optional (default = `"text"`)
+        The column of Parquet files that holds the raw text.
+    workers : `int`, optional
+        How many (default = as many as there are cores, or GPUs, and memory for).
+    cpus, gpus : `float`, optional
+        What each of them has.
+    address : `str`, optional
+        Of a Ray cluster; this machine alone unless given.
+    progress_seconds : `float`, optional (default = `10.0`)
+        How often at most to say how far it is.
+    """
+
+    model: ModelSettings
+    inputs: Tuple[str, ...]
+    output: Path
+    format: str = "jsonl"
+    compression: str = "gz"
+    lines_per_shard: int = LINES_PER_SHARD
+    text_column: Optional[str] = None
+    workers: Optional[int] = None
+    cpus: float = 1.0
+    gpus: float = 0.0
+    address: Optional[str] = None
+    progress_seconds: float = 10.0
+
+    def identity(self) -> Dict[str, Any]:
+        """
+        Says what the output depends on: what a run that goes on with another's must have in common
+        with it. The number of workers and what they run on do not belong to it.
+        """
+        return {
+            "version of sept_allennlp": VERSION,
+            "archive's SHA-256": self.model.digest,
+            "overrides": self.model.overrides,
+            "predictor-args": self.model.predictor_args,
+            "format": self.format,
+            "compression": self.compression,
+            "shard-size": self.lines_per_shard,
+            "text-column": self.text_column,
+        }
+
+
+def file_digest(path: str) -> str:
+    """Gives the SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

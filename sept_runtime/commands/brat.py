@@ -1,0 +1,73 @@
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from sept_runtime.commands.command import Command
+from sept_runtime.formats.brat import MISFIT_POLICIES, document_to_json, read_brat, write_brat
+from sept_runtime.formats.predictions import PredictedDocument, read_predictions
+from sept_runtime.tokenization import tokenize
+
+
+class Brat(Command):
+    """
+    `to-brat FILE FOLDER` writes predictions or a SciERC file as brat standoff, to be looked at and
+    corrected in brat; `from-brat FOLDER FILE` reads the folder back as a SciERC file, to train or
+    evaluate on. See `sept_runtime.formats.brat`.
+    """
+
+    name = "brat"
+    description = "Convert between JSON lines (predictions or SciERC) and brat standoff."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        directions = parser.add_subparsers(title="directions", required=True)
+
+        description = "Write a folder for brat: predicted entities, or gold where there are none."
+        to_brat = directions.add_parser("to-brat", description=description, help=description)
+        to_brat.add_argument(
+            "documents", type=Path, help="what the predictor wrote, or a SciERC file"
+        )
+        to_brat.add_argument("folder", type=Path, help="the folder to write; new or empty")
+        to_brat.add_argument(
+            "--gold", action="store_true", help="write the gold annotation, not the predictions"
+        )
+        to_brat.set_defaults(convert=_to_brat)
+
+        description = "Read a folder of brat's into a SciERC file."
+        from_brat = directions.add_parser("from-brat", description=description, help=description)
+        from_brat.add_argument("folder", type=Path, help="the folder with .txt and .ann files")
+        from_brat.add_argument("documents", type=Path, help="the SciERC file to write")
+        from_brat.add_argument(
+            "--misfits",
+            choices=MISFIT_POLICIES,
+            default="error",
+            help="what to do with an entity that does not fit whole words of one sentence: stop, "
+            "leave it out, or widen it to the words that it touches",
+        )
+        from_brat.set_defaults(convert=_from_brat)
+
+    def run(self, args: argparse.Namespace) -> int:
+        args.convert(args)
+        return 0
+
+
+def _to_brat(args: argparse.Namespace) -> None:
+    read = list(read_predictions(str(args.documents)))
+    documents = [document for document in read if isinstance(document, PredictedDocument)]
+    count = write_brat(documents, args.folder, gold=args.gold)
+    if len(read) > count:
+        print(f"{args.documents}: {len(read) - count} failed inputs skipped", file=sys.stderr)
+    print(f"{args.folder}: {count} documents")
+
+
+def _from_brat(args: argparse.Namespace) -> None:
+    documents, report = read_brat(args.folder, tokenize, misfits=args.misfits)
+    lines = "".join(json.dumps(document_to_json(document)) + "\n" for document in documents)
+    args.documents.write_text(lines, encoding="utf-8")
+    for message in report.skipped:
+        print(f"skipped: {message}", file=sys.stderr)
+    for kind, number in sorted(report.ignored.items()):
+        print(f"{args.folder}: {number} {kind} ignored", file=sys.stderr)
+    for key in report.missing:
+        print(f"{args.folder}: document {key!r} is no longer there", file=sys.stderr)
+    print(f"{args.documents}: {len(documents)} documents")

@@ -1,0 +1,33 @@
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from sept_runtime.commands.command import Command
+from sept_runtime.formats.predictions import read_predictions
+from sept_runtime.views.terminal import entity_table
+
+
+class Show(Command):
+    """Prints predicted entities as tables for the terminal."""
+
+    name = "show"
+    description = "Print predicted entities as tables."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("predictions", type=Path, help="what the predictor wrote")
+        parser.add_argument(
+            "--documents", type=int, default=10, help="how many to show (default = %(default)s)"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        console = Console()
+        hidden = 0
+        for index, prediction in enumerate(read_predictions(str(args.predictions))):
+            if index < args.documents:
+                console.print(entity_table(prediction))
+            else:
+                hidden += 1
+        if hidden:
+            console.print(f"... and {hidden} documents more")
+        return 0

@@ -1,0 +1,49 @@
+"""What docs/architecture.md says: its examples run as they stand there, its lists are complete."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from allennlp.commands.train import train_model
+
+from sept_allennlp.plugin import PATCHES
+from tests.experiments import CONFIGS, ROOT, experiment
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def blocks(heading: str) -> List[Tuple[str, str]]:
+    """Language and text of each block of code under a heading."""
+    (section,) = re.findall(rf"^### {heading}\n(.*?)(?=^##|\Z)", ARCHITECTURE, re.DOTALL | re.M)
+    return re.findall(r"^```(\w+)\n(.*?)^```$", section, re.DOTALL | re.M)
+
+
+@pytest.mark.parametrize("heading", ["A span extractor", "A data format", "A baseline"])
+def test_a_part_is_one_file_one_test_and_a_line_of_configuration(
+    heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, part), (_, test), (language, configuration) = blocks(heading)
+    assert language == "jsonnet"
+    monkeypatch.chdir(tmp_path)
+    names: Dict[str, Any] = {"__name__": "documented"}
+    exec(compile(part, f"{heading}: the part", "exec"), names)
+    exec(compile(test, f"{heading}: its test", "exec"), names)
+    tests = [function for name, function in names.items() if name.startswith("test_")]
+    assert tests
+    for function in tests:
+        wanted = inspect.signature(function).parameters
+        function(**{"tmp_path": tmp_path} if "tmp_path" in wanted else {})
+
+    config = tmp_path / "config.jsonnet"
+    config.write_text(f"(import '{CONFIGS}/sept_minilm.jsonnet') + {configuration}")
+    run = tmp_path / "run"
+    train_model(experiment({"trainer.num_epochs": 1}, str(config)), str(run))
+    assert (run / "model.tar.gz").is_file()
+
+
+def test_every_patch_of_allennlp_is_listed() -> None:
+    rows = re.findall(r"^\| (.*?) \| (.*?) \|$", ARCHITECTURE, re.M)
+    listed = rows[rows.index(("---", "---")) + 1 :]
+    assert listed == [(patch.what, patch.reason) for patch in PATCHES]

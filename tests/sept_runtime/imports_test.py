@@ -1,0 +1,61 @@
+"""What importing the light half loads: new processes, since this one has loaded everything."""
+
+import json
+import pkgutil
+import subprocess
+import sys
+from typing import Set
+
+import pytest
+
+import sept_runtime
+
+# What 'import sept_runtime' and the command 'sept' may load besides the standard library: what
+# setup.cfg installs without extras, and what that needs.
+LIGHT = {"sept_runtime", "numpy", "rich", "jinja2", "markupsafe"}
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(sept_runtime.__path__, "sept_runtime.")
+    # Which spaCy alone imports.
+    if module.name != "sept_runtime.spacy_component"
+]
+
+
+def loaded_by(statement: str, after: str = "") -> Set[str]:
+    """The packages that the statement loads in a new process, without the standard library's."""
+    lines = [
+        "import json, sys",
+        after,
+        "before = set(sys.modules)",
+        statement,
+        "print(json.dumps(sorted(set(sys.modules) - before)))",
+    ]
+    run = [sys.executable, "-c", "\n".join(lines)]
+    output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    packages = {name.partition(".")[0] for name in json.loads(output)}
+    return packages - set(sys.stdlib_module_names)
+
+
+def test_the_package_alone_loads_nothing_else() -> None:
+    assert loaded_by("import sept_runtime") == {"sept_runtime"}
+
+
+def test_all_of_the_light_half_is_light() -> None:
+    loaded = loaded_by(f"import {', '.join(MODULES)}")
+    assert loaded <= LIGHT, loaded - LIGHT
+
+
+def test_the_command_is_light() -> None:
+    loaded = loaded_by("from sept_runtime.commands import main")
+    # Arrays are for models.
+    assert loaded <= LIGHT - {"numpy"}, loaded
+
+
+def test_spacy_finds_the_component_without_the_training_half() -> None:
+    pytest.importorskip("spacy")
+    # spaCy itself loads PyTorch where there is one.
+    statement = 'assert spacy.blank("en").has_factory("sept")'
+    loaded = loaded_by(statement, after="import spacy")
+    assert not loaded & {"sept_allennlp", "allennlp", "torch", "transformers", "pandas"}, loaded
+    assert "sept_runtime" in loaded
