@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 # more: with more than one thread each they would be in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest.register_assert_rewrite("tests.sept_allennlp.models.checks")
+
 # The same inputs in every run of the suite; "make fuzz" looks for new ones.
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.register_profile(
@@ -61,7 +63,7 @@ def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         archive = folder / name / "model.tar.gz"
         with FileLock(folder / f"{name}.lock"):
             if not archive.exists():
-                train_model(experiment(overrides, config), str(archive.parent))
+                train_model(experiment(overrides, config), str(archive.parent), force=True)
         return str(archive)
 
     return train
@@ -71,6 +73,13 @@ def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 def trained_archive(train_once: Callable[..., str]) -> str:
     """The archive of a SEPT trained for a moment: wrong about most things, sure about none."""
     return train_once("sept", {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01})
+
+
+@pytest.fixture(scope="session")
+def filter_archive(train_once: Callable[..., str]) -> str:
+    """The archive of a span filter trained for a moment, with a threshold of its own."""
+    overrides = {"model.threshold": {"recall": 0.5}}
+    return train_once("filter", overrides, "span_filter_light.jsonnet")
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:

@@ -61,7 +61,7 @@ def small(config: Dict[str, Any]) -> Dict[str, Any]:
     return with_overrides(config, overrides)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _evaluated(config: str) -> Dict[str, Any]:
     # jsonnet takes as long as some of the trainings.
     variables = {**os.environ, **ENVIRONMENT}
