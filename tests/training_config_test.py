@@ -7,12 +7,13 @@ from typing import Any, Dict
 import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common.params import with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 
 from sept_allennlp.experiments import SuiteError, read_suite, read_trainings
 from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
-from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment, small
 
 NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
 SUITES = sorted(path.name for path in (CONFIGS / "suites").glob("*.jsonnet"))
@@ -23,6 +24,9 @@ CONLL = {
     "sept_ncbi_disease.jsonnet": ("NCBI-disease", "Disease"),
     "sept_jnlpba.jsonnet": ("JNLPBA", "cell_type"),
 }
+
+# Two batches.
+QUICK = {"trainer.num_epochs": 1, "dataset_reader.max_instances": 8}
 
 # Where a configuration's name ends in one of these: what its embeddings are read from.
 EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]}
@@ -42,8 +46,7 @@ def test_there_are_configurations() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_configuration_trains(name: str, tmp_path: Path) -> None:
-    params = experiment({"trainer.num_epochs": 1}, config=name)
-    train_model(params, str(tmp_path / "run"))
+    train_model(experiment(QUICK, config=name), str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     label = CONLL[name][1] if name in CONLL else "Method"
     expected = {"f1", f"recall-{label}"}
@@ -211,9 +214,8 @@ def test_a_suites_systems_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }
     assert {model for model, _ in kinds} == {"sept", "sciie", "strict_crf_tagger"}
     for kind, config in kinds.items():
-        config["trainer"]["num_epochs"] = 1
         folder = tmp_path / "-".join(kind)
-        train_model(Params(config), str(folder))
+        train_model(Params(with_overrides(small(config), QUICK)), str(folder))
         assert "best_validation_f1" in json.loads((folder / "metrics.json").read_text())
 
 

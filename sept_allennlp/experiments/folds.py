@@ -12,8 +12,9 @@ from typing import Any, Dict, List, Mapping
 from allennlp.common.file_utils import cached_path
 
 from sept_allennlp.experiments.errors import RunError, SuiteError
-from sept_runtime.documents import DocumentError, document_from_scierc, read_json_lines
-from sept_runtime.formats.requests import dump_line
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.json_lines import dump_line, read_json_lines
+from sept_runtime.formats.scierc import document_from_scierc
 
 # The folder, beside those of the runs, that holds the data of each fold.
 FOLDS = "folds"

@@ -6,7 +6,9 @@ from allennlp.common.util import is_distributed
 from allennlp.training.callbacks import TrainerCallback
 
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.formats.requests import annotation, dump_line, with_joined_text
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.formats.predictions import prediction_to_json
+from sept_runtime.words import with_joined_text
 
 PREDICTIONS = "validation_predictions.jsonl"
 
@@ -80,4 +82,4 @@ def _line(document: Document, entities: Sequence[ScoredSpan]) -> str:
     given: Dict[str, Any] = {"sentences": document.sentences}
     if document.entities is not None:
         given["ner"] = document.by_sentence(document.entities)
-    return dump_line(annotation(with_joined_text(document), entities, given))
+    return dump_line(prediction_to_json(with_joined_text(document), entities, given))

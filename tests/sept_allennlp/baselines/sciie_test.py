@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -8,49 +7,28 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, DatasetReader, Vocabulary
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.baselines.sciie import keep_best
-from sept_allennlp.dataset_readers import SciERCReader
 from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
+from tests.sept_allennlp.models.checks import (
+    EntityModelChecks,
+    assert_chunks_change_nothing,
+    tensors,
+)
 
 LABELS = ["Method", "Task"]
 
 
-class TestSciIE(ModelTestCase):
-    def setup_method(self) -> None:
-        super().setup_method()
-        self.param_file = self.TEST_DIR / "experiment.json"
-        params = experiment({"model.context_layer.hidden_size": 8}, config="sciie_scibert.jsonnet")
-        self.param_file.write_text(json.dumps(params.as_dict()))
-        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
+class TestSciIE(EntityModelChecks):
+    config = "sciie_scibert.jsonnet"
 
-    def test_trains_saves_and_loads(self) -> None:
-        self.ensure_model_can_train_save_and_load(self.param_file)
-
-    def test_batch_and_single_predictions_agree(self) -> None:
-        self.model.eval()
-        # Sure of something, or there would be nothing to compare.
+    def make_sure(self) -> None:
         self.model._ner_output.bias.data[0] += 1.0
-        together = self.model(**Batch(self.instances).as_tensor_dict())["entities"]
-        alone = [
-            self.model(**Batch([instance]).as_tensor_dict())["entities"][0]
-            for instance in self.instances
-        ]
-        assert all(together)
-        assert [[e[:3] for e in entities] for entities in together] == [
-            [e[:3] for e in entities] for entities in alone
-        ]
-        numpy.testing.assert_allclose(
-            [e.score for entities in together for e in entities],
-            [e.score for entities in alone for e in entities],
-            atol=1e-5,
-        )
 
 
 def words_model(**model: Any) -> Model:
@@ -76,16 +54,6 @@ def words_model(**model: Any) -> Model:
         **model,
     }
     return Model.from_params(Params(params), vocab=vocab)
-
-
-def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
-    reader = SciERCReader()
-    instances = [reader.text_to_instance(document) for document in documents]
-    for instance in instances:
-        reader.apply_token_indexers(instance)
-    batch = Batch(instances)
-    batch.index_instances(model.vocab)
-    return batch.as_tensor_dict()
 
 
 # The scores of handmade_model: of a word for being a mention, and of every span for each label.
@@ -279,14 +247,7 @@ def test_chunks_of_spans_change_nothing() -> None:
     model = words_model(spans_per_word=2.0).eval()
     batch = tensors(model, DOCUMENT, Document(key="e", sentences=[["use", "parsers"]]))
     model._ner_output.bias.data += 1.0
-    whole = model(**batch)["entities"]
-    assert all(whole)
-    model._spans_at_once = 4
-    chunked = model(**batch)["entities"]
-    assert [[e[:3] for e in d] for d in chunked] == [[e[:3] for e in d] for d in whole]
-    assert [e.score for d in chunked for e in d] == pytest.approx(
-        [e.score for d in whole for e in d]
-    )
+    assert_chunks_change_nothing(model, batch)
 
 
 @pytest.mark.parametrize(
@@ -336,8 +297,8 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 def test_an_archive_predicts_like_one_of_sept(tmp_path: Path) -> None:
-    overrides = {"trainer.num_epochs": 1, "model.context_layer.hidden_size": 8}
-    train_model(experiment(overrides, config="sciie_scibert.jsonnet"), str(tmp_path / "run"))
+    params = experiment({"trainer.num_epochs": 1}, config="sciie_scibert.jsonnet")
+    train_model(params, str(tmp_path / "run"))
     archive = load_archive(tmp_path / "run" / "model.tar.gz")
     archive.model._ner_output.bias.data += 5.0
     predictor = Predictor.from_archive(archive)

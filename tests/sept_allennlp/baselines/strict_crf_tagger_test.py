@@ -2,25 +2,23 @@ import itertools
 import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import numpy
 import pytest
 import torch
 from allennlp.commands import main
-from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import load_archive
-from sept_allennlp.dataset_readers import SciERCReader
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedSpan, Document
-from tests.experiments import FIXTURES, QUICK_TAGGER, experiment
+from tests.experiments import FIXTURES, QUICK_TAGGER
+from tests.sept_allennlp.models.checks import EntityModelChecks, tensors
 
 LABELS = ["Method", "Task"]
 TAGS = ["O", "B-Method", "I-Method", "B-Task", "I-Task"]
@@ -28,42 +26,14 @@ OUT, B_METHOD, I_METHOD, B_TASK, I_TASK = range(5)
 TEXT = "We use a parser (fast) for parsing. It works, e.g. on long documents of any kind!"
 
 
-class TestStrictCrfTagger(ModelTestCase):
-    def setup_method(self) -> None:
-        super().setup_method()
-        self.param_file = self.TEST_DIR / "experiment.json"
-        params = experiment({"trainer.num_epochs": 1}, config="crf_scibert.jsonnet")
-        self.param_file.write_text(json.dumps(params.as_dict()))
-        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
-
-    def test_trains_saves_and_loads(self) -> None:
-        self.ensure_model_can_train_save_and_load(self.param_file)
-
-    def test_batch_and_single_predictions_agree(self) -> None:
-        together = outputs(self.model, Batch(self.instances).as_tensor_dict())
-        alone = [
-            outputs(self.model, Batch([instance]).as_tensor_dict()) for instance in self.instances
-        ]
-        assert together["tags"] == [output["tags"][0] for output in alone]
-        found = [output["entities"][0] for output in alone]
-        assert any(found)
-        assert [[e[:3] for e in entities] for entities in together["entities"]] == [
-            [e[:3] for e in entities] for entities in found
-        ]
-        numpy.testing.assert_allclose(
-            [e.score for entities in together["entities"] for e in entities],
-            [e.score for entities in found for e in entities],
-            atol=1e-5,
-        )
+class TestStrictCrfTagger(EntityModelChecks):
+    config = "crf_scibert.jsonnet"
 
 
-@pytest.fixture(scope="module")
-def crf_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="session")
+def crf_archive(train_once: Callable[..., str]) -> str:
     """A tagger over words trained for a moment: wrong about most things, sure about none."""
-    run = tmp_path_factory.mktemp("crf") / "run"
-    overrides = {**QUICK_TAGGER, "data_loader.batch_size": 12}
-    train_model(experiment(overrides, config="crf_glove.jsonnet"), str(run))
-    return str(run / "model.tar.gz")
+    return train_once("crf", {**QUICK_TAGGER, "data_loader.batch_size": 12}, "crf_glove.jsonnet")
 
 
 def words_model(**model: Any) -> Model:
@@ -78,16 +48,6 @@ def words_model(**model: Any) -> Model:
         **model,
     }
     return Model.from_params(Params(params), vocab=vocab)
-
-
-def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
-    reader = SciERCReader()
-    instances = [reader.text_to_instance(document) for document in documents]
-    for instance in instances:
-        reader.apply_token_indexers(instance)
-    batch = Batch(instances)
-    batch.index_instances(model.vocab)
-    return batch.as_tensor_dict()
 
 
 def outputs(model: Model, batch: Dict[str, Any]) -> Dict[str, Any]:

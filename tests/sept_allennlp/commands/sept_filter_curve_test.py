@@ -56,16 +56,14 @@ def test_draws_what_the_filter_does(
 
 @pytest.mark.parametrize("fault", ["a SEPT", "no data"])
 def test_what_is_no_filter_or_no_data_is_refused_in_a_sentence(
-    fault: str, command: Callable[..., None], trained_archive: str, tmp_path: Path
+    fault: str,
+    command: Callable[..., None],
+    trained_archive: str,
+    filter_archive: str,
+    tmp_path: Path,
 ) -> None:
     data = DEV if fault == "a SEPT" else "nowhere.json"
-    archive = trained_archive
-    if fault == "no data":
-        train_model(
-            experiment({"trainer.num_epochs": 1}, "span_filter_light.jsonnet"),
-            str(tmp_path / "run"),
-        )
-        archive = str(tmp_path / "run" / "model.tar.gz")
+    archive = trained_archive if fault == "a SEPT" else filter_archive
     message = "no span filter but a SEPT" if fault == "a SEPT" else "nowhere.json"
     with pytest.raises(SystemExit, match=message):
         command(archive, data, "--output", str(tmp_path / "figure3"))

@@ -51,6 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Tuple[int, str]:
     return 0, ""
 
 
+@pytest.mark.processes
 def test_a_suite_is_trained_once_and_tabulated(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -1,8 +1,4 @@
-import tarfile
-from typing import Any, Dict, List
-
 import pytest
-import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Vocabulary
@@ -23,14 +19,6 @@ FIRST = {
 }
 SECOND = {"doc_key": "A-2", "sentences": [["A", "model"]]}
 THIRD = {"doc_key": "A-3", "sentences": [], "ner": []}
-
-
-def empty_document(number: int) -> Dict[str, Any]:
-    return {"doc_key": f"A-{number}", "sentences": [["a"]], "ner": [[]]}
-
-
-def keys(instances) -> List[str]:
-    return [instance["metadata"]["document"].key for instance in instances]
 
 
 def test_a_document_becomes_an_instance(write_jsonl):
@@ -87,19 +75,6 @@ def test_a_batch_of_tensors_by_hand(write_jsonl, tiny_encoder):
     assert [fields["document"].key for fields in batch["metadata"]] == ["A-1", "A-2", "A-3"]
 
 
-def test_words_are_indexed_singly_by_default(write_jsonl):
-    loader = MultiProcessDataLoader(SciERCReader(), write_jsonl(FIRST), batch_size=1)
-    loader.index_with(Vocabulary.from_instances(loader.iter_instances()))
-    (batch,) = loader
-    assert batch["text"]["tokens"]["tokens"].shape == (1, 7)
-
-
-def test_reading_twice_gives_the_same(write_jsonl):
-    path = write_jsonl(FIRST, SECOND, THIRD)
-    reader = SciERCReader()
-    assert list(reader.read(path)) == list(reader.read(path))
-
-
 def test_is_registered_and_labels_go_to_the_namespace_that_is_given(write_jsonl):
     reader = DatasetReader.from_params(
         Params(
@@ -127,27 +102,6 @@ def test_a_bad_file_is_a_configuration_error_with_file_line_key_and_fault(write_
     assert "holds words 0 to 4" in message
 
 
-def test_a_missing_file_is_a_configuration_error(tmp_path):
-    path = str(tmp_path / "missing.json")
-    with pytest.raises(ConfigurationError) as caught:
-        list(SciERCReader().read(path))
-    assert str(caught.value) == f"{path}: there is no such file"
-
-
-def test_a_file_in_an_archive_is_read_and_named_by_its_address(tmp_path, write_jsonl, monkeypatch):
-    monkeypatch.setattr("allennlp.common.file_utils.CACHE_DIRECTORY", str(tmp_path / "cache"))
-    archive = tmp_path / "data.tar.gz"
-    with tarfile.open(archive, "w:gz") as members:
-        members.add(write_jsonl(FIRST), "json/train.json")
-        members.add(write_jsonl("{", name="bad.jsonl"), "json/bad.json")
-    assert keys(SciERCReader().read(f"{archive}!json/train.json")) == ["A-1"]
-    with pytest.raises(ConfigurationError) as caught:
-        list(SciERCReader().read(f"{archive}!json/bad.json"))
-    assert str(caught.value).startswith(f"{archive}!json/bad.json, line 1: ")
-    with pytest.raises(ConfigurationError, match="there is no such file"):
-        list(SciERCReader().read(f"{archive}!json/missing.json"))
-
-
 def test_a_label_that_training_has_not_seen_is_a_configuration_error(write_jsonl):
     reader = SciERCReader()
     vocab = Vocabulary.from_instances(reader.read(write_jsonl(FIRST, name="train.json")))
@@ -160,37 +114,3 @@ def test_a_label_that_training_has_not_seen_is_a_configuration_error(write_jsonl
     assert message.startswith(f"{path}, line 2: document 'A-7': ")
     assert "[0, 1, 'Person']" in message
     assert "Method, Task" in message
-
-
-@pytest.mark.parametrize("world_size", [2, 3, 4])
-@pytest.mark.parametrize("num_documents", [1, 3, 4, 6])
-def test_processes_share_the_documents_evenly(world_size, num_documents, write_jsonl, monkeypatch):
-    path = write_jsonl(*(empty_document(number) for number in range(num_documents)))
-    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: world_size)
-    shares = []
-    for rank in range(world_size):
-        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        shares.append(list(SciERCReader().read(path)))
-    assert len({len(share) for share in shares}) == 1
-
-    instances = [instance for share in shares for instance in share]
-    real = [instance for instance in instances if len(instance["text"])]
-    assert sorted(keys(real)) == [f"A-{number}" for number in range(num_documents)]
-    # What fills the last round up has nothing in it, and nothing to find.
-    assert len(instances) - len(real) == -num_documents % world_size
-    for instance in instances:
-        assert instance["metadata"]["document"].entities == []
-
-
-def test_worker_processes_of_a_loader_share_the_documents(write_jsonl):
-    path = write_jsonl(*(empty_document(number) for number in range(5)))
-    loader = MultiProcessDataLoader(
-        SciERCReader(), path, batch_size=1, num_workers=2, start_method="fork"
-    )
-    assert sorted(keys(loader.iter_instances())) == [f"A-{number}" for number in range(5)]
-
-
-def test_no_more_documents_than_asked_for(write_jsonl):
-    path = write_jsonl(*(empty_document(number) for number in range(5)))
-    assert keys(SciERCReader(max_instances=2).read(path)) == ["A-0", "A-1"]

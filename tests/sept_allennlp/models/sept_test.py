@@ -7,7 +7,6 @@ import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 
@@ -15,36 +14,18 @@ from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.token_indexers import WordPieceIndexer
 from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
+from tests.sept_allennlp.models.checks import (
+    EntityModelChecks,
+    assert_chunks_change_nothing,
+    assert_same_entities,
+    tensors,
+)
 
 LABELS = ["Method", "Task"]
 
 
-class TestSEPT(ModelTestCase):
-    def setup_method(self) -> None:
-        super().setup_method()
-        self.param_file = self.TEST_DIR / "experiment.json"
-        self.param_file.write_text(json.dumps(experiment().as_dict()))
-        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
-
-    def test_trains_saves_and_loads(self) -> None:
-        self.ensure_model_can_train_save_and_load(self.param_file)
-
-    def test_batch_and_single_predictions_agree(self) -> None:
-        padded = Batch(self.instances).as_tensor_dict()
-        self.model.eval()
-        together = self.model(**padded)["entities"]
-        alone = [
-            self.model(**Batch([instance]).as_tensor_dict())["entities"][0]
-            for instance in self.instances
-        ]
-        assert [[e[:3] for e in entities] for entities in together] == [
-            [e[:3] for e in entities] for entities in alone
-        ]
-        numpy.testing.assert_allclose(
-            [e.score for entities in together for e in entities],
-            [e.score for entities in alone for e in entities],
-            atol=1e-5,
-        )
+class TestSEPT(EntityModelChecks):
+    config = "sept_minilm.jsonnet"
 
 
 def words_model(**model: Any) -> Model:
@@ -63,16 +44,6 @@ def words_model(**model: Any) -> Model:
         **model,
     }
     return Model.from_params(Params(params), vocab=vocab)
-
-
-def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
-    reader = SciERCReader()
-    instances = [reader.text_to_instance(document) for document in documents]
-    for instance in instances:
-        reader.apply_token_indexers(instance)
-    batch = Batch(instances)
-    batch.index_instances(model.vocab)
-    return batch.as_tensor_dict()
 
 
 def always(model: Model, label: int, logit: float = 5.0) -> None:
@@ -189,16 +160,6 @@ def test_with_the_prior_corrected_the_model_learns_the_frequencies_of_all_candid
     assert bias.softmax(dim=0).tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
-    whole = model(**batch)["entities"]
-    model._spans_at_once = 4
-    chunked = model(**batch)["entities"]
-    assert [[e[:3] for e in d] for d in chunked] == [[e[:3] for e in d] for d in whole]
-    assert [e.score for d in chunked for e in d] == pytest.approx(
-        [e.score for d in whole for e in d]
-    )
-
-
 def test_chunks_of_spans_change_nothing() -> None:
     torch.manual_seed(1)
     model = words_model()
@@ -289,7 +250,6 @@ def test_words_pooled_from_pieces_are_spans_of_words(tiny_encoder: str) -> None:
         batch.index_instances(model.vocab)
     tensors_alone = alone.as_tensor_dict()
     assert tensors_alone["text"]["tokens"]["wordpiece_mask"].size(1) > 2
-    first = model(**together.as_tensor_dict())["entities"][1]
-    second = model(**tensors_alone)["entities"][0]
-    assert [e[:3] for e in first] == [e[:3] for e in second]
-    assert [e.score for e in first] == pytest.approx([e.score for e in second], abs=1e-5)
+    assert_same_entities(
+        model(**together.as_tensor_dict())["entities"][1:], model(**tensors_alone)["entities"]
+    )

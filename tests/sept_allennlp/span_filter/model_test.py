@@ -8,7 +8,6 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.testing import ModelTestCase
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
@@ -16,20 +15,12 @@ from sept_allennlp.archives import load_archive
 from sept_allennlp.span_filter.model import SpanFilterModel
 from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, experiment
-from tests.sept_allennlp.models.sept_test import tensors
+from tests.sept_allennlp.models.checks import ModelChecks, tensors
 
 
-class TestSpanFilterModel(ModelTestCase):
-    def setup_method(self) -> None:
-        super().setup_method()
-        self.param_file = self.TEST_DIR / "experiment.json"
-        params = experiment({}, config="span_filter_light.jsonnet")
-        self.param_file.write_text(json.dumps(params.as_dict()))
-        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
-
-    def test_trains_saves_and_loads(self) -> None:
-        # The table is not trained; the thresholds are no parameters.
-        self.ensure_model_can_train_save_and_load(self.param_file)
+class TestSpanFilterModel(ModelChecks):
+    # The table is not trained; the thresholds are no parameters.
+    config = "span_filter_light.jsonnet"
 
 
 def words_filter(**model: Any) -> SpanFilterModel:

@@ -2,7 +2,7 @@ import json
 import shutil
 import tarfile
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 import pytest
 import torch
@@ -21,15 +21,6 @@ from tests.experiments import FIXTURES, experiment
 
 DEV = FIXTURES / "abstracts" / "dev.json"
 TEXT = {"text": "We use a parser for parsing ( quickly ) ."}
-
-
-@pytest.fixture(scope="module")
-def filter_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
-    run = tmp_path_factory.mktemp("filter") / "run"
-    train_model(
-        experiment({"model.threshold": {"recall": 0.5}}, "span_filter_light.jsonnet"), str(run)
-    )
-    return str(run / "model.tar.gz")
 
 
 def filtered(archive: str, **settings: Any) -> Dict[str, Any]:
@@ -232,32 +223,22 @@ def test_an_archive_downloads_no_filter(trained_archive: str) -> None:
         sept(trained_archive, "https://example.com/filter.tar.gz")
 
 
-def test_the_archive_holds_it_once(filter_archive: str, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    train_model(experiment({**filtered(filter_archive), "trainer.num_epochs": 1}), str(run))
-    with tarfile.open(run / "model.tar.gz") as archive:
+@pytest.fixture(scope="session")
+def filtered_archive(filter_archive: str, train_once: Callable[..., str]) -> str:
+    """A SEPT that holds a filter."""
+    return train_once("filtered", {**filtered(filter_archive), "trainer.num_epochs": 1})
+
+
+def test_the_archive_holds_it_once(filtered_archive: str) -> None:
+    with tarfile.open(filtered_archive) as archive:
         names = [name for name in archive.getnames() if "span_filter" in name]
     assert len(names) == 2 and names[1].startswith("vocabulary/.span_filters/")
 
 
-@pytest.fixture(scope="module")
-def other_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
-    run = tmp_path_factory.mktemp("other") / "run"
-    train_model(
-        experiment(
-            {"model.threshold": {"recall": 0.5}, "trainer.num_epochs": 1}, "span_filter.jsonnet"
-        ),
-        str(run),
-    )
-    return str(run / "model.tar.gz")
-
-
-@pytest.fixture(scope="module")
-def filtered_archive(filter_archive: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A SEPT that holds a filter."""
-    run = tmp_path_factory.mktemp("filtered") / "run"
-    train_model(experiment({**filtered(filter_archive), "trainer.num_epochs": 1}), str(run))
-    return str(run / "model.tar.gz")
+@pytest.fixture(scope="session")
+def other_archive(train_once: Callable[..., str]) -> str:
+    overrides = {"model.threshold": {"recall": 0.5}, "trainer.num_epochs": 1}
+    return train_once("other_filter", overrides, "span_filter.jsonnet")
 
 
 def kept(loaded: Any) -> torch.Tensor:

@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import subprocess
@@ -22,9 +23,15 @@ NUM_DEV = 7
 
 
 @pytest.fixture(autouse=True)
-def one_thread_for_each_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Processes that take all cores each are in each other's way.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Forks the processes that train, as AllenNLP's own tests do on a CPU, so that they need not
+    import everything again. Only the other one of two machines begins with nothing.
+    """
+    # What CUDA has begun in this process does not survive a fork.
+    if not torch.cuda.is_available():
+        fork = functools.partial(torch.multiprocessing.start_processes, start_method="fork")
+        monkeypatch.setattr("torch.multiprocessing.spawn", fork)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from allennlp.commands.train import train_model
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import load_archive
-from sept_runtime.formats.requests import dump_line
+from sept_runtime.formats.json_lines import dump_line
 from tests.experiments import FIXTURES, experiment
 
 DEV = FIXTURES / "abstracts" / "dev.json"

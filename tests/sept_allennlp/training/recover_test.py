@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 import pytest
 import torch
@@ -45,11 +45,9 @@ def train(run: Path, overrides: Optional[Dict[str, Any]] = None, recover: bool =
     train_model(experiment({**EPOCHS, **(overrides or {})}), str(run), recover=recover)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("undisturbed") / "run"
-    train(run)
-    return run
+@pytest.fixture(scope="session")
+def undisturbed(train_once: Callable[..., str]) -> Path:
+    return Path(train_once("undisturbed", EPOCHS)).parent
 
 
 def assert_same_result(run: Path, other: Path) -> None:

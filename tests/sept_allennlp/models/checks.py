@@ -1,0 +1,77 @@
+"""What holds for every model that finds entities, and what the tests of each need."""
+
+import json
+from typing import Any, Dict, List
+
+import numpy
+from allennlp.common.testing import ModelTestCase
+from allennlp.data import Batch
+from allennlp.models import Model
+
+from sept_allennlp.dataset_readers import SciERCReader
+from sept_runtime.documents import Document
+from tests.experiments import FIXTURES, experiment
+
+
+class ModelChecks(ModelTestCase):
+    """Checks of the model of a configuration; a subclass names the configuration."""
+
+    config: str
+
+    def setup_method(self) -> None:
+        super().setup_method()
+        self.param_file = self.TEST_DIR / "experiment.json"
+        self.param_file.write_text(json.dumps(experiment(config=self.config).as_dict()))
+        self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
+
+    def test_trains_saves_and_loads(self) -> None:
+        self.ensure_model_can_train_save_and_load(self.param_file)
+
+
+class EntityModelChecks(ModelChecks):
+    """The same for a model that finds entities."""
+
+    def test_batch_and_single_predictions_agree(self) -> None:
+        self.model.eval()
+        self.make_sure()
+        together = self.model(**Batch(self.instances).as_tensor_dict())
+        alone = [self.model(**Batch([instance]).as_tensor_dict()) for instance in self.instances]
+        assert any(together["entities"])
+        assert_same_entities(together["entities"], [output["entities"][0] for output in alone])
+        if "tags" in together:
+            assert together["tags"] == [output["tags"][0] for output in alone]
+
+    def make_sure(self) -> None:
+        """Makes a model find something that does not before it is trained."""
+
+
+def assert_same_entities(
+    found: List[List[Any]], expected: List[List[Any]], atol: float = 1e-5
+) -> None:
+    """The same spans with the same labels, and scores that differ by rounding alone."""
+    assert [[e[:3] for e in entities] for entities in found] == [
+        [e[:3] for e in entities] for entities in expected
+    ]
+    numpy.testing.assert_allclose(
+        [e.score for entities in found for e in entities],
+        [e.score for entities in expected for e in entities],
+        atol=atol,
+    )
+
+
+def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
+    whole = model(**batch)["entities"]
+    assert any(whole)
+    model._spans_at_once = 4
+    assert_same_entities(model(**batch)["entities"], whole, atol=1e-6)
+
+
+def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
+    """A batch of the documents, as words."""
+    reader = SciERCReader()
+    instances = [reader.text_to_instance(document) for document in documents]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    return batch.as_tensor_dict()
