@@ -4,7 +4,7 @@
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
-# make lint    style alone
+# make lint    style, types, and which room may import which
 # make lock    a new requirements.txt
 
 VENV ?= .venv
@@ -79,6 +79,8 @@ bench-peers: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: install
 	$(BIN)/ruff format .

@@ -76,6 +76,6 @@ def _document(text: Any) -> Document:
 
 
 def _entity(document: Document, span: ScoredSpan) -> Entity:
-    assert document.text is not None and document.offsets is not None
+    assert document.text is not None and document.offsets is not None and span.score is not None
     start, end = document.offsets[span.start][0], document.offsets[span.end][1]
     return Entity(document.text[start:end], span.label, span.score, start, end, span.labels)

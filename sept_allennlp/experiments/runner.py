@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Callable, Deque, List, Mapping, Optional, Sequence
 
 from sept_allennlp.experiments.checkpoints import remove_checkpoints, remove_partial_checkpoints
-from sept_allennlp.experiments.results import RunError, collect, read_progress
+from sept_allennlp.experiments.errors import RunError
+from sept_allennlp.experiments.results import collect, read_progress
 from sept_allennlp.experiments.training import (
     Status,
     Training,
@@ -25,7 +26,7 @@ from sept_allennlp.experiments.training import (
 @dataclass
 class _Child:
     training: Training
-    process: subprocess.Popen
+    process: "subprocess.Popen[bytes]"
     device: Mapping[str, str]
     epochs: int
     reported: float
@@ -73,7 +74,7 @@ class Runner:
         self._progress_seconds = progress_seconds
         self._stop_seconds = stop_seconds
         self._width = max((len(str(training)) for training in trainings), default=0)
-        self._outcomes: Counter = Counter()
+        self._outcomes: Counter[str] = Counter()
         self._children: List[_Child] = []
 
     def survey(self) -> List[Training]:
@@ -264,7 +265,7 @@ def _last_line(log: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "(nothing)")
 
 
-def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
+def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     # Leader of its own group, see start_new_session. Its children may outlive it.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

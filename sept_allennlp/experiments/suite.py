@@ -151,7 +151,7 @@ def read_suite(path: Path, seed: Optional[int] = None, data: Optional[Path] = No
 
 
 # Which fields are lists of which class.
-_PARTS: Dict[Type, Dict[str, Type]] = {
+_PARTS: Dict[Type[Any], Dict[str, Type[Any]]] = {
     Suite: {"tables": Table, "figures": Figure},
     Table: {"rows": Row},
     Figure: {"lines": Line},
@@ -189,7 +189,8 @@ def _check(suite: Suite) -> None:
         raise SuiteError(f"'{FOLDS}' is no name for a run: the data of folds is in such a folder")
     if not isinstance(suite.folds, int) or suite.folds < 0 or suite.folds == 1:
         raise SuiteError(f"'folds' must be a number from 2, or 0 for none, and not {suite.folds!r}")
-    outputs = [RUNS, DOCUMENTS, *(part.name for part in [*suite.tables, *suite.figures])]
+    outputs = [RUNS, DOCUMENTS, *(table.name for table in suite.tables)]
+    outputs += [figure.name for figure in suite.figures]
     for name in [*suite.runs, *outputs]:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise SuiteError(f"{name!r} will not do as a name: letters, digits and _ . - only")

@@ -83,7 +83,11 @@ def fill_table(
 
 def _difference(table: Table, run: str, documents: pandas.DataFrame) -> Optional[Difference]:
     system, reference = (documents[documents["run"] == name] for name in (run, table.reference))
-    if run == table.reference or not {*system["seed"]} & {*reference["seed"]}:
+    if (
+        table.reference is None
+        or run == table.reference
+        or not {*system["seed"]} & {*reference["seed"]}
+    ):
         return None
     return compare(system, reference, (run, table.reference))
 
@@ -110,7 +114,7 @@ def table_to_markdown(
     """
     compared = "difference_f1" in filled
     header = ["system", "P", "R", "F1", "seeds"]
-    if compared:
+    if compared and table.reference is not None:
         systems = {row.run: row.system for row in table.rows}
         header.insert(4, f"F1 less that of {systems[table.reference]}")
     with_paper = any(row.paper for row in table.rows)

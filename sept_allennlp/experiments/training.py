@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from allennlp.common import Params
 from allennlp.models.archival import archive_model
@@ -111,7 +111,8 @@ def read_trainings(
     trainings: List[Training] = []
     count = read_suite(suite).folds if folds is None else folds
     # Each once, should a name or a seed be given twice.
-    for seed, fold in product(dict.fromkeys(seeds), make_folds(count) or [None]):
+    folds_or_none: Sequence[Optional[Fold]] = make_folds(count) or [None]
+    for seed, fold in product(dict.fromkeys(seeds), folds_or_none):
         data = fold.data(root) if fold else None
         runs = read_suite(suite, seed, data).runs
         for name in dict.fromkeys(names) or runs:

@@ -8,6 +8,7 @@ from allennlp.training.callbacks import TrainerCallback
 from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_to_json
+from sept_runtime.formats.scierc import to_ner
 from sept_runtime.words import with_joined_text
 
 PREDICTIONS = "validation_predictions.jsonl"
@@ -81,5 +82,5 @@ def _of_all_processes(predicted: _Predicted) -> _Predicted:
 def _line(document: Document, entities: Sequence[ScoredSpan]) -> str:
     given: Dict[str, Any] = {"sentences": document.sentences}
     if document.entities is not None:
-        given["ner"] = document.by_sentence(document.entities)
+        given["ner"] = to_ner(document, document.entities)
     return dump_line(prediction_to_json(with_joined_text(document), entities, given))
