@@ -35,6 +35,8 @@ def loaded_by(statement: str, after: str = "") -> Set[str]:
     run = [sys.executable, "-c", "\n".join(lines)]
     output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
     packages = {name.partition(".")[0] for name in json.loads(output)}
+    # Modules that Cython makes for what it has compiled, older releases of numpy for one.
+    packages = {name for name in packages if "cython" not in name}
     return packages - set(sys.stdlib_module_names)
 
 
