@@ -74,7 +74,7 @@ class SciIE(SpanClassifier):
         On the words' embeddings.
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the kept spans become entities.
-    spans_at_once : `int`, optional (default = `16384`)
+    max_spans_per_chunk : `int`, optional (default = `16384`)
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
     label_namespace : `str`, optional (default = `"labels"`)
@@ -99,12 +99,14 @@ class SciIE(SpanClassifier):
         keep_gold: bool = True,
         lexical_dropout: float = 0.5,
         decoding: Optional[Decoding] = None,
-        spans_at_once: int = 16384,
+        max_spans_per_chunk: int = 16384,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
+        super().__init__(
+            vocab, max_span_width, max_spans_per_chunk, decoding, label_namespace, **kwargs
+        )
         if spans_per_word <= 0:
             raise ConfigurationError(f"spans_per_word must be positive: {spans_per_word}")
         word_dim = text_field_embedder.get_output_dim()
@@ -164,7 +166,7 @@ class SciIE(SpanClassifier):
         mention_scores = mention_scores[keep[mask]]
         spans, mask = select(keep, spans)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all
-        # candidates until here would take the memory that `spans_at_once` saves.
+        # candidates until here would take the memory that `max_spans_per_chunk` saves.
         # Shape: (number of kept spans in the batch, num_labels)
         label_scores = self._score_in_chunks(
             self._represent, self._score_labels, sequences, spans, mask

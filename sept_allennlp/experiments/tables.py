@@ -82,12 +82,10 @@ def fill_table(
 
 
 def _difference(table: Table, run: str, documents: pandas.DataFrame) -> Optional[Difference]:
+    if table.reference is None or run == table.reference:
+        return None
     system, reference = (documents[documents["run"] == name] for name in (run, table.reference))
-    if (
-        table.reference is None
-        or run == table.reference
-        or not {*system["seed"]} & {*reference["seed"]}
-    ):
+    if not {*system["seed"]} & {*reference["seed"]}:
         return None
     return compare(system, reference, (run, table.reference))
 

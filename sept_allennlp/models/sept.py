@@ -60,7 +60,7 @@ class SEPT(SpanClassifier):
     embedding_dropout : `float`, optional (default = `0.1`)
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
-    spans_at_once : `int`, optional (default = `65536`)
+    max_spans_per_chunk : `int`, optional (default = `65536`)
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
     label_namespace : `str`, optional (default = `"labels"`)
@@ -79,12 +79,14 @@ class SEPT(SpanClassifier):
         span_filter: Optional[SpanFilter] = None,
         embedding_dropout: float = 0.1,
         decoding: Optional[Decoding] = None,
-        spans_at_once: int = 65536,
+        max_spans_per_chunk: int = 65536,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(vocab, max_span_width, spans_at_once, decoding, label_namespace, **kwargs)
+        super().__init__(
+            vocab, max_span_width, max_spans_per_chunk, decoding, label_namespace, **kwargs
+        )
         self._embedder = text_field_embedder
         self._over_pieces = yields_pieces(text_field_embedder)
         self._embedding_dropout = torch.nn.Dropout(embedding_dropout)

@@ -8,6 +8,7 @@ from allennlp.models import Model
 from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import decode
@@ -33,7 +34,7 @@ class SpanScores(NamedTuple):
     mask: torch.Tensor
 
 
-class SpanClassifier(Model):
+class SpanClassifier(Model, RenamedKeys):
     """
     What models have in common that give candidate spans scores for "no entity" and for each label:
     the scoring in bounded memory, the loss, the decoding, the strict scores. A subclass says in
@@ -44,7 +45,7 @@ class SpanClassifier(Model):
     vocab : `Vocabulary`
     max_span_width : `int`
         In words. Wider entities are not found (and count as missed).
-    spans_at_once : `int`
+    max_spans_per_chunk : `int`, optional (default = `65536`)
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
     decoding : `Decoding`, optional (default = `Decoding()`)
@@ -57,12 +58,13 @@ class SpanClassifier(Model):
     """
 
     default_predictor = "sept"
+    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
 
     def __init__(
         self,
         vocab: Vocabulary,
         max_span_width: int,
-        spans_at_once: int,
+        max_spans_per_chunk: int = 65536,
         decoding: Optional[Decoding] = None,
         label_namespace: str = "labels",
         **kwargs: Any,
@@ -71,7 +73,7 @@ class SpanClassifier(Model):
         if max_span_width < 1:
             raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
         self._max_span_width = max_span_width
-        self._spans_at_once = spans_at_once
+        self._max_spans_per_chunk = max_spans_per_chunk
         self.decoding = decoding or Decoding()
         label_of = vocab.get_index_to_token_vocabulary(label_namespace)
         self._labels = [label_of[i] for i in range(len(label_of))]
@@ -164,9 +166,9 @@ class SpanClassifier(Model):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        `score_in_chunks`, in evaluation `spans_at_once` at a time, in training all.
+        `score_in_chunks`, in evaluation `max_spans_per_chunk` at a time, in training all.
         """
-        at_once = None if self.training else self._spans_at_once
+        at_once = None if self.training else self._max_spans_per_chunk
         return score_in_chunks(represent, score, sequences, spans, mask, at_once)
 
     def _labels_of(

@@ -11,7 +11,7 @@ def score_in_chunks(
     sequences: Sequence[torch.Tensor],
     spans: torch.Tensor,
     mask: torch.Tensor,
-    spans_at_once: Optional[int] = None,
+    max_spans_per_chunk: Optional[int] = None,
 ) -> torch.Tensor:
     """
     What a model says of the vectors of spans, without holding the vectors of all spans at once.
@@ -31,7 +31,7 @@ def score_in_chunks(
         and last position.
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`.
-    spans_at_once : `int`, optional (default = all)
+    max_spans_per_chunk : `int`, optional (default = all)
 
     # Returns
 
@@ -51,7 +51,7 @@ def score_in_chunks(
         return score(vectors.flatten(0, 1).index_select(0, present)).float()
 
     batch_size, num_spans = mask.size()
-    size = num_spans if spans_at_once is None else max(spans_at_once // batch_size, 1)
+    size = num_spans if max_spans_per_chunk is None else max(max_spans_per_chunk // batch_size, 1)
     if num_spans <= size:
         return score_chunk(sequences, spans, mask)
     scores: Optional[torch.Tensor] = None

@@ -4,12 +4,13 @@ from allennlp.modules import FeedForward
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
 
 
 @SpanScorer.register("pooled", constructor="from_partial_objects")
-class PooledScorer(SpanScorer):
+class PooledScorer(SpanScorer, RenamedKeys):
     """
     An MLP over each span's vector: the paper's filter (section 3.5).
 
@@ -19,19 +20,24 @@ class PooledScorer(SpanScorer):
 
     span_extractor : `SpanExtractor`
     feedforward : `FeedForward`
-    spans_at_once : `int`, optional (default = `65536`)
+    max_spans_per_chunk : `int`, optional (default = `65536`)
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
     """
 
+    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
+
     def __init__(
-        self, span_extractor: SpanExtractor, feedforward: FeedForward, spans_at_once: int = 65536
+        self,
+        span_extractor: SpanExtractor,
+        feedforward: FeedForward,
+        max_spans_per_chunk: int = 65536,
     ) -> None:
         super().__init__()
         self._span_extractor = span_extractor
         self._feedforward = feedforward
         self._output = torch.nn.Linear(feedforward.get_output_dim(), 1)
-        self._spans_at_once = spans_at_once
+        self._max_spans_per_chunk = max_spans_per_chunk
 
     @classmethod
     def from_partial_objects(
@@ -40,14 +46,14 @@ class PooledScorer(SpanScorer):
         max_span_width: int,
         span_extractor: Lazy[SpanExtractor],
         feedforward: Lazy[FeedForward],
-        spans_at_once: int = 65536,
+        max_spans_per_chunk: int = 65536,
     ) -> "PooledScorer":
         """The constructor that a configuration is read by; `max_span_width` is not needed."""
         extractor = construct_with_input_dim(span_extractor, input_dim)
         return cls(
             extractor,
             construct_with_input_dim(feedforward, extractor.get_output_dim()),
-            spans_at_once,
+            max_spans_per_chunk,
         )
 
     def forward(
@@ -68,6 +74,6 @@ class PooledScorer(SpanScorer):
                 [embedded],
                 spans,
                 mask,
-                None if self.training else self._spans_at_once,
+                None if self.training else self._max_spans_per_chunk,
             ).squeeze(-1)
         return scores

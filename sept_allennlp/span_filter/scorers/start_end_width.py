@@ -3,11 +3,12 @@ import math
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
 
 
 @SpanScorer.register("start_end_width")
-class StartEndWidthScorer(SpanScorer):
+class StartEndWidthScorer(SpanScorer, RenamedKeys):
     """
     A score for where a span begins, one for where it ends, one for its width, and one for how its
     two ends go together: the scalar product of two short vectors. No span is pooled, so the work
@@ -34,7 +35,7 @@ class StartEndWidthScorer(SpanScorer):
         Of the vectors whose scalar product judges the two ends together; 0 for none.
     dropout : `float`, optional (default = `0.2`)
         Before the projection and before each convolution.
-    spans_at_once : `int`, optional (default = `65536`)
+    max_spans_per_chunk : `int`, optional (default = `65536`)
         In evaluation, the most candidates to score in one go, which bounds the memory that a very
         long document takes.
 
@@ -42,6 +43,8 @@ class StartEndWidthScorer(SpanScorer):
 
     `ConfigurationError` for an even `kernel_size`.
     """
+
+    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
 
     def __init__(
         self,
@@ -52,13 +55,13 @@ class StartEndWidthScorer(SpanScorer):
         kernel_size: int = 3,
         pair_dim: int = 32,
         dropout: float = 0.2,
-        spans_at_once: int = 65536,
+        max_spans_per_chunk: int = 65536,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
             raise ConfigurationError(f"kernel_size must be odd: {kernel_size}")
         self._dropout = torch.nn.Dropout(dropout)
-        self._spans_at_once = spans_at_once
+        self._max_spans_per_chunk = max_spans_per_chunk
         self._projection = torch.nn.Linear(input_dim, hidden_dim)
         self._convolutions = torch.nn.ModuleList(
             torch.nn.Conv1d(hidden_dim, 2 * hidden_dim, kernel_size, padding=kernel_size // 2)
@@ -96,7 +99,7 @@ class StartEndWidthScorer(SpanScorer):
         widths_minus_one = (widths - 1).masked_fill(~mask, 0)
         # Shape (each): (batch_size * sequence_length, 1 + pair_dim)
         starts, ends = self._start(hidden).flatten(0, 1), self._end(hidden).flatten(0, 1)
-        at_once = mask.size(1) if self.training else max(self._spans_at_once // batch_size, 1)
+        at_once = mask.size(1) if self.training else max(self._max_spans_per_chunk // batch_size, 1)
         return torch.cat(
             [
                 self._pair(starts, ends, part, part_widths)

@@ -62,7 +62,7 @@ def assert_same_entities(
 def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
     whole = model(**batch)["entities"]
     assert any(whole)
-    model._spans_at_once = 4
+    model._max_spans_per_chunk = 4
     assert_same_entities(model(**batch)["entities"], whole, atol=1e-6)
 
 

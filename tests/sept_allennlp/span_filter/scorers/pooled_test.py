@@ -38,7 +38,7 @@ def test_chunks_change_nothing():
     spans = torch.tensor([[[0, 3], [1, 1], [2, 2], [3, 5]], [[0, 0], [4, 5], [-1, -1], [-1, -1]]])
     there = spans[..., 0] >= 0
     at_once = score(pooled().eval(), embedded, spans)
-    in_chunks = score(pooled(spans_at_once=2).eval(), embedded, spans)
+    in_chunks = score(pooled(max_spans_per_chunk=2).eval(), embedded, spans)
     torch.testing.assert_close(in_chunks[there], at_once[there])
 
 
