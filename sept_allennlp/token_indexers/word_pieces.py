@@ -48,7 +48,8 @@ class WordPieceIndexer(TokenIndexer):
         self._model_name = model_name
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
         # Tokenisers that know every byte have no unknown piece.
-        self._unknown_piece = self._tokenizer.unk_token_id or self._tokenizer.pad_token_id or 0
+        unknown, padding = self._tokenizer.unk_token_id, self._tokenizer.pad_token_id
+        self._unknown_piece = (padding or 0) if unknown is None else unknown
         self._pieces_of: Dict[str, List[int]] = {}
 
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:

@@ -251,6 +251,16 @@ def test_a_flipped_byte_is_found(trained_archive: str, tmp_path: Path) -> None:
         load_archive(path)
 
 
+@pytest.mark.parametrize(
+    "meta",
+    ['{"version": "two.ten"}', '{"version": 2}', "{}", '{"version": "2.10.1", "more": 1}', "?"],
+)
+def test_an_odd_version_is_named(rebuilt: Callable[..., Path], meta: str) -> None:
+    path = rebuilt(lambda folder: (folder / "meta.json").write_text(meta))
+    with pytest.raises(ArchiveError, match="meta.json does not say which version of AllenNLP"):
+        load_archive(path)
+
+
 def test_loading_still_takes_folders(trained_archive: str, tmp_path: Path) -> None:
     folder = tmp_path / "unpacked"
     shutil.unpack_archive(trained_archive, folder, filter="data")

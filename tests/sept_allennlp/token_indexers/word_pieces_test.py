@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import List
 
 import pytest
@@ -9,7 +10,7 @@ from allennlp.data.fields import TextField
 from allennlp.data.token_indexers import TokenIndexer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BertTokenizerFast
 
 from sept_allennlp.token_indexers import WordPieceIndexer, word_pieces
 from sept_runtime.words import restore_brackets
@@ -65,6 +66,16 @@ def test_a_word_of_which_the_tokeniser_leaves_nothing_gets_the_unknown_piece(not
     assert TOKENIZER.tokenize(nothing) == []
     assert pieces_of(["the", nothing, "model"]) == [["the"], ["[UNK]"], ["model"]]
     assert pieces_of([nothing, nothing]) == [["[UNK]"], ["[UNK]"]]
+
+
+def test_an_unknown_piece_that_comes_first_is_no_padding(tmp_path: Path):
+    # As in encoders whose vocabulary begins with it: its id is 0, the padding's is 1.
+    (tmp_path / "vocab.txt").write_text("\n".join("[UNK] [PAD] [CLS] [SEP] [MASK] model".split()))
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(str(tmp_path))
+    indexer = WordPieceIndexer(str(tmp_path))
+    words = [Token("model"), Token("\u200b")]
+    assert indexer.tokens_to_indices(words, Vocabulary())["token_ids"] == [5, 0]
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)
