@@ -54,7 +54,8 @@ class StrictSpanF1(Metric):
         `KeyError` for a label that is not among `labels`.
         """
         for predicted_entities, gold_entities in zip(predictions, gold, strict=True):
-            predicted_set, gold_set = set(predicted_entities), set(gold_entities)
+            predicted_set = {(start, end, label) for start, end, label in predicted_entities}
+            gold_set = {(start, end, label) for start, end, label in gold_entities}
             for row, entities in enumerate((predicted_set & gold_set, predicted_set, gold_set)):
                 for label, count in Counter(label for _, _, label in entities).items():
                     self._counts[row, self._index[label]] += count
