@@ -1,7 +1,7 @@
 # make train   the main job on the fixtures: train, evaluate, predict
 # make test    style and the test suite
 # make test-quick  without the tests that start processes (Ray, distributed training)
-# make fuzz    tens of thousands of odd inputs to prediction and to the tokeniser
+# make fuzz    tens of thousands of odd inputs to prediction and to the tokenizer
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
 # make lint    style, types, and which room may import which
