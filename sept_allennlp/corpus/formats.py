@@ -70,8 +70,9 @@ SCHEMA = pyarrow.schema(
 )
 """
 The columns of a Parquet file of predictions. They are the fields of `allennlp predict`'s output,
-but for `predicted_ner`, which says once more what `entities` says, and `ner`; neither fits into
-columns. An `id` that is a number is written as its digits.
+but for `predicted_ner`, which says once more what `entities` says, and `ner`, neither of which fits
+into columns, and for `format_version`, which is that of the JSON. An `id` that is a number is
+written as its digits.
 """
 
 
