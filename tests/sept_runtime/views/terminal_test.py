@@ -48,3 +48,16 @@ def test_a_text_without_offsets_cannot_be_pointed_into():
     fields = {"doc_key": "d", "text": "We  win", "sentences": [["We", "win"]]}
     with pytest.raises(DocumentError, match="document 'd': .*no 'word_offsets'"):
         entity_table(prediction_from_json(fields))
+
+
+def test_half_a_character_can_be_printed():
+    fields = {
+        "doc_key": "e\ud800",
+        "sentences": [["We", "w\udc00n"]],
+        "predicted_ner": [[[1, 1, "T\ud800"]]],
+    }
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    Console(file=output, width=100).print(entity_table(prediction_from_json(fields)))
+    output.flush()
+    lines = output.buffer.getvalue().decode().split()
+    assert (lines[0], lines[-3:]) == ("e\ufffd", ["w\ufffdn", "T\ufffd", "3–6"])
