@@ -44,7 +44,7 @@ def entity_table(prediction: Union[PredictedDocument, FailedInput]) -> Union[Tab
 
 def _text(text: str, style: str = "") -> Text:
     """
-    A text and not a string, in which rich would look for markup; without halves of characters, which
-    JSON can express and a terminal cannot.
+    A text and not a string, in which rich would look for markup; without halves of characters,
+    which JSON can express and a terminal cannot.
     """
     return Text(without_surrogates(text), style=style)
