@@ -64,8 +64,8 @@ class Annotator:
             raise TypeError("annotate() takes several texts: annotate([text])")
         documents, annotated = tee(map(_document, texts))
         found = predict(self._predictor, documents, self._decoding, batch_size)
-        for document, spans in zip(annotated, found):
-            yield [_entity(document, span) for span in spans]
+        for document, prediction in zip(annotated, found):
+            yield [_entity(document, span) for span in prediction.entities]
 
 
 def _document(text: Any) -> Document:

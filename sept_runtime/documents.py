@@ -1,4 +1,4 @@
-"""The types that all rooms share: a document, and the spans of its words that are entities."""
+"""The types that all rooms share: documents, entities in them, and relations between those."""
 
 from dataclasses import dataclass, field
 from typing import List, NamedTuple, Optional, Tuple, Union
@@ -39,6 +39,40 @@ class ScoredSpan(NamedTuple):
 Span = Union[AnnotatedSpan, ScoredSpan]
 
 
+class AnnotatedRelation(NamedTuple):
+    """
+    A relation between two entities of one sentence that somebody has annotated: from the entity at
+    the words `head` to the one at the words `tail`, each its first and last word as in
+    `AnnotatedSpan`.
+    """
+
+    head: Tuple[int, int]
+    tail: Tuple[int, int]
+    label: str
+
+
+class ScoredRelation(NamedTuple):
+    """
+    A predicted relation. `head` and `tail` are indices into the document's predicted entities,
+    `score` is the label's probability.
+    """
+
+    head: int
+    tail: int
+    label: str
+    score: Optional[float] = None
+
+
+class Prediction(NamedTuple):
+    """
+    What is predicted for a document: its entities, ordered by place, and the relations between
+    them; `None` where the model knows of no relations.
+    """
+
+    entities: List[ScoredSpan]
+    relations: Optional[List[ScoredRelation]] = None
+
+
 @dataclass
 class Document:
     """
@@ -60,6 +94,8 @@ class Document:
         Per word its first character in `text` and the one after its last.
     origin : `str`, optional (default = `""`)
         Where the document was read, for messages: file and line.
+    relations : `List[AnnotatedRelation]`, optional (default = `None`)
+        The gold relations between `entities`; `None` where nobody has annotated any.
     """
 
     key: str
@@ -68,6 +104,7 @@ class Document:
     text: Optional[str] = None
     offsets: Optional[List[Tuple[int, int]]] = None
     origin: str = field(default="", compare=False)
+    relations: Optional[List[AnnotatedRelation]] = None
 
     @property
     def words(self) -> List[str]:

@@ -62,9 +62,9 @@ def predict_requests(
     """
     requests, answered = tee(requests)
     found = predict(predictor, (request.document for request in requests), decoding, batch_size)
-    for request, entities in zip(answered, found):
+    for request, prediction in zip(answered, found):
         if request.error is None:
-            yield prediction_to_json(request.document, entities, request.fields)
+            yield prediction_to_json(request.document, prediction.entities, request.fields)
         else:
             yield failure_to_json(request.error, request.fields)
 

@@ -4,25 +4,27 @@ from typing import Dict, Iterable, Iterator, List, Protocol, Sequence
 
 from sept_runtime.batching import batches, blocks, num_words
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction
 
 # How many batches' worth of documents are read ahead and sorted by length.
 _BATCHES_AHEAD = 16
 
 
 class SpanPredictor(Protocol):
-    """What finds the entities of a batch of documents."""
+    """What finds the entities (and relations, if it knows any) of a batch of documents."""
 
     @property
     def max_batch_words(self) -> int:
         """How many words a batch should have at most, padding included."""
 
-    def predict_batch(
-        self, documents: Sequence[Document], decoding: Decoding
-    ) -> List[List[ScoredSpan]]:
+    @property
+    def finds_relations(self) -> bool:
+        """Whether predictions have relations; without any, then, an empty list and not `None`."""
+
+    def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """
-        For each document its entities, ordered by place. What is asked for with one `decoding`, or
-        in one thread, has no influence on what is asked for with another or in another.
+        For each document what is predicted. What is asked for with one `decoding`, or in one
+        thread, has no influence on what is asked for with another or in another.
 
         # Parameters
 
@@ -37,10 +39,11 @@ def predict(
     documents: Iterable[Document],
     decoding: Decoding,
     batch_size: int = 32,
-) -> Iterator[List[ScoredSpan]]:
+) -> Iterator[Prediction]:
     """
-    For each of any number of documents its entities, in order. Documents are read ahead a bounded
-    number at a time, and those of like length share a batch. One without a word has no entities.
+    For each of any number of documents what is predicted, in order. Documents are read ahead a
+    bounded number at a time, and those of like length share a batch. In one without a word there
+    is nothing.
 
     # Parameters
 
@@ -50,12 +53,13 @@ def predict(
     decoding : `Decoding`
     batch_size : `int`, optional (default = `32`)
     """
+    nothing = Prediction([], [] if predictor.finds_relations else None)
     for block in blocks(documents, batch_size * _BATCHES_AHEAD):
         lengths = [num_words(document) for document in block]
-        entities: Dict[int, List[ScoredSpan]] = {}
+        predictions: Dict[int, Prediction] = {}
         for batch in batches(lengths, batch_size, predictor.max_batch_words):
             with_words = [index for index in batch if lengths[index]]
             if with_words:
                 found = predictor.predict_batch([block[index] for index in with_words], decoding)
-                entities.update(zip(with_words, found))
-        yield from (entities.get(index, []) for index in range(len(block)))
+                predictions.update(zip(with_words, found))
+        yield from (predictions.get(index, nothing) for index in range(len(block)))

@@ -12,7 +12,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.predictors.onednn import use_onednn
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
@@ -96,9 +96,7 @@ class SEPTPredictor(Predictor):
         on_cpu = self._device.type == "cpu"
         return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
 
-    def predict_batch(
-        self, documents: Sequence[Document], decoding: Decoding
-    ) -> List[List[ScoredSpan]]:
+    def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """As for `SpanPredictor`."""
         instances = [
             # Gold does not matter here, and may have labels that the model does not know.
@@ -125,18 +123,23 @@ class SEPTPredictor(Predictor):
         ]
         found = self._predict(instances, self.decoding)
         return [
-            prediction_to_json(document, spans, {}) for document, spans in zip(documents, found)
+            prediction_to_json(document, prediction.entities, {})
+            for document, prediction in zip(documents, found)
         ]
 
     def dump_line(self, outputs: JsonObject) -> str:
         return dump_line(outputs)
 
     @property
+    def finds_relations(self) -> bool:
+        return False
+
+    @property
     def _device(self) -> torch.device:
         return next(self._model.parameters()).device
 
     @torch.no_grad()
-    def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[List[ScoredSpan]]:
+    def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[Prediction]:
         batch = Batch(instances)
         for instance in batch.instances:
             self._dataset_reader.apply_token_indexers(instance)
@@ -147,4 +150,4 @@ class SEPTPredictor(Predictor):
         found: List[List[ScoredSpan]] = model.predict_entities(
             tensors["text"], tensors["sentence_ids"], decoding
         )
-        return found
+        return list(map(Prediction, found))

@@ -1,7 +1,7 @@
 from typing import List, Sequence
 
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 # What it takes for an entity, and how sure it is.
 SCORES = {"parser": 0.5, "corpus": 0.75}
@@ -10,19 +10,21 @@ SCORES = {"parser": 0.5, "corpus": 0.75}
 class WordPredictor:
     """A `SpanPredictor` that knows two words, and remembers how long its documents were."""
 
+    finds_relations = False
+
     def __init__(self, max_batch_words: int = 1000) -> None:
         self.max_batch_words = max_batch_words
         self.batches: List[List[int]] = []
 
-    def predict_batch(
-        self, documents: Sequence[Document], decoding: Decoding
-    ) -> List[List[ScoredSpan]]:
+    def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         self.batches.append([len(document.words) for document in documents])
         return [
-            [
-                ScoredSpan(index, index, "Thing", SCORES[word], (("Thing", SCORES[word]),))
-                for index, word in enumerate(document.words)
-                if SCORES.get(word, 0.0) > decoding.min_score
-            ]
+            Prediction(
+                [
+                    ScoredSpan(index, index, "Thing", SCORES[word], (("Thing", SCORES[word]),))
+                    for index, word in enumerate(document.words)
+                    if SCORES.get(word, 0.0) > decoding.min_score
+                ]
+            )
             for document in documents
         ]

@@ -183,20 +183,23 @@ def test_a_killed_run_goes_on(
 ) -> None:
     output = tmp_path / "out"
     arguments = [trained_archive, str(corpus), str(output)]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "tests.sept_allennlp.corpus.stalling_run", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    log = tmp_path / "run.log"
+    # Into a file: whoever reads a pipe to its end waits for Ray's processes, too.
+    with log.open("wb") as log_file:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "tests.sept_allennlp.corpus.stalling_run", *arguments],
+            cwd=ROOT,
+            stdout=log_file,
+            stderr=log_file,
+        )
     try:
         # It has done the first shard, and will never finish the second.
         while not (output / "done" / "000000-000000.json").exists():
-            assert run.poll() is None, run.stderr and run.stderr.read().decode()
+            assert run.poll() is None, log.read_text()
             time.sleep(0.1)
     finally:
         run.kill()
-        run.communicate()
+        run.wait()
     assert len(list((output / "done").iterdir())) < COUNTS.shards
 
     done_before: Optional[float] = (output / "done" / "000000-000000.json").stat().st_mtime

@@ -1,5 +1,7 @@
-"""A run for a test to kill: it stops for ever in the middle."""
+"""A run for a test to kill: in the middle it does nothing until it is."""
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -10,15 +12,20 @@ from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
 from sept_allennlp.corpus.shards import ShardLines
 
 
-class Stalls(ShardPredictor):
-    def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
-        if shard_lines.shard.number == 1:
-            time.sleep(3600)
-        return super().predict(shard_lines, file_name)
-
-
 def main() -> None:
     archive, corpus, output = sys.argv[1:]
+    run = os.getpid()
+
+    class Stalls(ShardPredictor):
+        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+            if shard_lines.shard.number == 1:
+                while _lives(run):
+                    time.sleep(0.1)
+                # Ray ends the workers of a run that is gone, but does not say when; what this one
+                # did until then would be done twice.
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().predict(shard_lines, file_name)
+
     settings = CorpusSettings(
         ModelSettings.of(archive, batch_size=1),
         (corpus,),
@@ -28,6 +35,14 @@ def main() -> None:
         workers=1,
     )
     predict_corpus(settings, print, Stalls)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 if __name__ == "__main__":
