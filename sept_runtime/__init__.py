@@ -1,10 +1,45 @@
 """
-The light half of SEPT: documents, predictions, their formats and their views. It needs neither
-PyTorch nor AllenNLP; what trains is `sept_allennlp`.
+The light half of SEPT: documents, predictions, their formats and their views, and exported models.
+It needs neither PyTorch nor AllenNLP; what trains is `sept_allennlp`.
 """
+
+from typing import TYPE_CHECKING, Optional, Union
 
 from sept_runtime.version import VERSION
 
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from sept_runtime.annotator import Annotator
+
 __version__ = VERSION
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "load"]
+
+
+def load(
+    folder: "Union[str, PathLike[str]]",
+    threads: Optional[int] = None,
+    flat: Optional[bool] = None,
+    min_score: Optional[float] = None,
+    top_labels: Optional[int] = None,
+) -> "Annotator":
+    """
+    Loads an exported model for annotating texts.
+
+    # Parameters
+
+    folder : `Union[str, PathLike]`
+        What `allennlp sept-export` has written.
+    threads : `int`, optional (default = as many as there are cores to use)
+    flat, min_score, top_labels : optional
+        As for `sept_runtime.decoding.Decoding`; what is left out stays as the model has it.
+
+    # Raises
+
+    `sept_runtime.exported.ExportedModelError` if there is none, or it is not one to load.
+    """
+    # Only now: whoever looks at predictions needs no model.
+    from sept_runtime.exported import load as load_exported
+
+    return load_exported(folder, threads, flat, min_score, top_labels)

@@ -1,7 +1,7 @@
 """From scores to labelled spans: pure functions, used by metrics and predictors alike."""
 
-from dataclasses import dataclass
-from typing import List, Optional, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, List, Optional, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,17 @@ class Decoding:
             raise ValueError(f"min_score must lie between 0 and 1: {self.min_score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
+
+    def changed(
+        self,
+        flat: Optional[bool] = None,
+        min_score: Optional[float] = None,
+        top_labels: Optional[int] = None,
+    ) -> "Decoding":
+        """The same with what is given instead of its own."""
+        given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
+        options: Any = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **options)
 
 
 def decode(

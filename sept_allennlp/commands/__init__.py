@@ -1,6 +1,7 @@
 from sept_allennlp.commands import predict
 from sept_allennlp.commands.sept_annotate import SeptAnnotate
 from sept_allennlp.commands.sept_brat import SeptBrat
+from sept_allennlp.commands.sept_export import SeptExport
 from sept_allennlp.commands.sept_filter_curve import SeptFilterCurve
 from sept_allennlp.commands.sept_html import SeptHtml
 from sept_allennlp.commands.sept_results import SeptResults
@@ -11,6 +12,7 @@ from sept_allennlp.commands.sept_tables import SeptTables
 __all__ = [
     "SeptAnnotate",
     "SeptBrat",
+    "SeptExport",
     "SeptFilterCurve",
     "SeptHtml",
     "SeptResults",

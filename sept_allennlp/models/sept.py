@@ -17,6 +17,12 @@ from sept_allennlp.modules.candidate_spans import (
 )
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.exporting import (
+    ExportedFilter,
+    ExportedNetwork,
+    ExportedScorer,
+    exported_encoder,
+)
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
@@ -157,3 +163,26 @@ class SEPT(SpanClassifier):
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
         return self._output(self._feedforward(vectors))
+
+    def exported(self, head_graph: str) -> ExportedNetwork:
+        """
+        By what it runs without PyTorch, its filter aside.
+
+        # Parameters
+
+        head_graph : `str`
+            The file's name for the graph over spans' vectors.
+
+        # Raises
+
+        `NotExportable`
+        """
+        head = torch.nn.Sequential(self._feedforward, self._output)
+        encoder = exported_encoder(self._embedder)
+        num_scores = self._output.out_features
+        scorer = ExportedScorer.pooled(self._span_extractor, head, num_scores, head_graph)
+        return ExportedNetwork(encoder, scorer)
+
+    def exported_filter(self, head_graph: str) -> Optional[ExportedFilter]:
+        """By what its filter runs without PyTorch, if it has one."""
+        return self._filter.exported(head_graph)

@@ -79,6 +79,16 @@ class SpanClassifier(Model, RenamedKeys):
         self._labels = [label_of[i] for i in range(len(label_of))]
         self._metric = StrictSpanF1(self._labels)
 
+    @property
+    def labels(self) -> List[str]:
+        """In the order of the scores that follow the one of "no entity"."""
+        return self._labels
+
+    @property
+    def max_span_width(self) -> int:
+        """In words."""
+        return self._max_span_width
+
     def score_spans(
         self,
         text: TextFieldTensors,

@@ -55,10 +55,8 @@ class SEPTPredictor(Predictor):
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         use_onednn(model)
-        given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
-        options: Any = {name: value for name, value in given.items() if value is not None}
         decoding: Decoding = model.decoding  # type: ignore[assignment]
-        self.decoding = replace(decoding, **options)
+        self.decoding = decoding.changed(flat, min_score, top_labels)
 
     @classmethod
     def from_path(

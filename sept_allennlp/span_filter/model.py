@@ -18,6 +18,7 @@ from sept_allennlp.modules.candidate_spans import (
     piece_offsets,
     word_to_piece_spans,
 )
+from sept_allennlp.modules.exporting import ExportedNetwork, exported_encoder
 from sept_allennlp.span_filter.curve import FilterCurve, log_odds
 from sept_allennlp.span_filter.scorers import SpanScorer
 from sept_allennlp.token_embedders import yields_pieces
@@ -136,6 +137,10 @@ class SpanFilterModel(Model):
                 "'resolve_threshold'. Give a number, or train the filter to its end."
             )
         return logit
+
+    def exported(self, head_graph: str) -> ExportedNetwork:
+        """By what it runs without PyTorch; `head_graph` is as for `SpanScorer`."""
+        return ExportedNetwork(exported_encoder(self.embedder), self._scorer.exported(head_graph))
 
     def count(self, batches: Iterable[TensorDict], device: torch.device) -> None:
         """Scores the candidates of some batches, from a data loader, for `metric` alone."""

@@ -4,7 +4,9 @@ import torch
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
+from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
+from sept_runtime.exported.windows import Windows
 
 
 @TokenEmbedder.register("static_word_pieces")
@@ -50,6 +52,10 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
     def get_output_dim(self) -> int:
         return self._embedding.embedding_dim
 
+    def exported(self) -> ExportedEncoder:
+        windows = Windows((), (), padding=0, content=0, stride=0)
+        return ExportedEncoder(_Table(self._embedding), windows, self.model_name)
+
     def forward(
         self,
         token_ids: torch.Tensor,
@@ -67,3 +73,14 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         `torch.FloatTensor` of shape `(batch_size, num_pieces, embedding_dim)`.
         """
         return self._embedding(token_ids)
+
+
+class _Table(torch.nn.Module):
+    """The table as an ONNX graph, with zeros where there is no piece."""
+
+    def __init__(self, embedding: torch.nn.Embedding) -> None:
+        super().__init__()
+        self._embedding = embedding
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return self._embedding(input_ids) * attention_mask.unsqueeze(-1)

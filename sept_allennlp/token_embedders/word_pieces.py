@@ -6,7 +6,9 @@ from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from sept_allennlp.archives.encoders import max_pieces, special_pieces
+from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
+from sept_runtime.exported.windows import Windows
 
 
 @TokenEmbedder.register("word_pieces")
@@ -104,6 +106,16 @@ class WordPieceEmbedder(EncoderEmbedder):
     def get_output_dim(self) -> int:
         return self.transformer_model.config.hidden_size
 
+    def exported(self) -> ExportedEncoder:
+        windows = Windows(
+            tuple(self._prefix.tolist()),
+            tuple(self._suffix.tolist()),
+            padding=0,
+            content=self._content,
+            stride=self._stride,
+        )
+        return ExportedEncoder(_LastHiddenState(self.transformer_model), windows, self.model_name)
+
     def forward(
         self,
         token_ids: torch.Tensor,
@@ -172,6 +184,18 @@ class WordPieceEmbedder(EncoderEmbedder):
         attention_mask = torch.arange(ids.size(1), device=ids.device) < num_used
         outputs = self.transformer_model(input_ids=ids, attention_mask=attention_mask.long())
         return outputs.last_hidden_state[:, num_prefix : num_prefix + num_pieces]
+
+
+class _LastHiddenState(torch.nn.Module):
+    """An encoder as an ONNX graph: two tensors in, one out."""
+
+    def __init__(self, transformer: PreTrainedModel) -> None:
+        super().__init__()
+        self._transformer = transformer
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        outputs = self._transformer(input_ids=input_ids, attention_mask=attention_mask)
+        return outputs.last_hidden_state
 
 
 class _Windows(NamedTuple):

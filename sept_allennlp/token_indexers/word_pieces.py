@@ -1,3 +1,5 @@
+from itertools import accumulate
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import torch
@@ -6,18 +8,14 @@ from allennlp.data.tokenizers import Token
 from allennlp.data.vocabulary import Vocabulary
 
 from sept_allennlp.archives.encoders import encoder_source, fast_tokenizer
-from sept_runtime.words import restore_brackets
-
-# How many words' pieces to remember, which bounds the memory of a program that never ends.
-_MOST_WORDS = 200_000
+from sept_runtime.word_pieces import WordPieces
 
 
 @TokenIndexer.register("word_pieces")
 class WordPieceIndexer(TokenIndexer):
     """
     Splits the words of a document into the pieces of a pre-trained encoder, and says which pieces
-    each word has. The tokeniser takes long over a word, but splits it without a look at the others,
-    so it is called once a document, and only with words that were not met before.
+    each word has (see `sept_runtime.word_pieces`).
 
     AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokeniser a
     word, and gives a word that has no piece (a lone control character, say) the offsets
@@ -49,51 +47,26 @@ class WordPieceIndexer(TokenIndexer):
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
         # Tokenisers that know every byte have no unknown piece.
         unknown, padding = self._tokenizer.unk_token_id, self._tokenizer.pad_token_id
-        self._unknown_piece = (padding or 0) if unknown is None else unknown
-        self._pieces_of: Dict[str, List[int]] = {}
+        self.unknown_piece: int = (padding or 0) if unknown is None else unknown
+        self._pieces = WordPieces(self._tokenizer.backend_tokenizer, self.unknown_piece)
+
+    def save_tokenizer(self, path: Path) -> None:
+        """Writes what a `WordPieces` is made from without `transformers`."""
+        self._tokenizer.backend_tokenizer.save(str(path))
 
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
         """The pieces' indices are the encoder's own, there is nothing to count."""
 
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
-        words = [token.ensure_text() for token in tokens]
-        if len(self._pieces_of) > _MOST_WORDS:
-            # Not cleared, because another thread may be about to look words up.
-            self._pieces_of = {}
-        pieces_of = self._pieces_of
-        new_words = [word for word in dict.fromkeys(words) if word not in pieces_of]
-        pieces_of.update(self._split(new_words))
-        pieces: List[int] = []
+        pieces, counts = self._pieces.split([token.ensure_text() for token in tokens])
         # First and last piece of each word.
-        offsets: List[List[int]] = []
-        for word in words:
-            first = len(pieces)
-            pieces += pieces_of[word]
-            offsets.append([first, len(pieces) - 1])
+        offsets = [[end - count, end - 1] for end, count in zip(accumulate(counts), counts)]
         return {
             "token_ids": pieces,
-            "mask": [True] * len(words),
+            "mask": [True] * len(counts),
             "wordpiece_mask": [True] * len(pieces),
             "piece_offsets": offsets,
         }
-
-    def _split(self, words: List[str]) -> Dict[str, List[int]]:
-        """The pieces of words, of which none may occur twice."""
-        if not words:
-            return {}
-        encoding = self._tokenizer(
-            restore_brackets(words),
-            is_split_into_words=True,
-            add_special_tokens=False,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-            # The embedder takes documents of any length, there is nothing to warn of.
-            verbose=False,
-        )
-        pieces_of: Dict[str, List[int]] = {word: [] for word in words}
-        for piece, word in zip(encoding["input_ids"], encoding.word_ids()):
-            pieces_of[words[word]].append(piece)
-        return {word: pieces or [self._unknown_piece] for word, pieces in pieces_of.items()}
 
     def get_empty_token_list(self) -> IndexedTokenList:
         return {

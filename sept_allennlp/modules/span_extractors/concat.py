@@ -6,7 +6,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.exporting import exported_pooling
 from sept_allennlp.modules.span_extractors.bounds import without_padding
+from sept_runtime.exported.poolings import Concat
 
 
 @SpanExtractor.register("concat", constructor="from_partial_objects")
@@ -51,6 +53,9 @@ class ConcatSpanExtractor(SpanExtractor):
 
     def get_output_dim(self) -> int:
         return self._output_dim
+
+    def exported(self) -> Concat:
+        return Concat([exported_pooling(extractor) for extractor in self._extractors])
 
     def forward(
         self,

@@ -5,6 +5,7 @@ from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
 from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
+from sept_runtime.exported.poolings import MaxPool
 
 
 @SpanExtractor.register("max_pool")
@@ -37,6 +38,9 @@ class MaxPoolSpanExtractor(SpanExtractor):
 
     def get_output_dim(self) -> int:
         return self._input_dim
+
+    def exported(self) -> MaxPool:
+        return MaxPool(self._input_dim)
 
     def forward(
         self,

@@ -4,6 +4,7 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
+from sept_runtime.exported.poolings import SelfAttentiveSum
 
 
 @SpanExtractor.register("self_attentive_sum")
@@ -33,6 +34,10 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
 
     def get_output_dim(self) -> int:
         return self._input_dim
+
+    def exported(self) -> SelfAttentiveSum:
+        weight, bias = self._global_attention.weight, self._global_attention.bias
+        return SelfAttentiveSum(weight[0].detach().cpu().numpy(), float(bias))
 
     def forward(
         self,

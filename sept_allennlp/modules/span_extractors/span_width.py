@@ -5,6 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.bounds import without_padding
+from sept_runtime.exported.poolings import SpanWidth
 
 
 @SpanExtractor.register("span_width")
@@ -39,6 +40,9 @@ class SpanWidthExtractor(SpanExtractor):
 
     def get_output_dim(self) -> int:
         return self._embedding.embedding_dim
+
+    def exported(self) -> SpanWidth:
+        return SpanWidth(self._input_dim, self._embedding.weight.detach().cpu().numpy())
 
     def forward(
         self,

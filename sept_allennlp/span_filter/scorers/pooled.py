@@ -4,6 +4,7 @@ from allennlp.modules import FeedForward
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.exporting import ExportedScorer
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
@@ -55,6 +56,10 @@ class PooledScorer(SpanScorer, RenamedKeys):
             construct_with_input_dim(feedforward, extractor.get_output_dim()),
             max_spans_per_chunk,
         )
+
+    def exported(self, head_graph: str) -> ExportedScorer:
+        head = torch.nn.Sequential(self._feedforward, self._output)
+        return ExportedScorer.pooled(self._span_extractor, head, 1, head_graph)
 
     def forward(
         self,

@@ -1,10 +1,13 @@
 import math
+from typing import Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from sept_allennlp.modules.exporting import ExportedScorer
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
+from sept_runtime.exported import scorers
 
 
 @SpanScorer.register("start_end_width")
@@ -83,22 +86,14 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         batch_size, length, _ = embedded.size()
         if not (length and mask.size(1)):
             return embedded.new_zeros(mask.size())
-        # Shape: (batch_size, hidden_dim, sequence_length)
-        hidden = torch.relu(self._projection(self._dropout(embedded))).transpose(1, 2)
-        # So that a convolution sees beyond a short document's end what it sees beyond the batch's.
-        there = embedded_mask.unsqueeze(1)
-        hidden = hidden * there
-        for convolution in self._convolutions:
-            gated = torch.nn.functional.glu(convolution(self._dropout(hidden)), dim=1)
-            hidden = (hidden + gated) * math.sqrt(0.5) * there
-        hidden = hidden.transpose(1, 2)
+        start, end = self._ends(embedded, embedded_mask)
 
         rows = torch.arange(batch_size, device=spans.device).view(-1, 1, 1) * length
         # Shape: (batch_size, num_spans, 2)
         positions = spans.masked_fill(~mask.unsqueeze(-1), 0) + rows
         widths_minus_one = (widths - 1).masked_fill(~mask, 0)
         # Shape (each): (batch_size * sequence_length, 1 + pair_dim)
-        starts, ends = self._start(hidden).flatten(0, 1), self._end(hidden).flatten(0, 1)
+        starts, ends = start.flatten(0, 1), end.flatten(0, 1)
         at_once = mask.size(1) if self.training else max(self._max_spans_per_chunk // batch_size, 1)
         return torch.cat(
             [
@@ -109,6 +104,26 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
             ],
             dim=1,
         )
+
+    def exported(self, head_graph: str) -> ExportedScorer:
+        pair_dim = self._start.out_features - 1
+        widths = self._width.detach().cpu().numpy()
+        return ExportedScorer(scorers.StartEndWidthScorer(pair_dim, widths), columns=_Ends(self))
+
+    def _ends(
+        self, embedded: torch.Tensor, embedded_mask: torch.Tensor
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """What every position says as a span's first and as its last; `(..., 1 + pair_dim)`."""
+        # Shape: (batch_size, hidden_dim, sequence_length)
+        hidden = torch.relu(self._projection(self._dropout(embedded))).transpose(1, 2)
+        # So that a convolution sees beyond a short document's end what it sees beyond the batch's.
+        there = embedded_mask.unsqueeze(1)
+        hidden = hidden * there
+        for convolution in self._convolutions:
+            gated = torch.nn.functional.glu(convolution(self._dropout(hidden)), dim=1)
+            hidden = (hidden + gated) * math.sqrt(0.5) * there
+        hidden = hidden.transpose(1, 2)
+        return self._start(hidden), self._end(hidden)
 
     def _pair(
         self,
@@ -122,3 +137,14 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         end = torch.nn.functional.embedding(positions[..., 1], ends)
         together = (start[..., 1:] * end[..., 1:]).sum(dim=-1)
         return start[..., 0] + end[..., 0] + together + self._width[widths_minus_one]
+
+
+class _Ends(torch.nn.Module):
+    """What a scorer makes of an encoder's vectors before it looks at spans, as an ONNX graph."""
+
+    def __init__(self, scorer: StartEndWidthScorer) -> None:
+        super().__init__()
+        self._scorer = scorer
+
+    def forward(self, vectors: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return torch.cat(self._scorer._ends(vectors, attention_mask), dim=-1)

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizerFast
 
-from sept_allennlp.token_indexers import WordPieceIndexer, word_pieces
+from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_runtime import word_pieces
 from sept_runtime.words import restore_brackets
 from tests.conftest import TINY_ENCODER
 

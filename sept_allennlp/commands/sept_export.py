@@ -1,0 +1,57 @@
+import argparse
+import importlib.util
+from pathlib import Path
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.file_utils import cached_path
+
+from sept_allennlp.archives.loading import ArchiveError
+from sept_allennlp.commands.subcommand import SeptSubcommand
+from sept_allennlp.modules.exporting import NotExportable
+from sept_runtime.documents import DocumentError
+from sept_runtime.exported import ExportedModelError
+from sept_runtime.formats.json_lines import read_json_lines
+from sept_runtime.formats.requests import document_from_request
+
+
+@Subcommand.register("sept-export")
+class SeptExport(SeptSubcommand):
+    """
+    `allennlp sept-export model.tar.gz exported/` writes a trained model as a folder that predicts
+    without PyTorch and AllenNLP (`sept predict exported/ …`, `sept_runtime.load("exported/")`),
+    after it has compared the two; see `sept_allennlp.export`.
+
+    Registered as a `Subcommand` with name "sept-export".
+    """
+
+    description = (
+        "Export a trained model as a folder that predicts without PyTorch and AllenNLP, by "
+        "'sept predict'."
+    )
+    errors = (ArchiveError, NotExportable, ExportedModelError, DocumentError, OSError)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("archive", help="the model's archive")
+        parser.add_argument("folder", type=Path, help="the folder to write")
+        parser.add_argument(
+            "--check",
+            metavar="FILE",
+            help="documents to compare the archive and the export on, one JSON object a line as "
+            "for 'allennlp predict' (default = a few of our own)",
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="replace an exported model of that name"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        if importlib.util.find_spec("onnxscript") is None:
+            raise NotExportable("without the package 'onnxscript' (the extra 'export'), a model")
+        # What it needs is imported when the command runs, and not at every start of AllenNLP.
+        from sept_allennlp.export import export
+
+        documents = None
+        if args.check is not None:
+            documents = [document_from_request(fields) for _, fields in read_json_lines(args.check)]
+        agreement = export(cached_path(args.archive), args.folder, documents, args.force)
+        print(f"{args.folder}: {agreement}")
+        return 0

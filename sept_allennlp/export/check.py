@@ -1,0 +1,157 @@
+"""Whether an exported model predicts what its archive does."""
+
+from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+
+import numpy as np
+import torch
+from allennlp.data import Batch
+from numpy.typing import NDArray
+
+from sept_allennlp.models.sept import SEPT
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.decoding import Decoding, decode
+from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.exported import ExportedModelError
+from sept_runtime.exported.predictor import ExportedPredictor, ScoredCandidates
+
+# How near a score must be to another, or to a threshold, for rounding to decide between them.
+TIE = 1e-4
+# What no rounding explains.
+_MAX_DIFFERENCE = 1e-3
+
+
+class ExportError(ExportedModelError):
+    """What keeps a model from being exported; the message says what is wrong."""
+
+
+class Agreement(NamedTuple):
+    """
+    How well two models agree.
+
+    # Parameters
+
+    difference : `float`
+        The largest between two probabilities of a span.
+    spans, documents : `int`
+        How many were compared.
+    entities : `int`
+        How many the archive finds in them.
+    ties : `int`
+        How many entities only one of the two finds, because rounding decides.
+    """
+
+    difference: float
+    spans: int
+    documents: int
+    entities: int
+    ties: int
+
+    def __str__(self) -> str:
+        ties = f", {self.ties} undecided by a tie" if self.ties else ""
+        return (
+            f"largest difference of a score {self.difference:.1e}, {self.spans:,} spans and "
+            f"{self.entities:,} entities of {self.documents} documents compared{ties}"
+        )
+
+
+Scores = Dict[Tuple[int, int], NDArray[np.floating]]
+
+
+def compare(
+    archive: SEPTPredictor, exported: ExportedPredictor, batches: Sequence[Sequence[Document]]
+) -> Agreement:
+    """
+    Has both models predict the same documents.
+
+    # Raises
+
+    `ExportError` if they do not agree.
+    """
+    difference, num_spans, num_entities, num_ties = 0.0, 0, 0, 0
+    for documents in batches:
+        ours, theirs = _score(archive, documents), exported.score_batch(documents)
+        for document, expected, found in zip(documents, ours, theirs):
+            scores, other = _by_span(expected), _by_span(found)
+            shared = scores.keys() & other.keys()
+            # A filter that lets through what the other does not: its threshold decides, and what
+            # is not near to it shows in the entities.
+            differences = [float(np.abs(scores[span] - other[span]).max()) for span in shared]
+            difference = max([difference, *differences])
+            num_spans += len(shared)
+            entities, strange = _differing(expected, found, exported.labels, archive.decoding)
+            num_entities += entities
+            for entity in strange:
+                if not _is_tie(entity, scores, other, archive.decoding):
+                    raise ExportError(
+                        f"the export finds other entities than the archive: only one of them finds "
+                        f"{' '.join(document.words[entity.start : entity.end + 1])!r} "
+                        f"({entity.label}, {entity.score:.4f})"
+                    )
+            num_ties += len(strange)
+    if difference > _MAX_DIFFERENCE:
+        raise ExportError(
+            f"a score of the export differs from the archive's by {difference:.1e}, which is more "
+            "than rounding does"
+        )
+    return Agreement(difference, num_spans, sum(map(len, batches)), num_entities, num_ties)
+
+
+def _differing(
+    expected: ScoredCandidates, found: ScoredCandidates, labels: List[str], decoding: Decoding
+) -> Tuple[int, List[ScoredSpan]]:
+    """How many entities are expected, and those that are not the same."""
+    sides = [
+        {span[:3]: span for span in decode(side.probabilities, side.spans, labels, decoding)}
+        for side in (expected, found)
+    ]
+    strange = sides[0].keys() ^ sides[1].keys()
+    return len(sides[0]), [{**sides[1], **sides[0]}[key] for key in sorted(strange)]
+
+
+def _is_tie(entity: ScoredSpan, ours: Scores, theirs: Scores, decoding: Decoding) -> bool:
+    span = entity[:2]
+    scores = ours.get(span, theirs.get(span))
+    if scores is None or not (span in ours and span in theirs):
+        # The filter's threshold decided.
+        return True
+    first, second = np.sort(scores)[::-1][:2]
+    assert entity.score is not None
+    if first - second <= TIE or abs(entity.score - decoding.min_score) <= TIE:
+        return True
+    if not decoding.flat:
+        return False
+    # Of two that overlap the more probable stays, and so which of others that overlap with these.
+    rivals: Set[float] = set()
+    for (start, end), other in ours.items():
+        overlaps = start <= entity.end and entity.start <= end and (start, end) != span
+        if overlaps and other.argmax():
+            rivals.add(float(other.max()))
+    ordered = sorted([*rivals, float(first)])
+    return any(above - below <= TIE for below, above in zip(ordered, ordered[1:]))
+
+
+@torch.no_grad()
+def _score(predictor: SEPTPredictor, documents: Sequence[Document]) -> List[ScoredCandidates]:
+    model, reader = predictor._model, predictor._dataset_reader
+    assert isinstance(model, SEPT)
+    batch = Batch([reader.text_to_instance(document) for document in documents])
+    for instance in batch.instances:
+        reader.apply_token_indexers(instance)
+    batch.index_instances(model.vocab)
+    tensors = batch.as_tensor_dict()
+    scores = model.score_spans(tensors["text"], tensors["sentence_ids"])  # type: ignore[arg-type]
+    counts = scores.mask.sum(dim=1).tolist()
+    probabilities = scores.logits.float().softmax(dim=-1)
+    return [
+        ScoredCandidates(spans.numpy(), document_probabilities.numpy())
+        for spans, document_probabilities in zip(
+            scores.spans[scores.mask].split(counts), probabilities.split(counts)
+        )
+    ]
+
+
+def _by_span(scored: ScoredCandidates) -> Scores:
+    return {
+        (start, end): probabilities
+        for (start, end), probabilities in zip(scored.spans.tolist(), scored.probabilities)
+    }

@@ -1,0 +1,26 @@
+"""
+Models that `allennlp sept-export` has written, and what runs them: ONNX Runtime, the encoder's
+tokenizer, and numpy. Loading one runs no code that is in it and reads nothing outside its folder.
+"""
+
+from os import PathLike
+from pathlib import Path
+from typing import Optional, Union
+
+from sept_runtime.annotator import Annotator
+from sept_runtime.exported.fields import ExportedModelError
+from sept_runtime.exported.predictor import ExportedPredictor
+
+__all__ = ["ExportedModelError", "ExportedPredictor", "load"]
+
+
+def load(
+    folder: Union[str, "PathLike[str]"],
+    threads: Optional[int] = None,
+    flat: Optional[bool] = None,
+    min_score: Optional[float] = None,
+    top_labels: Optional[int] = None,
+) -> Annotator:
+    """As `sept_runtime.load`, which is this."""
+    predictor = ExportedPredictor(Path(folder), threads)
+    return Annotator(predictor, predictor.decoding.changed(flat, min_score, top_labels))

@@ -1,0 +1,199 @@
+"""The configuration file of an exported model: what its graphs leave open."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+from sept_runtime.decoding import Decoding
+from sept_runtime.exported.fields import ExportedModelError, Fields
+from sept_runtime.exported.graph import Signature, encoder_signature
+from sept_runtime.exported.scorers import SpanScorer, scorer_from_json
+from sept_runtime.exported.windows import Windows
+from sept_runtime.formats.json_lines import JsonObject
+
+FORMAT_VERSION = 1
+"""
+The `format_version` of what is written here. New keys do not change it: readers leave alone what
+they do not know. What a reader must not leave alone stands in `needs`.
+"""
+
+# Of what may stand in `needs`, what this release knows.
+_KNOWN_NEEDS: List[str] = []
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file's size in bytes, and its SHA-256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """
+    What gives scores to spans: an encoder and a scorer. A model is one, and so is its filter.
+
+    # Parameters
+
+    graph : `str`
+        The name of the encoder's file.
+    windows : `Windows`
+    scorer : `SpanScorer`
+    """
+
+    graph: str
+    windows: Windows
+    scorer: SpanScorer
+
+    @property
+    def graphs(self) -> Dict[str, Signature]:
+        """All of its graphs, by the names of their files."""
+        return {self.graph: encoder_signature(self.scorer.input_dim), **self.scorer.graphs}
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Network":
+        return cls(
+            fields.text("graph"),
+            Windows.from_json(fields.object("windows")),
+            scorer_from_json(fields.object("scorer")),
+        )
+
+    def to_json(self) -> JsonObject:
+        return {
+            "graph": self.graph,
+            "windows": self.windows.to_json(),
+            "scorer": self.scorer.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Filter:
+    """
+    # Parameters
+
+    network : `Network`
+        Gives one score: the log-odds that a span is an entity.
+    threshold : `float`
+        Spans of a lower score are not classified.
+    """
+
+    network: Network
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """
+    # Parameters
+
+    labels : `List[str]`
+        In the order of the scores that follow the one of "no entity".
+    max_span_width : `int`
+        In words.
+    decoding : `Decoding`
+    unknown_piece : `int`
+        What a word without word pieces gets.
+    model : `Network`
+    filter : `Filter`, optional
+    made : `Dict[str, Any]`
+        By what it was made, and from what.
+    files : `Dict[str, FileFacts]`
+        All files beside this one that prediction needs, by their names.
+    """
+
+    labels: List[str]
+    max_span_width: int
+    decoding: Decoding
+    unknown_piece: int
+    model: Network
+    filter: Optional[Filter]
+    made: Dict[str, Any]
+    files: Dict[str, FileFacts]
+
+    @classmethod
+    def from_json(cls, value: Any, where: str) -> "Configuration":
+        """
+        # Parameters
+
+        value : `Any`
+        where : `str`
+            What messages call it.
+
+        # Raises
+
+        `ExportedModelError` if it is damaged or of a newer version.
+        """
+        fields = Fields(value, where)
+        version = fields.whole("format_version", least=1)
+        if version > FORMAT_VERSION:
+            raise ExportedModelError(
+                f"{where}: 'format_version' is {version}, and this release reads versions up to "
+                f"{FORMAT_VERSION}: install a newer release of sept_allennlp"
+            )
+        unknown = [need for need in fields.texts("needs") if need not in _KNOWN_NEEDS]
+        if unknown:
+            raise ExportedModelError(
+                f"{where}: the model has {', '.join(unknown)}, which this release does not know: "
+                "install a newer release of sept_allennlp"
+            )
+        files = fields.object("files")
+        read = cls(
+            labels=fields.texts("labels"),
+            max_span_width=fields.whole("max_span_width", least=1),
+            decoding=_decoding(fields),
+            unknown_piece=fields.whole("unknown_piece"),
+            model=Network.from_json(fields.object("model")),
+            filter=_filter(fields.object("filter")) if "filter" in fields else None,
+            made={},
+            files={name: _facts(files.object(name)) for name in files.keys()},
+        )
+        if read.model.scorer.num_scores != 1 + len(read.labels):
+            raise fields.fault(
+                f"are {len(read.labels)}, and the model has {read.model.scorer.num_scores} scores "
+                "for them and for 'no entity'",
+                "labels",
+            )
+        return read
+
+    def to_json(self) -> JsonObject:
+        fields: JsonObject = {
+            "format_version": FORMAT_VERSION,
+            "needs": [],
+            "labels": self.labels,
+            "max_span_width": self.max_span_width,
+            "decoding": {
+                "flat": self.decoding.flat,
+                "min_score": self.decoding.min_score,
+                "top_labels": self.decoding.top_labels,
+            },
+            "unknown_piece": self.unknown_piece,
+            "model": self.model.to_json(),
+        }
+        if self.filter is not None:
+            network = self.filter.network.to_json()
+            fields["filter"] = {**network, "threshold": self.filter.threshold}
+        files = {
+            name: {"size": facts.size, "sha256": facts.sha256} for name, facts in self.files.items()
+        }
+        return {**fields, "made": self.made, "files": files}
+
+    @property
+    def graphs(self) -> Dict[str, Signature]:
+        """All graphs, by the names of their files."""
+        return {**self.model.graphs, **(self.filter.network.graphs if self.filter else {})}
+
+
+def _decoding(fields: Fields) -> Decoding:
+    given = fields.object("decoding")
+    try:
+        return Decoding(given.truth("flat"), given.number("min_score"), given.whole("top_labels"))
+    except ValueError as error:
+        raise fields.fault(f"is wrong: {error}", "decoding") from None
+
+
+def _filter(fields: Fields) -> Filter:
+    return Filter(Network.from_json(fields), fields.number("threshold"))
+
+
+def _facts(fields: Fields) -> FileFacts:
+    return FileFacts(fields.whole("size"), fields.text("sha256"))

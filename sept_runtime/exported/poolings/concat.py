@@ -1,0 +1,57 @@
+from typing import Sequence
+
+from sept_runtime.exported.fields import Fields, FloatArray
+from sept_runtime.exported.poolings.span_pooling import (
+    Indices,
+    Pool,
+    SpanPooling,
+    pooling_from_json,
+    register,
+)
+from sept_runtime.formats.json_lines import JsonObject
+
+
+@register
+class Concat(SpanPooling):
+    """
+    Several poolings' vectors, one after the other.
+
+    # Parameters
+
+    parts : `Sequence[SpanPooling]`
+        At least one.
+    """
+
+    type = "concat"
+
+    def __init__(self, parts: Sequence[SpanPooling]) -> None:
+        self._parts = parts
+
+    @property
+    def input_dim(self) -> int:
+        return self._parts[0].input_dim
+
+    @property
+    def output_dim(self) -> int:
+        return sum(part.output_dim for part in self._parts)
+
+    def over(self, sequence: FloatArray, widest: int) -> Pool:
+        pools = [(part.output_dim, part.over(sequence, widest)) for part in self._parts]
+
+        def pool(starts: Indices, ends: Indices, out: FloatArray) -> None:
+            first = 0
+            for dim, part in pools:
+                part(starts, ends, out[:, first : first + dim])
+                first += dim
+
+        return pool
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "Concat":
+        parts = list(map(pooling_from_json, fields.objects("parts")))
+        if len({part.input_dim for part in parts}) != 1:
+            raise fields.fault("must be of one width", "parts")
+        return cls(parts)
+
+    def parameters(self) -> JsonObject:
+        return {"parts": [part.to_json() for part in self._parts]}

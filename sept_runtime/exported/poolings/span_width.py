@@ -1,0 +1,48 @@
+import numpy as np
+
+from sept_runtime.exported.fields import Fields, FloatArray, array_to_json
+from sept_runtime.exported.poolings.span_pooling import Indices, Pool, SpanPooling, register
+from sept_runtime.formats.json_lines import JsonObject
+
+
+@register
+class SpanWidth(SpanPooling):
+    """
+    A vector for a span's width in positions.
+
+    # Parameters
+
+    input_dim : `int`
+    table : `FloatArray`
+        Shape `(num_widths, output_dim)`; wider spans share the last row.
+    """
+
+    type = "span_width"
+
+    def __init__(self, input_dim: int, table: FloatArray) -> None:
+        self._input_dim = input_dim
+        self._table = table
+
+    @property
+    def input_dim(self) -> int:
+        return self._input_dim
+
+    @property
+    def output_dim(self) -> int:
+        return int(self._table.shape[1])
+
+    def over(self, sequence: FloatArray, widest: int) -> Pool:
+        def pool(starts: Indices, ends: Indices, out: FloatArray) -> None:
+            np.take(self._table, ends - starts, axis=0, out=out, mode="clip")
+
+        return pool
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "SpanWidth":
+        table = fields.array("table", -1, -1)
+        if not table.size:
+            raise fields.fault("is empty", "table")
+        return cls(fields.whole("input_dim", least=1), table)
+
+    def parameters(self) -> JsonObject:
+        return {"input_dim": self._input_dim, "table": array_to_json(self._table)}

@@ -1,0 +1,182 @@
+"""What an exported model says of spans."""
+
+from abc import ABC, abstractmethod
+from typing import Callable, ClassVar, Dict, Mapping, Type
+
+import numpy as np
+
+from sept_runtime.exported.fields import Fields, FloatArray, array_to_json
+from sept_runtime.exported.graph import Graph, Signature, head_signature
+from sept_runtime.exported.poolings import SpanPooling, pooling_from_json
+from sept_runtime.exported.poolings.span_pooling import Indices
+from sept_runtime.formats.json_lines import JsonObject
+
+# Takes the first and last positions of some spans, both inclusive, and their widths in words, each
+# of shape (num_spans,), and gives scores of shape (num_spans, num_scores).
+Score = Callable[[Indices, Indices, Indices], FloatArray]
+
+# So many spans' vectors are made and scored at once: they stay in the processor's cache.
+_SPANS_AT_ONCE = 2048
+
+
+class SpanScorer(ABC):
+    """Scores spans by the vectors of a sequence. A subclass has the name `type`."""
+
+    type: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def input_dim(self) -> int:
+        """The width of the sequence."""
+
+    @property
+    @abstractmethod
+    def num_scores(self) -> int: ...
+
+    @property
+    def graphs(self) -> Dict[str, Signature]:
+        """The graphs that it needs, by the names of their files."""
+        return {}
+
+    @abstractmethod
+    def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
+        """As for `SpanPooling`."""
+
+    @abstractmethod
+    def parameters(self) -> JsonObject: ...
+
+    def to_json(self) -> JsonObject:
+        return {"type": self.type, **self.parameters()}
+
+
+class PooledScorer(SpanScorer):
+    """
+    A graph over each span's vector.
+
+    # Parameters
+
+    pooling : `SpanPooling`
+    graph : `str`
+        The name of its file.
+    num_scores : `int`
+    """
+
+    type = "pooled"
+
+    def __init__(self, pooling: SpanPooling, graph: str, num_scores: int) -> None:
+        self._pooling = pooling
+        self._graph = graph
+        self._num_scores = num_scores
+
+    @property
+    def input_dim(self) -> int:
+        return self._pooling.input_dim
+
+    @property
+    def num_scores(self) -> int:
+        return self._num_scores
+
+    @property
+    def graphs(self) -> Dict[str, Signature]:
+        return {self._graph: head_signature(self._pooling.output_dim, self._num_scores)}
+
+    def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
+        pool = self._pooling.over(sequence, widest)
+        head = graphs[self._graph]
+
+        def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
+            scores = np.empty((len(starts), self._num_scores), np.float32)
+            size = min(len(starts), _SPANS_AT_ONCE)
+            vectors = np.empty((size, self._pooling.output_dim), np.float32)
+            for first in range(0, len(starts), _SPANS_AT_ONCE):
+                part = slice(first, first + _SPANS_AT_ONCE)
+                pooled = vectors[: len(starts[part])]
+                pool(starts[part], ends[part], pooled)
+                scores[part] = head(pooled=pooled)
+            return scores
+
+        return score
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "PooledScorer":
+        return cls(
+            pooling_from_json(fields.object("pooling")),
+            fields.text("graph"),
+            fields.whole("num_scores", least=1),
+        )
+
+    def parameters(self) -> JsonObject:
+        return {
+            "graph": self._graph,
+            "num_scores": self._num_scores,
+            "pooling": self._pooling.to_json(),
+        }
+
+
+class StartEndWidthScorer(SpanScorer):
+    """
+    A score for where a span begins, one for where it ends, one for its width, and the scalar
+    product of two vectors of its ends. The sequence holds all of these, for the first and then for
+    the last position: one number for itself, and then the vector.
+
+    # Parameters
+
+    pair_dim : `int`
+        Of these vectors.
+    widths : `FloatArray`
+        Shape `(max_span_width,)`: per width in words a score.
+    """
+
+    type = "start_end_width"
+
+    def __init__(self, pair_dim: int, widths: FloatArray) -> None:
+        self._pair_dim = pair_dim
+        self._widths = widths
+
+    @property
+    def input_dim(self) -> int:
+        return 2 * (1 + self._pair_dim)
+
+    @property
+    def num_scores(self) -> int:
+        return 1
+
+    def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
+        # Shape (each): (num_positions, 1 + pair_dim)
+        firsts, lasts = np.split(sequence, 2, axis=1)
+
+        def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
+            scores = np.empty((len(starts), 1), np.float32)
+            for first in range(0, len(starts), _SPANS_AT_ONCE):
+                part = slice(first, first + _SPANS_AT_ONCE)
+                start, end = firsts[starts[part]], lasts[ends[part]]
+                together = np.einsum("sd,sd->s", start[:, 1:], end[:, 1:])
+                alone = start[:, 0] + end[:, 0] + self._widths[widths[part] - 1]
+                scores[part, 0] = alone + together
+            return scores
+
+        return score
+
+    @classmethod
+    def from_json(cls, fields: Fields) -> "StartEndWidthScorer":
+        return cls(fields.whole("pair_dim"), fields.array("widths", -1))
+
+    def parameters(self) -> JsonObject:
+        return {"pair_dim": self._pair_dim, "widths": array_to_json(self._widths)}
+
+
+_TYPES: Dict[str, "Type[PooledScorer | StartEndWidthScorer]"] = {
+    scorer.type: scorer for scorer in (PooledScorer, StartEndWidthScorer)
+}
+
+
+def scorer_from_json(fields: Fields) -> SpanScorer:
+    """
+    # Raises
+
+    `ExportedModelError` if it is none that is known here.
+    """
+    name = fields.text("type")
+    if name not in _TYPES:
+        raise fields.fault(f"{name!r} is not known here: is it of a newer release", "type")
+    return _TYPES[name].from_json(fields)
