@@ -20,11 +20,12 @@ import ray
 import torch
 
 from benchmarks.synthetic import WORDS_PER_ABSTRACT, lines_of_text
-from sept_allennlp.corpus.output_folder import OutputFolder
-from sept_allennlp.corpus.records import ShardRecord
-from sept_allennlp.corpus.run import predict_corpus
-from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
-from sept_allennlp.corpus.workers import usable_cores
+from sept_allennlp.corpus import ArchiveShardPredictor
+from sept_runtime.corpus.output_folder import OutputFolder
+from sept_runtime.corpus.records import ShardRecord
+from sept_runtime.corpus.run import predict_corpus
+from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.processors import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
 SHARDS_PER_WORKER = 8
@@ -47,7 +48,7 @@ def measure(
     inputs = (str(corpus),)
     run = CorpusSettings(model, inputs, output, lines_per_shard=shard_size, **options)
     started = time.time()
-    counts = predict_corpus(run, lambda line: None)
+    counts = predict_corpus(run, lambda line: None, ArchiveShardPredictor)
     finished = time.time()
     done = OutputFolder(output, ".jsonl.gz").done()
     return {

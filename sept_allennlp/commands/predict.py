@@ -11,6 +11,7 @@ AllenNLP imports plugins only after it has set up its own commands, so a plugin 
 changes. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
+import contextlib
 import sys
 from typing import Any, BinaryIO, Optional, TextIO
 
@@ -20,7 +21,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.prediction_files import STANDARD_INPUT, predict_file
 
 _AllenNLPManager = predict._PredictManager
 
@@ -56,32 +57,28 @@ class SEPTPredictManager:
 
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
-        output_file: Optional[TextIO] = None
-        if self._output_file is not None:
-            output_file = open(self._output_file, "w", encoding="utf-8")
-        total = failed = 0
-        try:
-            outputs = predict_lines(
-                self._predictor, self._open_input(), self._predictor.decoding, self._batch_size
-            )
-            for output in Tqdm.tqdm(outputs, desc="annotating", unit="doc"):
-                total += 1
-                failed += "error" in output
-                dumped = self._predictor.dump_line(output)
+        with contextlib.ExitStack() as files:
+            output_file: Optional[TextIO] = None
+            if self._output_file is not None:
+                output_file = files.enter_context(open(self._output_file, "w", encoding="utf-8"))
+
+            def write(line: str) -> None:
                 if output_file is not None:
-                    output_file.write(dumped)
+                    output_file.write(line)
                 if self._print_to_console:
-                    print("prediction: ", dumped, end="")
-        finally:
-            if output_file is not None:
-                output_file.close()
-        print(f"{total} lines, {total - failed} annotated, {failed} failed", file=sys.stderr)
-        if failed:
-            print("The lines that failed hold 'error' and 'line' in the output.", file=sys.stderr)
-            raise SystemExit(1)
+                    print("prediction: ", line, end="")
+
+            predictor = self._predictor
+            predicted = predict_file(
+                predictor, self._open_input(), predictor.decoding, self._batch_size, write,
+                lambda outputs: Tqdm.tqdm(outputs, desc="annotating", unit="doc"),
+            )  # fmt: skip
+        print(predicted, file=sys.stderr)
+        if predicted.status:
+            raise SystemExit(predicted.status)
 
     def _open_input(self) -> BinaryIO:
-        if self._input_file == "-":
+        if self._input_file == STANDARD_INPUT:
             return sys.stdin.buffer
         return open_compressed(cached_path(self._input_file), mode="rb", encoding=None)
 

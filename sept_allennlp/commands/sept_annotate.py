@@ -9,8 +9,10 @@ from allennlp.common.file_utils import cached_path
 from allennlp.common.util import SigTermReceived
 
 from sept_allennlp.archives.loading import ArchiveError
-from sept_allennlp.commands.subcommand import SeptSubcommand, positive_int
-from sept_allennlp.corpus import LINES_PER_SHARD, CorpusError
+from sept_allennlp.commands.subcommand import SeptSubcommand
+from sept_runtime.commands.command import positive_int
+from sept_runtime.corpus import LINES_PER_SHARD, CorpusError
+from sept_runtime.exported import ExportedModelError
 
 
 @Subcommand.register("sept-annotate")
@@ -18,7 +20,7 @@ class SeptAnnotate(SeptSubcommand):
     """
     `allennlp sept-annotate model.tar.gz corpus/ --output annotated/` annotates a corpus of any size
     on all cores, GPUs or machines there are, and goes on where it was interrupted; see
-    `sept_allennlp.corpus`.
+    `sept_runtime.corpus`.
 
     Registered as a `Subcommand` with name "sept-annotate".
     """
@@ -27,10 +29,12 @@ class SeptAnnotate(SeptSubcommand):
         "Annotate a corpus of any size, with the entities that 'allennlp predict' finds. The "
         "same command after an interruption does the rest."
     )
-    errors = (CorpusError, ArchiveError, OSError)
+    errors = (CorpusError, ArchiveError, ExportedModelError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("archive", help="the model's archive")
+        parser.add_argument(
+            "archive", help="the model's archive, or the folder of an exported model"
+        )
         parser.add_argument(
             "inputs",
             nargs="+",
@@ -93,11 +97,15 @@ class SeptAnnotate(SeptSubcommand):
         if importlib.util.find_spec("ray") is None:
             raise CorpusError("needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
-        from sept_allennlp.corpus.run import predict_corpus
-        from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
+        from sept_allennlp.corpus import ArchiveShardPredictor
+        from sept_runtime.corpus.prediction import ExportedShardPredictor
+        from sept_runtime.corpus.run import predict_corpus
+        from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 
+        # A worker of an exported model imports neither PyTorch nor AllenNLP.
+        exported = Path(args.archive).is_dir()
         model = ModelSettings.of(
-            str(cached_path(args.archive)),
+            args.archive if exported else str(cached_path(args.archive)),
             overrides=args.overrides,
             predictor_args=args.predictor_args,
             packages=tuple(args.include_package),
@@ -118,7 +126,8 @@ class SeptAnnotate(SeptSubcommand):
             progress_seconds=args.progress_seconds,
         )
         try:
-            counts = predict_corpus(settings, _report)
+            predictor_class = ExportedShardPredictor if exported else ArchiveShardPredictor
+            counts = predict_corpus(settings, _report, predictor_class)
         except (KeyboardInterrupt, SigTermReceived):
             print(f"{self.name}: stopped; the same command goes on from here", file=sys.stderr)
             return 130

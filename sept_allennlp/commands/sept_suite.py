@@ -8,7 +8,7 @@ from typing import Any
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.util import SigTermReceived
 
-from sept_allennlp.commands.subcommand import SeptSubcommand, positive_int
+from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.experiments import (
     Runner,
     SuiteError,
@@ -20,6 +20,7 @@ from sept_allennlp.experiments import (
     write_folds,
 )
 from sept_allennlp.training.config_defaults import config_variables
+from sept_runtime.commands.command import positive_int
 
 
 @Subcommand.register("sept-suite")

@@ -14,11 +14,3 @@ class SeptSubcommand(Subcommand, Command):
 
     def add_subparser(self, parser: "Subparsers") -> argparse.ArgumentParser:
         return self.add_to(parser, called=self.name)
-
-
-def positive_int(text: str) -> int:
-    """The type of an argument that counts things."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

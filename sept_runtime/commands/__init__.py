@@ -1,4 +1,4 @@
-"""The command `sept`: what becomes of predictions, without a model."""
+"""The command `sept`: predictions by an exported model, and what becomes of predictions."""
 
 import argparse
 from typing import Optional, Sequence, Tuple
@@ -6,12 +6,13 @@ from typing import Optional, Sequence, Tuple
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.html import Html
+from sept_runtime.commands.predict import Predict
 from sept_runtime.commands.show import Show
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Show(), Html(), Brat())
+COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat())
 
-__all__ = ["COMMANDS", "Brat", "Command", "Html", "Show", "main"]
+__all__ = ["COMMANDS", "Brat", "Command", "Html", "Predict", "Show", "main"]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
@@ -23,7 +24,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     `SystemExit` where a command fails, and where the arguments are wrong.
     """
     parser = argparse.ArgumentParser(
-        prog="sept", description="Look at predicted entities, and exchange them with other tools."
+        prog="sept",
+        description="Find entities in texts, look at them, and exchange them with other tools.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -65,3 +65,11 @@ class Command(ABC):
             status = 130
         if status:
             sys.exit(status)
+
+
+def positive_int(text: str) -> int:
+    """The type of an argument that counts things."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

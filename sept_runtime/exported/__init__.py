@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from sept_runtime.annotator import Annotator
-from sept_runtime.exported.fields import ExportedModelError
+from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.predictor import ExportedPredictor
 
 __all__ = ["ExportedModelError", "ExportedPredictor", "load"]

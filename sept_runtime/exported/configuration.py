@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional
 
 from sept_runtime.decoding import Decoding
-from sept_runtime.exported.fields import ExportedModelError, Fields
+from sept_runtime.errors import ExportedModelError
+from sept_runtime.exported.fields import Fields
 from sept_runtime.exported.graph import Signature, encoder_signature
 from sept_runtime.exported.scorers import SpanScorer, scorer_from_json
 from sept_runtime.exported.windows import Windows

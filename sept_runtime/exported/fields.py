@@ -9,13 +9,10 @@ from typing import Any, Dict, List
 import numpy as np
 from numpy.typing import NDArray
 
+from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject, is_index
 
 FloatArray = NDArray[np.float32]
-
-
-class ExportedModelError(RuntimeError):
-    """An exported model that is not loaded; the message says why, and what to do."""
 
 
 class Fields:

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Dict, Iterable
 
+from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.configuration import Configuration, FileFacts
-from sept_runtime.exported.fields import ExportedModelError
 
 CONFIGURATION = "sept.json"
 TOKENIZER = "tokenizer.json"

@@ -7,7 +7,8 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.exported.fields import ExportedModelError, FloatArray
+from sept_runtime.errors import ExportedModelError
+from sept_runtime.exported.fields import FloatArray
 
 
 @dataclass(frozen=True)

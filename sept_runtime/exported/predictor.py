@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from sept_runtime.decoding import Decoding, decode
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.candidates import Candidates, enumerate_candidates
 from sept_runtime.exported.configuration import Network
-from sept_runtime.exported.fields import ExportedModelError, FloatArray
+from sept_runtime.exported.fields import FloatArray
 from sept_runtime.exported.folder import TOKENIZER, member, read_folder
 from sept_runtime.exported.graph import Graph
 from sept_runtime.exported.windows import Encode

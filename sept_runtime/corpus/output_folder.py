@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.records import Counts, ShardRecord
-from sept_allennlp.corpus.shards import Shard
+from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.records import Counts, ShardRecord
+from sept_runtime.corpus.shards import Shard
 
 _RUN = "run.json"
 _LOCK = ".lock"

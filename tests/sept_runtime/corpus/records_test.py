@@ -1,7 +1,7 @@
 import json
 
-from sept_allennlp.corpus.records import Counts, ShardRecord, finished_shards
-from sept_allennlp.corpus.shards import Shard
+from sept_runtime.corpus.records import Counts, ShardRecord, finished_shards
+from sept_runtime.corpus.shards import Shard
 
 
 def record(file: int, number: int, last: bool) -> ShardRecord:

@@ -1,8 +1,8 @@
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from sept_runtime.exported.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
 
 # Whole blocks of the batches that `sept_runtime.prediction` makes of like documents, for a batch
@@ -19,10 +19,10 @@ class ModelSettings:
     # Parameters
 
     archive : `str`
-        A `model.tar.gz` that every worker can read.
+        A `model.tar.gz` or the folder of an exported model, which every worker can read.
     digest : `str`
-        The archive's SHA-256: a worker that starts when the file is another by now, or that finds
-        another on its machine, must not go on with it.
+        Of its content: a worker that starts when the model is another by now, or that finds another
+        on its machine, must not go on with it.
     overrides : `str`, optional
     predictor_args : `Dict[str, Any]`, optional
         Both as for `allennlp predict`.
@@ -45,9 +45,15 @@ class ModelSettings:
 
     @classmethod
     def of(cls, archive: str, **options: Any) -> "ModelSettings":
-        """Describes an archive as it is now."""
+        """
+        Describes a model as it is now.
+
+        # Raises
+
+        `ExportedModelError` for a folder that is none of an exported model, or damaged.
+        """
         path = str(Path(archive).resolve())
-        return cls(path, file_digest(path), **options)
+        return cls(path, model_digest(path), **options)
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,6 @@ class CorpusSettings:
         }
 
 
-def file_digest(path: str) -> str:
-    """Gives the SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
+def model_digest(path: str) -> str:
+    """The SHA-256 of an archive, or of an exported model's configuration, which has the others'."""
+    return folder_digest(Path(path)) if Path(path).is_dir() else file_digest(Path(path))

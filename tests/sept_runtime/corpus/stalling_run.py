@@ -6,17 +6,18 @@ import sys
 import time
 from pathlib import Path
 
-from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
-from sept_allennlp.corpus.run import predict_corpus
-from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
-from sept_allennlp.corpus.shards import ShardLines
+from sept_allennlp.corpus import ArchiveShardPredictor
+from sept_runtime.corpus.prediction import PredictedShard
+from sept_runtime.corpus.run import predict_corpus
+from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.corpus.shards import ShardLines
 
 
 def main() -> None:
     archive, corpus, output = sys.argv[1:]
     run = os.getpid()
 
-    class Stalls(ShardPredictor):
+    class Stalls(ArchiveShardPredictor):
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             if shard_lines.shard.number == 1:
                 while _lives(run):

@@ -8,9 +8,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_allennlp.corpus import formats, shards
-from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.shards import ShardLines, read_shards
+from sept_runtime.corpus import formats, shards
+from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.shards import ShardLines, read_shards
 
 
 def compressed(content: bytes, suffix: str) -> bytes:

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Collection, Dict, Iterator, List, Optional
 
-from sept_allennlp.corpus.formats import Line, Unreadable, open_lines
-from sept_allennlp.corpus.inputs import InputFile
+from sept_runtime.corpus.formats import Line, Unreadable, open_lines
+from sept_runtime.corpus.inputs import InputFile
 
 # A shard ends early when its lines have this many bytes, so that a shard of long documents fits
 # into memory too.

@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Sequ
 
 import pyarrow
 
-from sept_allennlp.corpus.formats import encode
-from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.output_folder import OutputFolder
-from sept_allennlp.corpus.progress import duration
-from sept_allennlp.corpus.records import ShardRecord
-from sept_allennlp.corpus.settings import CorpusSettings
-from sept_allennlp.corpus.shards import ShardLines, read_shards
-from sept_allennlp.corpus.workers import Workers
+from sept_runtime.corpus.formats import encode
+from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.output_folder import OutputFolder
+from sept_runtime.corpus.progress import duration
+from sept_runtime.corpus.records import ShardRecord
+from sept_runtime.corpus.settings import CorpusSettings
+from sept_runtime.corpus.shards import ShardLines, read_shards
+from sept_runtime.corpus.workers import Workers
 
 if TYPE_CHECKING:
     import ray.data
 
-    from sept_allennlp.corpus.prediction import ShardPredictor
+    from sept_runtime.corpus.prediction import ShardPredictor
 
 # Read by Ray when it is imported, and by its processes.
 _ENVIRONMENT = {
@@ -96,7 +96,8 @@ def machines() -> List[Dict[str, float]]:
     """Says what each machine of the cluster has: `CPU`, `GPU`, and `memory` in bytes."""
     import ray
 
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in nodes if node["Alive"]]
 
 
 def predict_shards(

@@ -1,6 +1,6 @@
-from sept_allennlp.corpus.progress import Progress, duration
-from sept_allennlp.corpus.records import ShardRecord
-from sept_allennlp.corpus.shards import Shard
+from sept_runtime.corpus.progress import Progress, duration
+from sept_runtime.corpus.records import ShardRecord
+from sept_runtime.corpus.shards import Shard
 
 
 def record(

@@ -20,7 +20,7 @@ from typing import (
 import pyarrow
 from pyarrow import parquet
 
-from sept_allennlp.corpus.inputs import (
+from sept_runtime.corpus.inputs import (
     GZIP_SUFFIX,
     PARQUET_SUFFIX,
     ZSTD_SUFFIX,
@@ -252,7 +252,8 @@ def _zstd(content: bytes) -> bytes:
     # A stream and not a block, for which readers would have to know its size.
     with pyarrow.CompressedOutputStream(target, "zstd") as stream:
         stream.write(content)
-    return target.getvalue().to_pybytes()
+    compressed: bytes = target.getvalue().to_pybytes()
+    return compressed
 
 
 _COMPRESS: Dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "none": bytes}

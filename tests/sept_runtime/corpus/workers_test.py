@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sept_allennlp.corpus import workers
-from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
+from sept_runtime import processors
+from sept_runtime.corpus.inputs import CorpusError
+from sept_runtime.corpus.workers import Workers, plan_workers
+from sept_runtime.processors import usable_cores
 
 GIB = 2**30
 
@@ -26,13 +27,13 @@ def test_as_many_as_there_are_gpus() -> None:
 def test_as_many_as_there_is_memory_for() -> None:
     # 1.5 GiB each, and three times the archive.
     resources = {"CPU": 64.0, "memory": 10.0 * GIB}
-    assert plan_workers([resources], 0).number == 6
-    assert plan_workers([resources], GIB // 2).number == 3
-    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], 0).number == 1
+    assert plan_workers([resources], 1.5 * GIB).number == 6
+    assert plan_workers([resources], 3 * GIB).number == 3
+    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], GIB).number == 1
 
 
 def test_a_number_that_is_asked_for_is_had_or_refused() -> None:
-    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], 0, number=3).number == 3
+    assert plan_workers([{"CPU": 64.0, "memory": 1.0}], GIB, number=3).number == 3
     with pytest.raises(
         CorpusError, match="no room for 3 workers with 1 cores and 0 GPUs each, but only 2"
     ):
@@ -45,12 +46,12 @@ def test_a_number_that_is_asked_for_is_had_or_refused() -> None:
 
 def test_a_worker_is_on_one_machine() -> None:
     machines = [{"CPU": 6.0, "memory": 10.0 * GIB}, {"CPU": 6.0, "GPU": 1.0, "memory": 2.0 * GIB}]
-    assert plan_workers(machines, 0, cpus=4.0).number == 2
-    assert plan_workers(machines, 0, cpus=1.0).number == 6 + 1
-    assert plan_workers(machines, 0, gpus=0.5).number == 1
-    assert plan_workers(machines, 0, number=2, gpus=0.5).number == 2
+    assert plan_workers(machines, 1.5 * GIB, cpus=4.0).number == 2
+    assert plan_workers(machines, 1.5 * GIB, cpus=1.0).number == 6 + 1
+    assert plan_workers(machines, 1.5 * GIB, gpus=0.5).number == 1
+    assert plan_workers(machines, 1.5 * GIB, number=2, gpus=0.5).number == 2
     with pytest.raises(CorpusError, match="6 cores and 0 GPUs and 6 cores and 1 GPUs"):
-        plan_workers(machines, 0, cpus=8.0)
+        plan_workers(machines, GIB, cpus=8.0)
     with pytest.raises(CorpusError, match="but only no machine"):
         plan_workers([], 0)
 
@@ -59,7 +60,7 @@ def test_a_containers_share_of_the_cores_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota = tmp_path / "cpu.max"
-    monkeypatch.setattr(workers, "_QUOTA", quota)
+    monkeypatch.setattr(processors, "_QUOTA", quota)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)), raising=False)
     assert usable_cores() == 8
     for content, cores in (("max 100000", 8), ("250000 100000", 2), ("50000 100000", 1)):

@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_allennlp.corpus.formats import SCHEMA, encode, suffix
+from sept_runtime.corpus.formats import SCHEMA, encode, suffix
 from sept_runtime.formats.json_lines import dump_line
 
 DOCUMENT: Dict[str, Any] = {

@@ -8,11 +8,12 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
-from sept_allennlp.corpus.records import Counts
-from sept_allennlp.corpus.run import predict_corpus
-from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
-from sept_allennlp.corpus.shards import ShardLines
+from sept_allennlp.corpus import ArchiveShardPredictor
+from sept_runtime.corpus.prediction import PredictedShard
+from sept_runtime.corpus.records import Counts
+from sept_runtime.corpus.run import predict_corpus
+from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.corpus.shards import ShardLines
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
@@ -49,7 +50,7 @@ def test_a_lost_machine_loses_nothing(cluster: Any, trained_archive: str, tmp_pa
     (tmp_path / "corpus.jsonl").write_text("\n".join(lines))
     reached, head = tmp_path / "reached", cluster.head_node.node_id
 
-    class HangsElsewhere(ShardPredictor):
+    class HangsElsewhere(ArchiveShardPredictor):
         """On the machine that will be lost, takes a shard and never finishes it."""
 
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:

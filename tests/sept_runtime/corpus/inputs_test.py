@@ -4,7 +4,7 @@ from typing import List
 
 import pytest
 
-from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
 
 
 @pytest.fixture

@@ -1,20 +1,18 @@
 import gc
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Sequence, Set, Type
+from typing import Callable, Iterator, Optional, Sequence, Set, Type
 
-from sept_allennlp.corpus import ray_pipeline
-from sept_allennlp.corpus.formats import suffix
-from sept_allennlp.corpus.inputs import CorpusError, InputFile, find_inputs
-from sept_allennlp.corpus.output_folder import OutputFolder
-from sept_allennlp.corpus.progress import Progress, reported
-from sept_allennlp.corpus.records import Counts, ShardRecord, finished_shards
-from sept_allennlp.corpus.settings import CorpusSettings
-from sept_allennlp.corpus.shards import Shard
-from sept_allennlp.corpus.workers import Workers, plan_workers, usable_cores
-
-if TYPE_CHECKING:
-    from sept_allennlp.corpus.prediction import ShardPredictor
+from sept_runtime.corpus import ray_pipeline
+from sept_runtime.corpus.formats import suffix
+from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_runtime.corpus.output_folder import OutputFolder
+from sept_runtime.corpus.prediction import ShardPredictor
+from sept_runtime.corpus.progress import Progress, reported
+from sept_runtime.corpus.records import Counts, ShardRecord, finished_shards
+from sept_runtime.corpus.settings import CorpusSettings
+from sept_runtime.corpus.shards import Shard
+from sept_runtime.corpus.workers import Workers, plan_workers
+from sept_runtime.processors import usable_cores
 
 # A worker that died so often with no shard done in between: it may well be a document that kills
 # it.
@@ -28,7 +26,7 @@ SECONDS_TO_SEE_FILES = 90
 def predict_corpus(
     settings: CorpusSettings,
     report: Callable[[str], None],
-    predictor_class: Optional[Type["ShardPredictor"]] = None,
+    predictor_class: Type[ShardPredictor],
 ) -> Counts:
     """
     Predicts the entities of what is not done yet, and checks that all is there.
@@ -38,7 +36,7 @@ def predict_corpus(
     settings : `CorpusSettings`
     report : `Callable[[str], None]`
         Takes the lines that say how far it is.
-    predictor_class : `Type[ShardPredictor]`, optional (default = `ShardPredictor`)
+    predictor_class : `Type[ShardPredictor]`
         What holds the model in each worker.
 
     # Raises
@@ -72,27 +70,24 @@ def _predict_rest(
     output: OutputFolder,
     done: Sequence[ShardRecord],
     report: Callable[[str], None],
-    predictor_class: Optional[Type["ShardPredictor"]],
+    predictor_class: Type[ShardPredictor],
 ) -> None:
     """
     Goes on until all shards are done, with as many workers as there is room for. When one of them
     dies, or its machine, all are started anew where there is room by then.
     """
-    # Only here: PyTorch and AllenNLP are not needed to find that there is nothing left to do.
-    from sept_allennlp.corpus.prediction import ShardPredictor, load_predictor
-
     progress = Progress(sum(file.size for file in inputs), done)
     stop = ray_pipeline.start(settings.address, usable_cores())
     try:
-        # What is wrong with the archive is easier to say here than in a worker. After Ray's
+        # What is wrong with the model is easier to say here than in a worker. After Ray's
         # processes were forked, which a tokenizer that was used before does not like.
-        load_predictor(settings.model)
-        workers = _workers(settings, settings.workers)
+        predictor_class.load(settings.model)
+        workers = _workers(settings, settings.workers, predictor_class)
         losses = 0
         while _something_left(finished := finished_shards(done, len(inputs))):
             report(f"{workers}; loading the model")
             records = ray_pipeline.predict_shards(
-                settings, inputs, finished, output, workers, predictor_class or ShardPredictor
+                settings, inputs, finished, output, workers, predictor_class
             )
             with reported(progress, report, settings.progress_seconds):
                 lost = _lost(records, progress)
@@ -108,10 +103,10 @@ def _predict_rest(
             # The other workers of before live as long as something remembers them, and hold cores.
             gc.collect()
             try:
-                workers = _workers(settings, settings.workers)
+                workers = _workers(settings, settings.workers, predictor_class)
             except CorpusError:
                 # There were enough cores for so many before.
-                workers = _workers(settings, None)
+                workers = _workers(settings, None, predictor_class)
     finally:
         stop()
     report(str(progress))
@@ -146,7 +141,9 @@ def _what_to_do(
     )
 
 
-def _workers(settings: CorpusSettings, number: Optional[int]) -> Workers:
-    archive_bytes = Path(settings.model.archive).stat().st_size
+def _workers(
+    settings: CorpusSettings, number: Optional[int], predictor_class: Type[ShardPredictor]
+) -> Workers:
+    worker_bytes = predictor_class.worker_bytes(settings.model)
     machines = ray_pipeline.machines()
-    return plan_workers(machines, archive_bytes, number, settings.cpus, settings.gpus)
+    return plan_workers(machines, worker_bytes, number, settings.cpus, settings.gpus)

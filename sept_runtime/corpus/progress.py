@@ -3,7 +3,7 @@ import threading
 import time
 from typing import Callable, Iterable, Iterator
 
-from sept_allennlp.corpus.records import ShardRecord
+from sept_runtime.corpus.records import ShardRecord
 
 
 class Progress:

@@ -16,20 +16,21 @@ import torch
 from allennlp.commands import main
 from pyarrow import parquet
 
-from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.prediction import PredictedShard, ShardPredictor
-from sept_allennlp.corpus.records import Counts
-from sept_allennlp.corpus.run import predict_corpus
-from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
-from sept_allennlp.corpus.shards import ShardLines
+from sept_allennlp.corpus import ArchiveShardPredictor
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.corpus.inputs import CorpusError
+from sept_runtime.corpus.prediction import PredictedShard, ShardPredictor
+from sept_runtime.corpus.records import Counts
+from sept_runtime.corpus.run import predict_corpus
+from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.json_prediction import predict_lines
 from tests.experiments import ROOT
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
 
-from sept_allennlp.corpus import ray_pipeline, run  # noqa: E402
+from sept_runtime.corpus import ray_pipeline, run  # noqa: E402
 
 TEXTS = [
     "We train a parser (fast).",
@@ -84,7 +85,7 @@ def predict(trained_archive: str, corpus: Path) -> Predict:
     """Runs it into a folder; gives the counts and what was reported."""
 
     def run(
-        output: Path, predictor: Type[ShardPredictor] = ShardPredictor, workers: int = 1
+        output: Path, predictor: Type[ShardPredictor] = ArchiveShardPredictor, workers: int = 1
     ) -> Tuple[Counts, List[str]]:
         reported: List[str] = []
         settings = CorpusSettings(
@@ -159,7 +160,7 @@ def test_a_killed_worker_loses_nothing(
 ) -> None:
     killed = tmp_path / "killed"
 
-    class DiesOnce(ShardPredictor):
+    class DiesOnce(ArchiveShardPredictor):
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             if shard_lines.shard.number == 1 and not killed.exists():
                 killed.touch()
@@ -187,7 +188,7 @@ def test_a_killed_run_goes_on(
     # Into a file: whoever reads a pipe to its end waits for Ray's processes, too.
     with log.open("wb") as log_file:
         run = subprocess.Popen(
-            [sys.executable, "-m", "tests.sept_allennlp.corpus.stalling_run", *arguments],
+            [sys.executable, "-m", "tests.sept_runtime.corpus.stalling_run", *arguments],
             cwd=ROOT,
             stdout=log_file,
             stderr=log_file,
@@ -210,7 +211,7 @@ def test_a_killed_run_goes_on(
     # What was done has not been done again.
     assert (output / "done" / "000000-000000.json").stat().st_mtime == done_before
 
-    class Untouchable(ShardPredictor):
+    class Untouchable(ArchiveShardPredictor):
         def __init__(self, settings: Any) -> None:
             raise AssertionError("there is nothing left to do")
 
@@ -218,7 +219,7 @@ def test_a_killed_run_goes_on(
 
 
 def test_a_worker_that_fails_says_why(predict: Predict, tmp_path: Path) -> None:
-    class Fails(ShardPredictor):
+    class Fails(ArchiveShardPredictor):
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             raise CorpusError(f"{file_name}: no, on {torch.get_num_threads()} thread(s)")
 
@@ -231,7 +232,7 @@ def test_a_document_that_kills_every_worker_ends_the_run(
 ) -> None:
     monkeypatch.setattr(run, "MAX_LOSSES", 2)
 
-    class Dies(ShardPredictor):
+    class Dies(ArchiveShardPredictor):
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             # The others come to their end, whichever of them Ray gives to a worker first.
             if shard_lines.shard.file == 0 and shard_lines.shard.first_line == 1:

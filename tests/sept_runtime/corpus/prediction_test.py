@@ -5,11 +5,11 @@ from typing import Any, Sequence
 import pytest
 import torch
 
-from sept_allennlp.corpus.inputs import CorpusError
-from sept_allennlp.corpus.prediction import ShardPredictor
-from sept_allennlp.corpus.settings import ModelSettings, file_digest
-from sept_allennlp.corpus.shards import Shard, ShardLines
+from sept_allennlp.corpus import ArchiveShardPredictor
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.corpus.inputs import CorpusError
+from sept_runtime.corpus.settings import ModelSettings, model_digest
+from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
 from sept_runtime.json_prediction import predict_lines
@@ -27,7 +27,7 @@ def restore_threads():
 def test_a_shard_is_predicted_as_by_predict(trained_archive: str) -> None:
     settings = ModelSettings.of(trained_archive, batch_size=1)
     shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
-    predicted = ShardPredictor(settings).predict(shard, "in.jsonl")
+    predicted = ArchiveShardPredictor(settings).predict(shard, "in.jsonl")
     predictor = SEPTPredictor.from_path(trained_archive)
     expected = list(predict_lines(predictor, LINES, predictor.decoding, batch_size=1))
     assert predicted.lines == [predictor.dump_line(expected[0]), predictor.dump_line(expected[3])]
@@ -41,7 +41,7 @@ def test_a_document_that_the_model_fails_on_is_one_error(
 ) -> None:
     # A document to a batch: its scores depend on no other.
     settings = ModelSettings.of(trained_archive, batch_size=1)
-    shard_predictor = ShardPredictor(settings)
+    shard_predictor = ArchiveShardPredictor(settings)
     lines = [LINES[0], b'{"id": 7, "text": "We use a terribly large parser."}', LINES[3]]
     shard = ShardLines(Shard(0, 0, 11, 3, 60, True), lines)
     expected = shard_predictor.predict(shard, "in.jsonl").lines
@@ -67,7 +67,7 @@ def test_a_document_that_the_model_fails_on_is_one_error(
 
 def test_options_reach_the_model(trained_archive: str) -> None:
     settings = ModelSettings.of(trained_archive, predictor_args={"min_score": 1.0}, threads=2)
-    shard_predictor = ShardPredictor(settings)
+    shard_predictor = ArchiveShardPredictor(settings)
     assert torch.get_num_threads() == 2
     predicted = shard_predictor.predict(
         ShardLines(Shard(0, 0, 1, 1, 9, True), LINES[:1]), "in.jsonl"
@@ -78,6 +78,6 @@ def test_options_reach_the_model(trained_archive: str) -> None:
 def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     other = tmp_path / "model.tar.gz"
     other.write_bytes(b"retrained")
-    settings = ModelSettings(str(other), file_digest(trained_archive))
+    settings = ModelSettings(str(other), model_digest(trained_archive))
     with pytest.raises(CorpusError, match="not the one that the run began with"):
-        ShardPredictor(settings)
+        ArchiveShardPredictor(settings)

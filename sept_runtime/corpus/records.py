@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
-from sept_allennlp.corpus.shards import Shard
+from sept_runtime.corpus.shards import Shard
 
 
 @dataclass(frozen=True)

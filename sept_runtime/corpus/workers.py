@@ -1,16 +1,9 @@
 """How many workers a machine, or a cluster, holds."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Mapping, Optional, Sequence
 
-from sept_allennlp.corpus.inputs import CorpusError
-
-# What a worker takes besides its model: Python, PyTorch, AllenNLP and a batch.
-WORKER_BYTES = 1.5 * 2**30
-# A loaded model, per byte of its compressed archive, with room for its loading.
-BYTES_PER_ARCHIVE_BYTE = 3
+from sept_runtime.corpus.inputs import CorpusError
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,7 @@ class Workers:
 
 def plan_workers(
     machines: Sequence[Mapping[str, float]],
-    archive_bytes: int,
+    worker_bytes: float,
     number: Optional[int] = None,
     cpus: float = 1.0,
     gpus: float = 0.0,
@@ -56,8 +49,8 @@ def plan_workers(
 
     machines : `Sequence[Mapping[str, float]]`
         What each has, as Ray names it: `CPU`, `GPU`, and `memory` in bytes.
-    archive_bytes : `int`
-        The size of the model's archive.
+    worker_bytes : `float`
+        What each of them takes.
     number : `int`, optional
         To have so many.
     cpus, gpus : `float`, optional
@@ -75,7 +68,6 @@ def plan_workers(
             f"{gpus:g} GPUs each, but only {there or 'no machine'}"
         )
     if number is None:
-        worker_bytes = WORKER_BYTES + BYTES_PER_ARCHIVE_BYTE * archive_bytes
         number = max(
             1,
             sum(
@@ -107,20 +99,3 @@ def _shares(whole: float, part: float) -> int:
         return int(whole / part + 1e-6)
     # A part of one GPU or core cannot be taken from two.
     return int(whole) * int(1 / part + 1e-6)
-
-
-# Where Linux says how much of how much time a container may compute.
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
-
-
-def usable_cores() -> int:
-    """Counts the cores of this machine that this process may use."""
-    if not hasattr(os, "sched_getaffinity"):
-        return os.cpu_count() or 1
-    cores = len(os.sched_getaffinity(0))
-    try:
-        quota, period = _QUOTA.read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):
-        # There is none, which the file may say by "max".
-        return cores

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.version import VERSION
 
 MODEL = ModelSettings("model.tar.gz", "12ab", predictor_args={"min_score": 0.5})

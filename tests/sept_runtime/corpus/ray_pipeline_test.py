@@ -4,7 +4,7 @@ import sys
 import pytest
 from allennlp.commands import main
 
-from sept_allennlp.corpus import ray_pipeline
+from sept_runtime.corpus import ray_pipeline
 
 
 def test_can_be_imported_where_ray_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

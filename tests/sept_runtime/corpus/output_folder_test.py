@@ -4,10 +4,10 @@ from typing import Any, Dict, List
 
 import pytest
 
-from sept_allennlp.corpus.inputs import CorpusError, InputFile
-from sept_allennlp.corpus.output_folder import OutputFolder, write_whole
-from sept_allennlp.corpus.records import Counts, ShardRecord
-from sept_allennlp.corpus.shards import Shard
+from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.output_folder import OutputFolder, write_whole
+from sept_runtime.corpus.records import Counts, ShardRecord
+from sept_runtime.corpus.shards import Shard
 
 SETTINGS: Dict[str, Any] = {"format": "jsonl", "shard-size": 10}
 

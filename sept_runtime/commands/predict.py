@@ -1,0 +1,104 @@
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+from sept_runtime.commands.command import Command, positive_int
+from sept_runtime.documents import DocumentError
+from sept_runtime.errors import ExportedModelError
+from sept_runtime.formats.json_lines import JsonObject
+
+
+class Predict(Command):
+    """
+    `sept predict exported/ abstracts.jsonl -o out.jsonl` predicts by an exported model what
+    `allennlp predict` does by its archive: the same lines, options, messages and exit status.
+    """
+
+    name = "predict"
+    description = (
+        "Find the entities in documents, one JSON object a line, by a model that 'allennlp "
+        "sept-export' has written."
+    )
+    errors = (DocumentError, ExportedModelError, OSError)
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("model", type=Path, help="the folder of the exported model")
+        parser.add_argument(
+            "input_file", help="the documents; decompressed if it ends in .gz or .bz2, - for stdin"
+        )
+        parser.add_argument(
+            "-o", "--output-file", help="where the predictions go (default = to stdout)"
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=positive_int,
+            default=32,
+            help="how many documents go through the model at once (default = %(default)s)",
+        )
+        parser.add_argument(
+            "--predictor-args",
+            type=_options,
+            default={},
+            metavar="JSON",
+            help="min_score, flat and top_labels, as in '{\"min_score\": 0.5}'",
+        )
+        parser.add_argument(
+            "--threads", type=positive_int, help="(default = as many as there are cores to use)"
+        )
+        parser.add_argument("--silent", action="store_true", help="show no progress")
+
+    def run(self, args: argparse.Namespace) -> int:
+        # Only now: the other commands need no model.
+        from sept_runtime.exported.predictor import ExportedPredictor
+        from sept_runtime.prediction_files import open_lines, predict_file
+
+        with contextlib.ExitStack() as files:
+            # First, because it takes no time to find that it is not there.
+            lines = files.enter_context(open_lines(args.input_file))
+            predictor = ExportedPredictor(args.model, args.threads)
+            try:
+                decoding = predictor.decoding.changed(**args.predictor_args)
+            except (TypeError, ValueError) as error:
+                raise DocumentError(f"--predictor-args: {error}") from None
+            output = sys.stdout
+            if args.output_file is not None:
+                output = files.enter_context(open(args.output_file, "w", encoding="utf-8"))
+            progress = _silent if args.silent else _shown
+            predicted = predict_file(
+                predictor, lines, decoding, args.batch_size, output.write, progress
+            )
+        print(predicted, file=sys.stderr)
+        return predicted.status
+
+
+def _options(text: str) -> Dict[str, Any]:
+    options = json.loads(text)
+    unknown = [name for name in options if name not in ("flat", "min_score", "top_labels")]
+    if not isinstance(options, dict) or unknown:
+        raise argparse.ArgumentTypeError("must be an object of min_score, flat and top_labels")
+    return options
+
+
+def _shown(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:
+    """Counts them on a terminal; anywhere else nothing is shown."""
+    # Not needed where there is none, or another command runs.
+    from rich.console import Console
+    from rich.progress import (
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("annotating"), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield from progress.track(outputs)
+
+
+def _silent(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:
+    return outputs
