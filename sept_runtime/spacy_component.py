@@ -1,6 +1,9 @@
 """SEPT as a component of a spaCy pipeline: `nlp.add_pipe("sept", config={"model": …})`."""
 
-from typing import TYPE_CHECKING, Iterable, Iterator, Optional
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
@@ -8,7 +11,10 @@ from spacy.util import minibatch
 
 # spaCy imports this module for every pipeline of every user, whoever loads a model or not.
 if TYPE_CHECKING:
-    from sept_allennlp.annotator import Annotator, Entity
+    from sept_runtime.annotator import Annotator, Entity
+
+# Where a saved pipeline has its model: the folder of an exported one, or an archive.
+_FOLDER, _ARCHIVE = "model", "model.tar.gz"
 
 
 class SEPTComponent:
@@ -18,12 +24,33 @@ class SEPTComponent:
 
     SEPT splits the text into words by itself; where its words and the pipeline's tokens differ, a
     span covers every token that the entity touches.
+
+    A pipeline that is saved holds its model. Each process of `nlp.pipe(n_process=...)` loads its
+    own: what computes in several threads does not survive a fork.
+
+    # Parameters
+
+    model : `str`
+        The folder of an exported model, or an archive. If there is neither, that is an error when
+        the first document comes: `from_disk` may bring one until then.
+    options : `Dict[str, Any]`
+        For `sept_runtime.load`; an archive's `cuda_device`, too.
+    spans_key : `str`
+    batch_size : `int`
     """
 
-    def __init__(self, annotator: "Annotator", spans_key: str, batch_size: int) -> None:
-        self._annotator = annotator
+    def __init__(
+        self, model: str, options: Dict[str, Any], spans_key: str, batch_size: int
+    ) -> None:
+        self._model = model
+        self._options = options
         self._spans_key = spans_key
         self._batch_size = batch_size
+        # The process that has loaded it, and what it has loaded.
+        self._loaded: Optional[Tuple[int, Annotator]] = None
+        if Path(model).exists() or "://" in model:
+            # What is wrong with it is said now.
+            self._load()
 
     def __call__(self, doc: Doc) -> Doc:
         return next(self.pipe([doc], batch_size=1))
@@ -31,10 +58,41 @@ class SEPTComponent:
     def pipe(self, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
         """`batch_size` is the pipeline's: so many documents are held at a time."""
         for docs in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
-            found = self._annotator.annotate((doc.text for doc in docs), self._batch_size)
+            found = self._load().annotate((doc.text for doc in docs), self._batch_size)
             for doc, entities in zip(docs, found):
                 doc.spans[self._spans_key] = self._group(doc, list(entities))
                 yield doc
+
+    def to_disk(self, path: "str | os.PathLike[str]", *, exclude: Iterable[str] = ()) -> None:
+        """Saves the model with the pipeline."""
+        source, target = Path(self._model), Path(path)
+        target.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            if source.resolve() != (target / _FOLDER).resolve():
+                shutil.rmtree(target / _FOLDER, ignore_errors=True)
+                shutil.copytree(source, target / _FOLDER)
+        elif source.is_file() and source.resolve() != (target / _ARCHIVE).resolve():
+            shutil.copyfile(source, target / _ARCHIVE)
+
+    def from_disk(
+        self, path: "str | os.PathLike[str]", *, exclude: Iterable[str] = ()
+    ) -> "SEPTComponent":
+        """Takes the model that was saved with the pipeline."""
+        for name in (_FOLDER, _ARCHIVE):
+            if (Path(path) / name).exists():
+                self._model = str(Path(path) / name)
+                self._loaded = None
+                self._load()
+        return self
+
+    def __getstate__(self) -> Dict[str, Any]:
+        # For processes that are not forked.
+        return {**self.__dict__, "_loaded": None}
+
+    def _load(self) -> "Annotator":
+        if self._loaded is None or self._loaded[0] != os.getpid():
+            self._loaded = os.getpid(), _load(self._model, self._options)
+        return self._loaded[1]
 
     def _group(self, doc: Doc, entities: "Iterable[Entity]") -> SpanGroup:
         spans = []
@@ -53,6 +111,7 @@ class SEPTComponent:
     "sept",
     default_config={
         "cuda_device": -1,
+        "threads": None,
         "spans_key": "sept",
         "flat": None,
         "min_score": None,
@@ -64,6 +123,7 @@ def make_sept(
     name: str,
     model: str,
     cuda_device: int,
+    threads: Optional[int],
     spans_key: str,
     flat: Optional[bool],
     min_score: Optional[float],
@@ -73,11 +133,14 @@ def make_sept(
     # Parameters
 
     model : `str`
-        The archive, `model.tar.gz`.
+        The folder of an exported model, or an archive, `model.tar.gz`.
     cuda_device : `int`, optional (default = `-1`)
+        An exported model runs on the CPU alone.
+    threads : `int`, optional
+        How many of the processor's cores an exported model uses (default = all there are).
     spans_key : `str`, optional (default = `"sept"`)
     flat, min_score : optional
-        As for `sept_allennlp.load`.
+        As for `sept_runtime.load`.
     batch_size : `int`, optional (default = `32`)
         How many documents go through the model at once.
 
@@ -85,7 +148,26 @@ def make_sept(
 
     `ImportError` where the training half is not installed, which an archive needs.
     """
-    from sept_allennlp.annotator import load
+    options = {
+        "cuda_device": cuda_device,
+        "threads": threads,
+        "flat": flat,
+        "min_score": min_score,
+    }
+    return SEPTComponent(model, options, spans_key, batch_size)
 
-    annotator = load(model, cuda_device=cuda_device, flat=flat, min_score=min_score)
-    return SEPTComponent(annotator, spans_key, batch_size)
+
+def _load(model: str, options: Dict[str, Any]) -> "Annotator":
+    options = dict(options)
+    if Path(model).is_dir():
+        from sept_runtime.exported import ExportedModelError, load
+
+        if options.pop("cuda_device") >= 0:
+            raise ExportedModelError(
+                f"{model}: an exported model runs on the CPU; leave 'cuda_device' out"
+            )
+        return load(model, **options)
+    from sept_allennlp.annotator import load as load_archive
+
+    del options["threads"]
+    return load_archive(model, **options)

@@ -1,9 +1,7 @@
 """What a SEPT of `training_config/` costs, beside its encoder on the same batches."""
 
-import copy
 from functools import partial
 from typing import Callable, List
-from unittest import mock
 
 import torch
 from allennlp.common import Params
@@ -21,7 +19,6 @@ from benchmarks.figures.shared import (
 from benchmarks.measuring import time_ratio
 from benchmarks.synthetic import SCIBERT, WORDS, lines_of_text, write_encoder
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.predictors.onednn import onednn_is_faster
 from sept_runtime.json_prediction import predict_lines
 
 PREDICTION_BATCH_SIZE = 32
@@ -82,15 +79,12 @@ def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
     model, reader, transformer = subject.model, subject.reader, subject.transformer
     lines = lines_of_text(16 if settings.quick else 128)
     repeats = 3 if settings.quick else 5
-    with mock.patch("sept_allennlp.predictors.onednn.onednn_is_faster", return_value=False):
-        with_mkl = SEPTPredictor(copy.deepcopy(model).eval(), reader)
     predictor = SEPTPredictor(model.eval(), reader)
 
-    def predict_with(predictor: SEPTPredictor) -> List[str]:
+    def predict() -> List[str]:
         outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
         return [predictor.dump_line(output) for output in outputs]
 
-    predict = partial(predict_with, predictor)
     batches = encoder_inputs(model, predict)
 
     @torch.no_grad()
@@ -98,7 +92,7 @@ def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
         for batch in batches:
             transformer(**batch)
 
-    figures = [
+    return [
         Figure(
             "prediction_cost_minilm",
             "predicting lines of raw text costs, in the encoder's forward passes",
@@ -106,15 +100,6 @@ def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
             at_most=1.3,
         )
     ]
-    if settings.device.type == "cpu" and onednn_is_faster():
-        figures.append(
-            Figure(
-                "prediction_speedup_onednn_minilm",
-                "  and is faster than with MKL's linear layers",
-                time_ratio(partial(predict_with, with_mkl), predict, repeats, settings.device),
-            )
-        )
-    return figures
 
 
 def training_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:

@@ -10,7 +10,6 @@ from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
-from sept_allennlp.predictors.onednn import use_onednn
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject, dump_line
@@ -54,7 +53,6 @@ class SEPTPredictor(Predictor):
         top_labels: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
-        use_onednn(model)
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         self.decoding = decoding.changed(flat, min_score, top_labels)
 
