@@ -82,6 +82,27 @@ def filter_archive(train_once: Callable[..., str]) -> str:
     return train_once("filter", overrides, "span_filter_light.jsonnet")
 
 
+@pytest.fixture(scope="session")
+def export_once() -> Callable[[str], Path]:
+    """Exports an archive that several tests read, once for all of pytest's processes."""
+    from sept_allennlp.export import export
+
+    def run(archive: str) -> Path:
+        folder = Path(archive).with_name("exported")
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                export(archive, folder)
+        return folder
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> Path:
+    """The folder to which `trained_archive` was exported; not to be written to."""
+    return export_once(trained_archive)
+
+
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """
     What starts processes runs in one of pytest's processes, one after the other, and first: it

@@ -1,7 +1,7 @@
 """The configuration file of an exported model: what its graphs leave open."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
@@ -47,9 +47,10 @@ class Network:
     scorer: SpanScorer
 
     @property
-    def graphs(self) -> Dict[str, Signature]:
-        """All of its graphs, by the names of their files."""
-        return {self.graph: encoder_signature(self.scorer.input_dim), **self.scorer.graphs}
+    def graphs(self) -> List[Tuple[str, Signature]]:
+        """All of its graphs: the names of their files, and what they take."""
+        encoder = self.graph, encoder_signature(self.scorer.input_dim)
+        return [encoder, *self.scorer.graphs.items()]
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Network":
@@ -154,6 +155,8 @@ class Configuration:
                 "for them and for 'no entity'",
                 "labels",
             )
+        if len(read.graphs) < len(read._named_graphs()):
+            raise fields.fault("names a graph that another part has, too", "model")
         return read
 
     def to_json(self) -> JsonObject:
@@ -181,7 +184,10 @@ class Configuration:
     @property
     def graphs(self) -> Dict[str, Signature]:
         """All graphs, by the names of their files."""
-        return {**self.model.graphs, **(self.filter.network.graphs if self.filter else {})}
+        return dict(self._named_graphs())
+
+    def _named_graphs(self) -> List[Tuple[str, Signature]]:
+        return [*self.model.graphs, *(self.filter.network.graphs if self.filter else [])]
 
 
 def _decoding(fields: Fields) -> Decoding:

@@ -37,7 +37,7 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
 
     def exported(self) -> SelfAttentiveSum:
         weight, bias = self._global_attention.weight, self._global_attention.bias
-        return SelfAttentiveSum(weight[0].detach().cpu().numpy(), float(bias))
+        return SelfAttentiveSum(weight[0].detach().cpu().numpy(), bias.item())
 
     def forward(
         self,

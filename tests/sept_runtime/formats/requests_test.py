@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
+from sept_runtime.exported import ExportedPredictor
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_from_json
 from sept_runtime.formats.requests import document_from_request, split_sentences
@@ -51,13 +52,15 @@ LINE = (
 )
 
 
-@pytest.fixture(scope="module")
-def predictor(trained_archive: str) -> Predictor:
-    return Predictor.from_path(trained_archive)
+@pytest.fixture(scope="module", params=["archive", "exported"])
+def predictor(request: pytest.FixtureRequest, trained_archive: str) -> Any:
+    if request.param == "archive":
+        return Predictor.from_path(trained_archive)
+    return ExportedPredictor(request.getfixturevalue("exported_model"))
 
 
 @given(lines=st.lists(LINE, max_size=6))
-def test_no_line_is_lost_and_offsets_are_exact(predictor: Predictor, lines: List[bytes]) -> None:
+def test_no_line_is_lost_and_offsets_are_exact(predictor: Any, lines: List[bytes]) -> None:
     outputs = list(predict_lines(predictor, lines, predictor.decoding, batch_size=3))
     assert len(outputs) == len(lines)
     for number, (line, output) in enumerate(zip(lines, outputs), start=1):
