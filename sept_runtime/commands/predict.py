@@ -95,8 +95,11 @@ def _shown(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:
     )
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from outputs
+        return
     columns = SpinnerColumn(), TextColumn("annotating"), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console) as progress:
         yield from progress.track(outputs)
 
 

@@ -18,8 +18,9 @@ LIGHT = {"sept_runtime", "numpy", "rich", "attr", "jinja2", "markupsafe"}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(sept_runtime.__path__, "sept_runtime.")
-    # Which spaCy alone imports.
+    # Which spaCy alone imports, and what 'sept-annotate' does.
     if module.name != "sept_runtime.spacy_component"
+    and not module.name.startswith("sept_runtime.corpus")
 ]
 
 
@@ -47,6 +48,13 @@ def test_the_package_alone_loads_nothing_else() -> None:
 def test_all_of_the_light_half_is_light() -> None:
     loaded = loaded_by(f"import {', '.join(MODULES)}")
     assert loaded <= LIGHT, loaded - LIGHT
+
+
+def test_a_worker_of_an_exported_model_needs_no_training_half() -> None:
+    pytest.importorskip("pyarrow")
+    loaded = loaded_by("import sept_runtime.corpus.ray_pipeline, sept_runtime.corpus.prediction")
+    heavy = {"sept_allennlp", "allennlp", "torch", "transformers", "ray", "onnxruntime"}
+    assert not loaded & heavy, loaded
 
 
 def test_the_command_is_light() -> None:

@@ -11,8 +11,16 @@ from packaging.requirements import Requirement
 def test_the_base_is_light() -> None:
     requirements = [Requirement(text) for text in requires("sept_allennlp") or []]
     base = {r.name for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})}
-    assert {"numpy", "rich"} <= base
-    assert not base & {"allennlp", "allennlp-models", "torch", "transformers", "spacy", "pandas"}
+    assert {"numpy", "onnxruntime", "rich", "tokenizers"} <= base
+    assert not base & {
+        "allennlp",
+        "allennlp-models",
+        "torch",
+        "transformers",
+        "spacy",
+        "pandas",
+        "onnx",
+    }
 
 
 def test_the_command_and_the_component_are_found() -> None:

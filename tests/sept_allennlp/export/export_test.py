@@ -27,6 +27,7 @@ from sept_allennlp.modules.exporting import (
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.token_embedders.word_pieces import _LastHiddenState
 from sept_runtime.exported import ExportedPredictor
+from sept_runtime.exported.candidates import enumerate_candidates
 from sept_runtime.exported.graph import Graph, encoder_signature
 from sept_runtime.exported.poolings import MaxPool
 from sept_runtime.exported.scorers import PooledScorer
@@ -97,8 +98,8 @@ def test_all_extractors_and_a_light_filter(
     model = load_archive(archive).model
     assert isinstance(model, SEPT)
     scored = ExportedPredictor(tmp_path / "exported").score_batch(together)
-    words = sum(len(document.words) for document in together)
-    assert 0 < sum(len(found.spans) for found in scored) < 4 * words
+    all_spans = len(enumerate_candidates(together, model.max_span_width).starts)
+    assert 0 < sum(len(found.spans) for found in scored) < all_spans
 
 
 def test_a_pooled_filter(train_once: Callable[..., str], tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_what_cannot_be_exported_leaves_nothing_behind(filter_archive: str, tmp_
 
 
 @pytest.mark.parametrize(
-    "shift, fault", [(0.01, "differs from the archive's by"), (8.0, "finds other entities than")]
+    "shift, fault", [(0.02, "differs from the archive's by"), (8.0, "finds other entities than")]
 )
 def test_an_export_that_does_not_agree_leaves_nothing_behind(
     trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float, fault: str
@@ -130,8 +131,8 @@ def test_an_export_that_does_not_agree_leaves_nothing_behind(
 
     def shifted(self: ExportedPredictor, *args: Any) -> Any:
         scores = score(self, *args)
-        scores[:, 1] += shift
-        return scores
+        # One that keeps each order, and one that does not.
+        return scores * (1 + shift) if shift < 1 else scores + shift * np.eye(7)[1]
 
     monkeypatch.setattr(ExportedPredictor, "_score", shifted)
     with pytest.raises(ExportError, match=fault):
@@ -159,16 +160,14 @@ def test_a_tie_may_be_decided_either_way(
     assert agreed.ties
 
 
-@pytest.mark.parametrize("name", ["bert", "bert_eager", "mpnet"])
+@pytest.mark.parametrize("name", ["bert", "mpnet"])
 def test_architectures(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     transformer: Any
     if name == "mpnet":
         transformer = MPNetModel(MPNetConfig(**SIZES), add_pooling_layer=False)
     else:
-        kind = "eager" if name == "bert_eager" else "sdpa"
-        config = BertConfig(**SIZES, attn_implementation=kind)
-        transformer = BertModel(config, add_pooling_layer=False)
+        transformer = BertModel(BertConfig(**SIZES), add_pooling_layer=False)
     # So that what relative positions say matters.
     for parameter in transformer.parameters():
         parameter.data.normal_(std=0.3)

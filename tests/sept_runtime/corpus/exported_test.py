@@ -1,0 +1,100 @@
+"""Corpora annotated by an exported model, whose workers import neither PyTorch nor AllenNLP."""
+
+import gzip
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sept_runtime.corpus.inputs import CorpusError
+from sept_runtime.corpus.prediction import ExportedShardPredictor
+from sept_runtime.corpus.settings import ModelSettings
+from sept_runtime.corpus.shards import Shard, ShardLines
+from sept_runtime.errors import ExportedModelError
+from sept_runtime.exported import ExportedPredictor
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.json_prediction import predict_lines
+
+LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
+
+
+def test_a_shard_is_predicted_as_by_predict(exported_model: Path) -> None:
+    settings = ModelSettings.of(str(exported_model), predictor_args={"min_score": 0.2})
+    shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES)
+    predicted = ExportedShardPredictor(settings).predict(shard, "in.jsonl")
+    predictor = ExportedPredictor(exported_model)
+    expected = list(predict_lines(predictor, LINES, predictor.decoding.changed(min_score=0.2)))
+    assert predicted.lines == [dump_line(expected[0]), dump_line(expected[3])]
+    assert [json.loads(error)["line"] for error in predicted.errors] == [102, 103]
+
+
+def test_a_model_that_is_another_by_now(exported_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(exported_model, tmp_path / "exported"))
+    settings = ModelSettings.of(str(folder))
+    assert settings == replace(ModelSettings.of(str(exported_model)), archive=str(folder))
+    with (folder / "sept.json").open("a") as configuration:
+        configuration.write("\n")
+    with pytest.raises(CorpusError, match="not the one that the run began with"):
+        ExportedShardPredictor(settings)
+    (folder / "span_head.onnx").unlink()
+    with pytest.raises(ExportedModelError, match="span_head.onnx: is missing"):
+        ModelSettings.of(str(folder))
+
+
+@pytest.mark.parametrize(
+    "options, fault",
+    [
+        ({"overrides": "{}"}, "takes no overrides"),
+        ({"packages": ("mine",)}, "takes no packages to include"),
+        ({"cuda_device": 0}, "takes no GPU"),
+        ({"predictor_args": {"min_score": 2}}, "--predictor-args: min_score must lie"),
+        ({"predictor_args": {"color": 2}}, "--predictor-args: .*color"),
+    ],
+)
+def test_what_only_archives_take(exported_model: Path, options: Any, fault: str) -> None:
+    with pytest.raises(CorpusError, match=fault):
+        ExportedShardPredictor.load(ModelSettings.of(str(exported_model), **options))
+
+
+def test_what_a_worker_takes(exported_model: Path) -> None:
+    settings = ModelSettings.of(str(exported_model))
+    size = sum(path.stat().st_size for path in exported_model.iterdir())
+    assert ExportedShardPredictor.worker_bytes(settings) == 2**29 + 3 * size
+
+
+class Light(ExportedShardPredictor):
+    """Fails where its process has imported what it should not need."""
+
+    def predict(self, shard_lines: ShardLines, file_name: str) -> Any:
+        heavy = {"torch", "allennlp", "sept_allennlp", "transformers"} & sys.modules.keys()
+        assert not heavy, heavy
+        return super().predict(shard_lines, file_name)
+
+
+@pytest.mark.processes
+def test_the_command_takes_the_folder(
+    exported_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    import cloudpickle
+    from allennlp.commands import main
+
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(f'{{"id": {n}, "text": "We use parser {n}."}}\n' for n in range(9)))
+    output = tmp_path / "annotated"
+    # By its value: a worker has no `tests` to import.
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    monkeypatch.setattr("sept_runtime.corpus.prediction.ExportedShardPredictor", Light)
+    arguments = ["sept-annotate", str(exported_model), str(corpus), "--output", str(output)]
+    monkeypatch.setattr(sys, "argv", ["allennlp", *arguments, "--shard-size", "4", "--actors", "1"])
+    main()
+    lines = [
+        json.loads(line)
+        for path in sorted((output / "annotations").iterdir())
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
+    assert [line["id"] for line in lines] == list(range(9))
