@@ -1,4 +1,4 @@
-# make train   the main job on the fixtures: train, evaluate, predict
+# make train   the main job on the fixtures: train, evaluate, predict; export, predict without PyTorch
 # make test    style and the test suite
 # make test-quick  without the tests that start processes (Ray, distributed training)
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokenizer
@@ -60,6 +60,10 @@ train: install
 	$(ALLENNLP) predict $(RUN_DIR)/model.tar.gz fixtures/raw_abstracts.jsonl \
 	  --output-file $(RUN_DIR)/predictions.jsonl --batch-size 32 --silent
 	$(ALLENNLP) sept-show $(RUN_DIR)/predictions.jsonl
+	$(ALLENNLP) sept-export $(RUN_DIR)/model.tar.gz $(RUN_DIR)/exported --force
+	$(BIN)/sept predict $(RUN_DIR)/exported fixtures/raw_abstracts.jsonl \
+	  --output-file $(RUN_DIR)/exported_predictions.jsonl --batch-size 32
+	$(BIN)/sept show $(RUN_DIR)/exported_predictions.jsonl --documents 1
 
 test: lint
 	$(PYTEST)

@@ -3,7 +3,7 @@
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Where a saved pipeline has its model: the folder of an exported one, or an archive.
 _FOLDER, _ARCHIVE = "model", "model.tar.gz"
+
+_NEVER_LET_GO: List[object] = []
 
 
 class SEPTComponent:
@@ -90,7 +92,12 @@ class SEPTComponent:
         return {**self.__dict__, "_loaded": None}
 
     def _load(self) -> "Annotator":
-        if self._loaded is None or self._loaded[0] != os.getpid():
+        if self._loaded is not None and self._loaded[0] != os.getpid():
+            # This process was forked from the one that loaded it. To let go of it would be to wait
+            # for its threads, which there are only there.
+            _NEVER_LET_GO.append(self._loaded)
+            self._loaded = None
+        if self._loaded is None:
             self._loaded = os.getpid(), _load(self._model, self._options)
         return self._loaded[1]
 

@@ -78,9 +78,8 @@ def test_another_process_loads_its_own(exported_model: Path) -> None:
     # As processes that are not forked get it.
     name, component = nlp.pipeline[0]
     copy = pickle.loads(pickle.dumps(component))
-    assert [span.label_ for span in copy(nlp.make_doc(TEXTS[0])).spans["sept"]] == [
-        label for _, _, label in expected[0]
-    ]
+    doc = copy(nlp.make_doc(TEXTS[0]))
+    assert [span.label_ for span in doc.spans["sept"]] == [label for _, _, label in expected[0]]
     # This one has a loaded model, with threads, when it forks.
     assert found(nlp, n_process=2, batch_size=1) == expected
 
