@@ -22,6 +22,7 @@ import allennlp  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 
+from benchmarks.figures.exported_model import exported_figures  # noqa: E402
 from benchmarks.figures.model_cost import minilm_figures, scibert_figures  # noqa: E402
 from benchmarks.figures.pooling import pooling_figures  # noqa: E402
 from benchmarks.figures.reading import reading_figures  # noqa: E402
@@ -32,6 +33,7 @@ from benchmarks.synthetic import MINILM, WORDS, write_encoder  # noqa: E402
 GROUPS: Dict[str, Callable[[Settings], Iterable[Figure]]] = {
     "pooling": pooling_figures,
     "minilm": minilm_figures,
+    "exported": exported_figures,
     "scibert": scibert_figures,
     "filter": filter_figures,
     "reading": reading_figures,

@@ -5,13 +5,12 @@ import shutil
 import uuid
 from os import PathLike
 from pathlib import Path
-from typing import Iterable, Optional, Union
+from typing import Dict, Iterable, Optional, Union
 
 import onnx
 import torch
 import transformers
 from allennlp.data import DatasetReader
-from allennlp.models.archival import Archive
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.export.card import model_card, read_metrics, readable
@@ -72,15 +71,17 @@ def export(
     """
     _check_free(folder, replace)
     loaded = load_archive(archive)
-    if not isinstance(loaded.model, SEPT):
-        raise NotExportable(loaded.model)
-    predictor = SEPTPredictor(loaded.model.eval(), loaded.validation_dataset_reader)
+    model = loaded.model.eval()
+    if not isinstance(model, SEPT):
+        raise NotExportable(model)
+    predictor = SEPTPredictor(model, loaded.validation_dataset_reader)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Beside it: a folder can be renamed where it lies, and from nowhere else for certain.
     temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     temporary.mkdir()
     try:
-        configuration = _write(loaded, Path(archive), temporary)
+        made = {"archive_sha256": file_digest(Path(archive))}
+        configuration = write_model(model, loaded.validation_dataset_reader, temporary, made)
         batches = check_batches(configuration.model.windows.content, documents)
         agreement = compare(predictor, ExportedPredictor(temporary), batches)
         card = model_card(
@@ -105,10 +106,27 @@ def _check_free(folder: Path, replace: bool) -> None:
         raise ExportError(f"{folder}: is no exported model, and is not replaced")
 
 
-def _write(loaded: Archive, archive: Path, folder: Path) -> Configuration:
-    model = loaded.model
-    assert isinstance(model, SEPT)
-    indexer = _indexer(loaded.validation_dataset_reader)
+def write_model(
+    model: SEPT, reader: DatasetReader, folder: Path, made: Dict[str, str]
+) -> Configuration:
+    """
+    Writes all files but the model card.
+
+    # Parameters
+
+    model : `SEPT`
+    reader : `DatasetReader`
+        That prepares documents for it.
+    folder : `Path`
+        Empty.
+    made : `Dict[str, str]`
+        From what it is made, beside the versions of what makes it.
+
+    # Raises
+
+    `NotExportable`
+    """
+    indexer = _indexer(reader)
     network, span_filter = model.exported(HEAD), model.exported_filter(FILTER_HEAD)
     with torch.no_grad():
         _write_network(network, folder, ENCODER, HEAD)
@@ -125,7 +143,7 @@ def _write(loaded: Archive, archive: Path, folder: Path) -> Configuration:
         model=_network(network, ENCODER),
         filter=_filter(span_filter),
         made={
-            "archive_sha256": file_digest(archive),
+            **made,
             "encoder": readable(network.encoder.name),
             "sept_allennlp": VERSION,
             "torch": torch.__version__,

@@ -1,0 +1,122 @@
+"""
+What prediction by an exported model takes besides time for each document: from the start of a
+process to the entities of one abstract, the most memory with batches of 1 and of 32, and that
+memory over a stream. Prints one JSON object; compare the seconds with nothing else running.
+
+    python -m benchmarks.exported_start exported/ [--repeats 5] [--abstracts 10000]
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+# Its own processes import neither PyTorch nor what makes the abstracts.
+_PREDICT = """
+import itertools, json, resource, sys
+from pathlib import Path
+from sept_runtime.exported import ExportedPredictor
+from sept_runtime.json_prediction import predict_lines
+
+folder, lines, batch_size, number = sys.argv[1:]
+predictor = ExportedPredictor(Path(folder))
+with open(lines, "rb") as file:
+    texts = itertools.islice(itertools.cycle(file.readlines()), int(number))
+peaks = {}
+done = 0
+for _ in predict_lines(predictor, texts, predictor.decoding, int(batch_size)):
+    done += 1
+    if done in (1, 1000, 10000) or done == int(number):
+        peaks[done] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+print(json.dumps(peaks))
+"""
+
+# Goals.
+MAX_SECONDS = 1.5
+MAX_MEGABYTES = {1: 350, 32: 500}
+
+
+def write_lines(path: Path, number: int = 1000) -> None:
+    """Abstracts as lines of raw text, of other lengths than each other."""
+    from benchmarks.synthetic import lines_of_text
+
+    path.write_bytes(b"\n".join(lines_of_text(number)) + b"\n")
+
+
+def start_seconds(folder: Path, lines: Path) -> float:
+    """From the start of a process to its end, with the entities of one abstract."""
+    first = lines.read_bytes().splitlines()[0]
+    run = [sys.executable, "-c", "from sept_runtime.commands import main; main()"]
+    started = time.perf_counter()
+    subprocess.run(
+        [*run, "predict", str(folder), "-"], input=first, check=True, capture_output=True
+    )
+    return time.perf_counter() - started
+
+
+def peak_megabytes(folder: Path, lines: Path, batch_size: int, number: int) -> Dict[str, float]:
+    """By how many abstracts there were, the most memory that the process has had."""
+    run = [sys.executable, "-c", _PREDICT, str(folder), str(lines), str(batch_size), str(number)]
+    peaks: Dict[str, float] = json.loads(
+        subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    )
+    return peaks
+
+
+def environment_megabytes() -> float:
+    """What a fresh environment with the light half takes: made, measured and removed."""
+    import tempfile
+
+    root = Path(__file__).resolve().parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = str(Path(folder) / "bin" / "python")
+        subprocess.run([python, "-m", "pip", "install", "--quiet", str(root)], check=True)
+        return sum(_sizes(Path(folder))) / 2**20
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    return (path.stat().st_blocks * 512 for path in folder.rglob("*") if not path.is_symlink())
+
+
+def measure(arguments: argparse.Namespace, lines: Path) -> Dict[str, Any]:
+    folder = arguments.folder
+    seconds = [start_seconds(folder, lines) for _ in range(arguments.repeats)]
+    figures: Dict[str, Any] = {
+        "start_seconds": {"median": statistics.median(seconds), "at_most": MAX_SECONDS},
+        "peak_mb": {
+            f"batches of {batch_size}": {
+                **peak_megabytes(folder, lines, batch_size, arguments.abstracts),
+                "at_most": most,
+            }
+            for batch_size, most in MAX_MEGABYTES.items()
+        },
+    }
+    if arguments.environment:
+        figures["environment_mb"] = {"size": environment_megabytes(), "at_most": 300}
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="an exported model")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--abstracts", type=int, default=1000)
+    parser.add_argument(
+        "--environment", action="store_true", help="and what a fresh environment takes"
+    )
+    arguments = parser.parse_args()
+    lines = arguments.folder.resolve().with_name("abstracts.bench.jsonl")
+    write_lines(lines)
+    try:
+        print(json.dumps(measure(arguments, lines), indent=2))
+    finally:
+        lines.unlink()
+
+
+if __name__ == "__main__":
+    main()
