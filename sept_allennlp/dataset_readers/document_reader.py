@@ -3,12 +3,12 @@ from typing import Any, Dict, Iterable, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField, TensorField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
-from sept_allennlp.fields import LabeledSpansField
+from sept_allennlp.fields import LabeledRelationsField, LabeledSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.words import restore_brackets
@@ -24,6 +24,7 @@ class DocumentReader(DatasetReader):
     - text : `TextField`, the words, as an author types them (see `restore_brackets`);
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
+    - relations : `LabeledRelationsField`, where they are asked for;
     - metadata : `MetadataField`, the `Document` itself under "document".
 
     In distributed training each process reads every n-th document, and if the file does not divide
@@ -35,6 +36,9 @@ class DocumentReader(DatasetReader):
     token_indexers : `Dict[str, TokenIndexer]`, optional
         By default one `SingleIdTokenIndexer` named "tokens".
     label_namespace : `str`, optional (default = `"labels"`)
+    relations : `bool`, optional (default = `False`)
+        Whether the model is to learn the relations between the entities, too.
+    relation_label_namespace : `str`, optional (default = `"relation_labels"`)
 
     # Raises
 
@@ -45,6 +49,8 @@ class DocumentReader(DatasetReader):
         self,
         token_indexers: Optional[Dict[str, TokenIndexer]] = None,
         label_namespace: str = "labels",
+        relations: bool = False,
+        relation_label_namespace: str = "relation_labels",
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -52,6 +58,8 @@ class DocumentReader(DatasetReader):
         )
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
         self._label_namespace = label_namespace
+        self._relations = relations
+        self._relation_label_namespace = relation_label_namespace
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
         """
@@ -91,21 +99,23 @@ class DocumentReader(DatasetReader):
         info = self.get_distributed_info()
         if info is not None:
             for _ in range(-count % info.world_size):
-                yield Document(key="", sentences=[], entities=[])
+                yield Document(key="", sentences=[], entities=[], relations=[])
 
     def text_to_instance(self, document: Document) -> Instance:
         """One document as an `Instance`; the token indexers are applied later."""
         sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
-        return Instance(
-            {
-                "text": TextField([Token(word) for word in restore_brackets(document.words)]),
-                "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
-                "gold": LabeledSpansField(
-                    document.entities or [], self._label_namespace, document.describe()
-                ),
-                "metadata": MetadataField({"document": document}),
-            }
-        )
+        described_as = document.describe()
+        fields: Dict[str, Field[Any]] = {
+            "text": TextField([Token(word) for word in restore_brackets(document.words)]),
+            "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
+            "gold": LabeledSpansField(document.entities or [], self._label_namespace, described_as),
+            "metadata": MetadataField({"document": document}),
+        }
+        if self._relations:
+            fields["relations"] = LabeledRelationsField(
+                document.relations or [], self._relation_label_namespace, described_as
+            )
+        return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:
         instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]

@@ -1,3 +1,4 @@
+from sept_allennlp.fields.labeled_relations_field import LabeledRelationsField
 from sept_allennlp.fields.labeled_spans_field import LabeledSpansField
 
-__all__ = ["LabeledSpansField"]
+__all__ = ["LabeledRelationsField", "LabeledSpansField"]
