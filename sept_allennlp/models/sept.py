@@ -1,4 +1,4 @@
-from typing import Any, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -8,8 +8,14 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
+from sept_allennlp.models.relation_classifier import (
+    RelationClassifier,
+    check_relations_annotated,
+    surest_errors,
+)
+from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores, check_annotated
 from sept_allennlp.modules.candidate_spans import (
+    PADDING,
     enumerate_spans,
     piece_offsets,
     select,
@@ -17,11 +23,14 @@ from sept_allennlp.modules.candidate_spans import (
 )
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.decoding import Decoding as RuntimeDecoding
+from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 
 @Model.register("sept")
@@ -65,6 +74,9 @@ class SEPT(SpanClassifier):
         very long document takes.
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
+    relations : `Lazy[RelationClassifier]`, optional (default = `None`)
+        What finds relations between the entities, too; see `RelationClassifier`. Its sizes follow
+        from the other parts. The paper names it as future work.
     """
 
     def __init__(
@@ -82,6 +94,7 @@ class SEPT(SpanClassifier):
         max_spans_per_chunk: int = 65536,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
+        relations: Optional[Lazy[RelationClassifier]] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -101,8 +114,89 @@ class SEPT(SpanClassifier):
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
         self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1 + len(self._labels))
+        # Last, so that the other parts begin with the same weights as without it.
+        self._relations: Optional[RelationClassifier] = None
+        if relations is not None:
+            self._relations = relations.construct(
+                vocab=vocab,
+                span_dim=self._span_extractor.get_output_dim(),
+                sequence_dim=text_field_embedder.get_output_dim(),
+                num_classes=1 + len(self._labels),
+            )
         if initializer is not None:
             initializer(self)
+
+    @property
+    def finds_relations(self) -> bool:
+        return self._relations is not None
+
+    def forward(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        metadata: List[Dict[str, Any]],
+        relations: Optional[torch.Tensor] = None,
+    ) -> Dict[str, Any]:
+        """
+        # Parameters
+
+        text, sentence_ids, gold, metadata :
+            As for `SpanClassifier`.
+        relations : `torch.LongTensor`, optional
+            Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
+            label; `PADDING` beyond the document's relations, and where they are not annotated.
+
+        # Returns
+
+        As for `SpanClassifier`. With a part for relations their loss is added to `loss`, and in
+        evaluation there are `relations`, per document a list of `ScoredRelation`.
+
+        # Raises
+
+        `ConfigurationError` if in training a document is not annotated, relations included where
+        there is a part for them.
+        """
+        documents: List[Document] = [fields["document"] for fields in metadata]
+        if self.training:
+            check_annotated(documents)
+        scores = self.score_spans(text, sentence_ids, gold)
+        outputs = self._outputs(scores, sentence_ids, gold, documents)
+        if self._relations is None:
+            return outputs
+        if self.training:
+            check_relations_annotated(documents, relations)
+        if relations is not None and any(document.relations is not None for document in documents):
+            spans, mask = gold[..., :2], gold[..., 0] != PADDING
+            if self.training and self._relations.wrong_spans:
+                labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
+                wrong, is_wrong = surest_errors(scores, labels, self._relations.wrong_spans)
+                spans, mask = torch.cat([spans, wrong], dim=1), torch.cat([mask, is_wrong], dim=1)
+            related = self._related_spans(scores, text, spans, mask)
+            loss = self._relations.loss(related, sentence_ids, relations, documents)
+            outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss
+        if not self.training:
+            outputs["relations"] = self._find_relations(
+                outputs["entities"], scores, text, sentence_ids, self.decoding
+            )
+            self._relations.count(outputs["entities"], outputs["relations"], documents)
+        return outputs
+
+    def predict_relations(
+        self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
+    ) -> List[Prediction]:
+        """`predict_entities` of a model that finds relations, with these."""
+        scores = self.score_spans(text, sentence_ids)
+        entities = self.find_entities(scores, decoding)
+        relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
+        return list(map(Prediction, entities, relations))
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
+        metrics = super().get_metrics(reset)
+        if self._relations is not None and not self.training:
+            metrics.update(self._relations.report(reset))
+        return metrics
 
     def score_spans(
         self,
@@ -134,7 +228,7 @@ class SEPT(SpanClassifier):
         logits = self._classify(embedded, text, spans, mask)
         if self.training:
             logits[:, NO_ENTITY] += biases.unsqueeze(1).expand_as(mask)[mask]
-        return SpanScores(logits, spans, mask)
+        return SpanScores(logits, spans, mask, embedded)
 
     def _classify(
         self,
@@ -157,3 +251,42 @@ class SEPT(SpanClassifier):
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
         return self._output(self._feedforward(vectors))
+
+    def _find_relations(
+        self,
+        entities: List[List[ScoredSpan]],
+        scores: SpanScores,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        decoding: RuntimeDecoding,
+    ) -> List[List[ScoredRelation]]:
+        assert self._relations is not None
+        # In pairs, that is.
+        if max(map(len, entities)) < 2:
+            return [[] for _ in entities]
+        places = [torch.tensor([entity[:2] for entity in found]).view(-1, 2) for found in entities]
+        # Shape: (batch_size, most entities of a document, 2)
+        spans = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=PADDING).to(
+            sentence_ids.device
+        )
+        related = self._related_spans(scores, text, spans, spans[..., 0] != PADDING)
+        return self._relations.find(related, sentence_ids, decoding)
+
+    def _related_spans(
+        self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
+    ) -> RelatedSpans:
+        """What is to be known of spans before relations between them can be told."""
+        assert scores.sequence is not None
+        positions = spans
+        if self._over_pieces and spans.size(1):
+            positions = word_to_piece_spans(spans, mask, piece_offsets(text))
+        positions = positions.masked_fill(~mask.unsqueeze(-1), 0)
+        # Shape: (batch_size, num_spans, 1 + num_labels)
+        probabilities = torch.zeros(*mask.size(), self._output.out_features, device=mask.device)
+        # Shape: (batch_size, num_spans, span_dim)
+        vectors = scores.sequence.new_zeros(*mask.size(), self._span_extractor.get_output_dim())
+        if mask.any():
+            vectors = self._represent(scores.sequence, positions, mask)
+            with torch.no_grad():
+                probabilities[mask] = self._score(vectors[mask]).float().softmax(dim=-1)
+        return RelatedSpans(scores.sequence, spans, positions, mask, vectors, probabilities)

@@ -27,11 +27,15 @@ class SpanScores(NamedTuple):
         Shape `(batch_size, num_spans, 2)`: first and last word.
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`: where there is a candidate.
+    sequence : `torch.FloatTensor`, optional
+        Shape `(batch_size, sequence_length, sequence_dim)`: what the candidates were read from, of
+        a model that reads more from it.
     """
 
     logits: torch.Tensor
     spans: torch.Tensor
     mask: torch.Tensor
+    sequence: Optional[torch.Tensor] = None
 
 
 class SpanClassifier(Model, RenamedKeys):
@@ -125,6 +129,16 @@ class SpanClassifier(Model, RenamedKeys):
         if self.training:
             check_annotated(documents)
         scores = self.score_spans(text, sentence_ids, gold)
+        return self._outputs(scores, sentence_ids, gold, documents)
+
+    def _outputs(
+        self,
+        scores: SpanScores,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        documents: List[Document],
+    ) -> Dict[str, Any]:
+        """What `forward` returns."""
         outputs: Dict[str, Any] = {}
         if any(document.entities is not None for document in documents):
             labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
@@ -195,13 +209,9 @@ class SpanClassifier(Model, RenamedKeys):
         losses = torch.nn.functional.cross_entropy(
             scores.logits.float(), labels[mask], reduction="none"
         )
-        # A document without words is no document to take a mean over.
-        annotated = torch.tensor(
-            [document.entities is not None and bool(document.sentences) for document in documents],
-            device=mask.device,
+        return mean_over_documents(
+            losses, mask, [document.entities is not None for document in documents], documents
         )
-        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
-        return (losses * counted).sum() / annotated.sum().clamp(min=1)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
@@ -209,6 +219,29 @@ class SpanClassifier(Model, RenamedKeys):
         too. Nothing while training, where nothing is decoded.
         """
         return {} if self.training else self._metric.report(reset)
+
+
+def mean_over_documents(
+    losses: torch.Tensor, mask: torch.Tensor, annotated: List[bool], documents: List[Document]
+) -> torch.Tensor:
+    """
+    The losses summed over each annotated document, and the mean of these sums. A document without
+    words is no document to take a mean over.
+
+    # Parameters
+
+    losses : `torch.FloatTensor`
+        Shape `(number of true entries in the mask,)`.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_entries)`.
+    annotated : `List[bool]`
+    documents : `List[Document]`
+    """
+    with_words = [bool(document.sentences) for document in documents]
+    # Shape: (batch_size,)
+    counts = torch.tensor([annotated, with_words], device=mask.device).all(dim=0)
+    counted = counts.unsqueeze(1).expand_as(mask)[mask]
+    return (losses * counted).sum() / counts.sum().clamp(min=1)
 
 
 def zero_loss(model: torch.nn.Module) -> torch.Tensor:

@@ -100,7 +100,7 @@ class SEPTPredictor(Predictor):
         """As for `SpanPredictor`."""
         instances = [
             # Gold does not matter here, and may have labels that the model does not know.
-            self._dataset_reader.text_to_instance(replace(document, entities=None))
+            self._dataset_reader.text_to_instance(replace(document, entities=None, relations=None))
             for document in documents
         ]
         return self._predict(instances, decoding)
@@ -132,7 +132,8 @@ class SEPTPredictor(Predictor):
 
     @property
     def finds_relations(self) -> bool:
-        return False
+        # AllenNLP's models know nothing of relations, nor do our other ones.
+        return getattr(self._model, "finds_relations", False)
 
     @property
     def _device(self) -> torch.device:
@@ -147,6 +148,8 @@ class SEPTPredictor(Predictor):
         tensors = move_to_device(batch.as_tensor_dict(), self._device)
         # AllenNLP knows no models that do this.
         model: Any = self._model
+        if self.finds_relations:
+            return model.predict_relations(tensors["text"], tensors["sentence_ids"], decoding)
         found: List[List[ScoredSpan]] = model.predict_entities(
             tensors["text"], tensors["sentence_ids"], decoding
         )

@@ -44,9 +44,7 @@ class RelationScorer(torch.nn.Module, Registrable):
 
     default_implementation = "pooled_context"
 
-    def forward(
-        self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
         # Parameters
 
