@@ -261,10 +261,10 @@ class SEPT(SpanClassifier):
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredRelation]]:
         assert self._relations is not None
-        # In pairs, that is.
-        if max(map(len, entities)) < 2:
-            return [[] for _ in entities]
-        places = [torch.tensor([entity[:2] for entity in found]).view(-1, 2) for found in entities]
+        places = [
+            torch.tensor([entity[:2] for entity in found], dtype=torch.long).view(-1, 2)
+            for found in entities
+        ]
         # Shape: (batch_size, most entities of a document, 2)
         spans = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=PADDING).to(
             sentence_ids.device
