@@ -107,7 +107,11 @@ def _section(
     entities: Sequence[JudgedEntity],
     relations: Sequence[JudgedRelation],
 ) -> _Section:
-    is_compared = document.predicted is not None and document.document.entities is not None
+    if document.predicted is not None and document.document.entities is not None:
+        summary = _marks(entities)
+    else:
+        summary = f"{len(entities)} {'entity' if len(entities) == 1 else 'entities'}"
+    relations_compared = any(relation.mark != UNJUDGED for relation in relations)
     direction = direction_of(document.document.words)
     texts = words_and_gaps(document.document)
     rows = [
@@ -122,20 +126,14 @@ def _section(
     return _Section(
         key=document.document.key,
         title=document.title or "",
-        summary=_summary(entities, is_compared, "entity", "entities"),
+        summary=summary,
         direction=direction,
         pieces=lay_out(texts, entities),
         relations=rows,
-        caption=_summary(
-            relations, any(r.mark != UNJUDGED for r in relations), "relation", "relations"
-        ),
+        caption=_marks(relations) if relations_compared else str(len(relations)),
     )
 
 
-def _summary(
-    judged: Sequence[Union[JudgedEntity, JudgedRelation]], is_compared: bool, one: str, many: str
-) -> str:
-    if is_compared:
-        marks = Counter(each.mark for each in judged)
-        return " · ".join(f"{marks[mark]} {mark}" for mark in (FOUND, MISSED, WRONG))
-    return f"{len(judged)} {one if len(judged) == 1 else many}"
+def _marks(judged: Sequence[Union[JudgedEntity, JudgedRelation]]) -> str:
+    marks = Counter(each.mark for each in judged)
+    return " · ".join(f"{marks[mark]} {mark}" for mark in (FOUND, MISSED, WRONG))
