@@ -57,7 +57,7 @@ def gold_relations(
     for words, relation, at in _by_sentence(relations, name, form, sentences, where):
         at = f"{at}: relation {json.dumps(relation)}"
         _check_form(relation, 4, form, at)
-        head, tail, label = tuple(relation[:2]), tuple(relation[2:4]), relation[4]
+        head, tail, label = (relation[0], relation[1]), (relation[2], relation[3]), relation[4]
         for place in (head, tail):
             _check_span(*place, words, at)
             if place not in places:

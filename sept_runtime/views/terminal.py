@@ -31,7 +31,7 @@ def entity_table(prediction: Union[PredictedDocument, FailedInput]) -> Union[Tab
     table.add_column("type", min_width=20, no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("characters", justify="right", no_wrap=True)
-    for entity in prediction.predicted or []:
+    for entity in prediction.predicted.entities if prediction.predicted else []:
         start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
         table.add_row(
             _text(" ".join(document.text[start:end].split())),

@@ -77,7 +77,7 @@ def _check_new(folder: Path) -> None:
 def _entities(document: PredictedDocument, gold: bool) -> Optional[Sequence[Span]]:
     if gold or document.predicted is None:
         return document.document.entities
-    return document.predicted
+    return document.predicted.entities
 
 
 # Texts ------------------------------------------------------------------------------------------
