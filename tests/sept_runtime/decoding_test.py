@@ -3,8 +3,8 @@ from typing import List
 import numpy as np
 import pytest
 
-from sept_runtime.decoding import Decoding, decode, without_overlaps
-from sept_runtime.documents import ScoredSpan
+from sept_runtime.decoding import Decoding, decode, decode_relations, without_overlaps
+from sept_runtime.documents import ScoredRelation, ScoredSpan
 
 LABELS = ["Task", "Method"]
 
@@ -101,3 +101,45 @@ def test_the_most_probable_labels_are_reported():
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Decoding(**options)
+
+
+RELATION_LABELS = ["USED-FOR", "COMPARE"]
+# USED-FOR and COMPARE, from the first to the second and the other way.
+PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
+PAIR_PROBABILITIES = np.array(
+    [
+        [[0.75, 0.0], [0.5, 0.25]],
+        [[0.25, 1.0], [0.125, 0.5]],
+        [[0.0, 0.25], [1.0, 0.5]],
+    ]
+)
+
+
+def test_relations_are_as_probable_as_asked_for_and_in_order():
+    directed = np.array([False, False])
+    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, directed, 0.5)
+    assert found == [
+        ScoredRelation(0, 1, "USED-FOR", 0.75),
+        ScoredRelation(0, 2, "COMPARE", 1.0),
+        ScoredRelation(1, 0, "USED-FOR", 0.5),
+        ScoredRelation(2, 0, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "USED-FOR", 1.0),
+    ]
+
+
+def test_a_symmetric_relation_is_found_once_with_the_mean_of_both_ways():
+    before = PAIR_PROBABILITIES.copy()
+    symmetric = np.array([False, True])
+    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, symmetric, 0.375)
+    assert [relation for relation in found if relation.label == "COMPARE"] == [
+        ScoredRelation(0, 2, "COMPARE", 0.75),
+        ScoredRelation(1, 2, "COMPARE", 0.375),
+    ]
+    assert len([relation for relation in found if relation.label == "USED-FOR"]) == 3
+    assert (before == PAIR_PROBABILITIES).all()
+
+
+def test_no_pairs_no_relations():
+    nothing = np.zeros((0, 2, 2))
+    assert decode_relations(nothing, PAIRS[:0], RELATION_LABELS, np.array([True, False]), 0.0) == []

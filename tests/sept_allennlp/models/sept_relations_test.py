@@ -363,7 +363,7 @@ def test_a_model_learns_the_relations_of_a_few_abstracts() -> None:
     )
     inputs = batch.as_tensor_dict()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    for _ in range(80):
+    for _ in range(120):
         optimizer.zero_grad()
         model(**inputs)["loss"].backward()
         optimizer.step()
@@ -371,6 +371,7 @@ def test_a_model_learns_the_relations_of_a_few_abstracts() -> None:
         model.eval()(**inputs)
     metrics = model.get_metrics(reset=True)
     # Words without context tell nearly all of it.
+    print(metrics)
     assert metrics["f1"] > 0.9
     assert metrics["rel_f1"] > 0.75
     assert metrics["rel_plus_f1"] > 0.75
