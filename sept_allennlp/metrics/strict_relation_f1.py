@@ -1,4 +1,4 @@
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Hashable, Iterable, List, Sequence, Set, Tuple
 
 from allennlp.training.metrics import Metric
 
@@ -54,34 +54,22 @@ class StrictRelationF1(Metric):
         for predicted, document in zip(predictions, documents, strict=True):
             if document.relations is None:
                 continue
-            entities = predicted.entities
-            relations = [
-                AnnotatedRelation(entities[head][:2], entities[tail][:2], label)
-                for head, tail, label, _ in predicted.relations or []
-            ]
-            self._count(relations, entities, document.relations, document.entities or [])
+            relations = [predicted.in_words(relation) for relation in predicted.relations or []]
+            gold = document.relations
+            self._rel.add({*map(self._places, relations)}, {*map(self._places, gold)})
+            self._rel_plus.add(
+                self._with_labels(relations, predicted.entities),
+                self._with_labels(gold, document.entities or []),
+            )
 
-    def _count(
-        self,
-        predicted: List[AnnotatedRelation],
-        entities: Sequence[Span],
-        gold: List[AnnotatedRelation],
-        gold_entities: Sequence[Span],
-    ) -> None:
-        self._rel.add({*map(self._places, predicted)}, {*map(self._places, gold)})
-        labels = {entity[:2]: entity.label for entity in entities}
-        gold_labels = {entity[:2]: entity.label for entity in gold_entities}
-
-        def with_labels(
-            relation: AnnotatedRelation, label_of: Dict[_Place, str]
-        ) -> Tuple[object, str]:
-            places, label = self._places(relation)
-            return tuple((place, label_of.get(place)) for place in places), label
-
-        self._rel_plus.add(
-            {with_labels(relation, labels) for relation in predicted},
-            {with_labels(relation, gold_labels) for relation in gold},
-        )
+    def _with_labels(
+        self, relations: List[AnnotatedRelation], entities: Sequence[Span]
+    ) -> Set[Tuple[Hashable, str]]:
+        labels = {(entity.start, entity.end): entity.label for entity in entities}
+        return {
+            (tuple((place, labels.get(place)) for place in places), label)
+            for places, label in map(self._places, relations)
+        }
 
     def _places(self, relation: AnnotatedRelation) -> Tuple[Tuple[_Place, _Place], str]:
         head, tail, label = relation

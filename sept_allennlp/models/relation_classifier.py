@@ -168,7 +168,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
                 document_pairs.numpy(),
                 self._labels,
                 self._symmetric.cpu().numpy(),
-                max(self._threshold, getattr(decoding, "min_relation_score", 0.0)),
+                max(self._threshold, decoding.min_relation_score),
             )
             for document_probabilities, document_pairs in zip(
                 by_pair.split(counts), pairs[mask].cpu().split(counts)

@@ -26,10 +26,11 @@ _MAX_BATCH_WORDS_ON_CPU = 2_048
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Predicts the entities of documents, and is the `SpanPredictor` of a trained model. As a
-    `Predictor` it takes documents as JSON objects with `text`, `tokens` or `sentences` (see
-    `sept_runtime.formats.requests`). An input that cannot be used yields an object with `error`
-    instead of entities; nothing is raised and nothing is left out.
+    Predicts the entities of documents, and their relations where the model finds any, and is the
+    `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
+    `text`, `tokens` or `sentences` (see `sept_runtime.formats.requests`). An input that cannot be
+    used yields an object with `error` instead of entities; nothing is raised and nothing is left
+    out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.
 
@@ -40,7 +41,7 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels : optional
+    flat, min_score, top_labels, min_relation_score : optional
         As for `Decoding`; what is left out stays as the model has it.
     """
 
@@ -52,10 +53,16 @@ class SEPTPredictor(Predictor):
         flat: Optional[bool] = None,
         min_score: Optional[float] = None,
         top_labels: Optional[int] = None,
+        min_relation_score: Optional[float] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         use_onednn(model)
-        given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
+        given = {
+            "flat": flat,
+            "min_score": min_score,
+            "top_labels": top_labels,
+            "min_relation_score": min_relation_score,
+        }
         options: Any = {name: value for name, value in given.items() if value is not None}
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         self.decoding = replace(decoding, **options)
