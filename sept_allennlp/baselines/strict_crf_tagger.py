@@ -58,7 +58,7 @@ class StrictCrfTagger(CrfTagger):
     A document is one sequence of words. Tags are decoded under AllenNLP's constraints for BIO and
     one more: no entity goes on from one sentence into the next.
 
-    Tags cannot express entities that share a word. Of gold entities that do, the widest is learnt
+    Tags cannot express entities that share a word. Of gold entities that do, the widest is learned
     (see `tag_gold`); all of them count in `precision`, `recall` and `f1`.
 
     The score of an entity is its probability in the CRF, summed over all valid tag sequences in

@@ -22,7 +22,7 @@ def remove_partial_checkpoints(folder: Path) -> None:
 
 def remove_checkpoints(folder: Path) -> None:
     """
-    Removes what only a training that is interrupted needs: with the optimiser's state and two
+    Removes what only a training that is interrupted needs: with the optimizer's state and two
     checkpoints kept, several times the size of the model. What was best stays, as does the archive.
     """
     for model_state in checkpoints(folder):

@@ -58,7 +58,7 @@ def score_in_chunks(
     for start in range(0, num_spans, size):
         chunk = slice(start, start + size)
         chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-        # Only the stretch of the sequences that these spans lie in, and their neighbours, at which
+        # Only the stretch of the sequences that these spans lie in, and their neighbors, at which
         # some extractors look.
         first = max(int(chunk_spans[..., 0][chunk_mask].min()) - 1, 0)
         last = int(chunk_spans[..., 1][chunk_mask].max()) + 1

@@ -96,7 +96,7 @@ class PretrainedSpanFilter(SpanFilter):
         for name, encoder in theirs.items():
             if name not in ours:
                 raise ConfigurationError(
-                    f"the span filter {self._name} was trained with another tokenisation: it reads "
+                    f"the span filter {self._name} was trained with another tokenization: it reads "
                     f"what its token indexer {name!r} yields, and the model has no encoder that "
                     f"does, but {', '.join(ours)}"
                 )
@@ -147,7 +147,7 @@ def encoders(embedder: TextFieldEmbedder) -> Dict[str, EncoderIdentity]:
 
 def _check_encoders(archive: str, theirs: EncoderIdentity, ours: EncoderIdentity) -> None:
     for what, differ in (
-        ("tokenisation", theirs.tokenisation != ours.tokenisation),
+        ("tokenization", theirs.tokenization != ours.tokenization),
         ("encoder", theirs.architecture != ours.architecture),
         (
             "encoder of the same kind and size",

@@ -11,7 +11,7 @@ from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 class StaticWordPieceEmbedder(EncoderEmbedder):
     """
     The table of input embeddings of a pre-trained encoder alone: an embedding of every word piece
-    that knows nothing of its neighbours and costs next to nothing. For the `word_pieces` token
+    that knows nothing of its neighbors and costs next to nothing. For the `word_pieces` token
     indexer.
 
     Registered as a `TokenEmbedder` with name "static_word_pieces".

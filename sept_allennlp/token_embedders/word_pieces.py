@@ -28,7 +28,7 @@ class WordPieceEmbedder(EncoderEmbedder):
     max_length : `int`, optional (default = what the encoder takes)
         Pieces in a window, special ones included.
     overlap : `int`, optional (default = a quarter of a window)
-        Pieces that two neighbouring windows share at least.
+        Pieces that two neighboring windows share at least.
     windows_at_once : `int`, optional (default = `32`)
         In evaluation, the most windows to encode in one call, which bounds the memory that a very
         long document takes.
@@ -208,7 +208,7 @@ def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     places = torch.arange(int(counts.max()), device=lengths.device)
     starts = torch.minimum(places * stride, last_start.unsqueeze(1))
     exists = places < counts.unsqueeze(1)
-    # Two neighbours share the pieces from the later's start to the earlier's end; the border lies
+    # Two neighbors share the pieces from the later's start to the earlier's end; the border lies
     # in the middle.
     borders = (starts[:, 1:] + starts[:, :-1] + content).div(2, rounding_mode="floor")
     borders = borders.masked_fill(~exists[:, 1:], torch.iinfo(torch.long).max)

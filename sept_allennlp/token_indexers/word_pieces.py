@@ -16,10 +16,10 @@ _MOST_WORDS = 200_000
 class WordPieceIndexer(TokenIndexer):
     """
     Splits the words of a document into the pieces of a pre-trained encoder, and says which pieces
-    each word has. The tokeniser takes long over a word, but splits it without a look at the others,
+    each word has. The tokenizer takes long over a word, but splits it without a look at the others,
     so it is called once a document, and only with words that were not met before.
 
-    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokeniser a
+    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokenizer a
     word, and gives a word that has no piece (a lone control character, say) the offsets
     (-1, -1); here such a word gets the unknown piece, so that every span has something to pool.
 
@@ -35,7 +35,7 @@ class WordPieceIndexer(TokenIndexer):
 
     # Raises
 
-    `ValueError` if the encoder has no fast tokeniser.
+    `ValueError` if the encoder has no fast tokenizer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class WordPieceIndexer(TokenIndexer):
         super().__init__(**kwargs)
         self._model_name = model_name
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
-        # Tokenisers that know every byte have no unknown piece.
+        # Tokenizers that know every byte have no unknown piece.
         unknown, padding = self._tokenizer.unk_token_id, self._tokenizer.pad_token_id
         self._unknown_piece = (padding or 0) if unknown is None else unknown
         self._pieces_of: Dict[str, List[int]] = {}

@@ -9,7 +9,7 @@ from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
 @SpanExtractor.register("self_attentive_sum")
 class SelfAttentiveSumSpanExtractor(SpanExtractor):
     """
-    The mean of the embeddings inside each span, weighted by a softmax over one learnt score a
+    The mean of the embeddings inside each span, weighted by a softmax over one learned score a
     position: the "attention" of the paper's Table 2, the head of Lee et al. (2017), section 4.
 
     The same values as AllenNLP's `self_attentive`, which holds (spans × width × dim); this one

@@ -14,7 +14,7 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
     two ends go together: the scalar product of two short vectors. No span is pooled, so the work
     is O(length × input_dim + spans × pair_dim).
 
-    The ends know their neighbourhood by a few gated convolutions with residual connections (Gehring
+    The ends know their neighborhood by a few gated convolutions with residual connections (Gehring
     et al. 2017, section 3.2), which is what it takes where the embeddings have no context of their
     own.
 

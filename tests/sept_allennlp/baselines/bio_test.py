@@ -33,7 +33,7 @@ def test_names_are_in_the_order_of_the_tags() -> None:
 
 def test_tags_by_hand() -> None:
     assert tags_of([1, 3, 0], [5, 5, 1]) == [OUT, B_TASK, I_TASK, I_TASK, OUT, B_METHOD, OUT, OUT]
-    # Neighbours, of one label and of two.
+    # Neighbors, of one label and of two.
     assert tags_of([0, 1, 0], [2, 3, 0], [4, 4, 1], num_words=5) == [
         *[B_TASK, I_TASK, B_TASK, I_TASK, B_METHOD]
     ]
