@@ -31,10 +31,12 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def checkpoints(folder: Path) -> List[Path]:
+    """The model states of a training's checkpoints, whole or not; the newest need not be last."""
     return list(folder.glob("model_state_e*_b*.th"))
 
 
 def whole_checkpoints(folder: Path) -> List[Path]:
+    """Those of `checkpoints` that AllenNLP can go on from, see `remove_partial_checkpoints`."""
     # What torch.save writes is a zip file, whose directory comes last.
     whole = [
         model_state

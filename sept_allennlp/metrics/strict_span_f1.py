@@ -35,6 +35,7 @@ class StrictSpanF1(Metric):
         self.reset()
 
     def reset(self) -> None:
+        """Forgets what was counted, in this process alone."""
         # Shape: (3, num_labels): right, predicted, gold
         self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
 

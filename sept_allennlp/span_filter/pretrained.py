@@ -80,6 +80,13 @@ class PretrainedSpanFilter(SpanFilter):
         return super()._apply(fn, *args, **kwargs)
 
     def check(self, text_field_embedder: TextFieldEmbedder, max_span_width: int) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if the model's spans are wider or narrower than those that the
+        filter was
+        trained on, or its pieces or encoder are others.
+        """
         model = self._model[0]
         if model.max_span_width != max_span_width:
             raise ConfigurationError(
@@ -125,6 +132,7 @@ class PretrainedSpanFilter(SpanFilter):
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """As for `SpanFilter`; a threshold that nothing fails gives `mask` itself, unscored."""
         if self._threshold_logit == -math.inf:
             return mask
         model = self._model[0]

@@ -48,6 +48,7 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         self._embedding = torch.nn.Embedding.from_pretrained(weight, freeze=not train_parameters)
 
     def get_output_dim(self) -> int:
+        """The width of the encoder's table of input embeddings, its `hidden_size` or less."""
         return self._embedding.embedding_dim
 
     def forward(

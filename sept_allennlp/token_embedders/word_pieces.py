@@ -102,6 +102,7 @@ class WordPieceEmbedder(EncoderEmbedder):
         self._windows_at_once = windows_at_once
 
     def get_output_dim(self) -> int:
+        """The encoder's `hidden_size`."""
         return self.transformer_model.config.hidden_size
 
     def forward(

@@ -56,6 +56,13 @@ class WordPieceIndexer(TokenIndexer):
         """The pieces' indices are the encoder's own, there is nothing to count."""
 
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
+        """
+        # Returns
+
+        `token_ids` and `wordpiece_mask`, one for each piece, and `mask` and `piece_offsets`
+        (first and
+        last piece, both inclusive), one for each word.
+        """
         words = [token.ensure_text() for token in tokens]
         if len(self._pieces_of) > _MOST_WORDS:
             # Not cleared, because another thread may be about to look words up.
@@ -96,6 +103,7 @@ class WordPieceIndexer(TokenIndexer):
         return {word: pieces or [self._unknown_piece] for word, pieces in pieces_of.items()}
 
     def get_empty_token_list(self) -> IndexedTokenList:
+        """What `tokens_to_indices` gives for no words."""
         return {
             "token_ids": [],
             "mask": [],
@@ -106,6 +114,15 @@ class WordPieceIndexer(TokenIndexer):
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:
+        """
+        # Returns
+
+        `token_ids` and `wordpiece_mask` of shape `(num_pieces,)`, padded with the encoder's
+        own padding
+        and with false; `mask` of shape `(num_words,)`, and `piece_offsets` of shape
+        `(num_words, 2)`,
+        padded with false and with 0.
+        """
         tensors = {}
         for name, values in tokens.items():
             length = padding_lengths[name]

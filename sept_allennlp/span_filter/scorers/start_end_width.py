@@ -80,6 +80,7 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """As for `SpanScorer`: shape `(batch_size, num_spans)`."""
         batch_size, length, _ = embedded.size()
         if not (length and mask.size(1)):
             return embedded.new_zeros(mask.size())
