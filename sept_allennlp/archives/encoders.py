@@ -155,7 +155,8 @@ def identify_encoder(
         As the configuration names the encoder.
     source : `EncoderSource`
     table : `torch.FloatTensor`
-        Its input embeddings as pre-trained; not looked at where the encoder is archived.
+        Shape `(vocabulary size, embedding_dim)`: its input embeddings as pre-trained; not looked at
+        where the encoder is archived.
     """
     tokenizer = json.loads(fast_tokenizer(source.location).backend_tokenizer.to_str())
     cutting = [tokenizer[part] for part in ("normalizer", "pre_tokenizer", "model", "added_tokens")]

@@ -41,6 +41,7 @@ def score_in_chunks(
     def score_chunk(
         sequences: Sequence[torch.Tensor], spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """The scores of some of the spans: shape `(number of spans in the chunk, num_scores)`."""
         # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
         spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
         # Shape: (batch_size, num_spans, span_dim)

@@ -132,7 +132,10 @@ class PretrainedSpanFilter(SpanFilter):
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """As for `SpanFilter`; a threshold that nothing fails gives `mask` itself, unscored."""
+        """
+        As for `SpanFilter`, of shape `(batch_size, num_spans)`; a threshold that nothing fails
+        gives `mask` itself, unscored.
+        """
         if self._threshold_logit == -math.inf:
             return mask
         model = self._model[0]

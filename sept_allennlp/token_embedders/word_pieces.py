@@ -154,7 +154,10 @@ class WordPieceEmbedder(EncoderEmbedder):
         return encoded[window, column.clamp(0, self._content - 1)]
 
     def _encode(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Encodes rows of pieces with the special pieces around each row's."""
+        """
+        Encodes rows of pieces, of shape `(number of rows, num_pieces)`, with the special pieces
+        around each row's; shape `(number of rows, num_pieces, embedding_dim)`.
+        """
         batch_size, num_pieces = token_ids.size()
         num_prefix = len(self._prefix)
         lengths = mask.sum(dim=1, keepdim=True)
@@ -199,8 +202,8 @@ class _Windows(NamedTuple):
 
 def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     """
-    Windows of `content` pieces, `stride` apart, over documents of the given lengths. A document's
-    last window is moved back to end where the document does.
+    Windows of `content` pieces, `stride` apart, over documents of the given lengths, of shape
+    `(batch_size,)`. A document's last window is moved back to end where the document does.
     """
     last_start = (lengths - content).clamp(min=0)
     # Shape: (batch_size,)

@@ -69,6 +69,7 @@ class ReproducibleRandomness(TrainerCallback):
 
 
 def _generator_state() -> Dict[str, torch.Tensor]:
+    """The generators' states, bytes of shape `(size of the state,)`, by their device."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

@@ -50,7 +50,10 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
         span_indices: torch.Tensor,
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
-        """The parts' vectors, in the order of the parts."""
+        """
+        The parts' vectors, in the order of the parts: shape `(batch_size, num_spans, sum of the
+        parts' output_dim)`.
+        """
         return torch.cat(
             [
                 extractor(sequence_tensor, span_indices, sequence_mask=sequence_mask)

@@ -39,7 +39,7 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The maxima; the mask is not looked at.
+        The maxima, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked at.
 
         # Raises
 
@@ -83,6 +83,9 @@ class _MaximumOfRows(torch.autograd.Function):
     This is `torch.maximum` of two `index_select`, gradient included, done part by part: on a CPU
     what is looked up then stays in the cache, which is several times as fast, and nothing but the
     result takes memory.
+
+    The table has shape `(number of rows, dim)`, the row numbers have shape `(number of pairs,)`,
+    the result `(number of pairs, dim)`.
     """
 
     @staticmethod
@@ -115,11 +118,15 @@ class _MaximumOfRows(torch.autograd.Function):
 
 
 def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
+    """Cuts tensors of shape `(number of pairs, ...)` into parts of a few hundred rows."""
     # A GPU wants all at once.
     rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
     return zip(*(tensor.split(rows) for tensor in tensors))
 
 
 def _floor_log2(values: torch.Tensor) -> torch.Tensor:
-    """Exact for the positive integers a float's mantissa can hold, unlike `log2().floor()`."""
+    """
+    Of each number, in a tensor of any shape. Exact for the positive integers a float's mantissa can
+    hold, unlike `log2().floor()`.
+    """
     return torch.frexp(values.float()).exponent.long() - 1

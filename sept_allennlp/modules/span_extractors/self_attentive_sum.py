@@ -35,7 +35,8 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The weighted means; the mask is not looked at.
+        The weighted means, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked
+        at.
 
         # Raises
 

@@ -39,7 +39,10 @@ class SpanWidthExtractor(PaddedSpansExtractor):
         span_indices: torch.Tensor,
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
-        """The embeddings of the spans' widths; neither sequence nor mask is looked at."""
+        """
+        The embeddings of the spans' widths, of shape `(batch_size, num_spans, embedding_dim)`;
+        neither sequence nor mask is looked at.
+        """
         widths_minus_one = span_indices[..., 1] - span_indices[..., 0]
         rows = widths_minus_one.clamp(0, self._embedding.num_embeddings - 1)
         return self._embedding(rows)

@@ -65,7 +65,8 @@ class PooledScorer(SpanScorer, RenamedKeys):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        As for `SpanScorer`; 0 where `mask` is false. `embedded_mask` and `widths` are not used.
+        As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
+        `embedded_mask` and `widths` are not used.
         """
         scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():

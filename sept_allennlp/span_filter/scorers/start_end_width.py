@@ -118,6 +118,18 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         positions: torch.Tensor,
         widths_minus_one: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        The scores of some of the spans, of shape `(batch_size, num_spans)`.
+
+        # Parameters
+
+        starts, ends : `torch.FloatTensor`
+            Shape `(batch_size * sequence_length, 1 + pair_dim)`.
+        positions : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: rows of `starts` and of `ends`.
+        widths_minus_one : `torch.LongTensor`
+            Shape `(batch_size, num_spans)`.
+        """
         # Shape (each): (batch_size, num_spans, 1 + pair_dim)
         start = torch.nn.functional.embedding(positions[..., 0], starts)
         end = torch.nn.functional.embedding(positions[..., 1], ends)
