@@ -108,4 +108,5 @@ class DocumentReader(DatasetReader):
         )
 
     def apply_token_indexers(self, instance: Instance) -> None:
+        """Only now: an instance that goes to another process need not carry its indexers along."""
         instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]
