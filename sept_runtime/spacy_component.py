@@ -83,6 +83,7 @@ class SEPTComponent:
         "spans_key": "sept",
         "flat": None,
         "min_score": None,
+        "min_relation_score": None,
         "batch_size": 32,
     },
 )
@@ -94,6 +95,7 @@ def make_sept(
     spans_key: str,
     flat: Optional[bool],
     min_score: Optional[float],
+    min_relation_score: Optional[float],
     batch_size: int,
 ) -> SEPTComponent:
     """
@@ -103,7 +105,7 @@ def make_sept(
         The archive, `model.tar.gz`.
     cuda_device : `int`, optional (default = `-1`)
     spans_key : `str`, optional (default = `"sept"`)
-    flat, min_score : optional
+    flat, min_score, min_relation_score : optional
         As for `sept_allennlp.load`.
     batch_size : `int`, optional (default = `32`)
         How many documents go through the model at once.
@@ -114,5 +116,7 @@ def make_sept(
     """
     from sept_allennlp.annotator import load
 
-    annotator = load(model, cuda_device=cuda_device, flat=flat, min_score=min_score)
+    given = {"flat": flat, "min_score": min_score, "min_relation_score": min_relation_score}
+    options = {name: value for name, value in given.items() if value is not None}
+    annotator = load(model, cuda_device=cuda_device, **options)
     return SEPTComponent(annotator, spans_key, batch_size)
