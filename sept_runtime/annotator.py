@@ -5,12 +5,12 @@ models have in common.
 
 from dataclasses import dataclass
 from itertools import tee
-from typing import Any, Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Tuple
 
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.formats.requests import document_from_text
 from sept_runtime.prediction import SpanPredictor, predict
-from sept_runtime.tokenization import tokenize
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Annotator:
 
     @property
     def finds_relations(self) -> bool:
+        """Whether the model knows any; of one that does not, `relations` are empty lists."""
         return self._predictor.finds_relations
 
     def annotate(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[AnnotatedText]:
@@ -104,17 +105,16 @@ class Annotator:
         """
         if isinstance(texts, str):
             raise TypeError("annotate() takes several texts: annotate([text])")
-        documents, annotated = tee(map(_document, texts))
+        documents, annotated = tee(document_from_text(_checked(text)) for text in texts)
         found = predict(self._predictor, documents, self._decoding, batch_size)
         for document, prediction in zip(annotated, found):
             yield _annotated_text(document, prediction)
 
 
-def _document(text: Any) -> Document:
+def _checked(text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"a text must be a string, not {type(text).__name__}")
-    sentences, offsets = tokenize(text)
-    return Document(key="", sentences=sentences, text=text, offsets=offsets)
+    return text
 
 
 def _annotated_text(document: Document, prediction: Prediction) -> AnnotatedText:

@@ -19,4 +19,5 @@ class SciERCReader(DocumentReader):
     """
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
+        """By `read_scierc`."""
         return read_scierc(path, name)

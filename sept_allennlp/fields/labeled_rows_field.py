@@ -38,6 +38,7 @@ class LabeledRowsField(Field[torch.Tensor]):
         self._indexed: Optional[List[List[int]]] = None
 
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
+        """Counts each label, so that the vocabulary's are the training data's."""
         for row in self._rows:
             counter[self._label_namespace][row[-1]] += 1
 
@@ -58,9 +59,19 @@ class LabeledRowsField(Field[torch.Tensor]):
         self._indexed = [[*places, index_of[label]] for *places, label in self._rows]
 
     def get_padding_lengths(self) -> Dict[str, int]:
+        """`length_name`: to how many rows a batch is padded."""
         return {self.length_name: len(self._rows)}
 
     def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
+        """
+        # Returns
+
+        `torch.LongTensor` of shape `(number of rows in padding_lengths, num_places + 1)`.
+
+        # Raises
+
+        `ConfigurationError` if the field has not been indexed.
+        """
         if self._indexed is None:
             raise ConfigurationError("index this field with a vocabulary before making a tensor")
         # Shape: (number of rows, num_places + 1)
@@ -71,6 +82,7 @@ class LabeledRowsField(Field[torch.Tensor]):
         return tensor
 
     def empty_field(self) -> "LabeledRowsField":
+        """A field without rows that counts as indexed, which AllenNLP pads lists of fields with."""
         field = type(self)([], self._label_namespace)
         field._indexed = []
         return field

@@ -25,6 +25,7 @@ class LabelCounts:
         self.reset()
 
     def reset(self) -> None:
+        """Forgets what was counted, in this process alone."""
         # Shape: (3, num_labels): right, predicted, gold
         self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
 

@@ -38,6 +38,7 @@ class StrictRelationF1(Metric):
         self._rel_plus = LabelCounts(labels)
 
     def reset(self) -> None:
+        """Forgets what was counted, in this process alone."""
         self._rel.reset()
         self._rel_plus.reset()
 

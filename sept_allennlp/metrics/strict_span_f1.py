@@ -9,7 +9,7 @@ from sept_runtime.documents import Document, ScoredSpan
 @Metric.register("strict_span_f1")
 class StrictSpanF1(Metric):
     """
-    Micro-averaged precision, recall and F1 of labelled spans, overall and per label: a prediction
+    Micro-averaged precision, recall and F1 of labeled spans, overall and per label: a prediction
     is right if start, end and label are all those of a gold entity of the same document.
 
     Sets are counted. The gold entities are those of the annotation, so one that the model could
@@ -29,6 +29,7 @@ class StrictSpanF1(Metric):
         self._counts = LabelCounts(labels)
 
     def reset(self) -> None:
+        """Forgets what was counted, in this process alone."""
         self._counts.reset()
 
     def __call__(  # type: ignore[override]

@@ -6,7 +6,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from sept_allennlp.metrics import StrictRelationF1
-from sept_allennlp.models.span_classifier import SpanScores, mean_over_documents, zero_loss
+from sept_allennlp.models.span_classifier import (
+    SpanScores,
+    labels_in,
+    mean_over_documents,
+    zero_loss,
+)
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
@@ -74,15 +79,14 @@ class RelationClassifier(torch.nn.Module, FromParams):
         label_namespace: str = "relation_labels",
     ) -> None:
         super().__init__()
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        if not label_of:
+        self._labels = labels_in(vocab, label_namespace)
+        if not self._labels:
             raise ConfigurationError(
                 "the model is to find relations (model.relations), but the training data gives "
                 "none: set dataset_reader.relations, and train on documents with 'relations'"
             )
         if not 0.0 <= threshold <= 1.0:
             raise ConfigurationError(f"threshold must lie between 0 and 1: {threshold}")
-        self._labels = [label_of[i] for i in range(len(label_of))]
         scorer = scorer or Lazy(RelationScorer)
         self._scorer = scorer.construct(
             span_dim=span_dim,

@@ -26,6 +26,7 @@ from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_pairs import places_of
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
@@ -128,6 +129,7 @@ class SEPT(SpanClassifier):
 
     @property
     def finds_relations(self) -> bool:
+        """Whether there is a part for relations, and so `predict_relations` may be called."""
         return self._relations is not None
 
     def forward(
@@ -206,7 +208,7 @@ class SEPT(SpanClassifier):
     ) -> SpanScores:
         """
         In training the scores of the candidates that are sampled, in evaluation of those that the
-        filter keeps.
+        filter keeps. Parameters and shapes are those of `forward`.
         """
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
@@ -237,6 +239,19 @@ class SEPT(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        The logits of candidates, as `SpanScores` has them.
+
+        # Parameters
+
+        embedded : `torch.FloatTensor`
+            Shape `(batch_size, sequence_length, dim)`: of word pieces, or of words.
+        text : `TextFieldTensors`
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: first and last word.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`.
+        """
         if not mask.size(1):
             return embedded.new_zeros(0, self._output.out_features)
         if self._over_pieces:
@@ -247,9 +262,11 @@ class SEPT(SpanClassifier):
     def _represent(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """The spans' vectors, as `score_in_chunks` asks for them."""
         return self._span_extractor(embedded, spans, span_indices_mask=mask)
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, 1 + num_labels)`."""
         return self._output(self._feedforward(vectors))
 
     def _find_relations(
@@ -261,15 +278,9 @@ class SEPT(SpanClassifier):
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredRelation]]:
         assert self._relations is not None
-        places = [
-            torch.tensor([entity[:2] for entity in found], dtype=torch.long).view(-1, 2)
-            for found in entities
-        ]
-        # Shape: (batch_size, most entities of a document, 2)
-        spans = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=PADDING).to(
-            sentence_ids.device
-        )
-        related = self._related_spans(scores, text, spans, spans[..., 0] != PADDING)
+        """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
+        spans, mask = places_of(entities, sentence_ids.device)
+        related = self._related_spans(scores, text, spans, mask)
         return self._relations.find(related, sentence_ids, decoding)
 
     def _related_spans(

@@ -79,8 +79,7 @@ class SpanClassifier(Model, RenamedKeys):
         self._max_span_width = max_span_width
         self._max_spans_per_chunk = max_spans_per_chunk
         self.decoding = decoding or Decoding()
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        self._labels = [label_of[i] for i in range(len(label_of))]
+        self._labels = labels_in(vocab, label_namespace)
         self._metric = StrictSpanF1(self._labels)
 
     def score_spans(
@@ -90,8 +89,8 @@ class SpanClassifier(Model, RenamedKeys):
         gold: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the candidates that the model looks at. The parameters are those of `forward`;
-        `gold` matters in training alone.
+        The scores of the candidates that the model looks at. Parameters and shapes are those of
+        `forward`; `gold` matters in training alone.
         """
         raise NotImplementedError
 
@@ -153,7 +152,8 @@ class SpanClassifier(Model, RenamedKeys):
     ) -> List[List[ScoredSpan]]:
         """
         Each document's entities, and nothing else: no loss, no metric, and nothing in the model
-        changes. `text` and `sentence_ids` are those of `forward`.
+        changes. `text` and `sentence_ids`, of shape `(batch_size, num_words)`, are those of
+        `forward`.
         """
         return self.find_entities(self.score_spans(text, sentence_ids), decoding)
 
@@ -180,7 +180,8 @@ class SpanClassifier(Model, RenamedKeys):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        `score_in_chunks`, in evaluation `max_spans_per_chunk` at a time, in training all.
+        `score_in_chunks`, with its parameters and shapes: in evaluation `max_spans_per_chunk` at a
+        time, in training all.
         """
         at_once = None if self.training else self._max_spans_per_chunk
         return score_in_chunks(represent, score, sequences, spans, mask, at_once)
@@ -188,6 +189,7 @@ class SpanClassifier(Model, RenamedKeys):
     def _labels_of(
         self, spans: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor, num_words: int
     ) -> torch.Tensor:
+        """`label_spans`: each candidate's class, of shape `(batch_size, num_spans)`."""
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
 
     def _loss(
@@ -244,10 +246,16 @@ def mean_over_documents(
     return (losses * counted).sum() / counts.sum().clamp(min=1)
 
 
+def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
+    """The labels of a namespace of the vocabulary, in the order of their indices."""
+    label_of = vocab.get_index_to_token_vocabulary(namespace)
+    return [label_of[i] for i in range(len(label_of))]
+
+
 def zero_loss(model: torch.nn.Module) -> torch.Tensor:
     """
-    The loss of a batch in which there is nothing to learn from: every parameter gets a gradient,
-    or in distributed training the other processes would wait for it for ever.
+    The loss, a scalar, of a batch in which there is nothing to learn from: every parameter gets a
+    gradient, or in distributed training the other processes would wait for it for ever.
     """
     sums = [p.sum() for p in model.parameters() if p.requires_grad]
     return 0.0 * torch.stack(sums).sum()

@@ -28,7 +28,7 @@ def entities_from_ner(
         _check_span(start, end, words, at)
         known = labels.setdefault((start, end), label)
         if known != label:
-            raise DocumentError(f"{at} was already labelled {known!r}; a span has one label")
+            raise DocumentError(f"{at} was already labeled {known!r}; a span has one label")
     return [AnnotatedSpan(start, end, label) for (start, end), label in labels.items()]
 
 

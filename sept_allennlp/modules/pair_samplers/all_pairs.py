@@ -12,4 +12,5 @@ class AllPairs(PairSampler):
     """
 
     def forward(self, related: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """As for `PairSampler`."""
         return mask

@@ -28,4 +28,5 @@ class RandomNegativePairs(PairSampler):
         self._num_negatives = num_negatives
 
     def forward(self, related: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """As for `PairSampler`."""
         return (related & mask) | draw(mask & ~related, self._num_negatives)

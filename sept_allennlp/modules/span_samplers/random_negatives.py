@@ -27,5 +27,6 @@ class RandomNegatives(SpanSampler):
         self._num_negatives = num_negatives
 
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """As for `SpanSampler`; all tensors have shape `(batch_size, num_spans)`."""
         positive = mask & (labels != NO_ENTITY)
         return positive | draw(mask & ~positive, self._num_negatives)

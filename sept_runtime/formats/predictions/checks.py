@@ -19,10 +19,16 @@ def check_label(label: Any, score: Any, where: str) -> None:
 
 
 def is_number(value: Any) -> bool:
+    """Whether a value is one; `true` is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def checked_list(value: Any, what: str) -> List[Any]:
+    """
+    # Raises
+
+    `DocumentError` for what is no list; the message begins with `what`.
+    """
     if not isinstance(value, list):
         raise DocumentError(f"{what} must be a list")
     return value

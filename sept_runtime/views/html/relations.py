@@ -25,10 +25,12 @@ class JudgedRelation(NamedTuple):
 
     @property
     def is_symmetric(self) -> bool:
+        """Whether it says the same the other way round."""
         return self.label in SYMMETRIC_LABELS
 
     @property
     def pair(self) -> _Pair:
+        """First and last word of the head, and of the tail."""
         return (self.head.start, self.head.end), (self.tail.start, self.tail.end)
 
 
