@@ -104,6 +104,30 @@ class RelationClassifier(torch.nn.Module, FromParams):
         self._max_pairs_per_chunk = max_pairs_per_chunk
         self._metric = StrictRelationF1(self._labels, symmetric_labels or ())
 
+    def add_wrong_spans(
+        self, spans: torch.Tensor, mask: torch.Tensor, scores: SpanScores, labels: torch.Tensor
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """
+        The entities of each document with up to `wrong_spans` others that are wrongly taken for
+        some.
+
+        # Parameters
+
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_gold, 2)`: first and last word.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_gold)`.
+        scores, labels :
+            As for `surest_errors`.
+
+        # Returns
+
+        Spans and mask, of shapes `(batch_size, num_gold + num_wrong, 2)` and `(batch_size, num_gold
+        + num_wrong)`.
+        """
+        wrong, is_wrong = surest_errors(scores, labels, self.wrong_spans)
+        return torch.cat([spans, wrong], dim=1), torch.cat([mask, is_wrong], dim=1)
+
     def loss(
         self,
         spans: RelatedSpans,

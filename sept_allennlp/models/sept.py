@@ -8,11 +8,7 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.relation_classifier import (
-    RelationClassifier,
-    check_relations_annotated,
-    surest_errors,
-)
+from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores, check_annotated
 from sept_allennlp.modules.candidate_spans import (
     PADDING,
@@ -172,8 +168,7 @@ class SEPT(SpanClassifier):
             spans, mask = gold[..., :2], gold[..., 0] != PADDING
             if self.training and self._relations.wrong_spans:
                 labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
-                wrong, is_wrong = surest_errors(scores, labels, self._relations.wrong_spans)
-                spans, mask = torch.cat([spans, wrong], dim=1), torch.cat([mask, is_wrong], dim=1)
+                spans, mask = self._relations.add_wrong_spans(spans, mask, scores, labels)
             related = self._related_spans(scores, text, spans, mask)
             loss = self._relations.loss(related, sentence_ids, relations, documents)
             outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss

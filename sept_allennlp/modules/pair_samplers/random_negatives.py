@@ -11,7 +11,7 @@ class RandomNegativePairs(PairSampler):
     Keeps every pair with a relation and `num_negatives` others of each document, drawn uniformly
     and without replacement: SEPT's under-sampling (paper, section 3.3), done to pairs. SpERT
     (Eberts and Ulges 2020, "Span-based Joint Entity and Relation Extraction with Transformer
-    Pre-training", section 3.3) does it with 100 a sentence.
+    Pre-training", section 3) does it with 100 a sentence.
 
     Registered as a `PairSampler` with name "random_negatives".
 

@@ -18,7 +18,7 @@ class PooledContextScorer(RelationScorer):
     """
     Represents a pair by the vectors of head and tail and the element-wise maximum over what lies
     between them, zero where nothing does (SpERT: Eberts and Ulges 2020, "Span-based Joint Entity
-    and Relation Extraction with Transformer Pre-training", section 3.2), and classifies it by an
+    and Relation Extraction with Transformer Pre-training", section 3), and classifies it by an
     MLP.
 
     Beside these stand an embedding of each one's label, which SpERT has not, averaged by the
