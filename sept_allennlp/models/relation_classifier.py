@@ -1,3 +1,4 @@
+import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -52,6 +53,14 @@ class RelationClassifier(torch.nn.Module, FromParams):
     wrong_spans : `int`, optional (default = `0`)
         How many spans of a document, at most, that were sampled in training and are wrongly taken
         for entities, make pairs as well: without relations, of course.
+    max_distance : `int`, optional (default = `60`)
+        How many words may lie between two entities that make a pair; in SciERC's training data they
+        are 51 at most. It keeps the number of pairs in proportion to that of words, also where a
+        sentence does not end.
+    entities_per_word : `float`, optional (default = `0.4`)
+        In prediction, how many of a document's entities make pairs, as a share of its words: the
+        surest of more. SciERC has one in eight words, and a model that is hardly trained yet may
+        find hundreds in a sentence.
     max_pairs_per_chunk : `int`, optional (default = `16384`)
         In evaluation, the most pairs to represent in one go, which bounds the memory that a very
         long document takes.
@@ -75,6 +84,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
         threshold: float = 0.4,
         loss_weight: float = 1.0,
         wrong_spans: int = 0,
+        max_distance: int = 60,
+        entities_per_word: float = 0.4,
         max_pairs_per_chunk: int = 16384,
         label_namespace: str = "relation_labels",
     ) -> None:
@@ -101,6 +112,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
         self._threshold = threshold
         self.loss_weight = loss_weight
         self.wrong_spans = wrong_spans
+        self._max_distance = max_distance
+        self._entities_per_word = entities_per_word
         self._max_pairs_per_chunk = max_pairs_per_chunk
         self._metric = StrictRelationF1(self._labels, symmetric_labels or ())
 
@@ -149,7 +162,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
             Shape `(batch_size, num_relations, 5)`, as for `label_pairs`.
         documents : `List[Document]`
         """
-        keep = sentence_pairs(spans.words, spans.mask, sentence_ids)
+        keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
         labels = label_pairs(spans.words, spans.mask, relations, self._symmetric)
         if self.training:
             related = labels.any(dim=-1).flatten(1)
@@ -162,6 +175,19 @@ class RelationClassifier(torch.nn.Module, FromParams):
         )
         annotated = [document.relations is not None for document in documents]
         return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
+
+    def surest(
+        self, entities: Sequence[List[ScoredSpan]], num_words: Sequence[int]
+    ) -> List[List[int]]:
+        """For each document the places of the entities that make pairs, in order."""
+        return [
+            sorted(
+                sorted(range(len(found)), key=lambda place: -(found[place].score or 0.0))[
+                    : math.ceil(self._entities_per_word * words)
+                ]
+            )
+            for found, words in zip(entities, num_words)
+        ]
 
     def find(
         self, spans: RelatedSpans, sentence_ids: torch.Tensor, decoding: Decoding
@@ -177,8 +203,9 @@ class RelationClassifier(torch.nn.Module, FromParams):
             Shape `(batch_size, num_words)`.
         decoding : `Decoding`
         """
+        keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
         # Each two once.
-        pairs, mask = select_pairs(sentence_pairs(spans.words, spans.mask, sentence_ids).triu())
+        pairs, mask = select_pairs(keep.triu())
         if not mask.any():
             return [[] for _ in spans.mask]
         # Both directions, one after the other in each document.

@@ -274,9 +274,17 @@ class SEPT(SpanClassifier):
     ) -> List[List[ScoredRelation]]:
         assert self._relations is not None
         """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
-        spans, mask = places_of(entities, sentence_ids.device)
+        places = self._relations.surest(entities, (sentence_ids != PADDING).sum(dim=1).tolist())
+        surest = [[found[i] for i in kept] for found, kept in zip(entities, places)]
+        spans, mask = places_of(surest, sentence_ids.device)
         related = self._related_spans(scores, text, spans, mask)
-        return self._relations.find(related, sentence_ids, decoding)
+        return [
+            [
+                relation._replace(head=kept[relation.head], tail=kept[relation.tail])
+                for relation in found
+            ]
+            for found, kept in zip(self._relations.find(related, sentence_ids, decoding), places)
+        ]
 
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
