@@ -1,12 +1,13 @@
-import math
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import numpy
 import torch
 from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from sept_allennlp.metrics import StrictRelationF1
+from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import (
     SpanScores,
     labels_in,
@@ -16,7 +17,7 @@ from sept_allennlp.models.span_classifier import (
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
-from sept_runtime.decoding import NO_ENTITY, Decoding, decode_relations
+from sept_runtime.decoding import Decoding, decode_relations
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 
@@ -113,7 +114,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
         self.loss_weight = loss_weight
         self.wrong_spans = wrong_spans
         self._max_distance = max_distance
-        self._entities_per_word = entities_per_word
+        self.entities_per_word = entities_per_word
         self._max_pairs_per_chunk = max_pairs_per_chunk
         self._metric = StrictRelationF1(self._labels, symmetric_labels or ())
 
@@ -176,21 +177,12 @@ class RelationClassifier(torch.nn.Module, FromParams):
         annotated = [document.relations is not None for document in documents]
         return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
 
-    def surest(
-        self, entities: Sequence[List[ScoredSpan]], num_words: Sequence[int]
-    ) -> List[List[int]]:
-        """For each document the places of the entities that make pairs, in order."""
-        return [
-            sorted(
-                sorted(range(len(found)), key=lambda place: -(found[place].score or 0.0))[
-                    : math.ceil(self._entities_per_word * words)
-                ]
-            )
-            for found, words in zip(entities, num_words)
-        ]
-
     def find(
-        self, spans: RelatedSpans, sentence_ids: torch.Tensor, decoding: Decoding
+        self,
+        spans: RelatedSpans,
+        places: Sequence[List[int]],
+        sentence_ids: torch.Tensor,
+        decoding: Decoding,
     ) -> List[List[ScoredRelation]]:
         """
         Each document's relations between its entities.
@@ -198,7 +190,9 @@ class RelationClassifier(torch.nn.Module, FromParams):
         # Parameters
 
         spans : `RelatedSpans`
-            The entities that were found, in order.
+            The entities that make pairs, in order.
+        places : `Sequence[List[int]]`
+            For each document where these stand among all its entities.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
         decoding : `Decoding`
@@ -220,13 +214,13 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return [
             decode_relations(
                 document_probabilities.numpy(),
-                document_pairs.numpy(),
+                numpy.array(document_places, dtype=int)[document_pairs.numpy()],
                 self._labels,
                 self._symmetric.cpu().numpy(),
                 max(self._threshold, decoding.min_relation_score),
             )
-            for document_probabilities, document_pairs in zip(
-                by_pair.split(counts), pairs[mask].cpu().split(counts)
+            for document_probabilities, document_pairs, document_places in zip(
+                by_pair.split(counts), pairs[mask].cpu().split(counts), places
             )
         ]
 
@@ -260,37 +254,6 @@ class RelationClassifier(torch.nn.Module, FromParams):
             chunk_mask = mask[:, chunk]
             logits[:, chunk][chunk_mask] = self._scorer(spans, pairs[:, chunk], chunk_mask).float()
         return logits[mask]
-
-
-def surest_errors(
-    scores: SpanScores, labels: torch.Tensor, number: int
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """
-    Of the candidates of each document that are wrongly taken for entities those that are so with
-    the highest probability.
-
-    # Parameters
-
-    scores : `SpanScores`
-    labels : `torch.LongTensor`
-        Shape `(batch_size, num_spans)`: each candidate's class.
-    number : `int`
-        Of each document, at most.
-
-    # Returns
-
-    spans : `torch.LongTensor`
-        Shape `(batch_size, number at most, 2)`; anything where the mask is false.
-    mask : `torch.BoolTensor`
-        Shape `(batch_size, number at most)`.
-    """
-    probabilities = scores.logits.detach().softmax(dim=-1)
-    wrong = (probabilities.argmax(dim=-1) != NO_ENTITY) & (labels[scores.mask] == NO_ENTITY)
-    # Shape: (batch_size, num_spans)
-    sureness = probabilities.new_zeros(scores.mask.size())
-    sureness[scores.mask] = wrong * (1.0 - probabilities[:, NO_ENTITY])
-    surest, places = sureness.topk(min(number, sureness.size(1)), dim=1)
-    return scores.spans.gather(1, places.unsqueeze(-1).expand(-1, -1, 2)), surest > 0.0
 
 
 def check_relations_annotated(documents: List[Document], relations: Optional[torch.Tensor]) -> None:

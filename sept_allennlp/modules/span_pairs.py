@@ -1,34 +1,10 @@
 """Pairs of spans of a batch of documents, as tensors: no Python object per pair."""
 
-from typing import List, Sequence, Tuple
+from typing import Tuple
 
 import torch
 
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import ScoredSpan
-
-
-def places_of(
-    entities: Sequence[List[ScoredSpan]], device: torch.device
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """
-    The entities that were found in each document of a batch, as tensors.
-
-    # Returns
-
-    spans : `torch.LongTensor`
-        Shape `(batch_size, most entities of a document, 2)`: first and last word; `PADDING` beyond
-        a document's entities.
-    mask : `torch.BoolTensor`
-        Shape `(batch_size, most entities of a document)`.
-    """
-    places = [
-        torch.tensor([entity[:2] for entity in found], dtype=torch.long).view(-1, 2)
-        for found in entities
-    ]
-    spans = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=PADDING)
-    spans = spans.to(device)
-    return spans, spans[..., 0] != PADDING
 
 
 def sentence_pairs(

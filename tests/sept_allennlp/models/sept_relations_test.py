@@ -15,7 +15,7 @@ from allennlp.models import Model
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.models.relation_classifier import surest_errors
+from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding
