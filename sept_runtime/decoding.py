@@ -15,7 +15,7 @@ NO_ENTITY = 0
 @dataclass(frozen=True)
 class Decoding:
     """
-    Which of the classified spans become entities.
+    Which of the classified spans become entities, and which pairs of these relations.
 
     # Parameters
 
@@ -26,19 +26,25 @@ class Decoding:
         A probability; entities below it are dropped.
     top_labels : `int`, optional (default = `0`)
         How many labels to report for each entity.
+    min_relation_score : `float`, optional (default = `0.0`)
+        A probability; relations below it are dropped.
 
     # Raises
 
-    `ValueError` for a `min_score` that is no probability or a negative `top_labels`.
+    `ValueError` for a `min_score` or `min_relation_score` that is no probability or a negative
+    `top_labels`.
     """
 
     flat: bool = False
     min_score: float = 0.0
     top_labels: int = 0
+    min_relation_score: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.min_score <= 1.0:
-            raise ValueError(f"min_score must lie between 0 and 1: {self.min_score}")
+        for name in ("min_score", "min_relation_score"):
+            score = getattr(self, name)
+            if not 0.0 <= score <= 1.0:
+                raise ValueError(f"{name} must lie between 0 and 1: {score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
 

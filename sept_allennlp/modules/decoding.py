@@ -13,8 +13,14 @@ class Decoding(RuntimeDecoding, FromParams):
     `ConfigurationError` where that raises a `ValueError`.
     """
 
-    def __init__(self, flat: bool = False, min_score: float = 0.0, top_labels: int = 0) -> None:
+    def __init__(
+        self,
+        flat: bool = False,
+        min_score: float = 0.0,
+        top_labels: int = 0,
+        min_relation_score: float = 0.0,
+    ) -> None:
         try:
-            super().__init__(flat, min_score, top_labels)
+            super().__init__(flat, min_score, top_labels, min_relation_score)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None

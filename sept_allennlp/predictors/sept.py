@@ -129,7 +129,7 @@ class SEPTPredictor(Predictor):
         ]
         found = self._predict(instances, self.decoding)
         return [
-            prediction_to_json(document, prediction.entities, {})
+            prediction_to_json(document, prediction, {})
             for document, prediction in zip(documents, found)
         ]
 

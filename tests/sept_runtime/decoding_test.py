@@ -97,7 +97,16 @@ def test_the_most_probable_labels_are_reported():
     assert [score for _, score in found.labels] == pytest.approx([0.6, 0.3])
 
 
-@pytest.mark.parametrize("options", [{"min_score": -0.1}, {"min_score": 1.1}, {"top_labels": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_score": -0.1},
+        {"min_score": 1.1},
+        {"top_labels": -1},
+        {"min_relation_score": -0.1},
+        {"min_relation_score": 1.1},
+    ],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Decoding(**options)
