@@ -1,3 +1,5 @@
+from typing import Any
+
 from allennlp.common.checks import ConfigurationError
 
 from sept_allennlp.modules.decoding import Decoding
@@ -5,17 +7,17 @@ from sept_allennlp.modules.decoding import Decoding
 
 class TagDecoding(Decoding):
     """
-    `Decoding` for tags, by which entities never overlap.
+    `Decoding` for tags, by which entities never overlap; `options` are its other parameters.
 
     # Raises
 
     `ConfigurationError` if `flat` is false.
     """
 
-    def __init__(self, flat: bool = True, min_score: float = 0.0, top_labels: int = 0) -> None:
+    def __init__(self, flat: bool = True, **options: Any) -> None:
         if not flat:
             raise ConfigurationError(
                 "this model tags words, its entities never overlap: leave out 'flat', or make it "
                 "true"
             )
-        super().__init__(flat, min_score, top_labels)
+        super().__init__(flat, **options)
