@@ -48,7 +48,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
         The probability from which on there is a relation. Below one half, because F1 is highest
         where the threshold is half of it, were the probabilities true (Lipton, Elkan and
         Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT has
-        0.4, and after short trainings on SciERC 0.3 was a little better. `Decoding.min_relation_score` can only raise it.
+        0.4, and after short trainings on SciERC 0.3 was a little better.
+        `Decoding.min_relation_score` can only raise it.
     loss_weight : `float`, optional (default = `1.0`)
         Of this part's loss beside that of the entities.
     wrong_spans : `int`, optional (default = `0`)
