@@ -281,10 +281,7 @@ class SEPT(SpanClassifier):
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> RelatedSpans:
-        """
-        What is to be known of spans, of shape `(batch_size, num_spans, 2)`, before relations
-        between them can be told.
-        """
+        """What tells relations between spans, which have shape `(batch_size, num_spans, 2)`."""
         assert scores.sequence is not None
         positions = spans
         if self._over_pieces and spans.size(1):
