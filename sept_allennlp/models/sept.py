@@ -181,7 +181,7 @@ class SEPT(SpanClassifier):
     def predict_relations(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
     ) -> List[Prediction]:
-        """`predict_entities` of a model that finds relations, with these."""
+        """`predict_entities`, shapes included, of a model that finds relations, with these."""
         scores = self.score_spans(text, sentence_ids)
         entities = self.find_entities(scores, decoding)
         relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
@@ -271,8 +271,8 @@ class SEPT(SpanClassifier):
         sentence_ids: torch.Tensor,
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredRelation]]:
-        assert self._relations is not None
         """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
+        assert self._relations is not None
         num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
         places = surest_entities(entities, num_words, self._relations.entities_per_word)
         surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
@@ -283,7 +283,7 @@ class SEPT(SpanClassifier):
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> RelatedSpans:
-        """What is to be known of spans before relations between them can be told."""
+        """What tells relations between spans, which have shape `(batch_size, num_spans, 2)`."""
         assert scores.sequence is not None
         positions = spans
         if self._over_pieces and spans.size(1):

@@ -431,5 +431,8 @@ def test_an_archive_finds_what_the_trained_model_did(tmp_path: Path) -> None:
         assert relations is not None
         assert [r[:3] for r in relations] == [r[:3] for r in output["relations"]]
         assert all(0 <= place < len(entities) for r in relations for place in r[:2])
+    sure = SEPTPredictor.from_archive(archive, extra_args={"min_relation_score": 1.0})
+    assert isinstance(sure, SEPTPredictor)
+    assert not any(p.relations for p in sure.predict_batch(documents, sure.decoding))
     (nothing,) = predictor.predict_batch([Document("n", [["we"]])], predictor.decoding)
     assert nothing.relations == []
