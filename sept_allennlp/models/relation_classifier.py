@@ -1,11 +1,13 @@
 from typing import Dict, List, Optional, Sequence, Tuple
 
+import numpy
 import torch
 from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from sept_allennlp.metrics import StrictRelationF1
+from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import (
     SpanScores,
     labels_in,
@@ -15,7 +17,7 @@ from sept_allennlp.models.span_classifier import (
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
-from sept_runtime.decoding import NO_ENTITY, Decoding, decode_relations
+from sept_runtime.decoding import Decoding, decode_relations
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 
@@ -42,16 +44,25 @@ class RelationClassifier(torch.nn.Module, FromParams):
         The labels of relations without a direction, as SciERC's COMPARE and CONJUNCTION: trained on
         in both directions, predicted once, and right in either order. Those that the training data
         does not have do not matter.
-    threshold : `float`, optional (default = `0.4`)
+    threshold : `float`, optional (default = `0.3`)
         The probability from which on there is a relation. Below one half, because F1 is highest
         where the threshold is half of it, were the probabilities true (Lipton, Elkan and
         Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT has
-        0.4. `Decoding.min_relation_score` can only raise it.
+        0.4, and after short trainings on SciERC 0.3 was a little better.
+        `Decoding.min_relation_score` can only raise it.
     loss_weight : `float`, optional (default = `1.0`)
         Of this part's loss beside that of the entities.
     wrong_spans : `int`, optional (default = `0`)
         How many spans of a document, at most, that were sampled in training and are wrongly taken
         for entities, make pairs as well: without relations, of course.
+    max_distance : `int`, optional (default = `60`)
+        How many words may lie between two entities that make a pair; in SciERC's training data they
+        are 51 at most. It keeps the number of pairs in proportion to that of words, also where a
+        sentence does not end.
+    entities_per_word : `float`, optional (default = `0.4`)
+        In prediction, how many of a document's entities make pairs, as a share of its words: the
+        surest of more. SciERC has one in eight words, and a model that is hardly trained yet may
+        find hundreds in a sentence.
     max_pairs_per_chunk : `int`, optional (default = `16384`)
         In evaluation, the most pairs to represent in one go, which bounds the memory that a very
         long document takes.
@@ -72,9 +83,11 @@ class RelationClassifier(torch.nn.Module, FromParams):
         scorer: Optional[Lazy[RelationScorer]] = None,
         sampler: Optional[PairSampler] = None,
         symmetric_labels: Optional[List[str]] = None,
-        threshold: float = 0.4,
+        threshold: float = 0.3,
         loss_weight: float = 1.0,
         wrong_spans: int = 0,
+        max_distance: int = 60,
+        entities_per_word: float = 0.4,
         max_pairs_per_chunk: int = 16384,
         label_namespace: str = "relation_labels",
     ) -> None:
@@ -101,6 +114,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
         self._threshold = threshold
         self.loss_weight = loss_weight
         self.wrong_spans = wrong_spans
+        self._max_distance = max_distance
+        self.entities_per_word = entities_per_word
         self._max_pairs_per_chunk = max_pairs_per_chunk
         self._metric = StrictRelationF1(self._labels, symmetric_labels or ())
 
@@ -149,7 +164,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
             Shape `(batch_size, num_relations, 5)`, as for `label_pairs`.
         documents : `List[Document]`
         """
-        keep = sentence_pairs(spans.words, spans.mask, sentence_ids)
+        keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
         labels = label_pairs(spans.words, spans.mask, relations, self._symmetric)
         if self.training:
             related = labels.any(dim=-1).flatten(1)
@@ -164,7 +179,11 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
 
     def find(
-        self, spans: RelatedSpans, sentence_ids: torch.Tensor, decoding: Decoding
+        self,
+        spans: RelatedSpans,
+        places: Sequence[List[int]],
+        sentence_ids: torch.Tensor,
+        decoding: Decoding,
     ) -> List[List[ScoredRelation]]:
         """
         Each document's relations between its entities.
@@ -172,13 +191,16 @@ class RelationClassifier(torch.nn.Module, FromParams):
         # Parameters
 
         spans : `RelatedSpans`
-            The entities that were found, in order.
+            The entities that make pairs, in order.
+        places : `Sequence[List[int]]`
+            For each document where these stand among all its entities.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
         decoding : `Decoding`
         """
+        keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
         # Each two once.
-        pairs, mask = select_pairs(sentence_pairs(spans.words, spans.mask, sentence_ids).triu())
+        pairs, mask = select_pairs(keep.triu())
         if not mask.any():
             return [[] for _ in spans.mask]
         # Both directions, one after the other in each document.
@@ -193,13 +215,13 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return [
             decode_relations(
                 document_probabilities.numpy(),
-                document_pairs.numpy(),
+                numpy.array(document_places, dtype=int)[document_pairs.numpy()],
                 self._labels,
                 self._symmetric.cpu().numpy(),
                 max(self._threshold, decoding.min_relation_score),
             )
-            for document_probabilities, document_pairs in zip(
-                by_pair.split(counts), pairs[mask].cpu().split(counts)
+            for document_probabilities, document_pairs, document_places in zip(
+                by_pair.split(counts), pairs[mask].cpu().split(counts), places
             )
         ]
 
@@ -233,37 +255,6 @@ class RelationClassifier(torch.nn.Module, FromParams):
             chunk_mask = mask[:, chunk]
             logits[:, chunk][chunk_mask] = self._scorer(spans, pairs[:, chunk], chunk_mask).float()
         return logits[mask]
-
-
-def surest_errors(
-    scores: SpanScores, labels: torch.Tensor, number: int
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """
-    Of the candidates of each document that are wrongly taken for entities those that are so with
-    the highest probability.
-
-    # Parameters
-
-    scores : `SpanScores`
-    labels : `torch.LongTensor`
-        Shape `(batch_size, num_spans)`: each candidate's class.
-    number : `int`
-        Of each document, at most.
-
-    # Returns
-
-    spans : `torch.LongTensor`
-        Shape `(batch_size, number at most, 2)`; anything where the mask is false.
-    mask : `torch.BoolTensor`
-        Shape `(batch_size, number at most)`.
-    """
-    probabilities = scores.logits.detach().softmax(dim=-1)
-    wrong = (probabilities.argmax(dim=-1) != NO_ENTITY) & (labels[scores.mask] == NO_ENTITY)
-    # Shape: (batch_size, num_spans)
-    sureness = probabilities.new_zeros(scores.mask.size())
-    sureness[scores.mask] = wrong * (1.0 - probabilities[:, NO_ENTITY])
-    surest, places = sureness.topk(min(number, sureness.size(1)), dim=1)
-    return scores.spans.gather(1, places.unsqueeze(-1).expand(-1, -1, 2)), surest > 0.0
 
 
 def check_relations_annotated(documents: List[Document], relations: Optional[torch.Tensor]) -> None:

@@ -8,6 +8,7 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
+from sept_allennlp.models.paired_spans import places_of, surest_entities
 from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores, check_annotated
 from sept_allennlp.modules.candidate_spans import (
@@ -22,7 +23,6 @@ from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
-from sept_allennlp.modules.span_pairs import places_of
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
@@ -72,8 +72,7 @@ class SEPT(SpanClassifier):
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
     relations : `Lazy[RelationClassifier]`, optional (default = `None`)
-        What finds relations between the entities, too; see `RelationClassifier`. Its sizes follow
-        from the other parts. The paper names it as future work.
+        What finds relations between the entities, too: the paper's future work.
     """
 
     def __init__(
@@ -274,9 +273,12 @@ class SEPT(SpanClassifier):
     ) -> List[List[ScoredRelation]]:
         """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
         assert self._relations is not None
-        spans, mask = places_of(entities, sentence_ids.device)
+        num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
+        places = surest_entities(entities, num_words, self._relations.entities_per_word)
+        surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
+        spans, mask = places_of(surest, sentence_ids.device)
         related = self._related_spans(scores, text, spans, mask)
-        return self._relations.find(related, sentence_ids, decoding)
+        return self._relations.find(related, places, sentence_ids, decoding)
 
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor

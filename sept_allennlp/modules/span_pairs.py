@@ -1,41 +1,17 @@
 """Pairs of spans of a batch of documents, as tensors: no Python object per pair."""
 
-from typing import List, Sequence, Tuple
+from typing import Tuple
 
 import torch
 
-from sept_allennlp.modules.candidate_spans import PADDING, select
-from sept_runtime.documents import ScoredSpan
-
-
-def places_of(
-    entities: Sequence[List[ScoredSpan]], device: torch.device
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """
-    The entities that were found in each document of a batch, as tensors.
-
-    # Returns
-
-    spans : `torch.LongTensor`
-        Shape `(batch_size, most entities of a document, 2)`: first and last word; `PADDING` beyond
-        a document's entities.
-    mask : `torch.BoolTensor`
-        Shape `(batch_size, most entities of a document)`.
-    """
-    places = [
-        torch.tensor([entity[:2] for entity in found], dtype=torch.long).view(-1, 2)
-        for found in entities
-    ]
-    spans = torch.nn.utils.rnn.pad_sequence(places, batch_first=True, padding_value=PADDING)
-    spans = spans.to(device)
-    return spans, spans[..., 0] != PADDING
+from sept_allennlp.modules.candidate_spans import PADDING
 
 
 def sentence_pairs(
-    spans: torch.Tensor, mask: torch.Tensor, sentence_ids: torch.Tensor
+    spans: torch.Tensor, mask: torch.Tensor, sentence_ids: torch.Tensor, max_distance: int
 ) -> torch.Tensor:
     """
-    Which two different spans lie in one sentence.
+    Which two different spans lie in one sentence, and not too far apart.
 
     # Parameters
 
@@ -45,6 +21,8 @@ def sentence_pairs(
         Shape `(batch_size, num_spans)`.
     sentence_ids : `torch.LongTensor`
         Shape `(batch_size, num_words)`: each word's sentence, `PADDING` where there is no word.
+    max_distance : `int`
+        How many words may lie between the two.
 
     # Returns
 
@@ -57,7 +35,10 @@ def sentence_pairs(
     sentences = sentence_ids.gather(1, spans[..., 0].clamp(min=0)).masked_fill(~mask, PADDING)
     together = sentences.unsqueeze(2) == sentences.unsqueeze(1)
     different = ~torch.eye(num_spans, dtype=torch.bool, device=mask.device)
-    return together & different & mask.unsqueeze(2)
+    # The second begins no further behind the end of the first.
+    starts, ends = spans.unbind(dim=-1)
+    near = starts.unsqueeze(1) <= (ends + 1 + max_distance).unsqueeze(2)
+    return together & different & near & near.transpose(1, 2) & mask.unsqueeze(2)
 
 
 def select_pairs(keep: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -75,10 +56,13 @@ def select_pairs(keep: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
     mask : `torch.BoolTensor`
         Shape `(batch_size, largest number kept of a document)`.
     """
-    places = torch.arange(keep.size(1), device=keep.device)
-    # Shape: (num_spans * num_spans, 2)
-    pairs = torch.cartesian_prod(places, places).view(-1, 2)
-    return select(keep.flatten(1), pairs.expand(len(keep), -1, -1))
+    counts = keep.flatten(1).sum(dim=1)
+    size = int(counts.max()) if keep.numel() else 0
+    # Shape: (batch_size, size)
+    mask = torch.arange(size, device=keep.device) < counts.unsqueeze(1)
+    pairs = counts.new_full((*mask.size(), 2), PADDING)
+    pairs[mask] = keep.nonzero()[:, 1:]
+    return pairs, mask
 
 
 def label_pairs(

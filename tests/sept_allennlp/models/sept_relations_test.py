@@ -15,7 +15,7 @@ from allennlp.models import Model
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.models.relation_classifier import surest_errors
+from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding
@@ -90,7 +90,11 @@ def joint_model(
         "span_extractor": {"type": "max_pool"},
         "feedforward": {"num_layers": 1, "hidden_dims": 5, "activations": "relu"},
         "embedding_dropout": 0.0,
-        "relations": {"symmetric_labels": ["COMPARE"], **(relations or {})},
+        "relations": {
+            "symmetric_labels": ["COMPARE"],
+            "entities_per_word": 1.0,
+            **(relations or {}),
+        },
         **model,
     }
     if alone:
@@ -189,7 +193,8 @@ def test_relations_are_found_between_the_entities_of_a_sentence(
 def test_the_threshold_and_what_prediction_asks_for(
     threshold: float, min_relation_score: float, found: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = joint_model({"threshold": threshold, "symmetric_labels": []}).eval()
+    relations = {"threshold": threshold, "symmetric_labels": []}
+    model = joint_model(relations).eval()
     # A probability of three quarters, and nearly none.
     always(model, math.log(3), -9.0)
     find(model, monkeypatch, annotated(DOCUMENT))
@@ -246,6 +251,27 @@ def test_no_entities_no_words_no_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
         model.eval()
         find(model, monkeypatch, *map(annotated, documents))
         assert model(**tensors(model, *documents))["relations"] == [[] for _ in documents]
+
+
+def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Three of nine words.
+    model = joint_model({"entities_per_word": 0.3}).eval()
+    always(model, 3.0, -3.0)
+    scores = [0.5, 0.9, 0.4, 0.8, 0.7]
+    found = [entity._replace(score=p) for entity, p in zip(annotated(DOCUMENT), scores)]
+    find(model, monkeypatch, found, annotated(OTHER))
+    relations, _ = model(**tensors(model, DOCUMENT, OTHER))["relations"]
+    # The fourth and the fifth are in the other sentence.
+    assert [relation[:2] for relation in relations] == [(3, 4), (4, 3)]
+
+
+def test_what_is_too_far_apart_makes_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = joint_model({"max_distance": 1}).eval()
+    always(model, 3.0, -3.0)
+    find(model, monkeypatch, annotated(DOCUMENT))
+    (relations,) = model(**tensors(model, DOCUMENT))["relations"]
+    near = [(0, 1), (1, 0), (1, 2), (2, 1), (3, 4), (4, 3)]
+    assert [relation[:2] for relation in relations] == near
 
 
 @pytest.mark.parametrize("wrong_spans", [0, 3])

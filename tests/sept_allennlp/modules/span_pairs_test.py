@@ -19,12 +19,12 @@ PAIRS = [
 
 
 def test_pairs_of_one_sentence() -> None:
-    together = sentence_pairs(SPANS, MASK, SENTENCE_IDS)
+    together = sentence_pairs(SPANS, MASK, SENTENCE_IDS, 9)
     assert [{*map(tuple, row.nonzero().tolist())} for row in together] == PAIRS
 
 
 def test_pairs_are_packed_in_order() -> None:
-    pairs, mask = select_pairs(sentence_pairs(SPANS, MASK, SENTENCE_IDS))
+    pairs, mask = select_pairs(sentence_pairs(SPANS, MASK, SENTENCE_IDS, 9))
     assert mask.tolist() == [[True] * 4, [True, True, False, False]]
     assert pairs.tolist() == [
         [[0, 1], [1, 0], [2, 3], [3, 2]],
@@ -60,8 +60,8 @@ def test_no_spans_and_no_relations() -> None:
     symmetric = torch.tensor([False])
     assert label_pairs(no_spans, no_mask, relations, symmetric).shape == (2, 0, 0, 1)
     assert not label_pairs(SPANS, MASK, relations[:, :0], symmetric).any()
-    assert sentence_pairs(no_spans, no_mask, SENTENCE_IDS).shape == (2, 0, 0)
-    assert not sentence_pairs(SPANS, torch.zeros_like(MASK), SENTENCE_IDS[:, :0]).any()
+    assert sentence_pairs(no_spans, no_mask, SENTENCE_IDS, 9).shape == (2, 0, 0)
+    assert not sentence_pairs(SPANS, torch.zeros_like(MASK), SENTENCE_IDS[:, :0], 9).any()
 
 
 def test_like_a_loop_over_pairs() -> None:
@@ -73,6 +73,7 @@ def test_like_a_loop_over_pairs() -> None:
             for start, end in product(range(6), repeat=2)
             if start <= end and sentence_ids[start] == sentence_ids[end]
         ]
+        distance = generator.randrange(3)
         spans = sorted(generator.sample(inside, k=4))
         relations = [
             (*head, *tail, generator.randrange(3))
@@ -81,7 +82,9 @@ def test_like_a_loop_over_pairs() -> None:
         ] or [(0, 0, 0, 0, 0)]
         expected_pairs, expected_labels = set(), set()
         for (i, head), (j, tail) in product(enumerate(spans), repeat=2):
-            if i != j and sentence_ids[head[0]] == sentence_ids[tail[0]]:
+            between = max(head[0], tail[0]) - min(head[1], tail[1]) - 1
+            together = sentence_ids[head[0]] == sentence_ids[tail[0]]
+            if i != j and together and between <= distance:
                 expected_pairs.add((i, j))
             for label in range(3):
                 holds = (*head, *tail, label) in relations
@@ -89,7 +92,7 @@ def test_like_a_loop_over_pairs() -> None:
                 if holds or reversed_:
                     expected_labels.add((i, j, label))
         mask = torch.ones(1, 4, dtype=torch.bool)
-        found = sentence_pairs(torch.tensor([spans]), mask, torch.tensor([sentence_ids]))
+        found = sentence_pairs(torch.tensor([spans]), mask, torch.tensor([sentence_ids]), distance)
         assert {*map(tuple, found[0].nonzero().tolist())} == expected_pairs
         labels = label_pairs(
             torch.tensor([spans]),
