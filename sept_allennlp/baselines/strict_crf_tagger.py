@@ -25,7 +25,7 @@ from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 # AllenNLP's score of what is not allowed.
 _IMPOSSIBLE = -10000.0
@@ -37,14 +37,25 @@ class TagDecoding(Decoding):
 
     # Raises
 
-    `ConfigurationError` if `flat` is false.
+    `ConfigurationError` if `flat` is false, or for `soft_labels`.
     """
 
-    def __init__(self, flat: bool = True, min_score: float = 0.0, top_labels: int = 0) -> None:
+    def __init__(
+        self,
+        flat: bool = True,
+        min_score: float = 0.0,
+        top_labels: int = 0,
+        soft_labels: Optional[float] = None,
+    ) -> None:
         if not flat:
             raise ConfigurationError(
                 "this model tags words, its entities never overlap: leave out 'flat', or make it "
                 "true"
+            )
+        if soft_labels is not None:
+            raise ConfigurationError(
+                "this model tags words, and has no probabilities of candidate spans: soft labels "
+                "come from a model of spans, such as 'sept'"
             )
         super().__init__(flat, min_score, top_labels)
 
@@ -194,14 +205,14 @@ class StrictCrfTagger(CrfTagger):
             self._count(outputs["entities"], tags, gold_tags, mask, annotated, documents)
         return outputs
 
-    def predict_entities(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[List[ScoredSpan]]:
+    ) -> List[Prediction]:
         """As for `SpanClassifier`."""
         mask = sentence_ids != PADDING
         logits = self._emissions(text, mask)
         tags = self._best_tags(logits, sentence_ids, mask)
-        return self._entities(logits, tags, sentence_ids, mask, decoding)
+        return list(map(Prediction, self._entities(logits, tags, sentence_ids, mask, decoding)))
 
     def _emissions(self, text: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor:
         """The scores of each word's tags, before any transition."""

@@ -109,10 +109,11 @@ class SEPT(SpanClassifier):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
         In training the scores of the candidates that are sampled, in evaluation of those that the
-        filter keeps.
+        filter keeps. Soft labels are not sampled: they give the frequency of entities as it is.
         """
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
@@ -123,6 +124,8 @@ class SEPT(SpanClassifier):
             assert gold is not None
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = self._sampler(labels, mask)
+            if whole is not None:
+                keep = keep | mask & whole.unsqueeze(1)
             # Shape: (batch_size,)
             biases = self._prior_correction * self._sampler.log_rates(labels, mask, keep)
         else:

@@ -1,18 +1,20 @@
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
+from numpy.typing import NDArray
 
 from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.renamed_keys import RenamedKeys
+from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_runtime.decoding import Decoding as RuntimeDecoding
-from sept_runtime.decoding import decode
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.decoding import decode, soft_annotation
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 
 class SpanScores(NamedTuple):
@@ -84,10 +86,17 @@ class SpanClassifier(Model, RenamedKeys):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
         The scores of the candidates that the model looks at. The parameters are those of `forward`;
-        `gold` matters in training alone.
+        `gold` and `whole` matter in training alone.
+
+        # Parameters
+
+        whole : `torch.BoolTensor`, optional
+            Shape `(batch_size,)`: the documents of which every candidate must be scored. Only given
+            where documents have soft labels.
         """
         raise NotImplementedError
 
@@ -97,6 +106,7 @@ class SpanClassifier(Model, RenamedKeys):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
+        soft: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
@@ -110,11 +120,16 @@ class SpanClassifier(Model, RenamedKeys):
             document's entities, and where it is not annotated.
         metadata : `List[Dict[str, Any]]`
             Each document's `Document` under "document".
+        soft : `torch.FloatTensor`, optional
+            Shape `(batch_size, num_soft, 2 + num_labels)`: what a teacher believes of candidates,
+            see `SoftSpansField`.
 
         # Returns
 
         `loss`, a scalar: the negative log-likelihood summed over a document's candidates (those
         that `score_spans` looks at), mean over the annotated documents; there if any is annotated.
+        Of a document with soft labels it is the cross-entropy with these, over all candidates; of
+        one with both, the mean of the two.
         In evaluation also `entities`, per document a list of `ScoredSpan`.
 
         # Raises
@@ -122,39 +137,49 @@ class SpanClassifier(Model, RenamedKeys):
         `ConfigurationError` if in training a document is not annotated.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
+        taught = [soft is not None and document.soft is not None for document in documents]
         if self.training:
-            check_annotated(documents)
-        scores = self.score_spans(text, sentence_ids, gold)
+            check_annotated([d for d, is_taught in zip(documents, taught) if not is_taught])
+        whole = {}
+        if self.training and any(taught):
+            # By name, so that models that look at all candidates anyway can do without it.
+            whole = {"whole": torch.tensor(taught, device=gold.device)}
+        scores = self.score_spans(text, sentence_ids, gold, **whole)
         outputs: Dict[str, Any] = {}
-        if any(document.entities is not None for document in documents):
-            labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
-            outputs["loss"] = self._loss(scores, labels, documents)
+        learnable = [d.entities is not None or t for d, t in zip(documents, taught)]
+        if any(learnable):
+            targets = self._targets(scores, gold, soft, documents, taught, sentence_ids.size(1))
+            outputs["loss"] = self._loss(scores, targets, documents, learnable)
         if not self.training:
             outputs["entities"] = self.find_entities(scores, self.decoding)
             self._metric.count(outputs["entities"], documents)
         return outputs
 
-    def predict_entities(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[List[ScoredSpan]]:
+    ) -> List[Prediction]:
         """
-        Each document's entities, and nothing else: no loss, no metric, and nothing in the model
-        changes. `text` and `sentence_ids` are those of `forward`.
+        What is predicted for each document, and nothing else: no loss, no metric, and nothing in
+        the model changes. `text` and `sentence_ids` are those of `forward`.
         """
-        return self.find_entities(self.score_spans(text, sentence_ids), decoding)
+        scores = self.score_spans(text, sentence_ids)
+        predictions = map(Prediction, self.find_entities(scores, decoding))
+        if decoding.soft_labels is None:
+            return list(predictions)
+        return [
+            prediction._replace(
+                soft=soft_annotation(*candidates, self._labels, decoding.soft_labels)
+            )
+            for prediction, candidates in zip(predictions, _by_document(scores))
+        ]
 
     def find_entities(
         self, scores: SpanScores, decoding: RuntimeDecoding
     ) -> List[List[ScoredSpan]]:
         """Each document's entities by the scores of its candidates."""
-        counts = scores.mask.sum(dim=1).tolist()
-        probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
-        spans = scores.spans[scores.mask].cpu()
         return [
-            decode(document_probabilities.numpy(), document_spans.numpy(), self._labels, decoding)
-            for document_probabilities, document_spans in zip(
-                probabilities.split(counts), spans.split(counts)
-            )
+            decode(probabilities, spans, self._labels, decoding)
+            for probabilities, spans in _by_document(scores)
         ]
 
     def _score_in_chunks(
@@ -176,8 +201,34 @@ class SpanClassifier(Model, RenamedKeys):
     ) -> torch.Tensor:
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
 
+    def _targets(
+        self,
+        scores: SpanScores,
+        gold: torch.Tensor,
+        soft: Optional[torch.Tensor],
+        documents: List[Document],
+        taught: List[bool],
+        num_words: int,
+    ) -> torch.Tensor:
+        """
+        What the candidates are to be: their classes, of shape `(number of candidates,)`, or, where
+        some documents have soft labels, distributions, with one dimension more for the classes.
+        """
+        labels = self._labels_of(scores.spans, scores.mask, gold, num_words)
+        if soft is None or not any(taught):
+            return labels[scores.mask]
+        teachers = soft_targets(scores.spans, scores.mask, soft, num_words, self._max_span_width)
+        annotated = [document.entities is not None for document in documents]
+        # Shape (both): (batch_size,)
+        by_hand, by_teacher = torch.tensor([annotated, taught], device=gold.device)
+        return mixed_targets(labels, teachers, by_hand, by_teacher)[scores.mask]
+
     def _loss(
-        self, scores: SpanScores, labels: torch.Tensor, documents: List[Document]
+        self,
+        scores: SpanScores,
+        targets: torch.Tensor,
+        documents: List[Document],
+        learnable: List[bool],
     ) -> torch.Tensor:
         """
         As `forward` describes it.
@@ -185,19 +236,19 @@ class SpanClassifier(Model, RenamedKeys):
         # Parameters
 
         scores : `SpanScores`
-        labels : `torch.LongTensor`
-            Shape `(batch_size, num_spans)`: each candidate's class.
+        targets : `torch.Tensor`
+            What `_targets` gives.
         documents : `List[Document]`
+        learnable : `List[bool]`
+            Whether anybody, or a teacher, has annotated the document.
         """
         if not len(scores.logits):
             return zero_loss(self)
         mask = scores.mask
-        losses = torch.nn.functional.cross_entropy(
-            scores.logits.float(), labels[mask], reduction="none"
-        )
+        losses = torch.nn.functional.cross_entropy(scores.logits.float(), targets, reduction="none")
         # A document without words is no document to take a mean over.
         annotated = torch.tensor(
-            [document.entities is not None and bool(document.sentences) for document in documents],
+            [known and bool(document.sentences) for known, document in zip(learnable, documents)],
             device=mask.device,
         )
         counted = annotated.unsqueeze(1).expand_as(mask)[mask]
@@ -209,6 +260,15 @@ class SpanClassifier(Model, RenamedKeys):
         too. Nothing while training, where nothing is decoded.
         """
         return {} if self.training else self._metric.report(reset)
+
+
+def _by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
+    """Of each document the probabilities of its candidates' classes, and the candidates."""
+    counts = scores.mask.sum(dim=1).tolist()
+    probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
+    spans = scores.spans[scores.mask].cpu()
+    for of_document, candidates in zip(probabilities.split(counts), spans.split(counts)):
+        yield of_document.numpy(), candidates.numpy()
 
 
 def zero_loss(model: torch.nn.Module) -> torch.Tensor:
@@ -228,6 +288,9 @@ def check_annotated(documents: List[Document]) -> None:
     """
     for document in documents:
         if document.entities is None:
+            hint = ""
+            if document.soft is not None:
+                hint = "; to learn from its 'soft_ner', set dataset_reader.soft_labels to true"
             raise ConfigurationError(
-                f"{document.describe()}: cannot train on a document without 'ner'"
+                f"{document.describe()}: cannot train on a document without 'ner'{hint}"
             )

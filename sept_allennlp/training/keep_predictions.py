@@ -1,11 +1,11 @@
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Tuple
 
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.callbacks import TrainerCallback
 
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.formats.scierc import to_ner
@@ -13,7 +13,7 @@ from sept_runtime.words import with_joined_text
 
 PREDICTIONS = "validation_predictions.jsonl"
 
-_Predicted = List[Tuple[Document, List[ScoredSpan]]]
+_Predicted = List[Tuple[Document, Prediction]]
 
 
 @TrainerCallback.register("keep_predictions")
@@ -48,7 +48,7 @@ class KeepPredictions(TrainerCallback):
             return
         for inputs, outputs in zip(batch_inputs, batch_outputs):
             documents = [fields["document"] for fields in inputs["metadata"]]
-            self._predicted += zip(documents, outputs.get("entities", []))
+            self._predicted += zip(documents, map(Prediction, outputs.get("entities", [])))
 
     def on_epoch(
         self,
@@ -79,8 +79,8 @@ def _of_all_processes(predicted: _Predicted) -> _Predicted:
     return [pair for share in shares for pair in share if pair[0].sentences]
 
 
-def _line(document: Document, entities: Sequence[ScoredSpan]) -> str:
+def _line(document: Document, prediction: Prediction) -> str:
     given: Dict[str, Any] = {"sentences": document.sentences}
     if document.entities is not None:
         given["ner"] = to_ner(document, document.entities)
-    return dump_line(prediction_to_json(with_joined_text(document), entities, given))
+    return dump_line(prediction_to_json(with_joined_text(document), prediction, given))

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from sept_runtime.documents import Document, DocumentError, ScoredSpan
+from sept_runtime.documents import Document, DocumentError, Prediction, ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject, is_index, read_json_lines
 from sept_runtime.formats.scierc import checked_offsets, document_from_scierc, to_ner
+from sept_runtime.formats.soft_ner import soft_to_json
 from sept_runtime.words import offsets_of_joined
 
 FORMAT_VERSION = 1
@@ -50,7 +51,7 @@ class FailedInput(NamedTuple):
 
 
 def prediction_to_json(
-    document: Document, entities: Sequence[ScoredSpan], fields: JsonObject
+    document: Document, prediction: Prediction, fields: JsonObject
 ) -> JsonObject:
     """
     The output for one document.
@@ -59,7 +60,7 @@ def prediction_to_json(
 
     document : `Document`
         With `text` and `offsets`.
-    entities : `Sequence[ScoredSpan]`
+    prediction : `Prediction`
     fields : `JsonObject`
         The input that the document was made from; its `id` and `title` are repeated, and its `ner`
         where it was given as `sentences`.
@@ -68,20 +69,24 @@ def prediction_to_json(
 
     An object with `format_version`, `text`, `sentences`, `word_offsets`, `entities` (`text`,
     `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
-    `end_word`, both inclusive) and `predicted_ner` in SciERC's format.
+    `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction
+    has soft labels, also `soft_ner` and `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
     """
     # Gold belongs to the sentences that it was given with.
     repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")
-    return {
+    output: JsonObject = {
         "format_version": FORMAT_VERSION,
         **{name: fields[name] for name in repeated if name in fields},
         "doc_key": document.key,
         "text": document.text,
         "sentences": document.sentences,
         "word_offsets": document.offsets,
-        "entities": [_entity_to_json(document, entity) for entity in entities],
-        "predicted_ner": to_ner(document, entities),
+        "entities": [_entity_to_json(document, entity) for entity in prediction.entities],
+        "predicted_ner": to_ner(document, prediction.entities),
     }
+    if prediction.soft is not None:
+        output.update(soft_to_json(document, prediction.soft))
+    return output
 
 
 def failure_to_json(reason: str, fields: Any = None) -> JsonObject:

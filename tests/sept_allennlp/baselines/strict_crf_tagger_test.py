@@ -213,8 +213,8 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
     low, high = sorted(entity.score for entity in plain)
     strict = Decoding(flat=True, min_score=(low + high) / 2)
     with torch.no_grad():
-        (found,) = model.predict_entities(batch["text"], batch["sentence_ids"], strict)
-    assert [e.score for e in found] == [high]
+        (found,) = model.predict(batch["text"], batch["sentence_ids"], strict)
+    assert [e.score for e in found.entities] == [high]
     # What the model itself does is as before.
     assert outputs(model, batch)["entities"] == [plain]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, DocumentError, ScoredSpan
+from sept_runtime.documents import AnnotatedSpan, DocumentError, Prediction, ScoredSpan
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import (
     FORMAT_VERSION,
@@ -72,7 +72,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, written):
                 output = {**failure_to_json(item.reason), "line": item.line}
             else:
                 given = {**document_to_scierc(item.document), "title": item.title}
-                output = prediction_to_json(item.document, item.predicted, given)
+                output = prediction_to_json(item.document, Prediction(item.predicted), given)
             file.write(dump_line(output))
     assert list(read_predictions(str(path))) == written
 
