@@ -10,6 +10,9 @@ local gold_repeats = 4;
 student {
   dataset_reader+: { soft_labels: true },
   train_data_path: std.makeArray(gold_repeats, function(_) student.train_data_path) + [annotations],
+  // The teacher's: soft labels, which are not sampled, have the frequency of entities that it has
+  // learned, and gold, which is, is to say the same.
+  model+: { prior_correction: 0.0 },
   data_loader+: { batch_size: 4 },
   trainer+: {
     num_epochs: 4,

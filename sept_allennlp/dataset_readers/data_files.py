@@ -27,6 +27,10 @@ def data_files(path: DataPath) -> Iterator[Tuple[str, str]]:
     - a pattern such as `annotated/*.jsonl.gz`;
     - a list of those, one after the other; what it names twice is read twice.
 
+    (AllenNLP's own way would be its readers `interleaving` and `sharded`. These give each process
+    of a distributed training whole files, of which there may be fewer than processes, and the model
+    an input more that says where a document is from.)
+
     # Raises
 
     `ConfigurationError` for a path that stands for nothing.

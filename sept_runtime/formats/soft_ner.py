@@ -12,8 +12,8 @@ from sept_runtime.formats.json_lines import JsonObject, is_index, json_type
 
 _FORM = "[start, end, {label: probability}]"
 
-# Probabilities are rounded, and so their sum may be a little more than one.
-_ROUNDING = 1e-3
+# Each probability is rounded, and so their sum may be a little more than one.
+_ROUNDING = 1e-4
 
 
 def soft_to_json(document: Document, soft: SoftAnnotation) -> JsonObject:
@@ -98,7 +98,7 @@ def _checked_span(value: Any, words: range, labels: Sequence[str], where: str) -
             raise DocumentError(f"{where} has a label that is not in 'soft_ner_labels': {label!r}")
         if not _is_probability(probability):
             raise DocumentError(f"{where}: {json.dumps(probability)} is no probability")
-    if sum(probabilities.values()) > 1 + _ROUNDING:
+    if sum(probabilities.values()) > 1 + _ROUNDING * (1 + len(probabilities)):
         raise DocumentError(f"{where}: its probabilities add up to more than 1")
     return SoftSpan(start, end, probabilities)
 
