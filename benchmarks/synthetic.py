@@ -81,7 +81,7 @@ SCIBERT = EncoderSize(hidden_size=768, num_layers=12, vocab_size=31090)
 
 def write_encoder(size: EncoderSize, words: Iterable[str], folder: Path, seed: int = 0) -> str:
     """
-    A BERT of the given size with random weights, and a tokeniser that makes two pieces of a long
+    A BERT of the given size with random weights, and a tokenizer that makes two pieces of a long
     word and one of any other.
     """
     folder.mkdir()

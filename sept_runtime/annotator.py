@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import tee
-from typing import Any, Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Tuple
 
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.formats.requests import document_from_text
 from sept_runtime.prediction import SpanPredictor, predict
-from sept_runtime.tokenization import tokenize
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,16 @@ class Annotator:
         """
         if isinstance(texts, str):
             raise TypeError("annotate() takes several texts: annotate([text])")
-        documents, annotated = tee(map(_document, texts))
+        documents, annotated = tee(document_from_text(_checked(text)) for text in texts)
         found = predict(self._predictor, documents, self._decoding, batch_size)
         for document, prediction in zip(annotated, found):
             yield [_entity(document, span) for span in prediction.entities]
 
 
-def _document(text: Any) -> Document:
+def _checked(text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"a text must be a string, not {type(text).__name__}")
-    sentences, offsets = tokenize(text)
-    return Document(key="", sentences=sentences, text=text, offsets=offsets)
+    return text
 
 
 def _entity(document: Document, span: ScoredSpan) -> Entity:

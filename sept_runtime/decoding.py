@@ -1,4 +1,4 @@
-"""From scores to labelled spans: pure functions, used by metrics and predictors alike."""
+"""From scores to labeled spans: pure functions, used by metrics and predictors alike."""
 
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Set

@@ -142,6 +142,7 @@ class Document:
 
     @property
     def words(self) -> List[str]:
+        """The words of all sentences, one after the other; what spans count."""
         return [word for sentence in self.sentences for word in sentence]
 
     @property

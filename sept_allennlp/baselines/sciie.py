@@ -141,7 +141,7 @@ class SciIE(SpanClassifier):
         whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the kept spans.
+        The scores of the kept spans; parameters and shapes are those of `forward`.
 
         # Raises
 
@@ -178,7 +178,10 @@ class SciIE(SpanClassifier):
         return SpanScores(torch.nn.functional.pad(scores, (1, 0)), spans, mask)
 
     def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
-        """The context layer's output and the words' embeddings, both `(batch, num_words, dim)`."""
+        """
+        The context layer's output and the words' embeddings, of shape `(batch_size, num_words,
+        their own dim)`. `word_mask` has shape `(batch_size, num_words)`.
+        """
         embedded = self._embedder(text)
         if embedded.size(1) != word_mask.size(1):
             raise ConfigurationError(
@@ -195,6 +198,8 @@ class SciIE(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """The spans' vectors, as `score_in_chunks` asks for them."""
+        # Shape (both): (batch_size, num_spans, their own dim)
         vectors = self._span_extractor(context, spans, span_indices_mask=mask)
         if self._head_extractor is None:
             return vectors
@@ -202,9 +207,11 @@ class SciIE(SpanClassifier):
         return torch.cat([vectors, heads], dim=-1)
 
     def _score_mentions(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, 1)`."""
         return self._mention_output(self._mention_feedforward(vectors))
 
     def _score_labels(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, num_labels)`."""
         return self._ner_output(self._ner_feedforward(vectors))
 
 

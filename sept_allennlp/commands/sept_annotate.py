@@ -31,6 +31,7 @@ class SeptAnnotate(SeptSubcommand):
     errors = (CorpusError, ArchiveError, ConfigurationError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The archive, the corpus, the output, and what each worker gets."""
         parser.add_argument("archive", help="the model's archive")
         parser.add_argument(
             "inputs",

@@ -68,6 +68,16 @@ class ShardPredictor:
         self._batch_size = settings.batch_size
 
     def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        """
+        Predicts a shard's lines. One that fails costs no other its entities: a batch that fails is
+        predicted anew, line by line.
+
+        # Parameters
+
+        shard_lines : `ShardLines`
+        file_name : `str`
+            What the errors call the file.
+        """
         started, clock = time.time(), time.perf_counter()
         lines: List[str] = []
         errors: List[str] = []

@@ -116,4 +116,5 @@ class DocumentReader(DatasetReader):
         return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:
+        """Only now: an instance that goes to another process need not carry its indexers along."""
         instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]

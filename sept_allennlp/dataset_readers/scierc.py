@@ -20,4 +20,5 @@ class SciERCReader(DocumentReader):
     """
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
+        """By `read_scierc`."""
         return read_scierc(path, name)

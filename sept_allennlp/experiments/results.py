@@ -157,6 +157,7 @@ def to_markdown(runs: pandas.DataFrame) -> str:
 
 
 def markdown_table(lines: Iterable[Iterable[str]]) -> str:
+    """A table of such lines of cells, the first its header and the second of dashes."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -75,12 +75,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
+    """A line of a figure; `label` is what its legend says."""
+
     label: str
     points: List[Point]
 
 
 @dataclass(frozen=True)
 class Figure:
+    """
+    F1 of runs against what differs between them, whose axis is called `x_label`. `name` is that of
+    its files.
+    """
+
     name: str
     title: str
     x_label: str

@@ -11,7 +11,7 @@ from sept_allennlp.experiments.suite import Table
 MISSING = "—"
 
 
-def summarise(runs: pandas.DataFrame) -> pandas.DataFrame:
+def summarize(runs: pandas.DataFrame) -> pandas.DataFrame:
     """
     # Parameters
 
@@ -35,8 +35,8 @@ def summarise(runs: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def summary_of(names: List[str], runs: pandas.DataFrame) -> pandas.DataFrame:
-    """A row of `summarise` for each name, in this order, with no seeds where there is no run."""
-    summary = summarise(runs).reindex(names)
+    """A row of `summarize` for each name, in this order, with no seeds where there is no run."""
+    summary = summarize(runs).reindex(names)
     summary["seeds"] = summary["seeds"].fillna(0).astype(int)
     return summary.rename_axis("run").reset_index()
 
@@ -49,13 +49,13 @@ def fill_table(
 
     table : `Table`
     runs : `pandas.DataFrame`
-        As for `summarise`.
+        As for `summarize`.
     documents : `pandas.DataFrame`, optional
         What the runs have predicted, as from `comparison.collect_documents`.
 
     # Returns
 
-    `pandas.DataFrame`: the table's rows with the numbers of `summarise`, and the paper's figures as
+    `pandas.DataFrame`: the table's rows with the numbers of `summarize`, and the paper's figures as
     `paper_precision`, `paper_recall` and `paper_f1`; where the table has a reference, how each row
     differs from it, a `Difference`, as `difference_f1`, `difference_low` and so on.
 

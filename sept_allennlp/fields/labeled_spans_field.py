@@ -38,6 +38,7 @@ class LabeledSpansField(Field[torch.Tensor]):
         self._indexed: Optional[List[List[int]]] = None
 
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
+        """Counts the entities of each label, so that the vocabulary's are the training data's."""
         for span in self.spans:
             counter[self._label_namespace][span.label] += 1
 
@@ -57,9 +58,19 @@ class LabeledSpansField(Field[torch.Tensor]):
         self._indexed = [[span.start, span.end, index_of[span.label]] for span in self.spans]
 
     def get_padding_lengths(self) -> Dict[str, int]:
+        """`num_spans`: to how many spans a batch is padded."""
         return {"num_spans": len(self.spans)}
 
     def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
+        """
+        # Returns
+
+        `torch.LongTensor` of shape `(num_spans, 3)`, `num_spans` being that of `padding_lengths`.
+
+        # Raises
+
+        `ConfigurationError` if the field has not been indexed.
+        """
         if self._indexed is None:
             raise ConfigurationError("index this field with a vocabulary before making a tensor")
         # Shape: (num_spans, 3)
@@ -69,6 +80,9 @@ class LabeledSpansField(Field[torch.Tensor]):
         return tensor
 
     def empty_field(self) -> "LabeledSpansField":
+        """
+        A field without spans that counts as indexed, which AllenNLP pads lists of fields with.
+        """
         field = LabeledSpansField([], self._label_namespace)
         field._indexed = []
         return field

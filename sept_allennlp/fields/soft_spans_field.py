@@ -80,15 +80,29 @@ class SoftSpansField(Field[torch.Tensor]):
             )
 
     def get_padding_lengths(self) -> Dict[str, int]:
+        """`num_spans`: to how many spans a batch is padded."""
         return {"num_spans": len(self)}
 
     def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
+        """
+        # Returns
+
+        `torch.FloatTensor` of shape `(num_spans, 2 + num_labels)`, `num_spans` being that of
+        `padding_lengths`.
+
+        # Raises
+
+        `ConfigurationError` if the field has not been indexed.
+        """
         if self._indexed is None:
             raise ConfigurationError("index this field with a vocabulary before making a tensor")
         missing = padding_lengths["num_spans"] - len(self._indexed)
         return torch.nn.functional.pad(self._indexed, (0, 0, 0, missing), value=float(PADDING))
 
     def empty_field(self) -> "SoftSpansField":
+        """
+        A field without spans that counts as indexed, which AllenNLP pads lists of fields with.
+        """
         field = SoftSpansField(None, self._label_namespace)
         field._indexed = torch.zeros(0, 2)
         return field

@@ -13,7 +13,7 @@ from sept_runtime.scoring import precision_recall_f1
 @Metric.register("strict_span_f1")
 class StrictSpanF1(Metric):
     """
-    Micro-averaged precision, recall and F1 of labelled spans, overall and per label: a prediction
+    Micro-averaged precision, recall and F1 of labeled spans, overall and per label: a prediction
     is right if start, end and label are all those of a gold entity of the same document.
 
     Sets are counted. The gold entities are those of the annotation, so one that the model could
@@ -35,6 +35,7 @@ class StrictSpanF1(Metric):
         self.reset()
 
     def reset(self) -> None:
+        """Forgets what was counted, in this process alone."""
         # Shape: (3, num_labels): right, predicted, gold
         self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
 

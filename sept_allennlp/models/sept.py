@@ -114,6 +114,7 @@ class SEPT(SpanClassifier):
         """
         In training the scores of the candidates that are sampled, in evaluation of those that the
         filter keeps. Soft labels are not sampled: they give the frequency of entities as it is.
+        Parameters and shapes are those of `forward`.
         """
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
@@ -146,6 +147,19 @@ class SEPT(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        The logits of candidates, as `SpanScores` has them.
+
+        # Parameters
+
+        embedded : `torch.FloatTensor`
+            Shape `(batch_size, sequence_length, dim)`: of word pieces, or of words.
+        text : `TextFieldTensors`
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: first and last word.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`.
+        """
         if not mask.size(1):
             return embedded.new_zeros(0, self._output.out_features)
         if self._over_pieces:
@@ -156,7 +170,9 @@ class SEPT(SpanClassifier):
     def _represent(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """The spans' vectors, as `score_in_chunks` asks for them."""
         return self._span_extractor(embedded, spans, span_indices_mask=mask)
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, 1 + num_labels)`."""
         return self._output(self._feedforward(vectors))

@@ -77,8 +77,7 @@ class SpanClassifier(Model, RenamedKeys):
         self._max_span_width = max_span_width
         self._max_spans_per_chunk = max_spans_per_chunk
         self.decoding = decoding or Decoding()
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        self._labels = [label_of[i] for i in range(len(label_of))]
+        self._labels = labels_in(vocab, label_namespace)
         self._metric = StrictSpanF1(self._labels)
 
     def score_spans(
@@ -89,8 +88,8 @@ class SpanClassifier(Model, RenamedKeys):
         whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the candidates that the model looks at. The parameters are those of `forward`;
-        `gold` and `whole` matter in training alone.
+        The scores of the candidates that the model looks at. Parameters and shapes are those of
+        `forward`; `gold` and `whole` matter in training alone.
 
         # Parameters
 
@@ -148,7 +147,14 @@ class SpanClassifier(Model, RenamedKeys):
         outputs: Dict[str, Any] = {}
         learnable = [d.entities is not None or t for d, t in zip(documents, taught)]
         if any(learnable):
-            targets = self._targets(scores, gold, soft, documents, taught, sentence_ids.size(1))
+            num_words = sentence_ids.size(1)
+            targets = self._labels_of(scores.spans, scores.mask, gold, num_words)
+            if soft is not None and any(taught):
+                teachers = soft_targets(
+                    scores.spans, scores.mask, soft, num_words, self._max_span_width
+                )
+                annotated = [document.entities is not None for document in documents]
+                targets = mixed_targets(targets, teachers, annotated, taught)
             outputs["loss"] = self._loss(scores, targets, documents, learnable)
         if not self.training:
             outputs["entities"] = self.find_entities(scores, self.decoding)
@@ -160,7 +166,8 @@ class SpanClassifier(Model, RenamedKeys):
     ) -> List[Prediction]:
         """
         What is predicted for each document, and nothing else: no loss, no metric, and nothing in
-        the model changes. `text` and `sentence_ids` are those of `forward`.
+        the model changes. `text` and `sentence_ids`, of shape `(batch_size, num_words)`, are those
+        of `forward`.
         """
         scores = self.score_spans(text, sentence_ids)
         predictions = map(Prediction, self.find_entities(scores, decoding))
@@ -191,7 +198,8 @@ class SpanClassifier(Model, RenamedKeys):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        `score_in_chunks`, in evaluation `max_spans_per_chunk` at a time, in training all.
+        `score_in_chunks`, with its parameters and shapes: in evaluation `max_spans_per_chunk` at a
+        time, in training all.
         """
         at_once = None if self.training else self._max_spans_per_chunk
         return score_in_chunks(represent, score, sequences, spans, mask, at_once)
@@ -199,29 +207,8 @@ class SpanClassifier(Model, RenamedKeys):
     def _labels_of(
         self, spans: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor, num_words: int
     ) -> torch.Tensor:
+        """`label_spans`: each candidate's class, of shape `(batch_size, num_spans)`."""
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
-
-    def _targets(
-        self,
-        scores: SpanScores,
-        gold: torch.Tensor,
-        soft: Optional[torch.Tensor],
-        documents: List[Document],
-        taught: List[bool],
-        num_words: int,
-    ) -> torch.Tensor:
-        """
-        What the candidates are to be: their classes, of shape `(number of candidates,)`, or, where
-        some documents have soft labels, distributions, with one dimension more for the classes.
-        """
-        labels = self._labels_of(scores.spans, scores.mask, gold, num_words)
-        if soft is None or not any(taught):
-            return labels[scores.mask]
-        teachers = soft_targets(scores.spans, scores.mask, soft, num_words, self._max_span_width)
-        annotated = [document.entities is not None for document in documents]
-        # Shape (both): (batch_size,)
-        by_hand, by_teacher = torch.tensor([annotated, taught], device=gold.device)
-        return mixed_targets(labels, teachers, by_hand, by_teacher)[scores.mask]
 
     def _loss(
         self,
@@ -237,7 +224,8 @@ class SpanClassifier(Model, RenamedKeys):
 
         scores : `SpanScores`
         targets : `torch.Tensor`
-            What `_targets` gives.
+            What the candidates are to be: their classes, of shape `(batch_size, num_spans)`, or
+            distributions over these, with a dimension more.
         documents : `List[Document]`
         learnable : `List[bool]`
             Whether anybody, or a teacher, has annotated the document.
@@ -245,7 +233,9 @@ class SpanClassifier(Model, RenamedKeys):
         if not len(scores.logits):
             return zero_loss(self)
         mask = scores.mask
-        losses = torch.nn.functional.cross_entropy(scores.logits.float(), targets, reduction="none")
+        losses = torch.nn.functional.cross_entropy(
+            scores.logits.float(), targets[mask], reduction="none"
+        )
         # A document without words is no document to take a mean over.
         annotated = torch.tensor(
             [known and bool(document.sentences) for known, document in zip(learnable, documents)],
@@ -271,10 +261,16 @@ def _by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any
         yield of_document.numpy(), candidates.numpy()
 
 
+def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
+    """The labels of a namespace of the vocabulary, in the order of their indices."""
+    label_of = vocab.get_index_to_token_vocabulary(namespace)
+    return [label_of[i] for i in range(len(label_of))]
+
+
 def zero_loss(model: torch.nn.Module) -> torch.Tensor:
     """
-    The loss of a batch in which there is nothing to learn from: every parameter gets a gradient,
-    or in distributed training the other processes would wait for it for ever.
+    The loss, a scalar, of a batch in which there is nothing to learn from: every parameter gets a
+    gradient, or in distributed training the other processes would wait for it for ever.
     """
     sums = [p.sum() for p in model.parameters() if p.requires_grad]
     return 0.0 * torch.stack(sums).sum()

@@ -1,5 +1,7 @@
 """What a teacher believes of candidate spans, as targets of a cross-entropy."""
 
+from typing import Sequence
+
 import torch
 
 from sept_allennlp.modules.candidate_spans import label_spans
@@ -50,7 +52,7 @@ def soft_targets(
 
 
 def mixed_targets(
-    labels: torch.Tensor, soft: torch.Tensor, annotated: torch.Tensor, taught: torch.Tensor
+    labels: torch.Tensor, soft: torch.Tensor, annotated: Sequence[bool], taught: Sequence[bool]
 ) -> torch.Tensor:
     """
     The distributions that candidates of a batch are to be given, where some documents have gold
@@ -62,14 +64,15 @@ def mixed_targets(
         Shape `(batch_size, num_spans)`: each candidate's class by the annotation.
     soft : `torch.FloatTensor`
         Shape `(batch_size, num_spans, num_classes)`: by the teacher, see `soft_targets`.
-    annotated, taught : `torch.BoolTensor`
-        Shape `(batch_size,)`: whether there is an annotation, and whether the teacher's.
+    annotated, taught : `Sequence[bool]`
+        For each document whether there is an annotation, and whether the teacher's.
 
     # Returns
 
     `torch.FloatTensor` of shape `(batch_size, num_spans, num_classes)`.
     """
-    # Shape: (batch_size, 1, 1)
-    share = (annotated / (annotated.float() + taught).clamp(min=1.0)).view(-1, 1, 1)
+    # Shape (both): (batch_size, 1, 1)
+    by_hand, by_teacher = soft.new_tensor([annotated, taught]).view(2, -1, 1, 1)
+    share = by_hand / (by_hand + by_teacher).clamp(min=1.0)
     gold = torch.nn.functional.one_hot(labels, soft.size(-1))
     return share * gold + (1.0 - share) * soft

@@ -28,6 +28,16 @@ class OneDNNLinear(Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        """
+        # Parameters
+
+        input : `torch.Tensor`
+            Shape `(..., in_features)`.
+
+        # Returns
+
+        `torch.Tensor` of shape `(..., out_features)`.
+        """
         multiplied = (
             not torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")

@@ -99,6 +99,7 @@ class SEPTPredictor(Predictor):
 
     @property
     def max_batch_words(self) -> int:
+        """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
         on_cpu = self._device.type == "cpu"
         return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
 
@@ -112,13 +113,18 @@ class SEPTPredictor(Predictor):
         return self._predict(instances, decoding)
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
+        """
+        The output for one input, see `json_prediction`; `error` in it where that is of no use.
+        """
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
+        """As `predict_json`, for several inputs that are batched by length."""
         requests = map(Request.from_json, inputs)
         return list(predict_requests(self, requests, self.decoding, len(inputs)))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
+        """As `predict_batch_instance`, for one."""
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
@@ -134,10 +140,12 @@ class SEPTPredictor(Predictor):
         ]
 
     def dump_line(self, outputs: JsonObject) -> str:
+        """One line, not escaped as ASCII, as AllenNLP would."""
         return dump_line(outputs)
 
     @property
     def finds_relations(self) -> bool:
+        """As for `SpanPredictor`."""
         return False
 
     @property

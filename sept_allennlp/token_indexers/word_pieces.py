@@ -16,10 +16,10 @@ _MOST_WORDS = 200_000
 class WordPieceIndexer(TokenIndexer):
     """
     Splits the words of a document into the pieces of a pre-trained encoder, and says which pieces
-    each word has. The tokeniser takes long over a word, but splits it without a look at the others,
+    each word has. The tokenizer takes long over a word, but splits it without a look at the others,
     so it is called once a document, and only with words that were not met before.
 
-    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokeniser a
+    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokenizer a
     word, and gives a word that has no piece (a lone control character, say) the offsets
     (-1, -1); here such a word gets the unknown piece, so that every span has something to pool.
 
@@ -35,7 +35,7 @@ class WordPieceIndexer(TokenIndexer):
 
     # Raises
 
-    `ValueError` if the encoder has no fast tokeniser.
+    `ValueError` if the encoder has no fast tokenizer.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class WordPieceIndexer(TokenIndexer):
         super().__init__(**kwargs)
         self._model_name = model_name
         self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
-        # Tokenisers that know every byte have no unknown piece.
+        # Tokenizers that know every byte have no unknown piece.
         unknown, padding = self._tokenizer.unk_token_id, self._tokenizer.pad_token_id
         self._unknown_piece = (padding or 0) if unknown is None else unknown
         self._pieces_of: Dict[str, List[int]] = {}
@@ -56,6 +56,13 @@ class WordPieceIndexer(TokenIndexer):
         """The pieces' indices are the encoder's own, there is nothing to count."""
 
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
+        """
+        # Returns
+
+        `token_ids` and `wordpiece_mask`, one for each piece, and `mask` and `piece_offsets`
+        (first and
+        last piece, both inclusive), one for each word.
+        """
         words = [token.ensure_text() for token in tokens]
         if len(self._pieces_of) > _MOST_WORDS:
             # Not cleared, because another thread may be about to look words up.
@@ -96,6 +103,7 @@ class WordPieceIndexer(TokenIndexer):
         return {word: pieces or [self._unknown_piece] for word, pieces in pieces_of.items()}
 
     def get_empty_token_list(self) -> IndexedTokenList:
+        """What `tokens_to_indices` gives for no words."""
         return {
             "token_ids": [],
             "mask": [],
@@ -106,6 +114,15 @@ class WordPieceIndexer(TokenIndexer):
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:
+        """
+        # Returns
+
+        `token_ids` and `wordpiece_mask` of shape `(num_pieces,)`, padded with the encoder's
+        own padding
+        and with false; `mask` of shape `(num_words,)`, and `piece_offsets` of shape
+        `(num_words, 2)`,
+        padded with false and with 0.
+        """
         tensors = {}
         for name, values in tokens.items():
             length = padding_lengths[name]

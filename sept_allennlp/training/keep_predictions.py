@@ -44,6 +44,7 @@ class KeepPredictions(TrainerCallback):
         is_training: bool,
         **kwargs: Any,
     ) -> None:
+        """Collects what was predicted for a batch of the validation data."""
         if is_training:
             return
         for inputs, outputs in zip(batch_inputs, batch_outputs):
@@ -58,6 +59,7 @@ class KeepPredictions(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Writes the epoch's predictions if it is the best so far, and forgets them if not."""
         predicted, self._predicted = self._predicted, []
         if metrics.get("best_epoch") != epoch:
             return

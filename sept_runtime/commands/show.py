@@ -15,12 +15,18 @@ class Show(Command):
     description = "Print predicted entities as tables."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The predictions, and how many documents of them."""
         parser.add_argument("predictions", type=Path, help="what the predictor wrote")
         parser.add_argument(
             "--documents", type=int, default=10, help="how many to show (default = %(default)s)"
         )
 
     def run(self, args: argparse.Namespace) -> int:
+        """
+        # Raises
+
+        `DocumentError` at the first line that is no prediction.
+        """
         console = Console()
         hidden = 0
         for index, prediction in enumerate(read_predictions(str(args.predictions))):

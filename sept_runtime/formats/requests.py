@@ -31,6 +31,12 @@ def document_from_request(fields: Any) -> Document:
     return document
 
 
+def document_from_text(text: str, key: str = "") -> Document:
+    """A document of raw text, with the sentences and words that `tokenize` finds in it."""
+    sentences, offsets = tokenize(text)
+    return Document(key, sentences, text=text, offsets=offsets)
+
+
 def _from_sentences(key: str, fields: JsonObject) -> Document:
     where = f"document {key!r}"
     sentences = checked_sentences(fields["sentences"], where)
@@ -48,8 +54,7 @@ def _from_text(key: str, fields: JsonObject) -> Document:
     text = fields["text"]
     if not isinstance(text, str):
         raise DocumentError(f"'text' must be a string, found {json_type(text)}")
-    sentences, offsets = tokenize(text)
-    return Document(key, sentences, text=text, offsets=offsets)
+    return document_from_text(text, key)
 
 
 _FORMS = {"sentences": _from_sentences, "tokens": _from_tokens, "text": _from_text}

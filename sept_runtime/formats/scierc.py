@@ -170,7 +170,7 @@ def entities_from_ner(
             known = labels.setdefault((start, end), label)
             if known != label:
                 raise DocumentError(
-                    f"{at}: entity {json.dumps(span)} was already labelled {known!r}; "
+                    f"{at}: entity {json.dumps(span)} was already labeled {known!r}; "
                     "a span has one label"
                 )
         first_word += len(sentence)

@@ -15,4 +15,5 @@ class KeepAll(SpanFilter):
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """Gives `mask` itself, of shape `(batch_size, num_spans)`."""
         return mask

@@ -26,6 +26,7 @@ class RandomNegatives(SpanSampler):
         self._num_negatives = num_negatives
 
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """As for `SpanSampler`; all tensors have shape `(batch_size, num_spans)`."""
         positive = mask & (labels != NO_ENTITY)
         negative = mask & ~positive
         size = min(self._num_negatives, labels.size(1))

@@ -64,6 +64,10 @@ class PooledScorer(SpanScorer, RenamedKeys):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
+        `embedded_mask` and `widths` are not used.
+        """
         scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():
             scores[mask] = score_in_chunks(

@@ -81,7 +81,7 @@ def align(
             span = _words_of(annotation, document, sentence_ids, widen=misaligned == "widen")
             if entities.setdefault(span, AnnotatedSpan(*span, label)).label != label:
                 raise _Misaligned(
-                    f"its words are already labelled {entities[span].label!r}; a span has one "
+                    f"its words are already labeled {entities[span].label!r}; a span has one "
                     "label: delete one of the two"
                 )
         except _Misaligned as fault:

@@ -32,7 +32,7 @@ _OTHER_KINDS = {
     "*": "equivalences",
     "A": "attributes",
     "M": "attributes",
-    "N": "normalisations",
+    "N": "normalizations",
 }
 _NOTE = "#"
 

@@ -42,6 +42,7 @@ class DocumentRecord(NamedTuple):
 
 
 def digest(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, by which an edited text is told from the recorded one."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

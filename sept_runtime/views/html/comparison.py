@@ -26,6 +26,7 @@ class JudgedEntity(NamedTuple):
 
     @property
     def tooltip(self) -> str:
+        """What shows where the pointer rests: label, score, and what the comparison says."""
         score = "" if self.score is None else f"score {self.score:.3f}"
         return " · ".join(filter(None, (self.label, score, self.note)))
 

@@ -21,7 +21,7 @@ PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
 def write_encoder(
     folder: Path, template: Optional[str], length: Optional[int], positions: int
 ) -> str:
-    """An encoder's folder whose tokeniser is no model's own class."""
+    """An encoder's folder whose tokenizer is no model's own class."""
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(PIECES)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     if template is not None:
@@ -40,7 +40,7 @@ def write_encoder(
     "template, prefix, suffix",
     [("<s> $A </s>", [2], [3]), ("<s> <s> $A", [2, 2], []), ("$A </s>", [], [3]), (None, [], [])],
 )
-def test_special_pieces_are_those_of_the_tokeniser(
+def test_special_pieces_are_those_of_the_tokenizer(
     tmp_path: Path, template: Optional[str], prefix: List[int], suffix: List[int]
 ) -> None:
     location = write_encoder(tmp_path / "encoder", template, 64, 64)
@@ -53,14 +53,14 @@ def test_special_pieces_are_those_of_the_tokeniser(
         (64, 512, 64),
         (1024, 600, 600),
         (8192, 8192, 8192),
-        # The tokeniser does not say, and RoBERTa's positions are two more than it takes.
+        # The tokenizer does not say, and RoBERTa's positions are two more than it takes.
         (None, 514, 512),
         (None, 128, 128),
-        # No learnt positions, and no limit stated.
+        # No learned positions, and no limit stated.
         (None, -1, 512),
     ],
 )
-def test_the_length_is_what_tokeniser_and_positions_allow(
+def test_the_length_is_what_tokenizer_and_positions_allow(
     tmp_path: Path, length: Optional[int], positions: int, expected: int
 ) -> None:
     assert max_pieces(write_encoder(tmp_path / "encoder", None, length, positions)) == expected

@@ -4,7 +4,7 @@ import pandas
 import pytest
 
 from sept_allennlp.experiments.suite import Row, Table
-from sept_allennlp.experiments.tables import fill_table, summarise, table_to_markdown
+from sept_allennlp.experiments.tables import fill_table, summarize, table_to_markdown
 
 NONE = float("nan")
 
@@ -35,7 +35,7 @@ def table() -> Table:
 
 
 def test_means_and_deviations(runs: pandas.DataFrame) -> None:
-    summary = summarise(runs)
+    summary = summarize(runs)
     assert list(summary.index) == ["crf", "sept"]
     sept = summary.loc["sept"]
     # By hand: .60, .70, .65 are .05, .05 and 0 from their mean; .5, .5, .8 are .1, .1 and .2.

@@ -47,7 +47,7 @@ def test_what_adds_up_to_more_than_one_by_rounding_is_a_distribution() -> None:
 def test_gold_a_teacher_and_both() -> None:
     labels = torch.tensor([[2], [0], [1]])
     soft = torch.tensor([[[0.5, 0.25, 0.25]]] * 3)
-    annotated, taught = torch.tensor([[True, False, True], [False, True, True]])
+    annotated, taught = [True, False, True], [False, True, True]
     assert mixed_targets(labels, soft, annotated, taught).tolist() == [
         [[0.0, 0.0, 1.0]],
         [[0.5, 0.25, 0.25]],

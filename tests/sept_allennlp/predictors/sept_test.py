@@ -153,7 +153,7 @@ def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
         assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
 
 
-def test_a_long_document_does_not_pad_its_neighbours(
+def test_a_long_document_does_not_pad_its_neighbors(
     predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: List[Any] = []

@@ -134,7 +134,7 @@ BAD_DOCUMENTS = {
     "span of another sentence": ({"ner": [[[4, 4, "Method"]], []]}, "outside its sentence"),
     "span with two labels": (
         {"ner": [[[3, 3, "Method"], [3, 3, "Task"]], []]},
-        "entity [3, 3, \"Task\"] was already labelled 'Method'",
+        "entity [3, 3, \"Task\"] was already labeled 'Method'",
     ),
 }
 

@@ -92,7 +92,7 @@ def test_lines_that_are_no_entities_are_counted(tmp_path):
         "event triggers": 1,
         "equivalences": 1,
         "attributes": 2,
-        "normalisations": 1,
+        "normalizations": 1,
     }
 
 
