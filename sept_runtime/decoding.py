@@ -19,7 +19,7 @@ _SOFT_DIGITS = 4
 @dataclass(frozen=True)
 class Decoding:
     """
-    Which of the classified spans become entities.
+    Which of the classified spans become entities, and which pairs of these relations.
 
     # Parameters
 
@@ -30,6 +30,8 @@ class Decoding:
         A probability; entities below it are dropped.
     top_labels : `int`, optional (default = `0`)
         How many labels to report for each entity.
+    min_relation_score : `float`, optional (default = `0.0`)
+        A probability; relations below it are dropped.
     soft_labels : `float`, optional (default = `None`)
         A probability: beside the entities, report what the model believes of each candidate that is
         an entity with at least this probability, whatever becomes of it (`soft_annotation`), for a
@@ -37,22 +39,23 @@ class Decoding:
 
     # Raises
 
-    `ValueError` for a `min_score` or `soft_labels` that is no probability, or a negative
-    `top_labels`.
+    `ValueError` for a `min_score`, `min_relation_score` or `soft_labels` that is no probability,
+    or a negative `top_labels`.
     """
 
     flat: bool = False
     min_score: float = 0.0
     top_labels: int = 0
+    min_relation_score: float = 0.0
     soft_labels: Optional[float] = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.min_score <= 1.0:
-            raise ValueError(f"min_score must lie between 0 and 1: {self.min_score}")
+        for name in ("min_score", "min_relation_score", "soft_labels"):
+            score = getattr(self, name)
+            if score is not None and not 0.0 <= score <= 1.0:
+                raise ValueError(f"{name} must lie between 0 and 1: {score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
-        if self.soft_labels is not None and not 0.0 <= self.soft_labels <= 1.0:
-            raise ValueError(f"soft_labels must lie between 0 and 1: {self.soft_labels}")
 
 
 def decode(

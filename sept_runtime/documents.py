@@ -103,6 +103,11 @@ class Prediction(NamedTuple):
     relations: Optional[List[ScoredRelation]] = None
     soft: Optional[SoftAnnotation] = None
 
+    def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
+        """One of `relations` as an annotation would have it: with places instead of indices."""
+        head, tail = self.entities[relation.head], self.entities[relation.tail]
+        return AnnotatedRelation((head.start, head.end), (tail.start, tail.end), relation.label)
+
 
 @dataclass
 class Document:

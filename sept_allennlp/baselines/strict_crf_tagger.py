@@ -110,7 +110,7 @@ class StrictCrfTagger(CrfTagger):
             **kwargs,
         )
         decoding = decoding or Decoding()
-        self.decoding = TagDecoding(True, decoding.min_score, decoding.top_labels)
+        self.decoding = TagDecoding(min_score=decoding.min_score, top_labels=decoding.top_labels)
         self._labels = labels
         self._metric = StrictSpanF1(labels)
         self._bio_metric = StrictSpanF1(labels)

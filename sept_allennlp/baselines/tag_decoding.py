@@ -1,4 +1,4 @@
-from typing import Optional
+from typing import Any
 
 from allennlp.common.checks import ConfigurationError
 
@@ -14,21 +14,15 @@ class TagDecoding(Decoding):
     `ConfigurationError` if `flat` is false, or for `soft_labels`.
     """
 
-    def __init__(
-        self,
-        flat: bool = True,
-        min_score: float = 0.0,
-        top_labels: int = 0,
-        soft_labels: Optional[float] = None,
-    ) -> None:
+    def __init__(self, flat: bool = True, **options: Any) -> None:
         if not flat:
             raise ConfigurationError(
                 "this model tags words, its entities never overlap: leave out 'flat', or make it "
                 "true"
             )
-        if soft_labels is not None:
+        super().__init__(flat, **options)
+        if self.soft_labels is not None:
             raise ConfigurationError(
                 "this model tags words, and has no probabilities of candidate spans: soft labels "
                 "come from a model of spans, such as 'sept'"
             )
-        super().__init__(flat, min_score, top_labels)

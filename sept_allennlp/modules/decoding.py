@@ -20,9 +20,10 @@ class Decoding(RuntimeDecoding, FromParams):
         flat: bool = False,
         min_score: float = 0.0,
         top_labels: int = 0,
+        min_relation_score: float = 0.0,
         soft_labels: Optional[float] = None,
     ) -> None:
         try:
-            super().__init__(flat, min_score, top_labels, soft_labels)
+            super().__init__(flat, min_score, top_labels, min_relation_score, soft_labels)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None

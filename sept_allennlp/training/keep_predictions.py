@@ -22,7 +22,7 @@ class KeepPredictions(TrainerCallback):
     Keeps, in `validation_predictions.jsonl` of the training's folder, what the model predicts for
     the validation data in the best epoch, whose weights the archive holds. From this file two
     systems are compared document by document. It is what `allennlp predict` writes, and holds the
-    gold annotation as `ner`.
+    gold annotation as `ner` and `gold_relations`.
 
     A model that predicts no entities (a span filter) leaves no file.
 
@@ -49,7 +49,9 @@ class KeepPredictions(TrainerCallback):
             return
         for inputs, outputs in zip(batch_inputs, batch_outputs):
             documents = [fields["document"] for fields in inputs["metadata"]]
-            self._predicted += zip(documents, map(Prediction, outputs.get("entities", [])))
+            entities = outputs.get("entities", [])
+            relations = outputs.get("relations", [None] * len(entities))
+            self._predicted += zip(documents, map(Prediction, entities, relations))
 
     def on_epoch(
         self,

@@ -43,8 +43,9 @@ class Brat(Command):
             "--misfits",
             choices=MISALIGNED_POLICIES,
             default="error",
-            help="what to do with an entity that does not fit whole words of one sentence: stop, "
-            "leave it out, or widen it to the words that it touches",
+            help="what to do with an entity that does not fit whole words of one sentence, or a "
+            "relation that does not lie in one: stop, leave it out, or widen the entity to the "
+            "words that it touches",
         )
         from_brat.set_defaults(convert=_from_brat)
 

@@ -4,7 +4,7 @@ from typing import Any, List, Sequence
 
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.json_lines import JsonObject, json_type
-from sept_runtime.formats.scierc import checked_sentences, checked_words, entities_from_ner
+from sept_runtime.formats.scierc import annotated_document, checked_sentences, checked_words
 from sept_runtime.tokenization import tokenize
 from sept_runtime.words import with_joined_text
 
@@ -12,8 +12,8 @@ from sept_runtime.words import with_joined_text
 def document_from_request(fields: Any) -> Document:
     """
     The document in a JSON object, told by what the object holds: `sentences` (lists of words, as in
-    SciERC, and perhaps `ner`), `tokens` (a list of words), or `text`. A document given as words
-    gets as its text the words joined by spaces.
+    SciERC, and perhaps `ner` and `relations`), `tokens` (a list of words), or `text`. A document
+    given as words gets as its text the words joined by spaces.
 
     # Raises
 
@@ -40,7 +40,7 @@ def document_from_text(text: str, key: str = "") -> Document:
 def _from_sentences(key: str, fields: JsonObject) -> Document:
     where = f"document {key!r}"
     sentences = checked_sentences(fields["sentences"], where)
-    return Document(key, sentences, entities_from_ner(fields.get("ner"), sentences, where))
+    return annotated_document(key, sentences, fields, where)
 
 
 def _from_tokens(key: str, fields: JsonObject) -> Document:

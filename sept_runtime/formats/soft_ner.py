@@ -8,7 +8,8 @@ import json
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from sept_runtime.documents import Document, DocumentError, SoftAnnotation, SoftSpan
-from sept_runtime.formats.json_lines import JsonObject, is_index, json_type
+from sept_runtime.formats.annotation import by_sentence, check_span
+from sept_runtime.formats.json_lines import JsonObject, is_index
 
 _FORM = "[start, end, {label: probability}]"
 
@@ -19,10 +20,10 @@ _ROUNDING = 1e-4
 def soft_to_json(document: Document, soft: SoftAnnotation) -> JsonObject:
     """The keys that say what is believed of a document's candidates."""
     sentence_ids = document.sentence_ids
-    by_sentence: List[List[List[Any]]] = [[] for _ in document.sentences]
+    listed: List[List[List[Any]]] = [[] for _ in document.sentences]
     for start, end, probabilities in soft.spans:
-        by_sentence[sentence_ids[start]].append([start, end, probabilities])
-    return {"soft_ner": by_sentence, "soft_ner_labels": list(soft.labels)}
+        listed[sentence_ids[start]].append([start, end, probabilities])
+    return {"soft_ner": listed, "soft_ner_labels": list(soft.labels)}
 
 
 def soft_from_json(
@@ -36,31 +37,16 @@ def soft_from_json(
 
     `DocumentError`, with a message that begins with `where`.
     """
-    by_sentence = fields.get("soft_ner")
-    if by_sentence is None:
+    listed = fields.get("soft_ner")
+    if listed is None:
         return None
     labels = _checked_labels(fields.get("soft_ner_labels"), where)
-    if not isinstance(by_sentence, list):
-        raise DocumentError(f"{where}: 'soft_ner' must be a list, found {json_type(by_sentence)}")
-    if len(by_sentence) != len(sentences):
-        raise DocumentError(
-            f"{where}: 'soft_ner' has {len(by_sentence)} lists for {len(sentences)} sentences; "
-            "there must be one for each sentence"
-        )
     spans: Dict[Tuple[int, int], SoftSpan] = {}
-    first_word = 0
-    for index, (sentence, listed) in enumerate(zip(sentences, by_sentence)):
-        at = f"{where}, sentence {index}"
-        if not isinstance(listed, list):
-            raise DocumentError(
-                f"{at}: 'soft_ner' must hold a list of {_FORM}, found {json_type(listed)}"
-            )
-        words = range(first_word, first_word + len(sentence))
-        for value in listed:
-            span = _checked_span(value, words, labels, f"{at}: candidate {json.dumps(value)}")
-            if spans.setdefault(span[:2], span) is not span:
-                raise DocumentError(f"{at}: candidate {json.dumps(value)} is there twice")
-        first_word = words.stop
+    for words, value, at in by_sentence(listed, "soft_ner", _FORM, sentences, where):
+        at = f"{at}: candidate {json.dumps(value)}"
+        span = _checked_span(value, words, labels, at)
+        if spans.setdefault(span[:2], span) is not span:
+            raise DocumentError(f"{at} is there twice")
     return SoftAnnotation(tuple(labels), list(spans.values()))
 
 
@@ -87,12 +73,7 @@ def _checked_span(value: Any, words: range, labels: Sequence[str], where: str) -
     ):
         raise DocumentError(f"{where} is not {_FORM}")
     start, end, probabilities = value
-    if not words.start <= start <= end < words.stop:
-        raise DocumentError(
-            f"{where} is reversed or reaches outside its sentence, which holds words "
-            f"{words.start} to {words.stop - 1} (word indices count over the whole document and "
-            "include the end)"
-        )
+    check_span(start, end, words, where)
     for label, probability in probabilities.items():
         if label not in labels:
             raise DocumentError(f"{where} has a label that is not in 'soft_ner_labels': {label!r}")

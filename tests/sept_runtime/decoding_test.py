@@ -99,7 +99,14 @@ def test_the_most_probable_labels_are_reported():
 
 @pytest.mark.parametrize(
     "options",
-    [{"min_score": -0.1}, {"min_score": 1.1}, {"top_labels": -1}, {"soft_labels": 1.5}],
+    [
+        {"min_score": -0.1},
+        {"min_score": 1.1},
+        {"top_labels": -1},
+        {"min_relation_score": -0.1},
+        {"min_relation_score": 1.1},
+        {"soft_labels": 1.5},
+    ],
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):

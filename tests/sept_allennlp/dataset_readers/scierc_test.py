@@ -33,7 +33,7 @@ def test_a_document_becomes_an_instance(write_jsonl):
     assert first["sentence_ids"].tensor.tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert first["gold"].spans == [(3, 3, "Method"), (1, 3, "Task"), (5, 5, "Method")]
     document = first["metadata"]["document"]
-    assert document == Document("A-1", FIRST["sentences"], first["gold"].spans)
+    assert document == Document("A-1", FIRST["sentences"], first["gold"].spans, relations=[])
     assert document.origin == f"{path}, line 1"
 
     assert second["gold"].spans == []

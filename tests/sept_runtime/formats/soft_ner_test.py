@@ -81,7 +81,7 @@ BAD: Dict[str, Any] = {
     "as gold": (one([3, 3, "Method"]), "is not [start, end, {label: probability}]"),
     "index a string": (one(["3", 3, {}]), "is not [start, end, {label: probability}]"),
     "index negative": (one([-1, 0, {}]), "is not [start, end, {label: probability}]"),
-    "reversed": (one([3, 2, {}]), "is reversed or reaches outside its sentence"),
+    "reversed": (one([3, 2, {}]), "candidate [3, 2, {}] is reversed"),
     "of another sentence": (one([4, 4, {}]), "holds words 0 to 3"),
     "twice": ({"soft_ner": [[[1, 1, {}], [1, 1, {}]], []]}, "candidate [1, 1, {}] is there twice"),
     "unknown label": (one([3, 3, {"X": 0.5}]), "not in 'soft_ner_labels': 'X'"),
