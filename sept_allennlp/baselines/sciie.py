@@ -85,6 +85,8 @@ class SciIE(SpanClassifier):
     `ConfigurationError` for a `max_span_width` below 1 or a `spans_per_word` that is not positive.
     """
 
+    scores_all = False
+
     def __init__(
         self,
         vocab: Vocabulary,

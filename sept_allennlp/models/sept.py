@@ -67,6 +67,8 @@ class SEPT(SpanClassifier):
     initializer : `InitializerApplicator`, optional
     """
 
+    scores_all = False
+
     def __init__(
         self,
         vocab: Vocabulary,

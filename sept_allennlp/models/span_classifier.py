@@ -61,6 +61,8 @@ class SpanClassifier(Model, RenamedKeys):
 
     default_predictor = "sept"
     renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
+    # Whether `score_spans` looks at every candidate in training; if not, it takes `whole`.
+    scores_all = True
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class SpanClassifier(Model, RenamedKeys):
 
         whole : `torch.BoolTensor`, optional
             Shape `(batch_size,)`: the documents of which every candidate must be scored. Only given
-            where documents have soft labels.
+            where documents have soft labels, and if not `scores_all`.
         """
         raise NotImplementedError
 
@@ -140,8 +142,7 @@ class SpanClassifier(Model, RenamedKeys):
         if self.training:
             check_annotated([d for d, is_taught in zip(documents, taught) if not is_taught])
         whole = {}
-        if self.training and any(taught):
-            # By name, so that models that look at all candidates anyway can do without it.
+        if self.training and any(taught) and not self.scores_all:
             whole = {"whole": torch.tensor(taught, device=gold.device)}
         scores = self.score_spans(text, sentence_ids, gold, **whole)
         outputs: Dict[str, Any] = {}

@@ -11,6 +11,7 @@ from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
+from tests.sept_allennlp.baselines.sciie_test import words_model as sciie_model
 from tests.sept_allennlp.models.sept_test import LABELS, always, sampling_model, words_model
 
 SENTENCES = [["we", "use", "parsers"], ["we", "parsers"]]
@@ -122,3 +123,30 @@ def test_a_reader_that_leaves_soft_labels_out_is_named() -> None:
     expected = "document 'taught'.*without 'ner'; .* set dataset_reader.soft_labels to true"
     with pytest.raises(ConfigurationError, match=expected):
         model(**batch)
+
+
+def test_a_model_that_prunes_learns_of_all_candidates_of_a_taught_document() -> None:
+    # Of two words' three candidates it keeps one.
+    model = sciie_model(spans_per_word=0.5, lexical_dropout=0.0).train()
+    soft = SOFT._replace(spans=[SoftSpan(0, 0, {"Task": 0.25})])
+    document = Document("d", [["we", "use"]], soft=soft)
+    batch = tensors(model, document)
+    gold = batch["gold"]
+    few = model.score_spans(batch["text"], batch["sentence_ids"], gold)
+    whole = torch.tensor([True])
+    scores = model.score_spans(batch["text"], batch["sentence_ids"], gold, whole=whole)
+    assert (len(few.logits), len(scores.logits)) == (1, 3)
+    log = scores.logits.log_softmax(dim=-1)
+    task = 1 + model.vocab.get_token_index("Task", "labels")
+    expected = -(log[1:, 0].sum() + 0.75 * log[0, 0] + 0.25 * log[0, task])
+    assert loss_of(model, document) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_model_that_looks_at_all_candidates_need_not_know_of_soft_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = words_model(span_sampler="all_spans", embedding_dropout=0.0).train()
+    always(model, label=0)
+    score_spans, model.scores_all = model.score_spans, True
+    monkeypatch.setattr(model, "score_spans", lambda text, ids, gold: score_spans(text, ids, gold))
+    assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
