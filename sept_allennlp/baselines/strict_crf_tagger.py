@@ -14,7 +14,8 @@ from sept_allennlp.baselines.bio import OUTSIDE, by_document, tag_gold, tag_name
 from sept_allennlp.baselines.crf import entity_probabilities, within_sentences
 from sept_allennlp.baselines.tag_decoding import TagDecoding
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.span_classifier import check_annotated, labels_in, zero_loss
+from sept_allennlp.models.learning import check_annotated, zero_loss
+from sept_allennlp.models.span_classifier import labels_in
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding

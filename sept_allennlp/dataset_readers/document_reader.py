@@ -8,7 +8,7 @@ from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
 from sept_allennlp.dataset_readers.data_files import DataPath, data_files
-from sept_allennlp.fields import LabeledSpansField, SoftSpansField
+from sept_allennlp.fields import LabeledRelationsField, LabeledSpansField, SoftSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.words import restore_brackets
@@ -24,6 +24,7 @@ class DocumentReader(DatasetReader):
     - text : `TextField`, the words, as an author types them (see `restore_brackets`);
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
+    - relations : `LabeledRelationsField`, where they are asked for;
     - soft : `SoftSpansField`, what a teacher believes of spans, where that is asked for (empty
       where no teacher has annotated the document);
     - metadata : `MetadataField`, the `Document` itself under "document".
@@ -39,6 +40,9 @@ class DocumentReader(DatasetReader):
     token_indexers : `Dict[str, TokenIndexer]`, optional
         By default one `SingleIdTokenIndexer` named "tokens".
     label_namespace : `str`, optional (default = `"labels"`)
+    relations : `bool`, optional (default = `False`)
+        Whether the model is to learn the relations between the entities, too.
+    relation_label_namespace : `str`, optional (default = `"relation_labels"`)
     soft_labels : `bool`, optional (default = `False`)
         Whether documents may have a teacher's soft labels, for the model to learn from.
 
@@ -51,6 +55,8 @@ class DocumentReader(DatasetReader):
         self,
         token_indexers: Optional[Dict[str, TokenIndexer]] = None,
         label_namespace: str = "labels",
+        relations: bool = False,
+        relation_label_namespace: str = "relation_labels",
         soft_labels: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -59,6 +65,8 @@ class DocumentReader(DatasetReader):
         )
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
         self._label_namespace = label_namespace
+        self._relations = relations
+        self._relation_label_namespace = relation_label_namespace
         self._soft_labels = soft_labels
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
@@ -99,7 +107,7 @@ class DocumentReader(DatasetReader):
         info = self.get_distributed_info()
         if info is not None:
             for _ in range(-count % info.world_size):
-                yield Document(key="", sentences=[], entities=[])
+                yield Document(key="", sentences=[], entities=[], relations=[])
 
     def text_to_instance(self, document: Document) -> Instance:
         """One document as an `Instance`; the token indexers are applied later."""
@@ -111,6 +119,10 @@ class DocumentReader(DatasetReader):
             "gold": LabeledSpansField(document.entities or [], self._label_namespace, described_as),
             "metadata": MetadataField({"document": document}),
         }
+        if self._relations:
+            fields["relations"] = LabeledRelationsField(
+                document.relations or [], self._relation_label_namespace, described_as
+            )
         if self._soft_labels:
             fields["soft"] = SoftSpansField(document.soft, self._label_namespace, described_as)
         return Instance(fields)

@@ -7,6 +7,12 @@ from allennlp.models import Model
 from numpy.typing import NDArray
 
 from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.models.learning import (
+    are_taught,
+    check_annotated,
+    mean_over_documents,
+    zero_loss,
+)
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.renamed_keys import RenamedKeys
@@ -29,11 +35,15 @@ class SpanScores(NamedTuple):
         Shape `(batch_size, num_spans, 2)`: first and last word.
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`: where there is a candidate.
+    sequence : `torch.FloatTensor`, optional
+        Shape `(batch_size, sequence_length, sequence_dim)`: what the candidates were read from, of
+        a model that reads more from it.
     """
 
     logits: torch.Tensor
     spans: torch.Tensor
     mask: torch.Tensor
+    sequence: Optional[torch.Tensor] = None
 
 
 class SpanClassifier(Model, RenamedKeys):
@@ -138,9 +148,20 @@ class SpanClassifier(Model, RenamedKeys):
         `ConfigurationError` if in training a document is not annotated.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
-        taught = [soft is not None and document.soft is not None for document in documents]
+        return self._outputs(text, sentence_ids, gold, documents, soft)[1]
+
+    def _outputs(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        documents: List[Document],
+        soft: Optional[torch.Tensor],
+    ) -> Tuple[SpanScores, Dict[str, Any]]:
+        """The candidates' scores, and what `forward` makes of them and returns."""
+        taught = are_taught(documents, soft)
         if self.training:
-            check_annotated([d for d, is_taught in zip(documents, taught) if not is_taught])
+            check_annotated(documents, soft)
         whole = {}
         if self.training and any(taught) and not self.scores_all:
             whole = {"whole": torch.tensor(taught, device=gold.device)}
@@ -160,7 +181,7 @@ class SpanClassifier(Model, RenamedKeys):
         if not self.training:
             outputs["entities"] = self.find_entities(scores, self.decoding)
             self._metric.count(outputs["entities"], documents)
-        return outputs
+        return scores, outputs
 
     def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
@@ -170,7 +191,10 @@ class SpanClassifier(Model, RenamedKeys):
         the model changes. `text` and `sentence_ids`, of shape `(batch_size, num_words)`, are those
         of `forward`.
         """
-        scores = self.score_spans(text, sentence_ids)
+        return self._predictions(self.score_spans(text, sentence_ids), decoding)
+
+    def _predictions(self, scores: SpanScores, decoding: RuntimeDecoding) -> List[Prediction]:
+        """As `predict`, by the scores of the candidates."""
         predictions = map(Prediction, self.find_entities(scores, decoding))
         if decoding.soft_labels is None:
             return list(predictions)
@@ -237,13 +261,7 @@ class SpanClassifier(Model, RenamedKeys):
         losses = torch.nn.functional.cross_entropy(
             scores.logits.float(), targets[mask], reduction="none"
         )
-        # A document without words is no document to take a mean over.
-        annotated = torch.tensor(
-            [known and bool(document.sentences) for known, document in zip(learnable, documents)],
-            device=mask.device,
-        )
-        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
-        return (losses * counted).sum() / annotated.sum().clamp(min=1)
+        return mean_over_documents(losses, mask, learnable, documents)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
@@ -266,28 +284,3 @@ def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
     """The labels of a namespace of the vocabulary, in the order of their indices."""
     label_of = vocab.get_index_to_token_vocabulary(namespace)
     return [label_of[i] for i in range(len(label_of))]
-
-
-def zero_loss(model: torch.nn.Module) -> torch.Tensor:
-    """
-    The loss, a scalar, of a batch in which there is nothing to learn from: every parameter gets a
-    gradient, or in distributed training the other processes would wait for it for ever.
-    """
-    sums = [p.sum() for p in model.parameters() if p.requires_grad]
-    return 0.0 * torch.stack(sums).sum()
-
-
-def check_annotated(documents: List[Document]) -> None:
-    """
-    # Raises
-
-    `ConfigurationError` if one of the documents, which are to be trained on, is not annotated.
-    """
-    for document in documents:
-        if document.entities is None:
-            hint = ""
-            if document.soft is not None:
-                hint = "; to learn from its 'soft_ner', set dataset_reader.soft_labels to true"
-            raise ConfigurationError(
-                f"{document.describe()}: cannot train on a document without 'ner'{hint}"
-            )

@@ -26,10 +26,11 @@ _MAX_BATCH_WORDS_ON_CPU = 2_048
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Predicts the entities of documents, and is the `SpanPredictor` of a trained model. As a
-    `Predictor` it takes documents as JSON objects with `text`, `tokens` or `sentences` (see
-    `sept_runtime.formats.requests`). An input that cannot be used yields an object with `error`
-    instead of entities; nothing is raised and nothing is left out.
+    Predicts the entities of documents, and their relations where the model finds any, and is the
+    `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
+    `text`, `tokens` or `sentences` (see `sept_runtime.formats.requests`). An input that cannot be
+    used yields an object with `error` instead of entities; nothing is raised and nothing is left
+    out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.
 
@@ -40,7 +41,7 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels, soft_labels : optional
+    flat, min_score, top_labels, min_relation_score, soft_labels : optional
         As for `Decoding`; what is left out stays as the model has it.
     """
 
@@ -52,6 +53,7 @@ class SEPTPredictor(Predictor):
         flat: Optional[bool] = None,
         min_score: Optional[float] = None,
         top_labels: Optional[int] = None,
+        min_relation_score: Optional[float] = None,
         soft_labels: Optional[float] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
@@ -60,6 +62,7 @@ class SEPTPredictor(Predictor):
             "flat": flat,
             "min_score": min_score,
             "top_labels": top_labels,
+            "min_relation_score": min_relation_score,
             "soft_labels": soft_labels,
         }
         options: Any = {name: value for name, value in given.items() if value is not None}
@@ -107,7 +110,9 @@ class SEPTPredictor(Predictor):
         """As for `SpanPredictor`."""
         instances = [
             # Gold does not matter here, and may have labels that the model does not know.
-            self._dataset_reader.text_to_instance(replace(document, entities=None, soft=None))
+            self._dataset_reader.text_to_instance(
+                replace(document, entities=None, relations=None, soft=None)
+            )
             for document in documents
         ]
         return self._predict(instances, decoding)
@@ -146,7 +151,8 @@ class SEPTPredictor(Predictor):
     @property
     def finds_relations(self) -> bool:
         """As for `SpanPredictor`."""
-        return False
+        # AllenNLP's models know nothing of relations, nor do our other ones.
+        return getattr(self._model, "finds_relations", False)
 
     @property
     def _device(self) -> torch.device:

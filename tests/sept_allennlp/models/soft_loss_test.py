@@ -10,8 +10,10 @@ from allennlp.data import Batch
 from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
+from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
 from tests.sept_allennlp.baselines.sciie_test import words_model as sciie_model
+from tests.sept_allennlp.models.sept_relations_test import joint_model
 from tests.sept_allennlp.models.sept_test import LABELS, always, sampling_model, words_model
 
 SENTENCES = [["we", "use", "parsers"], ["we", "parsers"]]
@@ -150,3 +152,32 @@ def test_a_model_that_looks_at_all_candidates_need_not_know_of_soft_labels(
     score_spans, model.scores_all = model.score_spans, True
     monkeypatch.setattr(model, "score_spans", lambda text, ids, gold: score_spans(text, ids, gold))
     assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
+
+
+def test_a_student_may_learn_relations_from_gold_alone() -> None:
+    model = joint_model().train()
+    reader = SciERCReader(soft_labels=True, relations=True)
+    instances = [reader.text_to_instance(document) for document in (TAUGHT, TAUGHT)]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    # In distributed training every parameter needs a gradient in every step.
+    model(**batch.as_tensor_dict())["loss"].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    annotated = reader.text_to_instance(ANNOTATED)
+    reader.apply_token_indexers(annotated)
+    batch = Batch([*instances, annotated])
+    batch.index_instances(model.vocab)
+    with pytest.raises(ConfigurationError, match="document 'annotated': cannot learn relations"):
+        model(**batch.as_tensor_dict())
+
+
+def test_relations_and_soft_labels_are_predicted_together() -> None:
+    model = joint_model().eval()
+    batch = tensors(model, TAUGHT)
+    decoding = Decoding(soft_labels=0.0)
+    with torch.no_grad():
+        (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
+    assert prediction.relations is not None
+    assert prediction.soft is not None and len(prediction.soft.spans) == NUM_CANDIDATES
