@@ -112,10 +112,10 @@ def filter_archive(train_once: Callable[..., str]) -> str:
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """
-    What starts processes runs in one of pytest's processes, one after the other, and first: it
-    takes longest.
+    What starts processes runs first, as it takes longest; that of a folder in one of pytest's
+    processes, one after the other: they share a cluster of Ray, or want all cores.
     """
     for item in items:
         if item.get_closest_marker("processes"):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)

@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any, Dict, List, Optional
 
 import torch
@@ -110,8 +111,7 @@ class StrictCrfTagger(CrfTagger):
             initializer=initializer or InitializerApplicator(),
             **kwargs,
         )
-        decoding = decoding or Decoding()
-        self.decoding = TagDecoding(min_score=decoding.min_score, top_labels=decoding.top_labels)
+        self.decoding = TagDecoding(**{**asdict(decoding or Decoding()), "flat": True})
         self._labels = labels
         self._metric = StrictSpanF1(labels)
         self._bio_metric = StrictSpanF1(labels)
