@@ -214,8 +214,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
 
     def _scores(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
-        The scorer's logits, in evaluation of `max_pairs_per_chunk` pairs at a time; in full
-        precision also where the rest is not.
+        The scorer's logits, with its shapes, in evaluation of `max_pairs_per_chunk` pairs at a
+        time; in full precision also where the rest is not.
         """
         size = mask.size(1)
         if not self.training:

@@ -180,7 +180,7 @@ class SEPT(SpanClassifier):
     def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
     ) -> List[Prediction]:
-        """As for `SpanClassifier`; with a part for relations, with these."""
+        """As for `SpanClassifier`, shapes included; with a part for relations, with these."""
         scores = self.score_spans(text, sentence_ids)
         found = self._predictions(scores, decoding)
         if self._relations is None:
@@ -283,7 +283,7 @@ class SEPT(SpanClassifier):
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> RelatedSpans:
-        """What is to be known of spans before relations between them can be told."""
+        """What tells relations between spans, which have shape `(batch_size, num_spans, 2)`."""
         assert scores.sequence is not None
         positions = spans
         if self._over_pieces and spans.size(1):

@@ -12,5 +12,5 @@ class AllPairs(PairSampler):
     """
 
     def forward(self, related: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """As for `PairSampler`."""
+        """As for `PairSampler`; all tensors have shape `(batch_size, num_pairs)`."""
         return mask

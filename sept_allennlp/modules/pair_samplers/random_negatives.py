@@ -28,5 +28,5 @@ class RandomNegativePairs(PairSampler):
         self._num_negatives = num_negatives
 
     def forward(self, related: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """As for `PairSampler`."""
+        """As for `PairSampler`; all tensors have shape `(batch_size, num_pairs)`."""
         return (related & mask) | draw(mask & ~related, self._num_negatives)

@@ -66,7 +66,7 @@ class PooledContextScorer(RelationScorer):
         self._output = torch.nn.Linear(pair_dim, num_labels)
 
     def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """As for `RelationScorer`."""
+        """As for `RelationScorer`: shape `(number of pairs in the batch, num_labels)`."""
         # Shape (each): (batch_size, num_pairs)
         heads, tails = pairs.masked_fill(~mask.unsqueeze(-1), 0).unbind(dim=-1)
         context = self._pool_context(spans, heads, tails, mask)
@@ -100,7 +100,8 @@ def _between(
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
     First and last place between two spans; the last comes before the first where there is none, as
-    between neighbours, or where one span overlaps the other.
+    between neighbors, or where one span overlaps the other. `places` has shape `(batch_size,
+    num_spans, 2)`, all else `(batch_size, num_pairs)`.
     """
     starts, ends = places.unbind(dim=-1)
     first = torch.minimum(ends.gather(1, heads), ends.gather(1, tails)) + 1

@@ -15,7 +15,7 @@ from sept_allennlp.modules.relation_scorers import (
 SEQUENCE = torch.tensor(
     [[[1.0, 0.0], [2.0, -1.0], [-3.0, 5.0], [4.0, -2.0], [0.0, 0.0], [7.0, 1.0], [9.0, 9.0]]]
 )
-# Far apart, a neighbour of the first, one inside another.
+# Far apart, a neighbor of the first, one inside another.
 SPANS = torch.tensor([[[0, 1], [2, 2], [5, 6], [6, 6]]])
 VECTORS = torch.tensor([[[10.0], [20.0], [30.0], [40.0]]])
 PROBABILITIES = torch.tensor([[[0.0, 1.0, 0.0], [0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
@@ -45,7 +45,7 @@ def transparent_scorer() -> PooledContextScorer:
         ([0, 2], [10, 1, 30, -1, 4, 5, 3]),
         # The same from the other end, ten places on.
         ([2, 0], [30, -1, 10, 1, 4, 5, 13]),
-        # Neighbours have nothing between them.
+        # Neighbors have nothing between them.
         ([0, 1], [10, 1, 20, 1.5, 0, 0, 0]),
         ([1, 2], [20, 1.5, 30, -1, 4, 0, 2]),
         # Nor has what overlaps.
