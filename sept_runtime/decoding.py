@@ -6,10 +6,14 @@ from typing import List, Optional, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredRelation, ScoredSpan
+from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
 
 # The class of a candidate that is no entity; the labels follow it.
 NO_ENTITY = 0
+
+# To how many digits the probabilities of soft labels are given: files stay small, and no model
+# knows more.
+_SOFT_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -28,22 +32,27 @@ class Decoding:
         How many labels to report for each entity.
     min_relation_score : `float`, optional (default = `0.0`)
         A probability; relations below it are dropped.
+    soft_labels : `float`, optional (default = `None`)
+        A probability: beside the entities, report what the model believes of each candidate that is
+        an entity with at least this probability, whatever becomes of it (`soft_annotation`), for a
+        smaller model to learn.
 
     # Raises
 
-    `ValueError` for a `min_score` or `min_relation_score` that is no probability or a negative
-    `top_labels`.
+    `ValueError` for a `min_score`, `min_relation_score` or `soft_labels` that is no probability,
+    or a negative `top_labels`.
     """
 
     flat: bool = False
     min_score: float = 0.0
     top_labels: int = 0
     min_relation_score: float = 0.0
+    soft_labels: Optional[float] = None
 
     def __post_init__(self) -> None:
-        for name in ("min_score", "min_relation_score"):
+        for name in ("min_score", "min_relation_score", "soft_labels"):
             score = getattr(self, name)
-            if not 0.0 <= score <= 1.0:
+            if score is not None and not 0.0 <= score <= 1.0:
                 raise ValueError(f"{name} must lie between 0 and 1: {score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
@@ -120,6 +129,30 @@ def entities_of(
             for entity, indices, row in zip(entities, top.tolist(), values.tolist())
         ]
     return entities
+
+
+def soft_annotation(
+    probabilities: NDArray[np.floating],
+    spans: NDArray[np.integer],
+    labels: Sequence[str],
+    threshold: float,
+) -> SoftAnnotation:
+    """
+    What a model believes of the candidates of one document, as far as it believes them to be
+    entities, of whatever label, with a probability of `threshold` or more. Probabilities are
+    rounded to four digits. The other parameters are those of `decode`.
+    """
+    listed = (1 - probabilities[:, NO_ENTITY] >= threshold).nonzero()[0]
+    listed = listed[np.lexsort((spans[listed, 1], spans[listed, 0]))]
+    # In double precision, in which rounded numbers are written with the digits that they have.
+    rounded = probabilities[listed, 1:].astype(np.float64).round(_SOFT_DIGITS)
+    return SoftAnnotation(
+        tuple(labels),
+        [
+            SoftSpan(start, end, {label: value for label, value in zip(labels, row) if value})
+            for (start, end), row in zip(spans[listed].tolist(), rounded.tolist())
+        ],
+    )
 
 
 def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:

@@ -65,7 +65,7 @@ def _relate_as_many(subject: Subject, number: int) -> None:
     model, batch = subject.model, subject.batch
     relations = model._relations
     relations._threshold = 0.0
-    predictions = model.predict_relations(batch["text"], batch["sentence_ids"], Decoding())
+    predictions = model.predict(batch["text"], batch["sentence_ids"], Decoding())
     scores = sorted(
         relation.score for prediction in predictions for relation in prediction.relations
     )

@@ -60,13 +60,33 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
     serialization_dir : `str`, optional
         The folder of the run or of the unpacked archive, which AllenNLP hands to whatever asks
         for it by this name.
+
+    # Raises
+
+    `FileNotFoundError` for a folder without an encoder.
     """
     if serialization_dir is not None:
         folder = archive_folder(model_name, serialization_dir)
         # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
         if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
             return EncoderSource(str(folder), archived=True)
+    _check_folder(model_name)
     return EncoderSource(model_name, archived=False)
+
+
+def _check_folder(model_name: str) -> None:
+    # A name on the hub has one slash at most, and not at its beginning.
+    is_folder = Path(model_name).is_dir()
+    if is_folder and not (Path(model_name) / "config.json").is_file():
+        fault = "there is no encoder in this folder"
+    elif not is_folder and (model_name.startswith((".", "/", "~")) or model_name.count("/") > 1):
+        fault = "there is no such folder"
+    else:
+        return
+    raise FileNotFoundError(
+        f"{model_name}: {fault}; give the folder of an encoder in Hugging Face's format "
+        "(config.json, weights, tokenizer), or its name on the hub"
+    )
 
 
 def has_weights(serialization_dir: Path) -> bool:

@@ -85,6 +85,8 @@ class SciIE(SpanClassifier):
     `ConfigurationError` for a `max_span_width` below 1 or a `spans_per_word` that is not positive.
     """
 
+    scores_all = False
+
     def __init__(
         self,
         vocab: Vocabulary,
@@ -138,6 +140,7 @@ class SciIE(SpanClassifier):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
         The scores of the kept spans; parameters and shapes are those of `forward`.
@@ -163,6 +166,8 @@ class SciIE(SpanClassifier):
         if self.training and self._keep_gold and gold is not None:
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = keep | (labels != NO_ENTITY)
+        if whole is not None:
+            keep = keep | mask & whole.unsqueeze(1)
         mention_scores = mention_scores[keep[mask]]
         spans, mask = select(keep, spans)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all

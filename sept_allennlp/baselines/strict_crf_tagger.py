@@ -15,13 +15,14 @@ from sept_allennlp.baselines.bio import OUTSIDE, by_document, tag_gold, tag_name
 from sept_allennlp.baselines.crf import entity_probabilities, within_sentences
 from sept_allennlp.baselines.tag_decoding import TagDecoding
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.span_classifier import check_annotated, labels_in, zero_loss
+from sept_allennlp.models.learning import check_annotated, zero_loss
+from sept_allennlp.models.span_classifier import labels_in
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 
 @Model.register("strict_crf_tagger")
@@ -162,13 +163,14 @@ class StrictCrfTagger(CrfTagger):
             self._count(outputs["entities"], tags, gold_tags, mask, annotated, documents)
         return outputs
 
-    def predict_entities(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[List[ScoredSpan]]:
+    ) -> List[Prediction]:
         """As for `SpanClassifier`: `sentence_ids` has shape `(batch_size, num_words)`."""
         mask = sentence_ids != PADDING
         logits = within_sentences(self._emissions(text, mask), sentence_ids)
-        return self._entities(logits, self._best_tags(logits, mask), mask, decoding)
+        entities = self._entities(logits, self._best_tags(logits, mask), mask, decoding)
+        return list(map(Prediction, entities))
 
     def _emissions(self, text: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor:
         """

@@ -11,7 +11,7 @@ class TagDecoding(Decoding):
 
     # Raises
 
-    `ConfigurationError` if `flat` is false.
+    `ConfigurationError` if `flat` is false, or for `soft_labels`.
     """
 
     def __init__(self, flat: bool = True, **options: Any) -> None:
@@ -21,3 +21,8 @@ class TagDecoding(Decoding):
                 "true"
             )
         super().__init__(flat, **options)
+        if self.soft_labels is not None:
+            raise ConfigurationError(
+                "this model tags words, and has no probabilities of candidate spans: soft labels "
+                "come from a model of spans, such as 'sept'"
+            )

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.util import SigTermReceived
 
@@ -27,7 +28,7 @@ class SeptAnnotate(SeptSubcommand):
         "Annotate a corpus of any size, with the entities that 'allennlp predict' finds. The "
         "same command after an interruption does the rest."
     )
-    errors = (CorpusError, ArchiveError, OSError)
+    errors = (CorpusError, ArchiveError, ConfigurationError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The archive, the corpus, the output, and what each worker gets."""
@@ -64,6 +65,8 @@ class SeptAnnotate(SeptSubcommand):
         """
         if importlib.util.find_spec("ray") is None:
             raise CorpusError("needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
+        if args.format == "parquet" and args.predictor_args.get("soft_labels") is not None:
+            raise CorpusError("soft labels go into JSON lines alone; leave out --format parquet")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
         from sept_allennlp.corpus.run import predict_corpus
         from sept_allennlp.corpus.settings import CorpusSettings, ModelSettings

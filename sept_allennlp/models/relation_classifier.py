@@ -7,13 +7,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from sept_allennlp.metrics import StrictRelationF1
+from sept_allennlp.models.learning import are_taught, mean_over_documents, zero_loss
 from sept_allennlp.models.paired_spans import surest_errors
-from sept_allennlp.models.span_classifier import (
-    SpanScores,
-    labels_in,
-    mean_over_documents,
-    zero_loss,
-)
+from sept_allennlp.models.span_classifier import SpanScores, labels_in
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
@@ -257,8 +253,18 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return logits[mask]
 
 
-def check_relations_annotated(documents: List[Document], relations: Optional[torch.Tensor]) -> None:
+def check_relations_annotated(
+    documents: List[Document],
+    relations: Optional[torch.Tensor],
+    soft: Optional[torch.Tensor] = None,
+) -> None:
     """
+    # Parameters
+
+    documents : `List[Document]`
+    relations, soft : `torch.Tensor`, optional
+        As for `SEPT.forward`. What a teacher has annotated needs no relations.
+
     # Raises
 
     `ConfigurationError` if relations are to be learned from documents of which one has none
@@ -269,8 +275,8 @@ def check_relations_annotated(documents: List[Document], relations: Optional[tor
             "the model is to learn relations (model.relations), but the dataset reader does not "
             "give them: set dataset_reader.relations"
         )
-    for document in documents:
-        if document.relations is None:
+    for document, is_taught in zip(documents, are_taught(documents, soft)):
+        if document.relations is None and not is_taught:
             raise ConfigurationError(
                 f"{document.describe()}: cannot learn relations (model.relations) from a document "
                 "without 'relations'"

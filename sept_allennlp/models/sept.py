@@ -10,7 +10,7 @@ from allennlp.nn import InitializerApplicator
 
 from sept_allennlp.models.paired_spans import places_of, surest_entities
 from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
-from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores, check_annotated
+from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import (
     PADDING,
     enumerate_spans,
@@ -51,8 +51,7 @@ class SEPT(SpanClassifier):
         Turns spans into vectors; the paper's is `max_pool`, any of AllenNLP's will do. Its
         `input_dim` follows from the embedder and may be left out.
     feedforward : `Lazy[FeedForward]`
-        The MLP before the output layer. Its `input_dim` follows from the extractor and may be left
-        out.
+        The MLP before the output layer. Its `input_dim` follows from the extractor.
     max_span_width : `int`, optional (default = `12`)
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
@@ -67,13 +66,14 @@ class SEPT(SpanClassifier):
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
     max_spans_per_chunk : `int`, optional (default = `65536`)
-        In evaluation, the most candidates to represent in one go, which bounds the memory that a
-        very long document takes.
+        As for `SpanClassifier`.
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
     relations : `Lazy[RelationClassifier]`, optional (default = `None`)
         What finds relations between the entities, too: the paper's future work.
     """
+
+    scores_all = False
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class SEPT(SpanClassifier):
 
     @property
     def finds_relations(self) -> bool:
-        """Whether there is a part for relations, and so `predict_relations` may be called."""
+        """Whether there is a part for relations, so that predictions have some."""
         return self._relations is not None
 
     def forward(
@@ -133,12 +133,13 @@ class SEPT(SpanClassifier):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
+        soft: Optional[torch.Tensor] = None,
         relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        text, sentence_ids, gold, metadata :
+        text, sentence_ids, gold, metadata, soft :
             As for `SpanClassifier`.
         relations : `torch.LongTensor`, optional
             Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
@@ -152,18 +153,16 @@ class SEPT(SpanClassifier):
         # Raises
 
         `ConfigurationError` if in training a document is not annotated, relations included where
-        there is a part for them.
+        there is a part for them; a teacher's soft labels do for entities and need no relations.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
-        if self.training:
-            check_annotated(documents)
-        scores = self.score_spans(text, sentence_ids, gold)
-        outputs = self._outputs(scores, sentence_ids, gold, documents)
+        scores, outputs = self._outputs(text, sentence_ids, gold, documents, soft)
         if self._relations is None:
             return outputs
         if self.training:
-            check_relations_annotated(documents, relations)
-        if relations is not None and any(document.relations is not None for document in documents):
+            check_relations_annotated(documents, relations, soft)
+        related_by_hand = any(document.relations is not None for document in documents)
+        if relations is not None and (self.training or related_by_hand):
             spans, mask = gold[..., :2], gold[..., 0] != PADDING
             if self.training and self._relations.wrong_spans:
                 labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
@@ -178,14 +177,17 @@ class SEPT(SpanClassifier):
             self._relations.count(outputs["entities"], outputs["relations"], documents)
         return outputs
 
-    def predict_relations(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
     ) -> List[Prediction]:
-        """`predict_entities`, shapes included, of a model that finds relations, with these."""
+        """As for `SpanClassifier`, shapes included; with a part for relations, with these."""
         scores = self.score_spans(text, sentence_ids)
-        entities = self.find_entities(scores, decoding)
+        found = self._predictions(scores, decoding)
+        if self._relations is None:
+            return found
+        entities = [each.entities for each in found]
         relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
-        return list(map(Prediction, entities, relations))
+        return [each._replace(relations=its) for each, its in zip(found, relations)]
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
@@ -199,20 +201,22 @@ class SEPT(SpanClassifier):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        In training the scores of the candidates that are sampled, in evaluation of those that the
-        filter keeps. Parameters and shapes are those of `forward`.
+        In training the scores of the candidates that are sampled (of all, where a teacher gives the
+        frequency of entities as it is), in evaluation of those that the filter keeps.
         """
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
-
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
             assert gold is not None
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = self._sampler(labels, mask)
+            if whole is not None:
+                keep = keep | mask & whole.unsqueeze(1)
             # Shape: (batch_size,)
             biases = self._prior_correction * self._sampler.log_rates(labels, mask, keep)
         else:
@@ -250,7 +254,6 @@ class SEPT(SpanClassifier):
             return embedded.new_zeros(0, self._output.out_features)
         if self._over_pieces:
             spans = word_to_piece_spans(spans, mask, piece_offsets(text))
-        # Shape: (number of candidates in the batch, 1 + num_labels)
         return self._score_in_chunks(self._represent, self._score, [embedded], spans, mask)
 
     def _represent(

@@ -1,3 +1,5 @@
+from typing import Optional
+
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
@@ -19,8 +21,9 @@ class Decoding(RuntimeDecoding, FromParams):
         min_score: float = 0.0,
         top_labels: int = 0,
         min_relation_score: float = 0.0,
+        soft_labels: Optional[float] = None,
     ) -> None:
         try:
-            super().__init__(flat, min_score, top_labels, min_relation_score)
+            super().__init__(flat, min_score, top_labels, min_relation_score, soft_labels)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None

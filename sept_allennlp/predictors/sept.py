@@ -12,7 +12,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.predictors.onednn import use_onednn
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
@@ -41,7 +41,7 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels, min_relation_score : optional
+    flat, min_score, top_labels, min_relation_score, soft_labels : optional
         As for `Decoding`; what is left out stays as the model has it.
     """
 
@@ -54,6 +54,7 @@ class SEPTPredictor(Predictor):
         min_score: Optional[float] = None,
         top_labels: Optional[int] = None,
         min_relation_score: Optional[float] = None,
+        soft_labels: Optional[float] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         use_onednn(model)
@@ -62,6 +63,7 @@ class SEPTPredictor(Predictor):
             "min_score": min_score,
             "top_labels": top_labels,
             "min_relation_score": min_relation_score,
+            "soft_labels": soft_labels,
         }
         options: Any = {name: value for name, value in given.items() if value is not None}
         decoding: Decoding = model.decoding  # type: ignore[assignment]
@@ -108,7 +110,9 @@ class SEPTPredictor(Predictor):
         """As for `SpanPredictor`."""
         instances = [
             # Gold does not matter here, and may have labels that the model does not know.
-            self._dataset_reader.text_to_instance(replace(document, entities=None, relations=None))
+            self._dataset_reader.text_to_instance(
+                replace(document, entities=None, relations=None, soft=None)
+            )
             for document in documents
         ]
         return self._predict(instances, decoding)
@@ -163,9 +167,5 @@ class SEPTPredictor(Predictor):
         tensors = move_to_device(batch.as_tensor_dict(), self._device)
         # AllenNLP knows no models that do this.
         model: Any = self._model
-        if self.finds_relations:
-            return model.predict_relations(tensors["text"], tensors["sentence_ids"], decoding)
-        found: List[List[ScoredSpan]] = model.predict_entities(
-            tensors["text"], tensors["sentence_ids"], decoding
-        )
-        return list(map(Prediction, found))
+        found: List[Prediction] = model.predict(tensors["text"], tensors["sentence_ids"], decoding)
+        return found

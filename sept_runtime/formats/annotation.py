@@ -21,11 +21,11 @@ def entities_from_ner(
     if ner is None:
         return None
     labels: Dict[Tuple[int, int], str] = {}
-    for words, span, at in _by_sentence(ner, "ner", "[start, end, label]", sentences, where):
+    for words, span, at in by_sentence(ner, "ner", "[start, end, label]", sentences, where):
         at = f"{at}: entity {json.dumps(span)}"
         _check_form(span, 2, "[start, end, label]", at)
         start, end, label = span
-        _check_span(start, end, words, at)
+        check_span(start, end, words, at)
         known = labels.setdefault((start, end), label)
         if known != label:
             raise DocumentError(f"{at} was already labeled {known!r}; a span has one label")
@@ -54,12 +54,12 @@ def gold_relations(
     form = "[start, end, start, end, label]"
     places = {(entity.start, entity.end) for entity in entities}
     checked: Dict[AnnotatedRelation, None] = {}
-    for words, relation, at in _by_sentence(relations, name, form, sentences, where):
+    for words, relation, at in by_sentence(relations, name, form, sentences, where):
         at = f"{at}: relation {json.dumps(relation)}"
         _check_form(relation, 4, form, at)
         head, tail, label = (relation[0], relation[1]), (relation[2], relation[3]), relation[4]
         for place in (head, tail):
-            _check_span(*place, words, at)
+            check_span(*place, words, at)
             if place not in places:
                 raise DocumentError(
                     f"{at}: there is no entity {list(place)} in 'ner'; a relation is between two "
@@ -81,10 +81,28 @@ def relations_are_predicted(fields: JsonObject) -> bool:
     return any(isinstance(relation, dict) for relation in relations)
 
 
-def _by_sentence(
+def by_sentence(
     values: Any, name: str, form: str, sentences: Sequence[Sequence[str]], where: str
 ) -> Iterator[Tuple[range, Any, str]]:
-    """Each value in a list of lists, one for each sentence; its sentence's words, and its place."""
+    """
+    Each value in a list of lists, one for each sentence: its sentence's words, the value, and where
+    it is, for messages.
+
+    # Parameters
+
+    values : `Any`
+        The list, as read from JSON.
+    name : `str`
+        Its key.
+    form : `str`
+        How a value looks.
+    sentences : `Sequence[Sequence[str]]`
+    where : `str`
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
     if not isinstance(values, list):
         raise DocumentError(f"{where}: {name!r} must be a list, found {json_type(values)}")
     if len(values) != len(sentences):
@@ -115,7 +133,13 @@ def _check_form(value: Any, num_indices: int, form: str, where: str) -> None:
         raise DocumentError(f"{where} is not {form}")
 
 
-def _check_span(start: int, end: int, words: range, where: str) -> None:
+def check_span(start: int, end: int, words: range, where: str) -> None:
+    """
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`, unless first and last word of a span
+    lie among those of its sentence.
+    """
     if start > end:
         raise DocumentError(f"{where} is reversed: its start comes after its end")
     if start < words.start or end >= words.stop:

@@ -17,6 +17,7 @@ from sept_runtime.documents import (
 )
 from sept_runtime.formats.annotation import entities_from_ner, gold_relations
 from sept_runtime.formats.json_lines import JsonObject, is_index, json_type, read_json_lines
+from sept_runtime.formats.soft_ner import soft_from_json, soft_to_json
 
 
 def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
@@ -42,8 +43,8 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
 def document_from_scierc(fields: Any, origin: str = "") -> Document:
     """
     Checks one object of a SciERC file and makes a `Document` of it. `doc_key` and `sentences` are
-    used, and `ner` and `relations` where they are there; whatever else the object holds is left
-    alone.
+    used, and `ner`, `relations` and `soft_ner` where they are there; whatever else the object holds
+    is left alone.
 
     # Raises
 
@@ -55,12 +56,15 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
             f"{where}: expected a JSON object with 'doc_key' and 'sentences', "
             f"found {json_type(fields)}"
         )
+    _check_is_document(fields, where)
     key = fields.get("doc_key")
     if not isinstance(key, str):
         raise DocumentError(f"{where}: 'doc_key' must be a string, found {json_type(key)}")
     where = f"{where}: document {key!r}"
     sentences = checked_sentences(fields.get("sentences"), where)
-    return annotated_document(key, sentences, fields, where, origin)
+    document = annotated_document(key, sentences, fields, where, origin)
+    document.soft = soft_from_json(fields, sentences, where)
+    return document
 
 
 def annotated_document(
@@ -79,6 +83,22 @@ def annotated_document(
     return Document(key, sentences, entities, origin=origin, relations=relations)
 
 
+def _check_is_document(fields: JsonObject, where: str) -> None:
+    """Says what to do with what people mistake for documents: inputs and failures of prediction."""
+    if "sentences" in fields:
+        return
+    if "error" in fields:
+        raise DocumentError(
+            f"{where}: an input that could not be annotated ({fields['error']}); take the line "
+            "out, or annotate by 'allennlp sept-annotate', which keeps such lines apart"
+        )
+    if "text" in fields or "tokens" in fields:
+        raise DocumentError(
+            f"{where}: nobody has annotated this text; have a model annotate it first, by "
+            "'allennlp predict' or 'allennlp sept-annotate'"
+        )
+
+
 def document_to_scierc(document: Document) -> JsonObject:
     """Gives a document the form of a SciERC object, with `text` and `word_offsets` if there are."""
     fields: JsonObject = {"doc_key": document.key, "sentences": document.sentences}
@@ -86,6 +106,8 @@ def document_to_scierc(document: Document) -> JsonObject:
         fields["ner"] = to_ner(document, document.entities)
     if document.relations is not None:
         fields["relations"] = to_relations(document, document.relations)
+    if document.soft is not None:
+        fields.update(soft_to_json(document, document.soft))
     if document.text is not None:
         fields["text"] = document.text
     if document.offsets is not None:

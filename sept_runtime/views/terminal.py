@@ -47,7 +47,7 @@ def relation_table(prediction: Union[PredictedDocument, FailedInput]) -> Optiona
     """
     if isinstance(prediction, FailedInput) or prediction.predicted is None:
         return None
-    entities, relations = prediction.predicted
+    entities, relations = prediction.predicted.entities, prediction.predicted.relations
     if not relations:
         return None
     places = _places(prediction.document, entities)

@@ -3,8 +3,14 @@ from typing import List
 import numpy as np
 import pytest
 
-from sept_runtime.decoding import Decoding, decode, decode_relations, without_overlaps
-from sept_runtime.documents import ScoredRelation, ScoredSpan
+from sept_runtime.decoding import (
+    Decoding,
+    decode,
+    decode_relations,
+    soft_annotation,
+    without_overlaps,
+)
+from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
 
 LABELS = ["Task", "Method"]
 
@@ -105,11 +111,38 @@ def test_the_most_probable_labels_are_reported():
         {"top_labels": -1},
         {"min_relation_score": -0.1},
         {"min_relation_score": 1.1},
+        {"soft_labels": 1.5},
     ],
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Decoding(**options)
+
+
+def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
+    spans = np.array([[4, 5], [0, 3], [0, 1], [2, 2]])
+    probabilities = np.array(
+        [
+            [0.5, 0.30001, 0.19999],
+            [0.9, 0.1, 0.0],
+            [0.75, 0.00004, 0.24996],
+            [0.99, 0.005, 0.005],
+        ],
+        dtype=np.float32,
+    )
+    assert soft_annotation(probabilities, spans, LABELS, threshold=0.05) == SoftAnnotation(
+        ("Task", "Method"),
+        [
+            SoftSpan(0, 1, {"Method": 0.25}),
+            SoftSpan(0, 3, {"Task": 0.1}),
+            SoftSpan(4, 5, {"Task": 0.3, "Method": 0.2}),
+        ],
+    )
+
+
+def test_soft_labels_where_there_is_no_candidate():
+    nothing = soft_annotation(np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64), LABELS, 0.01)
+    assert nothing == SoftAnnotation(("Task", "Method"), [])
 
 
 RELATION_LABELS = ["USED-FOR", "COMPARE"]

@@ -38,12 +38,12 @@ class NeighborPredictor(WordPredictor):
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         return [
             Prediction(
-                entities,
+                found.entities,
                 [
                     ScoredRelation(index, index + 1, "BEFORE", 0.25)
-                    for index in range(len(entities) - 1)
+                    for index in range(len(found.entities) - 1)
                     if decoding.min_relation_score <= 0.25
                 ],
             )
-            for entities, _ in super().predict_batch(documents, decoding)
+            for found in super().predict_batch(documents, decoding)
         ]

@@ -98,7 +98,7 @@ class _Annotation(NamedTuple):
 
 def _annotation(document: PredictedDocument, gold: bool) -> _Annotation:
     if document.predicted is not None and not gold:
-        return _Annotation(*document.predicted)
+        return _Annotation(document.predicted.entities, document.predicted.relations)
     entities, relations = document.document.entities, document.document.relations
     if relations is None:
         return _Annotation(entities, None)

@@ -5,6 +5,7 @@ from typing import Any
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.scierc import to_ner, to_relations
+from sept_runtime.formats.soft_ner import soft_to_json
 
 FORMAT_VERSION = 1
 """
@@ -35,7 +36,8 @@ def prediction_to_json(
     `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
     `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction has
     relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`) and
-    `predicted_relations` in SciERC's format.
+    `predicted_relations` in SciERC's format; where it has soft labels, `soft_ner` and
+    `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
     """
     # Gold belongs to the sentences that it was given with.
     repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")
@@ -55,6 +57,8 @@ def prediction_to_json(
         output["relations"] = [relation._asdict() for relation in prediction.relations]
         in_words = map(prediction.in_words, prediction.relations)
         output["predicted_relations"] = to_relations(document, in_words)
+    if prediction.soft is not None:
+        output.update(soft_to_json(document, prediction.soft))
     return output
 
 

@@ -80,3 +80,24 @@ def test_an_archived_encoder_is_used_only_beside_weights(tiny_encoder: str, tmp_
     assert json.loads((Path(location) / "config.json").read_text())["hidden_size"] == 16
     assert encoder_source("another/encoder", str(run)) == ("another/encoder", False)
     assert encoder_source(str(encoder), None) == (str(encoder), False)
+
+
+@pytest.mark.parametrize(
+    "folder, fault",
+    [("empty", "there is no encoder in this folder"), ("none", "there is no such folder")],
+)
+def test_a_folder_that_is_no_encoder_is_refused_in_one_line(
+    folder: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    location = str(tmp_path / folder)
+    with pytest.raises(FileNotFoundError) as caught:
+        encoder_source(location, serialization_dir=None)
+    message = str(caught.value)
+    assert message.startswith(f"{location}: {fault}; give the folder of an encoder")
+    assert "\n" not in message
+
+
+def test_names_on_the_hub_are_left_to_it() -> None:
+    for name in ("bert-base-cased", "allenai/scibert_scivocab_uncased"):
+        assert encoder_source(name, serialization_dir=None) == (name, False)

@@ -200,7 +200,7 @@ def test_the_threshold_and_what_prediction_asks_for(
     find(model, monkeypatch, annotated(DOCUMENT))
     batch = tensors(model, DOCUMENT)
     decoding = Decoding(min_relation_score=min_relation_score)
-    (prediction,) = model.predict_relations(batch["text"], batch["sentence_ids"], decoding)
+    (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
     assert prediction.entities == annotated(DOCUMENT)
     assert len(prediction.relations) == found
 
@@ -426,7 +426,8 @@ def test_an_archive_finds_what_the_trained_model_did(tmp_path: Path) -> None:
     documents = [instance["metadata"]["document"] for instance in instances]
     predictions = predictor.predict_batch(documents, predictor.decoding)
     assert any(prediction.relations for prediction in predictions)
-    for (entities, relations), output in zip(predictions, outputs):
+    for prediction, output in zip(predictions, outputs):
+        entities, relations = prediction.entities, prediction.relations
         assert [entity[:3] for entity in entities] == [entity[:3] for entity in output["entities"]]
         assert relations is not None
         assert [r[:3] for r in relations] == [r[:3] for r in output["relations"]]

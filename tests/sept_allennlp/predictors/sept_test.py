@@ -157,13 +157,13 @@ def test_a_long_document_does_not_pad_its_neighbors(
     predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: List[Any] = []
-    predict_entities = predictor._model.predict_entities
+    predict = predictor._model.predict
 
     def record(text: Any, sentence_ids: torch.Tensor, decoding: Any) -> Any:
         seen.append(tuple(sentence_ids.size()))
-        return predict_entities(text, sentence_ids, decoding)
+        return predict(text, sentence_ids, decoding)
 
-    monkeypatch.setattr(predictor._model, "predict_entities", record)
+    monkeypatch.setattr(predictor._model, "predict", record)
     inputs = [{"id": n, "tokens": ["we"] * n} for n in (900, 5000, 1023, 1025)]
     outputs = predictor.predict_batch_json(inputs)
     assert [output["id"] for output in outputs] == [900, 5000, 1023, 1025]
