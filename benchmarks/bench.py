@@ -26,6 +26,7 @@ from benchmarks.figures.exported_model import exported_figures  # noqa: E402
 from benchmarks.figures.model_cost import minilm_figures, scibert_figures  # noqa: E402
 from benchmarks.figures.pooling import pooling_figures  # noqa: E402
 from benchmarks.figures.reading import reading_figures  # noqa: E402
+from benchmarks.figures.relations import relation_figures  # noqa: E402
 from benchmarks.figures.shared import Figure, Settings  # noqa: E402
 from benchmarks.figures.span_filters import filter_figures  # noqa: E402
 from benchmarks.synthetic import MINILM, WORDS, write_encoder  # noqa: E402
@@ -37,6 +38,7 @@ GROUPS: Dict[str, Callable[[Settings], Iterable[Figure]]] = {
     "scibert": scibert_figures,
     "filter": filter_figures,
     "reading": reading_figures,
+    "relations": relation_figures,
 }
 
 

@@ -19,7 +19,7 @@ class Ratio(NamedTuple):
     value : `float`
         The ratio of the medians.
     low, high : `float`
-        The smallest and the largest ratio of two neighbouring runs: how far to trust `value`.
+        The smallest and the largest ratio of two neighboring runs: how far to trust `value`.
     """
 
     value: float

@@ -17,6 +17,7 @@ WORDS_PER_ABSTRACT = 130
 SENTENCES_PER_ABSTRACT = 5
 ENTITIES_PER_SENTENCE = 3
 ENTITY_WIDTHS = [1] * 32 + [2] * 36 + [3] * 16 + [4] * 8 + [5] * 4 + [6] * 2 + [7, 8]
+RELATION_LABELS = ["COMPARE", "CONJUNCTION", "EVALUATE-FOR", "FEATURE-OF", "PART-OF", "USED-FOR"]
 LABELS = ["Generic", "Material", "Method", "Metric", "OtherScientificTerm", "Task"]
 
 WORDS = """
@@ -34,6 +35,24 @@ def abstracts(number: int, seed: int = 0) -> List[Dict[str, Any]]:
     """Documents in SciERC's format."""
     generator = random.Random(seed)
     return [_abstract(f"abstract-{index}", generator) for index in range(number)]
+
+
+def with_relations(documents: List[Dict[str, Any]], seed: int = 0) -> List[Dict[str, Any]]:
+    """The same with relations, between each entity of a sentence and the next in the list."""
+    generator = random.Random(seed)
+    return [
+        {
+            **document,
+            "relations": [
+                [
+                    [*head[:2], *tail[:2], generator.choice(RELATION_LABELS)]
+                    for head, tail in zip(entities, entities[1:])
+                ]
+                for entities in document["ner"]
+            ],
+        }
+        for document in documents
+    ]
 
 
 def lines_of_text(number: int) -> List[bytes]:
@@ -81,7 +100,7 @@ SCIBERT = EncoderSize(hidden_size=768, num_layers=12, vocab_size=31090)
 
 def write_encoder(size: EncoderSize, words: Iterable[str], folder: Path, seed: int = 0) -> str:
     """
-    A BERT of the given size with random weights, and a tokeniser that makes two pieces of a long
+    A BERT of the given size with random weights, and a tokenizer that makes two pieces of a long
     word and one of any other.
     """
     folder.mkdir()

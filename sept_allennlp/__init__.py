@@ -27,14 +27,16 @@ from sept_allennlp import (
     token_indexers,
     training,
 )
-from sept_allennlp.annotator import Annotator, Entity, load
+from sept_allennlp.annotator import AnnotatedText, Annotator, Entity, Relation, load
 from sept_runtime.version import VERSION
 
 __version__ = VERSION
 
 __all__ = [
+    "AnnotatedText",
     "Annotator",
     "Entity",
+    "Relation",
     "archives",
     "baselines",
     "commands",

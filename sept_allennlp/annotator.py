@@ -4,9 +4,9 @@ from os import PathLike
 from typing import Any, Union
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.annotator import Annotator, Entity
+from sept_runtime.annotator import AnnotatedText, Annotator, Entity, Relation
 
-__all__ = ["Annotator", "Entity", "load"]
+__all__ = ["AnnotatedText", "Annotator", "Entity", "Relation", "load"]
 
 
 def load(
@@ -22,7 +22,7 @@ def load(
     cuda_device : `int`, optional (default = `-1`)
         The GPU's number, -1 for the CPU.
     options :
-        `flat`, `min_score`, `top_labels`, as for `SEPTPredictor`.
+        `flat`, `min_score`, and so on, as for `SEPTPredictor`.
 
     # Raises
 

@@ -1,4 +1,4 @@
-"""Figures as files, by matplotlib: readable in grey and small, the same bytes in each run."""
+"""Figures as files, by matplotlib: readable in gray and small, the same bytes in each run."""
 
 from pathlib import Path
 from typing import Any, Callable, List
@@ -27,7 +27,7 @@ def save(draw: Callable[[], Any], stem: Path) -> List[Path]:
         "savefig.dpi": 150,
     }
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-    # petroff10: colours that were chosen to be told apart by the colour-blind, too.
+    # petroff10: colors that were chosen to be told apart by the color-blind, too.
     with matplotlib.style.context(["default", "petroff10"]), matplotlib.rc_context(settings):
         drawn = draw()
         files = []

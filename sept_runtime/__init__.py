@@ -3,7 +3,7 @@ The light half of SEPT: documents, predictions, their formats and their views, a
 It needs neither PyTorch nor AllenNLP; what trains is `sept_allennlp`.
 """
 
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from sept_runtime.version import VERSION
 
@@ -20,9 +20,7 @@ __all__ = ["__version__", "load"]
 def load(
     folder: "Union[str, PathLike[str]]",
     threads: Optional[int] = None,
-    flat: Optional[bool] = None,
-    min_score: Optional[float] = None,
-    top_labels: Optional[int] = None,
+    **options: Any,
 ) -> "Annotator":
     """
     Loads an exported model for annotating texts.
@@ -32,8 +30,9 @@ def load(
     folder : `Union[str, PathLike]`
         What `allennlp sept-export` has written.
     threads : `int`, optional (default = as many as there are cores to use)
-    flat, min_score, top_labels : optional
-        As for `sept_runtime.decoding.Decoding`; what is left out stays as the model has it.
+    options :
+        `flat`, `min_score`, `top_labels`, as for `sept_runtime.decoding.Decoding`; what is left out
+        stays as the model has it.
 
     # Raises
 
@@ -42,4 +41,4 @@ def load(
     # Only now: whoever looks at predictions needs no model.
     from sept_runtime.exported import load as load_exported
 
-    return load_exported(folder, threads, flat, min_score, top_labels)
+    return load_exported(folder, threads, **options)

@@ -1,13 +1,16 @@
-"""Entities in texts, for Python: the interface that trained and exported models have in common."""
+"""
+Entities in texts and relations between them, for Python: the interface that trained and exported
+models have in common.
+"""
 
 from dataclasses import dataclass
 from itertools import tee
-from typing import Any, Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Tuple
 
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.formats.requests import document_from_text
 from sept_runtime.prediction import SpanPredictor, predict
-from sept_runtime.tokenization import tokenize
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,44 @@ class Entity:
     labels: Tuple[Tuple[str, float], ...] = ()
 
 
+@dataclass(frozen=True)
+class Relation:
+    """
+    A relation found between two entities.
+
+    # Parameters
+
+    head, tail : `Entity`
+    label : `str`
+    score : `float`
+        The label's probability.
+    """
+
+    head: Entity
+    tail: Entity
+    label: str
+    score: float
+
+
+class AnnotatedText(List[Entity]):
+    """
+    The entities of a text, a list, and beside them the relations between them.
+
+    # Parameters
+
+    entities : `Iterable[Entity]`
+    relations : `Iterable[Relation]`, optional (default = `()`)
+        None where the model finds no relations.
+    """
+
+    def __init__(self, entities: Iterable[Entity], relations: Iterable[Relation] = ()) -> None:
+        super().__init__(entities)
+        self.relations: List[Relation] = list(relations)
+
+
 class Annotator:
     """
-    Finds entities in texts.
+    Finds entities in texts, and relations between them if the model knows any.
 
     # Parameters
 
@@ -50,11 +88,16 @@ class Annotator:
         self._predictor = predictor
         self._decoding = decoding
 
-    def annotate(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[List[Entity]]:
+    @property
+    def finds_relations(self) -> bool:
+        """Whether the model knows any; of one that does not, `relations` are empty lists."""
+        return self._predictor.finds_relations
+
+    def annotate(self, texts: Iterable[str], batch_size: int = 32) -> Iterator[AnnotatedText]:
         """
-        For each text its entities, in the order of the text. Texts are taken as they are needed,
-        some batches at a time, so that there may be any number of them. A text without a word has
-        no entities.
+        For each text the list of its entities, in the order of the text, with the `relations`
+        between them. Texts are taken as they are needed, some batches at a time, so that there may
+        be any number of them. A text without a word has no entities.
 
         # Raises
 
@@ -62,17 +105,25 @@ class Annotator:
         """
         if isinstance(texts, str):
             raise TypeError("annotate() takes several texts: annotate([text])")
-        documents, annotated = tee(map(_document, texts))
+        documents, annotated = tee(document_from_text(_checked(text)) for text in texts)
         found = predict(self._predictor, documents, self._decoding, batch_size)
         for document, prediction in zip(annotated, found):
-            yield [_entity(document, span) for span in prediction.entities]
+            yield _annotated_text(document, prediction)
 
 
-def _document(text: Any) -> Document:
+def _checked(text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"a text must be a string, not {type(text).__name__}")
-    sentences, offsets = tokenize(text)
-    return Document(key="", sentences=sentences, text=text, offsets=offsets)
+    return text
+
+
+def _annotated_text(document: Document, prediction: Prediction) -> AnnotatedText:
+    entities = [_entity(document, span) for span in prediction.entities]
+    relations = []
+    for head, tail, label, score in prediction.relations or []:
+        assert score is not None
+        relations.append(Relation(entities[head], entities[tail], label, score))
+    return AnnotatedText(entities, relations)
 
 
 def _entity(document: Document, span: ScoredSpan) -> Entity:

@@ -9,6 +9,7 @@ _MAX_WORDS_AHEAD = 500_000
 
 
 def num_words(document: Document) -> int:
+    """How many words a document has, in all its sentences."""
     return sum(map(len, document.sentences))
 
 

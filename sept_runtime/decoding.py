@@ -1,4 +1,4 @@
-"""From scores to labelled spans: pure functions, used by metrics and predictors alike."""
+"""From scores to labeled spans: pure functions, used by metrics and predictors alike."""
 
 from dataclasses import dataclass, replace
 from typing import Any, List, Optional, Sequence, Set
@@ -6,16 +6,20 @@ from typing import Any, List, Optional, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredSpan
+from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
 
 # The class of a candidate that is no entity; the labels follow it.
 NO_ENTITY = 0
+
+# To how many digits the probabilities of soft labels are given: files stay small, and no model
+# knows more.
+_SOFT_DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Decoding:
     """
-    Which of the classified spans become entities.
+    Which of the classified spans become entities, and which pairs of these relations.
 
     # Parameters
 
@@ -26,32 +30,44 @@ class Decoding:
         A probability; entities below it are dropped.
     top_labels : `int`, optional (default = `0`)
         How many labels to report for each entity.
+    min_relation_score : `float`, optional (default = `0.0`)
+        A probability; relations below it are dropped.
+    soft_labels : `float`, optional (default = `None`)
+        A probability: beside the entities, report what the model believes of each candidate that is
+        an entity with at least this probability, whatever becomes of it (`soft_annotation`), for a
+        smaller model to learn.
 
     # Raises
 
-    `ValueError` for a `min_score` that is no probability or a negative `top_labels`.
+    `ValueError` for a `min_score`, `min_relation_score` or `soft_labels` that is no probability,
+    or a negative `top_labels`.
     """
 
     flat: bool = False
     min_score: float = 0.0
     top_labels: int = 0
+    min_relation_score: float = 0.0
+    soft_labels: Optional[float] = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.min_score <= 1.0:
-            raise ValueError(f"min_score must lie between 0 and 1: {self.min_score}")
+        for name in ("min_score", "min_relation_score", "soft_labels"):
+            score = getattr(self, name)
+            if score is not None and not 0.0 <= score <= 1.0:
+                raise ValueError(f"{name} must lie between 0 and 1: {score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
 
-    def changed(
-        self,
-        flat: Optional[bool] = None,
-        min_score: Optional[float] = None,
-        top_labels: Optional[int] = None,
-    ) -> "Decoding":
-        """The same with what is given instead of its own."""
-        given = {"flat": flat, "min_score": min_score, "top_labels": top_labels}
-        options: Any = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **options)
+    def changed(self, **options: Any) -> "Decoding":
+        """
+        The same with what is given instead of its own; what is `None` stays.
+
+        # Raises
+
+        `TypeError` for an option that there is not, and `ValueError` as above.
+        """
+        return replace(
+            self, **{name: value for name, value in options.items() if value is not None}
+        )
 
 
 def decode(
@@ -127,6 +143,30 @@ def entities_of(
     return entities
 
 
+def soft_annotation(
+    probabilities: NDArray[np.floating],
+    spans: NDArray[np.integer],
+    labels: Sequence[str],
+    threshold: float,
+) -> SoftAnnotation:
+    """
+    What a model believes of the candidates of one document, as far as it believes them to be
+    entities, of whatever label, with a probability of `threshold` or more. Probabilities are
+    rounded to four digits. The other parameters are those of `decode`.
+    """
+    listed = (1 - probabilities[:, NO_ENTITY] >= threshold).nonzero()[0]
+    listed = listed[np.lexsort((spans[listed, 1], spans[listed, 0]))]
+    # In double precision, in which rounded numbers are written with the digits that they have.
+    rounded = probabilities[listed, 1:].astype(np.float64).round(_SOFT_DIGITS)
+    return SoftAnnotation(
+        tuple(labels),
+        [
+            SoftSpan(start, end, {label: value for label, value in zip(labels, row) if value})
+            for (start, end), row in zip(spans[listed].tolist(), rounded.tolist())
+        ],
+    )
+
+
 def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
     """Greedily, the most probable first, the entities that share no word with one taken before."""
     taken: List[ScoredSpan] = []
@@ -137,3 +177,42 @@ def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
             covered.update(words)
             taken.append(entity)
     return taken
+
+
+def decode_relations(
+    probabilities: NDArray[np.floating],
+    pairs: NDArray[np.integer],
+    labels: Sequence[str],
+    symmetric: NDArray[np.bool_],
+    min_score: float,
+) -> List[ScoredRelation]:
+    """
+    The relations between the entities of one document, ordered by head, tail and label.
+
+    # Parameters
+
+    probabilities : `NDArray[np.floating]`
+        Shape `(num_pairs, 2, num_labels)`: of relations from the first to the second of each pair,
+        and of those the other way.
+    pairs : `NDArray[np.integer]`
+        Shape `(num_pairs, 2)`: two different entities, each two in one pair, as places in a list.
+    labels : `Sequence[str]`
+    symmetric : `NDArray[np.bool_]`
+        Shape `(num_labels,)`: which labels' relations have no direction. Such a one is found once,
+        from the first of the pair to the second, and its probability is the mean of both ways.
+    min_score : `float`
+        Relations below this probability are dropped.
+    """
+    probabilities = probabilities.copy()
+    probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
+    kept = probabilities >= min_score
+    kept[:, 1, symmetric] = False
+    numbers, ways, chosen = kept.nonzero()
+    heads, tails = pairs[numbers, ways], pairs[numbers, 1 - ways]
+    scores = probabilities[numbers, ways, chosen]
+    return sorted(
+        ScoredRelation(head, tail, labels[label], score)
+        for head, tail, label, score in zip(
+            heads.tolist(), tails.tolist(), chosen.tolist(), scores.tolist()
+        )
+    )

@@ -1,7 +1,7 @@
 """The types that all rooms share: documents, entities in them, and relations between those."""
 
 from dataclasses import dataclass, field
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 
 class DocumentError(ValueError):
@@ -63,14 +63,50 @@ class ScoredRelation(NamedTuple):
     score: Optional[float] = None
 
 
+class SoftSpan(NamedTuple):
+    """
+    A candidate span and what a model believes of it: the probability of each label. What these lack
+    of 1 is the probability that it is no entity. `start` and `end` are inclusive word indices over
+    the document; a label that is not listed has the probability 0.
+    """
+
+    start: int
+    end: int
+    probabilities: Dict[str, float]
+
+
+class SoftAnnotation(NamedTuple):
+    """
+    What a model believes of all candidate spans of a document, for another to learn it.
+
+    # Parameters
+
+    labels : `Tuple[str, ...]`
+        Every label that it knows.
+    spans : `List[SoftSpan]`
+        The candidates that may be entities, ordered by place, none twice. Any other is no entity,
+        with the probability 1.
+    """
+
+    labels: Tuple[str, ...]
+    spans: List[SoftSpan]
+
+
 class Prediction(NamedTuple):
     """
     What is predicted for a document: its entities, ordered by place, and the relations between
-    them; `None` where the model knows of no relations.
+    them; `None` where the model knows of no relations. `soft` is there where
+    `Decoding.soft_labels` asks for it.
     """
 
     entities: List[ScoredSpan]
     relations: Optional[List[ScoredRelation]] = None
+    soft: Optional[SoftAnnotation] = None
+
+    def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
+        """One of `relations` as an annotation would have it: with places instead of indices."""
+        head, tail = self.entities[relation.head], self.entities[relation.tail]
+        return AnnotatedRelation((head.start, head.end), (tail.start, tail.end), relation.label)
 
 
 @dataclass
@@ -96,6 +132,8 @@ class Document:
         Where the document was read, for messages: file and line.
     relations : `List[AnnotatedRelation]`, optional (default = `None`)
         The gold relations between `entities`; `None` where nobody has annotated any.
+    soft : `SoftAnnotation`, optional (default = `None`)
+        What a teacher, a model trained before, believes of the candidate spans.
     """
 
     key: str
@@ -105,9 +143,11 @@ class Document:
     offsets: Optional[List[Tuple[int, int]]] = None
     origin: str = field(default="", compare=False)
     relations: Optional[List[AnnotatedRelation]] = None
+    soft: Optional[SoftAnnotation] = None
 
     @property
     def words(self) -> List[str]:
+        """The words of all sentences, one after the other; what spans count."""
         return [word for sentence in self.sentences for word in sentence]
 
     @property

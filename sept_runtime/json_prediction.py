@@ -64,7 +64,7 @@ def predict_requests(
     found = predict(predictor, (request.document for request in requests), decoding, batch_size)
     for request, prediction in zip(answered, found):
         if request.error is None:
-            yield prediction_to_json(request.document, prediction.entities, request.fields)
+            yield prediction_to_json(request.document, prediction, request.fields)
         else:
             yield failure_to_json(request.error, request.fields)
 

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from spacy.language import Language
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import minibatch
 
 # spaCy imports this module for every pipeline of every user, whoever loads a model or not.
 if TYPE_CHECKING:
-    from sept_runtime.annotator import Annotator, Entity
+    from sept_runtime.annotator import AnnotatedText, Annotator, Entity
 
 # Where a saved pipeline has its model: the folder of an exported one, or an archive.
 _FOLDER, _ARCHIVE = "model", "model.tar.gz"
+
+# The attribute of a document.
+_RELATIONS = "sept_relations"
 
 _NEVER_LET_GO: List[object] = []
 
@@ -23,6 +26,10 @@ class SEPTComponent:
     """
     Puts the entities of a document into `doc.spans[spans_key]`, their probabilities beside them
     into `doc.spans[spans_key].attrs["scores"]`, as spaCy's own `spancat` does.
+
+    Where the model finds relations, they are in `doc._.sept_relations`: dictionaries with `head`
+    and `tail`, indices into that group of spans, `label` and `score`. They are plain values because
+    spaCy sends documents from process to process. With other models it is `None`.
 
     SEPT splits the text into words by itself; where its words and the pipeline's tokens differ, a
     span covers every token that the entity touches.
@@ -48,6 +55,8 @@ class SEPTComponent:
         self._options = options
         self._spans_key = spans_key
         self._batch_size = batch_size
+        if not Doc.has_extension(_RELATIONS):
+            Doc.set_extension(_RELATIONS, default=None)
         # The process that has loaded it, and what it has loaded.
         self._loaded: Optional[Tuple[int, Annotator]] = None
         if Path(model).exists() or "://" in model:
@@ -55,6 +64,7 @@ class SEPTComponent:
             self._load()
 
     def __call__(self, doc: Doc) -> Doc:
+        """Finds the entities of one document, in place; `pipe` is faster for many."""
         return next(self.pipe([doc], batch_size=1))
 
     def pipe(self, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
@@ -62,7 +72,7 @@ class SEPTComponent:
         for docs in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
             found = self._load().annotate((doc.text for doc in docs), self._batch_size)
             for doc, entities in zip(docs, found):
-                doc.spans[self._spans_key] = self._group(doc, list(entities))
+                self._annotate(doc, entities)
                 yield doc
 
     def to_disk(self, path: "str | os.PathLike[str]", *, exclude: Iterable[str] = ()) -> None:
@@ -101,17 +111,33 @@ class SEPTComponent:
             self._loaded = os.getpid(), _load(self._model, self._options)
         return self._loaded[1]
 
-    def _group(self, doc: Doc, entities: "Iterable[Entity]") -> SpanGroup:
-        spans = []
+    def _annotate(self, doc: Doc, entities: "AnnotatedText") -> None:
+        spans: List[Span] = []
         scores = []
+        index: Dict[Entity, int] = {}
         for entity in entities:
             span = doc.char_span(
                 entity.start, entity.end, label=entity.label, alignment_mode="expand"
             )
             if span is not None:
+                index[entity] = len(spans)
                 spans.append(span)
                 scores.append(entity.score)
-        return SpanGroup(doc, name=self._spans_key, spans=spans, attrs={"scores": scores})
+        doc.spans[self._spans_key] = SpanGroup(
+            doc, name=self._spans_key, spans=spans, attrs={"scores": scores}
+        )
+        if self._load().finds_relations:
+            relations = [
+                {
+                    "head": index[relation.head],
+                    "tail": index[relation.tail],
+                    "label": relation.label,
+                    "score": relation.score,
+                }
+                for relation in entities.relations
+                if relation.head in index and relation.tail in index
+            ]
+            doc._.set(_RELATIONS, relations)
 
 
 @Language.factory(
@@ -122,6 +148,7 @@ class SEPTComponent:
         "spans_key": "sept",
         "flat": None,
         "min_score": None,
+        "min_relation_score": None,
         "batch_size": 32,
     },
 )
@@ -134,6 +161,7 @@ def make_sept(
     spans_key: str,
     flat: Optional[bool],
     min_score: Optional[float],
+    min_relation_score: Optional[float],
     batch_size: int,
 ) -> SEPTComponent:
     """
@@ -146,8 +174,8 @@ def make_sept(
     threads : `int`, optional
         How many of the processor's cores an exported model uses (default = all there are).
     spans_key : `str`, optional (default = `"sept"`)
-    flat, min_score : optional
-        As for `sept_runtime.load`.
+    flat, min_score, min_relation_score : optional
+        As for `sept_runtime.decoding.Decoding`.
     batch_size : `int`, optional (default = `32`)
         How many documents go through the model at once.
 
@@ -160,6 +188,7 @@ def make_sept(
         "threads": threads,
         "flat": flat,
         "min_score": min_score,
+        "min_relation_score": min_relation_score,
     }
     return SEPTComponent(model, options, spans_key, batch_size)
 

@@ -1,7 +1,8 @@
 import json
 import os
+import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 import pytest
 from filelock import FileLock
@@ -27,6 +28,33 @@ TINY_ENCODER = Path(__file__).parents[1] / "fixtures" / "tiny_encoder"
 def tiny_encoder() -> str:
     """The folder of a pre-trained encoder that takes 64 pieces at once, 16 wide."""
     return str(TINY_ENCODER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def walk_packages_once() -> Iterator[None]:
+    """
+    Has AllenNLP look only once through the modules of its own packages and of this one: it does
+    that anew for each command and each model that is loaded, and it takes it a second.
+    """
+    # Not for tests that are about something else, some of which run alone.
+    if "allennlp" not in sys.modules:
+        yield
+        return
+    from allennlp import commands
+    from allennlp.common import plugins, util
+
+    walk, walked = util.import_module_and_submodules, set()
+
+    def walk_once(package_name: str, exclude: Optional[Set[str]] = None) -> None:
+        if package_name not in walked:
+            walk(package_name, exclude)
+        if package_name in ("allennlp", "allennlp_models", "sept_allennlp"):
+            walked.add(package_name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (commands, plugins, util):
+            patch.setattr(module, "import_module_and_submodules", walk_once)
+        yield
 
 
 @pytest.fixture
@@ -105,10 +133,10 @@ def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """
-    What starts processes runs in one of pytest's processes, one after the other, and first: it
-    takes longest.
+    What starts processes runs first, as it takes longest; that of a folder in one of pytest's
+    processes, one after the other: they share a cluster of Ray, or want all cores.
     """
     for item in items:
         if item.get_closest_marker("processes"):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)

@@ -86,14 +86,21 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
         SEPT_ELMO_WEIGHTS="weights.hdf5",
         SEPT_DATA="a/folder",
         SEPT_CONLL="sets",
+        SEPT_TEACHER_ANNOTATIONS="some/annotations",
         SEPT_SEED="7",
         SEPT_DEVICE="1",
     )
+    train = config["train_data_path"]
+    if name.startswith("student"):
+        *gold, annotated = train
+        assert annotated == "some/annotations"
+        # The same again and again.
+        (train,) = {*gold}
     if name in CONLL:
         files = [f"sets/{CONLL[name][0]}/{split}.txt" for split in ("train", "dev")]
     else:
         files = ["a/folder/train.json", "a/folder/dev.json"]
-    assert [config["train_data_path"], config["validation_data_path"]] == files
+    assert [train, config["validation_data_path"]] == files
     seeds = [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")]
     assert seeds == [7, 7, 7]
     assert config["trainer"]["cuda_device"] == 1

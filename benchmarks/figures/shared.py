@@ -102,9 +102,12 @@ class Subject(NamedTuple):
     encoder_inputs: Dict[str, torch.Tensor]
 
 
-def make_subject(settings: Settings, params: Params) -> Subject:
-    """Makes the model of a configuration, in evaluation, with random weights after the encoder."""
-    documents = write_batch(settings)
+def make_subject(settings: Settings, params: Params, documents: Optional[Path] = None) -> Subject:
+    """
+    Makes the model of a configuration, in evaluation, with random weights after the encoder, and
+    the batch of some documents, by default those of `write_batch`.
+    """
+    documents = documents or write_batch(settings)
     reader = DatasetReader.from_params(params["dataset_reader"])
     vocab = Vocabulary.from_instances(reader.read(documents))
     torch.manual_seed(0)
@@ -158,8 +161,4 @@ def find_as_many_as_annotated(subject: Subject) -> None:
         logits = subject.model.score_spans(batch["text"], batch["sentence_ids"]).logits
         margins = logits[:, 1:].max(dim=-1).values - logits[:, 0]
         number = int((batch["gold"][..., 0] >= 0).sum())
-        # The head's output layer is the model's last.
-        *_, output = (
-            module for module in subject.model.modules() if isinstance(module, torch.nn.Linear)
-        )
-        output.bias[0] += margins.topk(number + 1).values[-1]
+        subject.model.get_submodule("_output").bias[0] += margins.topk(number + 1).values[-1]

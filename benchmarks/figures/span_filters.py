@@ -58,7 +58,7 @@ def filter_figure(
                 f"the span stage costs, in the encoder's forward passes, width {width}, {name}",
                 time_ratio(
                     partial(
-                        model.predict_entities,
+                        model.predict,
                         batch["text"],
                         batch["sentence_ids"],
                         model.decoding,

@@ -75,7 +75,7 @@ class Goal(NamedTuple):
     measure : `Measure`
     span_based, tagger : `float`, optional
         What ours is to reach against such a peer; none where nothing was asked for. Ratios in
-        favour of ours, or, of an F1, the difference.
+        favor of ours, or, of an F1, the difference.
     """
 
     measure: Measure

@@ -1,10 +1,10 @@
 """
-Where a pre-trained encoder's configuration and tokeniser come from: the hub or a folder while a
+Where a pre-trained encoder's configuration and tokenizer come from: the hub or a folder while a
 model is trained, the model's own archive ever after.
 
 AllenNLP's archive holds the configuration, the weights and the vocabulary of a model, but for the
 encoder only its name, so that an archive is worth nothing without a network or the folder it was
-trained from. We put the encoder's configuration and tokeniser (its weights are in the archive
+trained from. We put the encoder's configuration and tokenizer (its weights are in the archive
 anyway) beside the vocabulary, because AllenNLP packs that folder whole into every archive,
 interrupted runs included, and reads only the entries whose name does not begin with a dot.
 """
@@ -60,13 +60,33 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
     serialization_dir : `str`, optional
         The folder of the run or of the unpacked archive, which AllenNLP hands to whatever asks
         for it by this name.
+
+    # Raises
+
+    `FileNotFoundError` for a folder without an encoder.
     """
     if serialization_dir is not None:
         folder = archive_folder(model_name, serialization_dir)
         # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
         if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
             return EncoderSource(str(folder), archived=True)
+    _check_folder(model_name)
     return EncoderSource(model_name, archived=False)
+
+
+def _check_folder(model_name: str) -> None:
+    # A name on the hub has one slash at most, and not at its beginning.
+    is_folder = Path(model_name).is_dir()
+    if is_folder and not (Path(model_name) / "config.json").is_file():
+        fault = "there is no encoder in this folder"
+    elif not is_folder and (model_name.startswith((".", "/", "~")) or model_name.count("/") > 1):
+        fault = "there is no such folder"
+    else:
+        return
+    raise FileNotFoundError(
+        f"{model_name}: {fault}; give the folder of an encoder in Hugging Face's format "
+        "(config.json, weights, tokenizer), or its name on the hub"
+    )
 
 
 def has_weights(serialization_dir: Path) -> bool:
@@ -82,7 +102,7 @@ def archive_encoder(
     model_name: str, serialization_dir: str, weights_digest: Optional[str] = None
 ) -> None:
     """
-    Writes the encoder's configuration and tokeniser where `encoder_source` will find them, with the
+    Writes the encoder's configuration and tokenizer where `encoder_source` will find them, with the
     digest of its weights, if there is one, for `identify_encoder`.
     """
     source = encoder_source(model_name, serialization_dir)
@@ -105,8 +125,8 @@ class EncoderIdentity(NamedTuple):
 
     name : `str`
         As the configuration names the encoder.
-    tokenisation : `str`
-        A digest of how the tokeniser cuts text into pieces.
+    tokenization : `str`
+        A digest of how the tokenizer cuts text into pieces.
     architecture : `Dict[str, Any]`
         The kind and the sizes.
     weights : `str`, optional
@@ -114,7 +134,7 @@ class EncoderIdentity(NamedTuple):
     """
 
     name: str
-    tokenisation: str
+    tokenization: str
     architecture: Dict[str, Any]
     weights: Optional[str]
 
@@ -155,7 +175,8 @@ def identify_encoder(
         As the configuration names the encoder.
     source : `EncoderSource`
     table : `torch.FloatTensor`
-        Its input embeddings as pre-trained; not looked at where the encoder is archived.
+        Shape `(vocabulary size, embedding_dim)`: its input embeddings as pre-trained; not looked at
+        where the encoder is archived.
     """
     tokenizer = json.loads(fast_tokenizer(source.location).backend_tokenizer.to_str())
     cutting = [tokenizer[part] for part in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
@@ -178,20 +199,20 @@ def _digest(data: bytes) -> str:
 
 def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
     """
-    The encoder's tokeniser, from AllenNLP's cache.
+    The encoder's tokenizer, from AllenNLP's cache.
 
     # Raises
 
-    `ValueError` if the encoder has no fast tokeniser: only those say which word a piece is from.
+    `ValueError` if the encoder has no fast tokenizer: only those say which word a piece is from.
     """
-    # Byte-pair tokenisers take words that are already split only when told that a space comes
+    # Byte-pair tokenizers take words that are already split only when told that a space comes
     # before each of them; the others ignore it.
     tokenizer = cached_transformers.get_tokenizer(
         location, use_fast=True, add_prefix_space=True, trust_remote_code=False
     )
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ValueError(
-            f"{location}: this encoder has no fast tokeniser (a 'tokenizer.json', or a vocabulary "
+            f"{location}: this encoder has no fast tokenizer (a 'tokenizer.json', or a vocabulary "
             "that one can be made from), which is needed to align its pieces with words"
         )
     return tokenizer
@@ -199,15 +220,15 @@ def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
 
 def max_pieces(location: str) -> int:
     """
-    How many word pieces, special ones included, the encoder takes at once, as far as its tokeniser
+    How many word pieces, special ones included, the encoder takes at once, as far as its tokenizer
     or its configuration says; otherwise 512.
     """
     limits = [_USUAL_LENGTH]
-    # Tokenisers that state no limit hold a very large number here.
+    # Tokenizers that state no limit hold a very large number here.
     stated = fast_tokenizer(location).model_max_length
     if stated < _NO_LIMIT:
         limits = [stated]
-    # Not more than there are positions. (Where the tokeniser says nothing, a few of them may be
+    # Not more than there are positions. (Where the tokenizer says nothing, a few of them may be
     # used up by padding, as RoBERTa's are, and 512 is on the safe side.)
     config = AutoConfig.from_pretrained(location, trust_remote_code=False)
     positions = getattr(config, "max_position_embeddings", None)

@@ -52,7 +52,20 @@ class ElmoEmbedder(ElmoTokenEmbedder):
     def forward(
         self, elmo_tokens: torch.Tensor, word_inputs: Optional[torch.Tensor] = None
     ) -> torch.Tensor:
-        """As for `ElmoTokenEmbedder`; a batch of documents without words is taken too."""
+        """
+        A batch of documents without words is taken, too.
+
+        # Parameters
+
+        elmo_tokens : `torch.LongTensor`
+            Shape `(batch_size, num_words, 50)`: each word's characters.
+        word_inputs : `torch.LongTensor`, optional
+            Shape `(batch_size, num_words)`, as for `ElmoTokenEmbedder`.
+
+        # Returns
+
+        `torch.FloatTensor` of shape `(batch_size, num_words, output_dim)`.
+        """
         if not elmo_tokens.numel():
             return torch.zeros(*elmo_tokens.shape[:2], self.output_dim, device=elmo_tokens.device)
         with _ONE_AT_A_TIME:

@@ -85,6 +85,8 @@ class SciIE(SpanClassifier):
     `ConfigurationError` for a `max_span_width` below 1 or a `spans_per_word` that is not positive.
     """
 
+    scores_all = False
+
     def __init__(
         self,
         vocab: Vocabulary,
@@ -138,9 +140,10 @@ class SciIE(SpanClassifier):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the kept spans.
+        The scores of the kept spans; parameters and shapes are those of `forward`.
 
         # Raises
 
@@ -163,6 +166,8 @@ class SciIE(SpanClassifier):
         if self.training and self._keep_gold and gold is not None:
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = keep | (labels != NO_ENTITY)
+        if whole is not None:
+            keep = keep | mask & whole.unsqueeze(1)
         mention_scores = mention_scores[keep[mask]]
         spans, mask = select(keep, spans)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all
@@ -175,7 +180,10 @@ class SciIE(SpanClassifier):
         return SpanScores(torch.nn.functional.pad(scores, (1, 0)), spans, mask)
 
     def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
-        """The context layer's output and the words' embeddings, both `(batch, num_words, dim)`."""
+        """
+        The context layer's output and the words' embeddings, of shape `(batch_size, num_words,
+        their own dim)`. `word_mask` has shape `(batch_size, num_words)`.
+        """
         embedded = self._embedder(text)
         if embedded.size(1) != word_mask.size(1):
             raise ConfigurationError(
@@ -192,6 +200,8 @@ class SciIE(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """The spans' vectors, as `score_in_chunks` asks for them."""
+        # Shape (both): (batch_size, num_spans, their own dim)
         vectors = self._span_extractor(context, spans, span_indices_mask=mask)
         if self._head_extractor is None:
             return vectors
@@ -199,9 +209,11 @@ class SciIE(SpanClassifier):
         return torch.cat([vectors, heads], dim=-1)
 
     def _score_mentions(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, 1)`."""
         return self._mention_output(self._mention_feedforward(vectors))
 
     def _score_labels(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, num_labels)`."""
         return self._ner_output(self._ner_feedforward(vectors))
 
 

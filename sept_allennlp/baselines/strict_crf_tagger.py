@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any, Dict, List, Optional
 
 import torch
@@ -10,43 +11,18 @@ from allennlp.nn import InitializerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
 from allennlp_models.tagging.models import CrfTagger
 
-from sept_allennlp.baselines.bio import (
-    OUTSIDE,
-    by_document,
-    span_log_probabilities,
-    tag_gold,
-    tag_names,
-    tagged_spans,
-)
+from sept_allennlp.baselines.bio import OUTSIDE, by_document, tag_gold, tag_names, tagged_spans
+from sept_allennlp.baselines.crf import entity_probabilities, within_sentences
+from sept_allennlp.baselines.tag_decoding import TagDecoding
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.span_classifier import check_annotated, zero_loss
+from sept_allennlp.models.learning import check_annotated, zero_loss
+from sept_allennlp.models.span_classifier import labels_in
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
-from sept_runtime.documents import Document, ScoredSpan
-
-# AllenNLP's score of what is not allowed.
-_IMPOSSIBLE = -10000.0
-
-
-class TagDecoding(Decoding):
-    """
-    `Decoding` for tags, by which entities never overlap.
-
-    # Raises
-
-    `ConfigurationError` if `flat` is false.
-    """
-
-    def __init__(self, flat: bool = True, min_score: float = 0.0, top_labels: int = 0) -> None:
-        if not flat:
-            raise ConfigurationError(
-                "this model tags words, its entities never overlap: leave out 'flat', or make it "
-                "true"
-            )
-        super().__init__(flat, min_score, top_labels)
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 
 @Model.register("strict_crf_tagger")
@@ -58,7 +34,7 @@ class StrictCrfTagger(CrfTagger):
     A document is one sequence of words. Tags are decoded under AllenNLP's constraints for BIO and
     one more: no entity goes on from one sentence into the next.
 
-    Tags cannot express entities that share a word. Of gold entities that do, the widest is learnt
+    Tags cannot express entities that share a word. Of gold entities that do, the widest is learned
     (see `tag_gold`); all of them count in `precision`, `recall` and `f1`.
 
     The score of an entity is its probability in the CRF, summed over all valid tag sequences in
@@ -115,15 +91,8 @@ class StrictCrfTagger(CrfTagger):
             raise ConfigurationError(
                 f"'strict_crf_tagger' makes no use of {', '.join(sorted(without_effect))}"
             )
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        labels = [label_of[i] for i in range(len(label_of))]
-        vocab.add_tokens_to_namespace(tag_names(labels), tag_namespace)
-        tags = vocab.get_index_to_token_vocabulary(tag_namespace)
-        if list(tags.values()) != tag_names(labels):
-            raise ConfigurationError(
-                f"the vocabulary's namespace {tag_namespace!r} must hold the tags of the labels in "
-                f"{label_namespace!r} and nothing else, but holds {', '.join(tags.values())}"
-            )
+        labels = labels_in(vocab, label_namespace)
+        _add_tags(vocab, labels, tag_namespace)
         built_encoder = construct_with_input_dim(encoder, text_field_embedder.get_output_dim())
         built_feedforward = feedforward and construct_with_input_dim(
             feedforward, built_encoder.get_output_dim()
@@ -142,8 +111,7 @@ class StrictCrfTagger(CrfTagger):
             initializer=initializer or InitializerApplicator(),
             **kwargs,
         )
-        decoding = decoding or Decoding()
-        self.decoding = TagDecoding(True, decoding.min_score, decoding.top_labels)
+        self.decoding = TagDecoding(**{**asdict(decoding or Decoding()), "flat": True})
         self._labels = labels
         self._metric = StrictSpanF1(labels)
         self._bio_metric = StrictSpanF1(labels)
@@ -159,7 +127,7 @@ class StrictCrfTagger(CrfTagger):
         """
         # Parameters
 
-        As for `SpanClassifier`.
+        As for `SpanClassifier`, shapes included.
 
         # Returns
 
@@ -187,24 +155,28 @@ class StrictCrfTagger(CrfTagger):
         if annotated.any():
             outputs["loss"] = self._loss(logits, gold_tags, mask, annotated)
         if not self.training:
-            tags = self._best_tags(logits, sentence_ids, mask)
+            constrained = within_sentences(logits, sentence_ids)
+            tags = self._best_tags(constrained, mask)
             lengths = mask.sum(dim=1).tolist()
             outputs["tags"] = [row[:length] for row, length in zip(tags.tolist(), lengths)]
-            outputs["entities"] = self._entities(logits, tags, sentence_ids, mask, self.decoding)
+            outputs["entities"] = self._entities(constrained, tags, mask, self.decoding)
             self._count(outputs["entities"], tags, gold_tags, mask, annotated, documents)
         return outputs
 
-    def predict_entities(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[List[ScoredSpan]]:
-        """As for `SpanClassifier`."""
+    ) -> List[Prediction]:
+        """As for `SpanClassifier`: `sentence_ids` has shape `(batch_size, num_words)`."""
         mask = sentence_ids != PADDING
-        logits = self._emissions(text, mask)
-        tags = self._best_tags(logits, sentence_ids, mask)
-        return self._entities(logits, tags, sentence_ids, mask, decoding)
+        logits = within_sentences(self._emissions(text, mask), sentence_ids)
+        entities = self._entities(logits, self._best_tags(logits, mask), mask, decoding)
+        return list(map(Prediction, entities))
 
     def _emissions(self, text: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor:
-        """The scores of each word's tags, before any transition."""
+        """
+        The scores of each word's tags, before any transition: shape `(batch_size, num_words,
+        num_tags)`. `mask` has shape `(batch_size, num_words)`.
+        """
         if not mask.size(1):
             return torch.zeros(*mask.size(), self.num_tags, device=mask.device)
         dropout = self.dropout or torch.nn.Identity()
@@ -220,28 +192,25 @@ class StrictCrfTagger(CrfTagger):
         mask: torch.Tensor,
         annotated: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        As `forward` describes it. `logits` has shape `(batch_size, num_words, num_tags)`,
+        `gold_tags` and `mask` have `(batch_size, num_words)`, `annotated` has `(batch_size,)`.
+        """
         # AllenNLP's CRF takes no document without words.
         rows = annotated & mask.any(dim=1)
         if not rows.any():
             return zero_loss(self)
         return -self.crf(logits[rows], gold_tags[rows], mask[rows]) / rows.sum()
 
-    def _constrained(self, logits: torch.Tensor, sentence_ids: torch.Tensor) -> torch.Tensor:
-        """The logits without those of tags that would go on from one sentence into the next."""
-        first_words = sentence_ids != sentence_ids.roll(1, dims=1)
-        impossible = torch.zeros(self.num_tags, dtype=torch.bool, device=logits.device)
-        # Every other one, from the first that goes on.
-        impossible[2::2] = True
-        return logits.masked_fill(first_words.unsqueeze(-1) & impossible, _IMPOSSIBLE)
-
-    def _best_tags(
-        self, logits: torch.Tensor, sentence_ids: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
-        """The most probable valid tags, of shape `(batch_size, num_words)`, on the CPU."""
+    def _best_tags(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """
+        The most probable valid tags, of shape `(batch_size, num_words)`, on the CPU, by logits that
+        `within_sentences` has made, of shape `(batch_size, num_words, num_tags)`.
+        """
         tags = torch.full(mask.size(), OUTSIDE)
         rows = mask.any(dim=1)
         if rows.any():
-            paths = self.crf.viterbi_tags(self._constrained(logits, sentence_ids)[rows], mask[rows])
+            paths = self.crf.viterbi_tags(logits[rows], mask[rows])
             for row, (path, _) in zip(rows.nonzero().squeeze(-1).tolist(), paths):
                 tags[row, : len(path)] = torch.tensor(path)
         return tags
@@ -250,56 +219,23 @@ class StrictCrfTagger(CrfTagger):
         self,
         logits: torch.Tensor,
         tags: torch.Tensor,
-        sentence_ids: torch.Tensor,
         mask: torch.Tensor,
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredSpan]]:
-        """Each document's tagged entities with their probabilities."""
+        """
+        Each document's tagged entities with their probabilities. `logits`, `mask` and `tags` are
+        what `_best_tags` takes and gives, shapes included.
+        """
         # Shape: (num_entities, 4)
         spans = tagged_spans(tags)
         counts = spans[:, 0].bincount(minlength=len(tags)).tolist()
-        probabilities = self._probabilities(logits, sentence_ids, mask, spans)
+        probabilities = entity_probabilities(self.crf, logits, mask, spans[:, :3])
         return [
             entities_of(
                 found[:, 1:3].numpy(), found[:, 3].numpy(), scores.numpy(), self._labels, decoding
             )
             for found, scores in zip(spans.split(counts), probabilities.split(counts))
         ]
-
-    def _probabilities(
-        self,
-        logits: torch.Tensor,
-        sentence_ids: torch.Tensor,
-        mask: torch.Tensor,
-        spans: torch.Tensor,
-    ) -> torch.Tensor:
-        """
-        For each span and label the probability of that entity, of shape `(num_entities,
-        num_labels)`, among the sequences that decoding chooses from.
-        """
-        if not len(spans):
-            return torch.zeros(0, len(self._labels))
-        # In double precision, because the scores of a long document's words add up; on the CPU,
-        # because it is a loop of small steps.
-        start, end = self.num_tags, self.num_tags + 1
-        allowed = self.crf._constraint_mask.cpu().bool()
-
-        def scores(parameter: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
-            return parameter.detach().cpu().double().masked_fill(~allowed, _IMPOSSIBLE)
-
-        boundaries = self.crf.include_start_end_transitions
-        nothing = torch.zeros(self.num_tags)
-        # Only documents in which there is an entity, whose places change by that.
-        rows, places = spans[:, 0].unique(return_inverse=True)
-        constrained = self._constrained(logits, sentence_ids).detach().cpu().double()
-        return span_log_probabilities(
-            constrained[rows],
-            mask.cpu()[rows],
-            scores(self.crf.transitions, allowed[:start, :start]),
-            scores(self.crf.start_transitions if boundaries else nothing, allowed[start, :start]),
-            scores(self.crf.end_transitions if boundaries else nothing, allowed[:start, end]),
-            torch.cat([places.unsqueeze(1), spans[:, 1:3]], dim=1),
-        ).exp()
 
     def _count(
         self,
@@ -310,6 +246,10 @@ class StrictCrfTagger(CrfTagger):
         annotated: torch.Tensor,
         documents: List[Document],
     ) -> None:
+        """
+        Counts what was found for the metrics. `tags`, `gold_tags` and `mask` have shape
+        `(batch_size, num_words)`, `annotated` has shape `(batch_size,)`.
+        """
         counted = mask & annotated.unsqueeze(1)
         # Whatever the batch: processes add up what they have counted here, call by call.
         one_hot = torch.nn.functional.one_hot(tags.to(gold_tags.device), self.num_tags).float()
@@ -337,3 +277,14 @@ class StrictCrfTagger(CrfTagger):
             "f1-measure-overall": bio["f1"],
             **self._metric.report(reset),
         }
+
+
+def _add_tags(vocab: Vocabulary, labels: List[str], namespace: str) -> None:
+    """Fills a namespace of the vocabulary with the labels' tags."""
+    vocab.add_tokens_to_namespace(tag_names(labels), namespace)
+    tags = list(vocab.get_index_to_token_vocabulary(namespace).values())
+    if tags != tag_names(labels):
+        raise ConfigurationError(
+            f"the vocabulary's namespace {namespace!r} must hold the tags of the labels "
+            f"{', '.join(labels)} and nothing else, but holds {', '.join(tags)}"
+        )

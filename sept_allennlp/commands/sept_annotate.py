@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.util import SigTermReceived
 
@@ -29,9 +30,10 @@ class SeptAnnotate(SeptSubcommand):
         "Annotate a corpus of any size, with the entities that 'allennlp predict' finds. The "
         "same command after an interruption does the rest."
     )
-    errors = (CorpusError, ArchiveError, ExportedModelError, OSError)
+    errors = (CorpusError, ArchiveError, ExportedModelError, ConfigurationError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The archive, the corpus, the output, and what each worker gets."""
         parser.add_argument(
             "archive", help="the model's archive, or the folder of an exported model"
         )
@@ -43,45 +45,14 @@ class SeptAnnotate(SeptSubcommand):
             "folder of such, or a pattern",
         )
         parser.add_argument(
-            "--output", type=Path, required=True, help="the folder for the annotated documents"
-        )
-        parser.add_argument("--format", choices=["jsonl", "parquet"], default="jsonl")
-        parser.add_argument("--compression", choices=["gz", "zst", "none"], default="gz")
-        parser.add_argument(
-            "--shard-size",
-            type=positive_int,
-            default=LINES_PER_SHARD,
-            help=f"the most documents of an output file (default = {LINES_PER_SHARD})",
-        )
-        parser.add_argument(
             "--text-column", help="the column of Parquet files that holds the text (default = text)"
         )
+        # AllenNLP says the defaults, but those of groups.
         parser.add_argument(
-            "--actors",
-            type=positive_int,
-            help="how many processes hold a model (default = as many as there are cores, or GPUs, "
-            "and memory for)",
+            "--batch-size", type=positive_int, default=32, help="how many documents share a batch"
         )
         parser.add_argument(
-            "--cpus-per-actor", type=_positive_share, default=1.0, help="(default = 1)"
-        )
-        parser.add_argument(
-            "--gpus-per-actor",
-            type=_share_of_one,
-            default=0.0,
-            help="may be a fraction, then several share a GPU (default = 0)",
-        )
-        parser.add_argument("--batch-size", type=positive_int, default=32, help="(default = 32)")
-        parser.add_argument(
-            "--address",
-            help="of a Ray cluster, or 'auto' on one of its machines (default = this machine "
-            "alone)",
-        )
-        parser.add_argument(
-            "--progress-seconds",
-            type=float,
-            default=10.0,
-            help="how often to say how far it is (default = 10)",
+            "--progress-seconds", type=float, default=10.0, help="how often to say how far it is"
         )
         parser.add_argument(
             "-o", "--overrides", default="", help="of the archive's configuration, as JSON"
@@ -89,6 +60,8 @@ class SeptAnnotate(SeptSubcommand):
         parser.add_argument(
             "--predictor-args", type=json.loads, default={}, help="as for 'allennlp predict'"
         )
+        _add_output(parser.add_argument_group("output"))
+        _add_workers(parser.add_argument_group("workers"))
 
     def run(self, args: argparse.Namespace) -> int:
         """
@@ -96,6 +69,8 @@ class SeptAnnotate(SeptSubcommand):
         """
         if importlib.util.find_spec("ray") is None:
             raise CorpusError("needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
+        if args.format == "parquet" and args.predictor_args.get("soft_labels") is not None:
+            raise CorpusError("soft labels go into JSON lines alone; leave out --format parquet")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
         from sept_allennlp.corpus import ArchiveShardPredictor
         from sept_runtime.corpus.prediction import ExportedShardPredictor
@@ -135,6 +110,48 @@ class SeptAnnotate(SeptSubcommand):
         if counts.failed:
             print(f"The lines that failed are listed in {args.output / 'errors'}.", file=sys.stderr)
         return 0
+
+
+# argparse has no public name for it.
+_Group = argparse._ArgumentGroup
+
+
+def _add_output(group: _Group) -> None:
+    group.add_argument(
+        "--output", type=Path, required=True, help="the folder for the annotated documents"
+    )
+    group.add_argument(
+        "--format", choices=["jsonl", "parquet"], default="jsonl", help="(default = jsonl)"
+    )
+    group.add_argument(
+        "--compression", choices=["gz", "zst", "none"], default="gz", help="(default = gz)"
+    )
+    group.add_argument(
+        "--shard-size",
+        type=positive_int,
+        default=LINES_PER_SHARD,
+        help=f"the most documents of an output file (default = {LINES_PER_SHARD})",
+    )
+
+
+def _add_workers(group: _Group) -> None:
+    group.add_argument(
+        "--actors",
+        type=positive_int,
+        help="how many processes hold a model (default = as many as there are cores, or GPUs, and "
+        "memory for)",
+    )
+    group.add_argument("--cpus-per-actor", type=_positive_share, default=1.0, help="(default = 1)")
+    group.add_argument(
+        "--gpus-per-actor",
+        type=_share_of_one,
+        default=0.0,
+        help="may be a fraction, then several share a GPU (default = 0)",
+    )
+    group.add_argument(
+        "--address",
+        help="of a Ray cluster, or 'auto' on one of its machines (default = this machine alone)",
+    )
 
 
 def _report(line: str) -> None:

@@ -31,6 +31,7 @@ class SeptExport(SeptSubcommand):
     errors = (ArchiveError, NotExportable, ExportedModelError, DocumentError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The archive, the folder, and what they are compared on."""
         parser.add_argument("archive", help="the model's archive")
         parser.add_argument("folder", type=Path, help="the folder to write")
         parser.add_argument(
@@ -44,6 +45,7 @@ class SeptExport(SeptSubcommand):
         )
 
     def run(self, args: argparse.Namespace) -> int:
+        """Exports, and prints how well the two agree."""
         if importlib.util.find_spec("onnxscript") is None:
             raise NotExportable("without the package 'onnxscript' (the extra 'export'), a model")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.

@@ -31,6 +31,7 @@ class SeptFilterCurve(SeptSubcommand):
     errors = (ArchiveError, ConfigurationError, DocumentError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The filter's archive, the data, and the figure's place."""
         parser.add_argument("archive", help="the filter's model.tar.gz")
         parser.add_argument("data", help="an annotated file, as the filter was trained on")
         parser.add_argument(
@@ -40,6 +41,13 @@ class SeptFilterCurve(SeptSubcommand):
         parser.add_argument("--batch-size", type=int, default=16)
 
     def run(self, args: argparse.Namespace) -> int:
+        """
+        # Raises
+
+        `ConfigurationError` for an archive that holds no filter, or one whose threshold is
+        not known,
+        and for data without an entity.
+        """
         points, threshold = _curve(args)
         args.output.parent.mkdir(parents=True, exist_ok=True)
         table = args.output.with_name(f"{args.output.name}.csv")

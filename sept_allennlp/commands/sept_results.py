@@ -32,6 +32,7 @@ class SeptResults(SeptSubcommand):
     errors = (RunError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The runs, or the systems and the one to compare them with."""
         parser.add_argument("runs", type=Path, nargs="+", help="the runs' folders")
         parser.add_argument(
             "--against",
@@ -42,6 +43,7 @@ class SeptResults(SeptSubcommand):
         parser.add_argument("--csv", type=Path, help="write the rows into this file, too")
 
     def run(self, args: argparse.Namespace) -> int:
+        """Gives status 1 where there is nothing to print: no run is finished."""
         rows = _differences(args) if args.against else self._scores(args)
         if args.csv is not None:
             rows.to_csv(args.csv, index=False, float_format="%.4f")

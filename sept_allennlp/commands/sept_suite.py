@@ -40,6 +40,7 @@ class SeptSuite(SeptSubcommand):
     errors = (SuiteError,)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The suite, the folder of its runs, and which of them to train how."""
         parser.add_argument("suite", type=Path, help="the suite's jsonnet file")
         parser.add_argument(
             "-s",

@@ -43,6 +43,7 @@ class SeptTables(SeptSubcommand):
     errors = (SuiteError, RunError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The suite, its runs or their scores, and the tables' folder."""
         parser.add_argument("suite", type=Path, help="the suite's jsonnet file")
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument(
@@ -61,6 +62,13 @@ class SeptTables(SeptSubcommand):
         parser.add_argument("--output", type=Path, required=True, help="the folder to write")
 
     def run(self, args: argparse.Namespace) -> int:
+        """
+        Missing runs leave gaps in the tables, and are named.
+
+        # Raises
+
+        `SuiteError` for what is no suite, `RunError` for scores that cannot be read or compared.
+        """
         suite = read_suite(args.suite)
         compares = any(table.reference for table in suite.tables)
         documents: Optional[pandas.DataFrame] = None

@@ -13,4 +13,5 @@ class SeptSubcommand(Subcommand, Command):
     """A `Command` among those of `allennlp`. Messages call it by the name it is registered with."""
 
     def add_subparser(self, parser: "Subparsers") -> argparse.ArgumentParser:
+        """How AllenNLP asks for `add_to`."""
         return self.add_to(parser, called=self.name)

@@ -35,4 +35,5 @@ class ConllReader(DocumentReader):
         self._max_context_words = max_context_words
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
+        """By `read_conll`."""
         return read_conll(path, self._max_context_words, name)

@@ -2,13 +2,13 @@ from typing import Any, Dict, Iterable, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField, TensorField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
-from sept_allennlp.fields import LabeledSpansField
+from sept_allennlp.dataset_readers.data_files import DataPath, data_files
+from sept_allennlp.fields import LabeledRelationsField, LabeledSpansField, SoftSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.words import restore_brackets
@@ -24,7 +24,12 @@ class DocumentReader(DatasetReader):
     - text : `TextField`, the words, as an author types them (see `restore_brackets`);
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
+    - relations : `LabeledRelationsField`, where they are asked for;
+    - soft : `SoftSpansField`, what a teacher believes of spans, where that is asked for (empty
+      where no teacher has annotated the document);
     - metadata : `MetadataField`, the `Document` itself under "document".
+
+    What is read may be several files, see `data_files`: a list of paths, folders and patterns.
 
     In distributed training each process reads every n-th document, and if the file does not divide
     evenly the last ones get an empty document more: AllenNLP ends validation as soon as one
@@ -35,6 +40,11 @@ class DocumentReader(DatasetReader):
     token_indexers : `Dict[str, TokenIndexer]`, optional
         By default one `SingleIdTokenIndexer` named "tokens".
     label_namespace : `str`, optional (default = `"labels"`)
+    relations : `bool`, optional (default = `False`)
+        Whether the model is to learn the relations between the entities, too.
+    relation_label_namespace : `str`, optional (default = `"relation_labels"`)
+    soft_labels : `bool`, optional (default = `False`)
+        Whether documents may have a teacher's soft labels, for the model to learn from.
 
     # Raises
 
@@ -45,6 +55,9 @@ class DocumentReader(DatasetReader):
         self,
         token_indexers: Optional[Dict[str, TokenIndexer]] = None,
         label_namespace: str = "labels",
+        relations: bool = False,
+        relation_label_namespace: str = "relation_labels",
+        soft_labels: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -52,6 +65,9 @@ class DocumentReader(DatasetReader):
         )
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
         self._label_namespace = label_namespace
+        self._relations = relations
+        self._relation_label_namespace = relation_label_namespace
+        self._soft_labels = soft_labels
 
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
         """
@@ -70,14 +86,14 @@ class DocumentReader(DatasetReader):
         """
         raise NotImplementedError
 
-    def _read(self, file_path: str) -> Iterable[Instance]:
+    def _read(self, file_path: DataPath) -> Iterable[Instance]:
+        documents = (
+            document
+            for path, name in data_files(file_path)
+            for document in self.read_documents(path, name)
+        )
         try:
-            local_path = cached_path(file_path, extract_archive=True)
-        except FileNotFoundError:
-            raise ConfigurationError(f"{file_path}: there is no such file") from None
-        try:
-            documents = self._evenly(self.read_documents(str(local_path), str(file_path)))
-            for document in self.shard_iterable(documents):
+            for document in self.shard_iterable(self._evenly(documents)):
                 yield self.text_to_instance(document)
         except DocumentError as error:
             raise ConfigurationError(str(error)) from None
@@ -91,21 +107,26 @@ class DocumentReader(DatasetReader):
         info = self.get_distributed_info()
         if info is not None:
             for _ in range(-count % info.world_size):
-                yield Document(key="", sentences=[], entities=[])
+                yield Document(key="", sentences=[], entities=[], relations=[])
 
     def text_to_instance(self, document: Document) -> Instance:
         """One document as an `Instance`; the token indexers are applied later."""
         sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
-        return Instance(
-            {
-                "text": TextField([Token(word) for word in restore_brackets(document.words)]),
-                "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
-                "gold": LabeledSpansField(
-                    document.entities or [], self._label_namespace, document.describe()
-                ),
-                "metadata": MetadataField({"document": document}),
-            }
-        )
+        described_as = document.describe()
+        fields: Dict[str, Field[Any]] = {
+            "text": TextField([Token(word) for word in restore_brackets(document.words)]),
+            "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
+            "gold": LabeledSpansField(document.entities or [], self._label_namespace, described_as),
+            "metadata": MetadataField({"document": document}),
+        }
+        if self._relations:
+            fields["relations"] = LabeledRelationsField(
+                document.relations or [], self._relation_label_namespace, described_as
+            )
+        if self._soft_labels:
+            fields["soft"] = SoftSpansField(document.soft, self._label_namespace, described_as)
+        return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:
+        """Only now: an instance that goes to another process need not carry its indexers along."""
         instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]

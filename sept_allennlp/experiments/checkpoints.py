@@ -22,7 +22,7 @@ def remove_partial_checkpoints(folder: Path) -> None:
 
 def remove_checkpoints(folder: Path) -> None:
     """
-    Removes what only a training that is interrupted needs: with the optimiser's state and two
+    Removes what only a training that is interrupted needs: with the optimizer's state and two
     checkpoints kept, several times the size of the model. What was best stays, as does the archive.
     """
     for model_state in checkpoints(folder):
@@ -31,10 +31,12 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def checkpoints(folder: Path) -> List[Path]:
+    """The model states of a training's checkpoints, whole or not; the newest need not be last."""
     return list(folder.glob("model_state_e*_b*.th"))
 
 
 def whole_checkpoints(folder: Path) -> List[Path]:
+    """Those of `checkpoints` that AllenNLP can go on from, see `remove_partial_checkpoints`."""
     # What torch.save writes is a zip file, whose directory comes last.
     whole = [
         model_state

@@ -60,7 +60,7 @@ def count_predictions(files: List[Path]) -> pandas.DataFrame:
                 if line.document.key in rows:
                     raise RunError(f"{where} has been predicted before; which of the two counts?")
                 gold = {tuple(entity) for entity in line.document.entities}
-                predicted = {entity[:3] for entity in line.predicted}
+                predicted = {entity[:3] for entity in line.predicted.entities}
                 counts = (len(gold & predicted), len(predicted), len(gold))
                 rows[line.document.key] = counts
         except DocumentError as error:

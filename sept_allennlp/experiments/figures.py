@@ -11,7 +11,7 @@ from sept_allennlp.drawing import canvas, save
 from sept_allennlp.experiments.suite import Figure
 from sept_allennlp.experiments.tables import summary_of
 
-# Lines differ in these besides their colours.
+# Lines differ in these besides their colors.
 _MARKERS = "os^Dv"
 
 
@@ -21,7 +21,7 @@ def fill_figure(figure: Figure, runs: pandas.DataFrame) -> pandas.DataFrame:
 
     figure : `Figure`
     runs : `pandas.DataFrame`
-        As for `tables.summarise`.
+        As for `tables.summarize`.
 
     # Returns
 

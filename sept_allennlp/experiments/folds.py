@@ -42,6 +42,7 @@ class Fold:
 
     @property
     def name(self) -> str:
+        """Of its folders, as "fold_2_of_5"."""
         return f"fold_{self.number}_of_{self.of}"
 
     def data(self, root: Path) -> Path:
@@ -50,6 +51,7 @@ class Fold:
 
 
 def make_folds(count: int) -> List[Fold]:
+    """All of so many folds, in order; none of 0."""
     return [Fold(number, count) for number in range(1, count + 1)]
 
 

@@ -11,13 +11,13 @@ from sept_allennlp.archives.encoders import describe_archived_encoders
 from sept_allennlp.experiments.counts import COUNTS, count_run
 from sept_allennlp.experiments.errors import RunError, UnfinishedRunError
 from sept_allennlp.experiments.folds import fold_folders
+from sept_allennlp.experiments.scores import RELATION_SCORES, SCORES
 from sept_runtime.scoring import precision_recall_f1
-
-SCORES = ["precision", "recall", "f1"]
 
 COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]
 
-# One more, where there are runs that were trained in folds.
+# One more, where there are runs that were trained in folds; and those of `RELATION_SCORES`, where
+# there are runs that find relations.
 FOLDS = "folds"
 
 
@@ -46,8 +46,11 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
     `last_f1` (of the last epoch), `minutes` (wall time of training; of a run that was interrupted,
     without the time that was lost), and `encoder` (what the run has archived of it says).
 
+    Where a run finds relations there are `rel_precision` and so on, too (see `StrictRelationF1`).
+
     A run that was trained in folds has one row, too: `precision`, `recall` and `f1` are those of
-    all its folds' predictions together, `minutes` the sum, and `folds` says how many there are.
+    all its folds' predictions together, `minutes` the sum, and `folds` says how many there are. The
+    scores of its relations are missing.
 
     # Raises
 
@@ -119,7 +122,8 @@ def read_csv(file: Path) -> pandas.DataFrame:
         first = repeated.iloc[0]
         raise RunError(f"{file}: run {first['run']} with seed {first['seed']} is there twice")
     try:
-        return _typed(runs.reindex(columns=[*COLUMNS, *runs.columns.intersection([FOLDS])]))
+        more = [name for name in [FOLDS, *RELATION_SCORES] if name in runs]
+        return _typed(runs.reindex(columns=[*COLUMNS, *more]))
     except (ValueError, TypeError) as error:
         raise RunError(f"{file}: {error}") from None
 
@@ -149,7 +153,7 @@ def to_markdown(runs: pandas.DataFrame) -> str:
         lines.append([_shown(name, value) for name, value in zip(columns, row)])
     if len(runs) > 1:
         summary = {"run": "mean ± sd"}
-        for name in [*SCORES, "last_f1"]:
+        for name in runs.columns.intersection([*SCORES, "last_f1", *RELATION_SCORES]):
             summary[name] = f"{runs[name].mean():.4f} ± {runs[name].std():.4f}"
         summary["minutes"] = f"{runs['minutes'].mean():.1f}"
         lines.append([summary.get(name, "") for name in columns])
@@ -157,12 +161,14 @@ def to_markdown(runs: pandas.DataFrame) -> str:
 
 
 def markdown_table(lines: Iterable[Iterable[str]]) -> str:
+    """A table of such lines of cells, the first its header and the second of dashes."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _table(rows: List[Dict[str, Any]]) -> pandas.DataFrame:
-    folds = {FOLDS: "Int64"} if any(FOLDS in row for row in rows) else {}
-    return pandas.DataFrame(rows, columns=[*COLUMNS, *folds]).astype(folds)
+    kinds = {FOLDS: "Int64", **dict.fromkeys(RELATION_SCORES, "float64")}
+    more = {name: kind for name, kind in kinds.items() if any(name in row for row in rows)}
+    return pandas.DataFrame(rows, columns=[*COLUMNS, *more]).astype(more)
 
 
 def _read_run(folder: Path) -> Dict[str, Any]:
@@ -172,8 +178,10 @@ def _read_run(folder: Path) -> Dict[str, Any]:
 
 def _all_folds(folder: Path, folds: List[Dict[str, Any]]) -> Dict[str, Any]:
     scores = precision_recall_f1(*count_run(folder)[COUNTS].sum().tolist())
+    # What the first fold scores in relations says nothing of all of them.
+    first = {name: value for name, value in folds[0].items() if name not in RELATION_SCORES}
     return {
-        **folds[0],
+        **first,
         **scores,
         "run": folder.name,
         "last_f1": scores["f1"],
@@ -208,6 +216,11 @@ def _read_training(folder: Path) -> Dict[str, Any]:
             "last_f1": metrics["validation_f1"],
             "minutes": _minutes(epochs, written),
             "encoder": encoder or None,
+            **{
+                name: metrics[f"best_validation_{name}"]
+                for name in RELATION_SCORES
+                if f"best_validation_{name}" in metrics
+            },
         }
     except KeyError as error:
         raise RunError(f"{folder}: metrics.json says nothing of {error}") from None
@@ -239,7 +252,7 @@ def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:
     kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64", "encoder": "string"}
     if FOLDS in runs:
         kinds[FOLDS] = "Int64"
-    fractions = [*SCORES, "last_f1", "minutes"]
+    fractions = [*SCORES, "last_f1", "minutes", *runs.columns.intersection(RELATION_SCORES)]
     kinds.update(dict.fromkeys(fractions, "float64"))
     return runs.astype(kinds).round(dict.fromkeys(fractions, 6))
 

@@ -10,7 +10,7 @@ from allennlp.common import Params
 
 from sept_allennlp.experiments.errors import SuiteError
 from sept_allennlp.experiments.folds import FOLDS
-from sept_allennlp.experiments.results import SCORES
+from sept_allennlp.experiments.scores import HEADINGS, SCORES
 from sept_allennlp.training.config_defaults import config_variables
 
 T = TypeVar("T")
@@ -56,6 +56,8 @@ class Table:
         What its column of the paper's figures is called.
     reference : `str`, optional
         The run of the row with which all others are compared, document by document.
+    columns : `List[str]`, optional (default = `["precision", "recall", "f1"]`)
+        The scores to show, of `HEADINGS`.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Table:
     rows: List[Row]
     paper: str = "the paper's: test split, SciBERT"
     reference: Optional[str] = None
+    columns: List[str] = field(default_factory=lambda: list(SCORES))
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
+    """A line of a figure; `label` is what its legend says."""
+
     label: str
     points: List[Point]
 
 
 @dataclass(frozen=True)
 class Figure:
+    """
+    F1 of runs against what differs between them, whose axis is called `x_label`. `name` is that of
+    its files.
+    """
+
     name: str
     title: str
     x_label: str
@@ -208,6 +218,10 @@ def _check(suite: Suite) -> None:
     for table in suite.tables:
         if table.reference not in (None, *(row.run for row in table.rows)):
             raise SuiteError(f"{table.name}: no row has the run {table.reference!r}, its reference")
+        if not isinstance(table.columns, list) or not {*table.columns} <= {*HEADINGS}:
+            raise SuiteError(
+                f"{table.name}: 'columns' is {table.columns!r}; there are {', '.join(HEADINGS)}"
+            )
         for row in table.rows:
             if not isinstance(row.paper, dict):
                 raise SuiteError(f"{table.name}, {row.system}: 'paper' must be an object")

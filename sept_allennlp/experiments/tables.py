@@ -5,13 +5,14 @@ from typing import Any, Dict, List, Optional, Sequence
 import pandas
 
 from sept_allennlp.experiments.comparison import Difference, compare, signed
-from sept_allennlp.experiments.results import SCORES, markdown_table
+from sept_allennlp.experiments.results import markdown_table
+from sept_allennlp.experiments.scores import HEADINGS, RELATION_SCORES, SCORES
 from sept_allennlp.experiments.suite import Table
 
 MISSING = "—"
 
 
-def summarise(runs: pandas.DataFrame) -> pandas.DataFrame:
+def summarize(runs: pandas.DataFrame) -> pandas.DataFrame:
     """
     # Parameters
 
@@ -24,19 +25,19 @@ def summarise(runs: pandas.DataFrame) -> pandas.DataFrame:
     `pandas.DataFrame` with a row for each name of a run that has finished with a seed at least,
     and the columns `seeds` (how many have), and `precision`, `precision_sd`, `recall`,
     `recall_sd`, `f1`, `f1_sd`: means over these seeds, and standard deviations of the sample, which
-    one seed has none of.
+    one seed has none of. Where some of the runs have scores of relations, there are these, too.
     """
     groups = runs.dropna(subset=["f1"]).groupby("run")
     summary = {"seeds": groups.size()}
-    for name in SCORES:
+    for name in [*SCORES, *runs.columns.intersection(RELATION_SCORES)]:
         summary[name] = groups[name].mean()
         summary[f"{name}_sd"] = groups[name].std()
     return pandas.DataFrame(summary)
 
 
 def summary_of(names: List[str], runs: pandas.DataFrame) -> pandas.DataFrame:
-    """A row of `summarise` for each name, in this order, with no seeds where there is no run."""
-    summary = summarise(runs).reindex(names)
+    """A row of `summarize` for each name, in this order, with no seeds where there is no run."""
+    summary = summarize(runs).reindex(names)
     summary["seeds"] = summary["seeds"].fillna(0).astype(int)
     return summary.rename_axis("run").reset_index()
 
@@ -49,13 +50,13 @@ def fill_table(
 
     table : `Table`
     runs : `pandas.DataFrame`
-        As for `summarise`.
+        As for `summarize`.
     documents : `pandas.DataFrame`, optional
         What the runs have predicted, as from `comparison.collect_documents`.
 
     # Returns
 
-    `pandas.DataFrame`: the table's rows with the numbers of `summarise`, and the paper's figures as
+    `pandas.DataFrame`: the table's rows with the numbers of `summarize`, and the paper's figures as
     `paper_precision`, `paper_recall` and `paper_f1`; where the table has a reference, how each row
     differs from it, a `Difference`, as `difference_f1`, `difference_low` and so on.
 
@@ -111,16 +112,19 @@ def table_to_markdown(
         In how many folds the runs were trained.
     """
     compared = "difference_f1" in filled
-    header = ["system", "P", "R", "F1", "seeds"]
+    header = ["system", *(HEADINGS[name] for name in table.columns)]
+    difference = ""
     if compared and table.reference is not None:
         systems = {row.run: row.system for row in table.rows}
-        header.insert(4, f"F1 less that of {systems[table.reference]}")
+        difference = f"F1 less that of {systems[table.reference]}"
+        header.append(difference)
+    header.append("seeds")
     with_paper = any(row.paper for row in table.rows)
     if with_paper:
         header.append(f"{table.paper}, P / R / F1")
     lines = [header, ["---"] * len(header)]
     for row in filled.to_dict("records"):
-        line = [row["system"], *(_with_deviation(row[name], row[f"{name}_sd"]) for name in SCORES)]
+        line = [row["system"], *(_with_deviation(row, name) for name in table.columns)]
         if compared:
             line.append(_with_interval(row))
         line.append(_seeds(row["seeds"], seeds))
@@ -133,10 +137,15 @@ def table_to_markdown(
         f"P, R, F1: strict micro scores {_of_what(folds)}; where there are several seeds, mean ± "
         "standard deviation over them.\n"
     )
+    if {*table.columns} & {*RELATION_SCORES}:
+        text += (
+            "Rel: those of relations, which are right if their label and both entities' boundaries "
+            "are; Rel+: if both entities' labels are, too.\n"
+        )
     if compared:
         text += (
-            f"{header[4]}: over the seeds that both have; in brackets its 95% interval by a paired "
-            f"bootstrap over {filled['difference_documents'].max()} documents.\n"
+            f"{difference}: over the seeds that both have; in brackets its 95% interval by a "
+            f"paired bootstrap over {filled['difference_documents'].max()} documents.\n"
         )
     return text + (f"Encoder: {'; '.join(encoders)}.\n" if encoders else "")
 
@@ -160,11 +169,13 @@ def _seeds(finished: int, seeds: int) -> str:
     return str(finished) if finished == seeds else f"{finished} of {seeds}"
 
 
-def _with_deviation(mean: float, deviation: float) -> str:
-    if pandas.isna(deviation):
+def _with_deviation(row: Dict[str, Any], name: str) -> str:
+    # No run finds relations where there is no such column.
+    mean, deviation = row.get(name), row.get(f"{name}_sd")
+    if mean is None or pandas.isna(deviation):
         return _score(mean)
     return f"{_score(mean)} ± {_score(deviation)}"
 
 
-def _score(value: float) -> str:
-    return MISSING if pandas.isna(value) else f"{value:.3f}".removeprefix("0")
+def _score(value: Optional[float]) -> str:
+    return MISSING if value is None or pandas.isna(value) else f"{value:.3f}".removeprefix("0")

@@ -64,18 +64,22 @@ class Training:
 
     @property
     def folder(self) -> Path:
+        """What AllenNLP gets as `--serialization-dir`."""
         return self.root / str(self)
 
     @property
     def log(self) -> Path:
+        """Where all that the training prints goes, of each attempt below those before."""
         return self.root / f"{self}.log"
 
     @property
     def config_file(self) -> Path:
+        """The configuration that AllenNLP is given."""
         return self.root / f"{self}.json"
 
     @property
     def num_epochs(self) -> int:
+        """How many epochs it has at most; `patience` may end it earlier."""
         # AllenNLP's own default.
         return self.config.get("trainer", {}).get("num_epochs", 20)
 

@@ -1,15 +1,10 @@
-from typing import Dict, List, Optional, Sequence
+from typing import Sequence
 
-import torch
-from allennlp.common.checks import ConfigurationError
-from allennlp.data.fields.field import Field
-from allennlp.data.vocabulary import Vocabulary
-
-from sept_allennlp.modules.candidate_spans import PADDING
+from sept_allennlp.fields.labeled_rows_field import LabeledRowsField
 from sept_runtime.documents import AnnotatedSpan
 
 
-class LabeledSpansField(Field[torch.Tensor]):
+class LabeledSpansField(LabeledRowsField):
     """
     The annotated spans of a document, as one tensor.
 
@@ -24,7 +19,11 @@ class LabeledSpansField(Field[torch.Tensor]):
         What a message calls the document.
     """
 
-    __slots__ = ["spans", "_label_namespace", "_described_as", "_indexed"]
+    noun = "entity"
+    length_name = "num_spans"
+    num_places = 2
+
+    __slots__ = ["spans"]
 
     def __init__(
         self,
@@ -32,49 +31,5 @@ class LabeledSpansField(Field[torch.Tensor]):
         label_namespace: str = "labels",
         described_as: str = "document",
     ) -> None:
+        super().__init__(spans, label_namespace, described_as)
         self.spans = spans
-        self._label_namespace = label_namespace
-        self._described_as = described_as
-        self._indexed: Optional[List[List[int]]] = None
-
-    def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
-        for span in self.spans:
-            counter[self._label_namespace][span.label] += 1
-
-    def index(self, vocab: Vocabulary) -> None:
-        """
-        # Raises
-
-        `ConfigurationError` for a label that the vocabulary, made from the training data, lacks.
-        """
-        index_of = vocab.get_token_to_index_vocabulary(self._label_namespace)
-        for span in self.spans:
-            if span.label not in index_of:
-                raise ConfigurationError(
-                    f"{self._described_as}: entity {list(span)} has a label that the training "
-                    f"data does not have. The model knows {', '.join(sorted(index_of)) or 'none'}."
-                )
-        self._indexed = [[span.start, span.end, index_of[span.label]] for span in self.spans]
-
-    def get_padding_lengths(self) -> Dict[str, int]:
-        return {"num_spans": len(self.spans)}
-
-    def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
-        if self._indexed is None:
-            raise ConfigurationError("index this field with a vocabulary before making a tensor")
-        # Shape: (num_spans, 3)
-        tensor = torch.full((padding_lengths["num_spans"], 3), PADDING, dtype=torch.long)
-        if self._indexed:
-            tensor[: len(self._indexed)] = torch.tensor(self._indexed)
-        return tensor
-
-    def empty_field(self) -> "LabeledSpansField":
-        field = LabeledSpansField([], self._label_namespace)
-        field._indexed = []
-        return field
-
-    def __len__(self) -> int:
-        return len(self.spans)
-
-    def __str__(self) -> str:
-        return f"LabeledSpansField with {len(self.spans)} spans"

@@ -1,19 +1,15 @@
-from collections import Counter
 from typing import Dict, Iterable, Sequence, Tuple
 
-import torch
-import torch.distributed as dist
-from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
+from sept_allennlp.metrics.label_counts import LabelCounts
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.scoring import precision_recall_f1
 
 
 @Metric.register("strict_span_f1")
 class StrictSpanF1(Metric):
     """
-    Micro-averaged precision, recall and F1 of labelled spans, overall and per label: a prediction
+    Micro-averaged precision, recall and F1 of labeled spans, overall and per label: a prediction
     is right if start, end and label are all those of a gold entity of the same document.
 
     Sets are counted. The gold entities are those of the annotation, so one that the model could
@@ -30,13 +26,11 @@ class StrictSpanF1(Metric):
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = list(labels)
-        self._index = {label: i for i, label in enumerate(self._labels)}
-        self.reset()
+        self._counts = LabelCounts(labels)
 
     def reset(self) -> None:
-        # Shape: (3, num_labels): right, predicted, gold
-        self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
+        """Forgets what was counted, in this process alone."""
+        self._counts.reset()
 
     def __call__(  # type: ignore[override]
         self,
@@ -54,11 +48,10 @@ class StrictSpanF1(Metric):
         `KeyError` for a label that is not among `labels`.
         """
         for predicted_entities, gold_entities in zip(predictions, gold, strict=True):
-            predicted_set = {(start, end, label) for start, end, label in predicted_entities}
-            gold_set = {(start, end, label) for start, end, label in gold_entities}
-            for row, entities in enumerate((predicted_set & gold_set, predicted_set, gold_set)):
-                for label, count in Counter(label for _, _, label in entities).items():
-                    self._counts[row, self._index[label]] += count
+            self._counts.add(
+                {((start, end), label) for start, end, label in predicted_entities},
+                {((start, end), label) for start, end, label in gold_entities},
+            )
 
     def count(
         self, entities: Sequence[Sequence[ScoredSpan]], documents: Sequence[Document]
@@ -89,16 +82,7 @@ class StrictSpanF1(Metric):
         `precision`, `recall` and `f1`, and the same per label as `precision-LABEL` and so on;
         0 where nothing was predicted or there is nothing to find.
         """
-        counts = self._counts
-        if is_distributed():
-            # Not in place: the trainer reads running values and goes on counting.
-            on_device = counts.to("cuda" if dist.get_backend() == "nccl" else "cpu", copy=True)
-            dist.all_reduce(on_device)
-            counts = on_device.cpu()
-        metrics = precision_recall_f1(*counts.sum(dim=1).tolist())
-        for label, (right, predicted, gold) in zip(self._labels, counts.t().tolist()):
-            for name, value in precision_recall_f1(right, predicted, gold).items():
-                metrics[f"{name}-{label}"] = value
+        metrics = self._counts.scores()
         if reset:
             self.reset()
         return metrics

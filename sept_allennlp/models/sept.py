@@ -1,4 +1,4 @@
-from typing import Any, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -8,8 +8,11 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
+from sept_allennlp.models.paired_spans import places_of, surest_entities
+from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import (
+    PADDING,
     enumerate_spans,
     piece_offsets,
     select,
@@ -21,13 +24,17 @@ from sept_allennlp.modules.exporting import (
     ExportedFilter,
     ExportedNetwork,
     ExportedScorer,
+    NotExportable,
     exported_encoder,
 )
+from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.decoding import Decoding as RuntimeDecoding
+from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 
 @Model.register("sept")
@@ -51,8 +58,7 @@ class SEPT(SpanClassifier):
         Turns spans into vectors; the paper's is `max_pool`, any of AllenNLP's will do. Its
         `input_dim` follows from the embedder and may be left out.
     feedforward : `Lazy[FeedForward]`
-        The MLP before the output layer. Its `input_dim` follows from the extractor and may be left
-        out.
+        The MLP before the output layer. Its `input_dim` follows from the extractor.
     max_span_width : `int`, optional (default = `12`)
         In words. Wider entities are not found (and count as missed).
     span_sampler : `SpanSampler`, optional (default = `RandomNegatives()`)
@@ -67,11 +73,14 @@ class SEPT(SpanClassifier):
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the classified spans become entities.
     max_spans_per_chunk : `int`, optional (default = `65536`)
-        In evaluation, the most candidates to represent in one go, which bounds the memory that a
-        very long document takes.
+        As for `SpanClassifier`.
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
+    relations : `Lazy[RelationClassifier]`, optional (default = `None`)
+        What finds relations between the entities, too: the paper's future work.
     """
+
+    scores_all = False
 
     def __init__(
         self,
@@ -88,6 +97,7 @@ class SEPT(SpanClassifier):
         max_spans_per_chunk: int = 65536,
         label_namespace: str = "labels",
         initializer: Optional[InitializerApplicator] = None,
+        relations: Optional[Lazy[RelationClassifier]] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -107,28 +117,113 @@ class SEPT(SpanClassifier):
         self._filter = span_filter or KeepAll()
         self._filter.check(text_field_embedder, max_span_width)
         self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1 + len(self._labels))
+        # Last, so that the other parts begin with the same weights as without it.
+        self._relations: Optional[RelationClassifier] = None
+        if relations is not None:
+            self._relations = relations.construct(
+                vocab=vocab,
+                span_dim=self._span_extractor.get_output_dim(),
+                sequence_dim=text_field_embedder.get_output_dim(),
+                num_classes=1 + len(self._labels),
+            )
         if initializer is not None:
             initializer(self)
+
+    @property
+    def finds_relations(self) -> bool:
+        """Whether there is a part for relations, so that predictions have some."""
+        return self._relations is not None
+
+    def forward(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        metadata: List[Dict[str, Any]],
+        soft: Optional[torch.Tensor] = None,
+        relations: Optional[torch.Tensor] = None,
+    ) -> Dict[str, Any]:
+        """
+        # Parameters
+
+        text, sentence_ids, gold, metadata, soft :
+            As for `SpanClassifier`.
+        relations : `torch.LongTensor`, optional
+            Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
+            label; `PADDING` beyond the document's relations, and where they are not annotated.
+
+        # Returns
+
+        As for `SpanClassifier`. With a part for relations their loss is added to `loss`, and in
+        evaluation there are `relations`, per document a list of `ScoredRelation`.
+
+        # Raises
+
+        `ConfigurationError` if in training a document is not annotated, relations included where
+        there is a part for them; a teacher's soft labels do for entities and need no relations.
+        """
+        documents: List[Document] = [fields["document"] for fields in metadata]
+        scores, outputs = self._outputs(text, sentence_ids, gold, documents, soft)
+        if self._relations is None:
+            return outputs
+        if self.training:
+            check_relations_annotated(documents, relations, soft)
+        related_by_hand = any(document.relations is not None for document in documents)
+        if relations is not None and (self.training or related_by_hand):
+            spans, mask = gold[..., :2], gold[..., 0] != PADDING
+            if self.training and self._relations.wrong_spans:
+                labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
+                spans, mask = self._relations.add_wrong_spans(spans, mask, scores, labels)
+            related = self._related_spans(scores, text, spans, mask)
+            loss = self._relations.loss(related, sentence_ids, relations, documents)
+            outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss
+        if not self.training:
+            outputs["relations"] = self._find_relations(
+                outputs["entities"], scores, text, sentence_ids, self.decoding
+            )
+            self._relations.count(outputs["entities"], outputs["relations"], documents)
+        return outputs
+
+    def predict(
+        self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
+    ) -> List[Prediction]:
+        """As for `SpanClassifier`, shapes included; with a part for relations, with these."""
+        scores = self.score_spans(text, sentence_ids)
+        found = self._predictions(scores, decoding)
+        if self._relations is None:
+            return found
+        entities = [each.entities for each in found]
+        relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
+        return [each._replace(relations=its) for each, its in zip(found, relations)]
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
+        metrics = super().get_metrics(reset)
+        if self._relations is not None and not self.training:
+            metrics.update(self._relations.report(reset))
+        return metrics
 
     def score_spans(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        In training the scores of the candidates that are sampled, in evaluation of those that the
-        filter keeps.
+        In training the scores of the candidates that are sampled (of all, where a teacher gives the
+        frequency of entities as it is), in evaluation of those that the filter keeps.
         """
         # Shape: (batch_size, num_pieces, dim)
         embedded = self._embedding_dropout(self._embedder(text))
-
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
         if self.training:
             assert gold is not None
             labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
             keep = self._sampler(labels, mask)
+            if whole is not None:
+                keep = keep | mask & whole.unsqueeze(1)
             # Shape: (batch_size,)
             biases = self._prior_correction * self._sampler.log_rates(labels, mask, keep)
         else:
@@ -140,7 +235,7 @@ class SEPT(SpanClassifier):
         logits = self._classify(embedded, text, spans, mask)
         if self.training:
             logits[:, NO_ENTITY] += biases.unsqueeze(1).expand_as(mask)[mask]
-        return SpanScores(logits, spans, mask)
+        return SpanScores(logits, spans, mask, embedded)
 
     def _classify(
         self,
@@ -149,19 +244,33 @@ class SEPT(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        The logits of candidates, as `SpanScores` has them.
+
+        # Parameters
+
+        embedded : `torch.FloatTensor`
+            Shape `(batch_size, sequence_length, dim)`: of word pieces, or of words.
+        text : `TextFieldTensors`
+        spans : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: first and last word.
+        mask : `torch.BoolTensor`
+            Shape `(batch_size, num_spans)`.
+        """
         if not mask.size(1):
             return embedded.new_zeros(0, self._output.out_features)
         if self._over_pieces:
             spans = word_to_piece_spans(spans, mask, piece_offsets(text))
-        # Shape: (number of candidates in the batch, 1 + num_labels)
         return self._score_in_chunks(self._represent, self._score, [embedded], spans, mask)
 
     def _represent(
         self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """The spans' vectors, as `score_in_chunks` asks for them."""
         return self._span_extractor(embedded, spans, span_indices_mask=mask)
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        """From shape `(number of spans, span_dim)` to `(number of spans, 1 + num_labels)`."""
         return self._output(self._feedforward(vectors))
 
     def exported(self, head_graph: str) -> ExportedNetwork:
@@ -177,6 +286,8 @@ class SEPT(SpanClassifier):
 
         `NotExportable`
         """
+        if self._relations is not None:
+            raise NotExportable("a model with a part for relations")
         head = torch.nn.Sequential(self._feedforward, self._output)
         encoder = exported_encoder(self._embedder)
         num_scores = self._output.out_features
@@ -186,3 +297,39 @@ class SEPT(SpanClassifier):
     def exported_filter(self, head_graph: str) -> Optional[ExportedFilter]:
         """By what its filter runs without PyTorch, if it has one."""
         return self._filter.exported(head_graph)
+
+    def _find_relations(
+        self,
+        entities: List[List[ScoredSpan]],
+        scores: SpanScores,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        decoding: RuntimeDecoding,
+    ) -> List[List[ScoredRelation]]:
+        """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
+        assert self._relations is not None
+        num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
+        places = surest_entities(entities, num_words, self._relations.entities_per_word)
+        surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
+        spans, mask = places_of(surest, sentence_ids.device)
+        related = self._related_spans(scores, text, spans, mask)
+        return self._relations.find(related, places, sentence_ids, decoding)
+
+    def _related_spans(
+        self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
+    ) -> RelatedSpans:
+        """What tells relations between spans, which have shape `(batch_size, num_spans, 2)`."""
+        assert scores.sequence is not None
+        positions = spans
+        if self._over_pieces and spans.size(1):
+            positions = word_to_piece_spans(spans, mask, piece_offsets(text))
+        positions = positions.masked_fill(~mask.unsqueeze(-1), 0)
+        # Shape: (batch_size, num_spans, 1 + num_labels)
+        probabilities = torch.zeros(*mask.size(), self._output.out_features, device=mask.device)
+        # Shape: (batch_size, num_spans, span_dim)
+        vectors = scores.sequence.new_zeros(*mask.size(), self._span_extractor.get_output_dim())
+        if mask.any():
+            vectors = self._represent(scores.sequence, positions, mask)
+            with torch.no_grad():
+                probabilities[mask] = self._score(vectors[mask]).float().softmax(dim=-1)
+        return RelatedSpans(scores.sequence, spans, positions, mask, vectors, probabilities)

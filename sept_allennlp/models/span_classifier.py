@@ -1,18 +1,26 @@
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
+from numpy.typing import NDArray
 
 from sept_allennlp.metrics import StrictSpanF1
+from sept_allennlp.models.learning import (
+    are_taught,
+    check_annotated,
+    mean_over_documents,
+    zero_loss,
+)
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.renamed_keys import RenamedKeys
+from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_runtime.decoding import Decoding as RuntimeDecoding
-from sept_runtime.decoding import decode
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.decoding import decode, soft_annotation
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 
 
 class SpanScores(NamedTuple):
@@ -27,11 +35,15 @@ class SpanScores(NamedTuple):
         Shape `(batch_size, num_spans, 2)`: first and last word.
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`: where there is a candidate.
+    sequence : `torch.FloatTensor`, optional
+        Shape `(batch_size, sequence_length, sequence_dim)`: what the candidates were read from, of
+        a model that reads more from it.
     """
 
     logits: torch.Tensor
     spans: torch.Tensor
     mask: torch.Tensor
+    sequence: Optional[torch.Tensor] = None
 
 
 class SpanClassifier(Model, RenamedKeys):
@@ -59,6 +71,8 @@ class SpanClassifier(Model, RenamedKeys):
 
     default_predictor = "sept"
     renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
+    # Whether `score_spans` looks at every candidate in training; if not, it takes `whole`.
+    scores_all = True
 
     def __init__(
         self,
@@ -75,8 +89,7 @@ class SpanClassifier(Model, RenamedKeys):
         self._max_span_width = max_span_width
         self._max_spans_per_chunk = max_spans_per_chunk
         self.decoding = decoding or Decoding()
-        label_of = vocab.get_index_to_token_vocabulary(label_namespace)
-        self._labels = [label_of[i] for i in range(len(label_of))]
+        self._labels = labels_in(vocab, label_namespace)
         self._metric = StrictSpanF1(self._labels)
 
     @property
@@ -94,10 +107,17 @@ class SpanClassifier(Model, RenamedKeys):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
+        whole: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the candidates that the model looks at. The parameters are those of `forward`;
-        `gold` matters in training alone.
+        The scores of the candidates that the model looks at. Parameters and shapes are those of
+        `forward`; `gold` and `whole` matter in training alone.
+
+        # Parameters
+
+        whole : `torch.BoolTensor`, optional
+            Shape `(batch_size,)`: the documents of which every candidate must be scored. Only given
+            where documents have soft labels, and if not `scores_all`.
         """
         raise NotImplementedError
 
@@ -107,6 +127,7 @@ class SpanClassifier(Model, RenamedKeys):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
+        soft: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
@@ -120,11 +141,16 @@ class SpanClassifier(Model, RenamedKeys):
             document's entities, and where it is not annotated.
         metadata : `List[Dict[str, Any]]`
             Each document's `Document` under "document".
+        soft : `torch.FloatTensor`, optional
+            Shape `(batch_size, num_soft, 2 + num_labels)`: what a teacher believes of candidates,
+            see `SoftSpansField`.
 
         # Returns
 
         `loss`, a scalar: the negative log-likelihood summed over a document's candidates (those
         that `score_spans` looks at), mean over the annotated documents; there if any is annotated.
+        Of a document with soft labels it is the cross-entropy with these, over all candidates; of
+        one with both, the mean of the two.
         In evaluation also `entities`, per document a list of `ScoredSpan`.
 
         # Raises
@@ -132,39 +158,70 @@ class SpanClassifier(Model, RenamedKeys):
         `ConfigurationError` if in training a document is not annotated.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
+        return self._outputs(text, sentence_ids, gold, documents, soft)[1]
+
+    def _outputs(
+        self,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+        gold: torch.Tensor,
+        documents: List[Document],
+        soft: Optional[torch.Tensor],
+    ) -> Tuple[SpanScores, Dict[str, Any]]:
+        """The candidates' scores, and what `forward` makes of them and returns."""
+        taught = are_taught(documents, soft)
         if self.training:
-            check_annotated(documents)
-        scores = self.score_spans(text, sentence_ids, gold)
+            check_annotated(documents, soft)
+        whole = {}
+        if self.training and any(taught) and not self.scores_all:
+            whole = {"whole": torch.tensor(taught, device=gold.device)}
+        scores = self.score_spans(text, sentence_ids, gold, **whole)
         outputs: Dict[str, Any] = {}
-        if any(document.entities is not None for document in documents):
-            labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
-            outputs["loss"] = self._loss(scores, labels, documents)
+        learnable = [d.entities is not None or t for d, t in zip(documents, taught)]
+        if any(learnable):
+            num_words = sentence_ids.size(1)
+            targets = self._labels_of(scores.spans, scores.mask, gold, num_words)
+            if soft is not None and any(taught):
+                teachers = soft_targets(
+                    scores.spans, scores.mask, soft, num_words, self._max_span_width
+                )
+                annotated = [document.entities is not None for document in documents]
+                targets = mixed_targets(targets, teachers, annotated, taught)
+            outputs["loss"] = self._loss(scores, targets, documents, learnable)
         if not self.training:
             outputs["entities"] = self.find_entities(scores, self.decoding)
             self._metric.count(outputs["entities"], documents)
-        return outputs
+        return scores, outputs
 
-    def predict_entities(
+    def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[List[ScoredSpan]]:
+    ) -> List[Prediction]:
         """
-        Each document's entities, and nothing else: no loss, no metric, and nothing in the model
-        changes. `text` and `sentence_ids` are those of `forward`.
+        What is predicted for each document, and nothing else: no loss, no metric, and nothing in
+        the model changes. `text` and `sentence_ids`, of shape `(batch_size, num_words)`, are those
+        of `forward`.
         """
-        return self.find_entities(self.score_spans(text, sentence_ids), decoding)
+        return self._predictions(self.score_spans(text, sentence_ids), decoding)
+
+    def _predictions(self, scores: SpanScores, decoding: RuntimeDecoding) -> List[Prediction]:
+        """As `predict`, by the scores of the candidates."""
+        predictions = map(Prediction, self.find_entities(scores, decoding))
+        if decoding.soft_labels is None:
+            return list(predictions)
+        return [
+            prediction._replace(
+                soft=soft_annotation(*candidates, self._labels, decoding.soft_labels)
+            )
+            for prediction, candidates in zip(predictions, _by_document(scores))
+        ]
 
     def find_entities(
         self, scores: SpanScores, decoding: RuntimeDecoding
     ) -> List[List[ScoredSpan]]:
         """Each document's entities by the scores of its candidates."""
-        counts = scores.mask.sum(dim=1).tolist()
-        probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
-        spans = scores.spans[scores.mask].cpu()
         return [
-            decode(document_probabilities.numpy(), document_spans.numpy(), self._labels, decoding)
-            for document_probabilities, document_spans in zip(
-                probabilities.split(counts), spans.split(counts)
-            )
+            decode(probabilities, spans, self._labels, decoding)
+            for probabilities, spans in _by_document(scores)
         ]
 
     def _score_in_chunks(
@@ -176,7 +233,8 @@ class SpanClassifier(Model, RenamedKeys):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        `score_in_chunks`, in evaluation `max_spans_per_chunk` at a time, in training all.
+        `score_in_chunks`, with its parameters and shapes: in evaluation `max_spans_per_chunk` at a
+        time, in training all.
         """
         at_once = None if self.training else self._max_spans_per_chunk
         return score_in_chunks(represent, score, sequences, spans, mask, at_once)
@@ -184,10 +242,15 @@ class SpanClassifier(Model, RenamedKeys):
     def _labels_of(
         self, spans: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor, num_words: int
     ) -> torch.Tensor:
+        """`label_spans`: each candidate's class, of shape `(batch_size, num_spans)`."""
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
 
     def _loss(
-        self, scores: SpanScores, labels: torch.Tensor, documents: List[Document]
+        self,
+        scores: SpanScores,
+        targets: torch.Tensor,
+        documents: List[Document],
+        learnable: List[bool],
     ) -> torch.Tensor:
         """
         As `forward` describes it.
@@ -195,23 +258,20 @@ class SpanClassifier(Model, RenamedKeys):
         # Parameters
 
         scores : `SpanScores`
-        labels : `torch.LongTensor`
-            Shape `(batch_size, num_spans)`: each candidate's class.
+        targets : `torch.Tensor`
+            What the candidates are to be: their classes, of shape `(batch_size, num_spans)`, or
+            distributions over these, with a dimension more.
         documents : `List[Document]`
+        learnable : `List[bool]`
+            Whether anybody, or a teacher, has annotated the document.
         """
         if not len(scores.logits):
             return zero_loss(self)
         mask = scores.mask
         losses = torch.nn.functional.cross_entropy(
-            scores.logits.float(), labels[mask], reduction="none"
+            scores.logits.float(), targets[mask], reduction="none"
         )
-        # A document without words is no document to take a mean over.
-        annotated = torch.tensor(
-            [document.entities is not None and bool(document.sentences) for document in documents],
-            device=mask.device,
-        )
-        counted = annotated.unsqueeze(1).expand_as(mask)[mask]
-        return (losses * counted).sum() / annotated.sum().clamp(min=1)
+        return mean_over_documents(losses, mask, learnable, documents)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
@@ -221,23 +281,16 @@ class SpanClassifier(Model, RenamedKeys):
         return {} if self.training else self._metric.report(reset)
 
 
-def zero_loss(model: torch.nn.Module) -> torch.Tensor:
-    """
-    The loss of a batch in which there is nothing to learn from: every parameter gets a gradient,
-    or in distributed training the other processes would wait for it for ever.
-    """
-    sums = [p.sum() for p in model.parameters() if p.requires_grad]
-    return 0.0 * torch.stack(sums).sum()
+def _by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
+    """Of each document the probabilities of its candidates' classes, and the candidates."""
+    counts = scores.mask.sum(dim=1).tolist()
+    probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
+    spans = scores.spans[scores.mask].cpu()
+    for of_document, candidates in zip(probabilities.split(counts), spans.split(counts)):
+        yield of_document.numpy(), candidates.numpy()
 
 
-def check_annotated(documents: List[Document]) -> None:
-    """
-    # Raises
-
-    `ConfigurationError` if one of the documents, which are to be trained on, is not annotated.
-    """
-    for document in documents:
-        if document.entities is None:
-            raise ConfigurationError(
-                f"{document.describe()}: cannot train on a document without 'ner'"
-            )
+def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
+    """The labels of a namespace of the vocabulary, in the order of their indices."""
+    label_of = vocab.get_index_to_token_vocabulary(namespace)
+    return [label_of[i] for i in range(len(label_of))]

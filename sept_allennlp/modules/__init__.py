@@ -1,5 +1,17 @@
-"""What models are made of: candidates, samplers, extractors, filters, decoding."""
+"""What models are made of: candidates, samplers, extractors, filters, relations, decoding."""
 
-from sept_allennlp.modules import span_extractors, span_filters, span_samplers
+from sept_allennlp.modules import (
+    pair_samplers,
+    relation_scorers,
+    span_extractors,
+    span_filters,
+    span_samplers,
+)
 
-__all__ = ["span_extractors", "span_filters", "span_samplers"]
+__all__ = [
+    "pair_samplers",
+    "relation_scorers",
+    "span_extractors",
+    "span_filters",
+    "span_samplers",
+]

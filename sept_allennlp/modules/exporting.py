@@ -77,6 +77,7 @@ class ExportedNetwork(NamedTuple):
 
     @property
     def encoder_graph(self) -> torch.nn.Module:
+        """The module that becomes the encoder's graph."""
         return _Encoder(self.encoder.module, self.scorer.columns)
 
 
@@ -91,14 +92,16 @@ class ExportedFilter(NamedTuple):
 class ExportableExtractor(Protocol):
     """A span extractor that runs without PyTorch."""
 
-    def exported(self) -> SpanPooling: ...
+    def exported(self) -> SpanPooling:
+        """By what it runs without PyTorch."""
 
 
 @runtime_checkable
 class ExportableEmbedder(Protocol):
     """A token embedder that runs as an ONNX graph."""
 
-    def exported(self) -> ExportedEncoder: ...
+    def exported(self) -> ExportedEncoder:
+        """By what it runs without PyTorch."""
 
 
 @singledispatch

@@ -18,6 +18,9 @@ class RenamedKeys(FromParams):
 
     @classmethod
     def from_params(cls, params: Params, *args: Any, **kwargs: Any) -> Any:
+        """
+        As for `FromParams`; warns (`FutureWarning`) of each old name, and takes it for the new one.
+        """
         for old, new in cls.renamed_keys.items():
             if old in params:
                 message = f"the key {old!r} of {cls.__name__} is called {new!r} now"

@@ -41,6 +41,7 @@ def score_in_chunks(
     def score_chunk(
         sequences: Sequence[torch.Tensor], spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """The scores of some of the spans: shape `(number of spans in the chunk, num_scores)`."""
         # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
         spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
         # Shape: (batch_size, num_spans, span_dim)
@@ -58,7 +59,7 @@ def score_in_chunks(
     for start in range(0, num_spans, size):
         chunk = slice(start, start + size)
         chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-        # Only the stretch of the sequences that these spans lie in, and their neighbours, at which
+        # Only the stretch of the sequences that these spans lie in, and their neighbors, at which
         # some extractors look.
         first = max(int(chunk_spans[..., 0][chunk_mask].min()) - 1, 0)
         last = int(chunk_spans[..., 1][chunk_mask].max()) + 1

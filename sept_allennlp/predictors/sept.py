@@ -11,7 +11,7 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
@@ -25,10 +25,11 @@ _MAX_BATCH_WORDS_ON_CPU = 2_048
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Predicts the entities of documents, and is the `SpanPredictor` of a trained model. As a
-    `Predictor` it takes documents as JSON objects with `text`, `tokens` or `sentences` (see
-    `sept_runtime.formats.requests`). An input that cannot be used yields an object with `error`
-    instead of entities; nothing is raised and nothing is left out.
+    Predicts the entities of documents, and their relations where the model finds any, and is the
+    `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
+    `text`, `tokens` or `sentences` (see `sept_runtime.formats.requests`). An input that cannot be
+    used yields an object with `error` instead of entities; nothing is raised and nothing is left
+    out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.
 
@@ -39,7 +40,7 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels : optional
+    flat, min_score, top_labels, min_relation_score, soft_labels : optional
         As for `Decoding`; what is left out stays as the model has it.
     """
 
@@ -51,10 +52,18 @@ class SEPTPredictor(Predictor):
         flat: Optional[bool] = None,
         min_score: Optional[float] = None,
         top_labels: Optional[int] = None,
+        min_relation_score: Optional[float] = None,
+        soft_labels: Optional[float] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         decoding: Decoding = model.decoding  # type: ignore[assignment]
-        self.decoding = decoding.changed(flat, min_score, top_labels)
+        self.decoding = decoding.changed(
+            flat=flat,
+            min_score=min_score,
+            top_labels=top_labels,
+            min_relation_score=min_relation_score,
+            soft_labels=soft_labels,
+        )
 
     @classmethod
     def from_path(
@@ -89,6 +98,7 @@ class SEPTPredictor(Predictor):
 
     @property
     def max_batch_words(self) -> int:
+        """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
         on_cpu = self._device.type == "cpu"
         return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
 
@@ -96,19 +106,26 @@ class SEPTPredictor(Predictor):
         """As for `SpanPredictor`."""
         instances = [
             # Gold does not matter here, and may have labels that the model does not know.
-            self._dataset_reader.text_to_instance(replace(document, entities=None))
+            self._dataset_reader.text_to_instance(
+                replace(document, entities=None, relations=None, soft=None)
+            )
             for document in documents
         ]
         return self._predict(instances, decoding)
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
+        """
+        The output for one input, see `json_prediction`; `error` in it where that is of no use.
+        """
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
+        """As `predict_json`, for several inputs that are batched by length."""
         requests = map(Request.from_json, inputs)
         return list(predict_requests(self, requests, self.decoding, len(inputs)))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
+        """As `predict_batch_instance`, for one."""
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
@@ -119,16 +136,19 @@ class SEPTPredictor(Predictor):
         ]
         found = self._predict(instances, self.decoding)
         return [
-            prediction_to_json(document, prediction.entities, {})
+            prediction_to_json(document, prediction, {})
             for document, prediction in zip(documents, found)
         ]
 
     def dump_line(self, outputs: JsonObject) -> str:
+        """One line, not escaped as ASCII, as AllenNLP would."""
         return dump_line(outputs)
 
     @property
     def finds_relations(self) -> bool:
-        return False
+        """As for `SpanPredictor`."""
+        # AllenNLP's models know nothing of relations, nor do our other ones.
+        return getattr(self._model, "finds_relations", False)
 
     @property
     def _device(self) -> torch.device:
@@ -143,7 +163,5 @@ class SEPTPredictor(Predictor):
         tensors = move_to_device(batch.as_tensor_dict(), self._device)
         # AllenNLP knows no models that do this.
         model: Any = self._model
-        found: List[List[ScoredSpan]] = model.predict_entities(
-            tensors["text"], tensors["sentence_ids"], decoding
-        )
-        return list(map(Prediction, found))
+        found: List[Prediction] = model.predict(tensors["text"], tensors["sentence_ids"], decoding)
+        return found

@@ -34,6 +34,7 @@ class FilterCurve(Metric):
         self.reset()
 
     def reset(self) -> None:
+        """Forgets all scores, which are held one by one until then."""
         self._positive: List[torch.Tensor] = []
         self._negative: List[torch.Tensor] = []
         self._num_gold = 0

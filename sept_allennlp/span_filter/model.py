@@ -10,7 +10,7 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator
 from allennlp.nn.util import get_text_field_mask, move_to_device
 
-from sept_allennlp.models.span_classifier import check_annotated, zero_loss
+from sept_allennlp.models.learning import check_annotated, zero_loss
 from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
     label_spans,

@@ -81,6 +81,13 @@ class PretrainedSpanFilter(SpanFilter):
         return super()._apply(fn, *args, **kwargs)
 
     def check(self, text_field_embedder: TextFieldEmbedder, max_span_width: int) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` if the model's spans are wider or narrower than those that the
+        filter was
+        trained on, or its pieces or encoder are others.
+        """
         model = self._model[0]
         if model.max_span_width != max_span_width:
             raise ConfigurationError(
@@ -97,7 +104,7 @@ class PretrainedSpanFilter(SpanFilter):
         for name, encoder in theirs.items():
             if name not in ours:
                 raise ConfigurationError(
-                    f"the span filter {self._name} was trained with another tokenisation: it reads "
+                    f"the span filter {self._name} was trained with another tokenization: it reads "
                     f"what its token indexer {name!r} yields, and the model has no encoder that "
                     f"does, but {', '.join(ours)}"
                 )
@@ -124,6 +131,7 @@ class PretrainedSpanFilter(SpanFilter):
         os.replace(f"{target}.new", target)
 
     def exported(self, head_graph: str) -> Optional[ExportedFilter]:
+        """By what it runs without PyTorch."""
         if self._threshold_logit == -math.inf:
             return None
         return ExportedFilter(self._model[0].exported(head_graph), self._threshold_logit)
@@ -131,6 +139,10 @@ class PretrainedSpanFilter(SpanFilter):
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """
+        As for `SpanFilter`, of shape `(batch_size, num_spans)`; a threshold that nothing fails
+        gives `mask` itself, unscored.
+        """
         if self._threshold_logit == -math.inf:
             return mask
         model = self._model[0]
@@ -153,7 +165,7 @@ def encoders(embedder: TextFieldEmbedder) -> Dict[str, EncoderIdentity]:
 
 def _check_encoders(archive: str, theirs: EncoderIdentity, ours: EncoderIdentity) -> None:
     for what, differ in (
-        ("tokenisation", theirs.tokenisation != ours.tokenisation),
+        ("tokenization", theirs.tokenization != ours.tokenization),
         ("encoder", theirs.architecture != ours.architecture),
         (
             "encoder of the same kind and size",

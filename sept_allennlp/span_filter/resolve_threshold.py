@@ -25,6 +25,11 @@ class ResolveThreshold(TrainerCallback):
     """
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` for another model than a span filter, and without validation data.
+        """
         super().on_start(trainer, is_primary, **kwargs)
         if not isinstance(trainer.model, SpanFilterModel):
             raise ConfigurationError(
@@ -45,6 +50,7 @@ class ResolveThreshold(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Scores the validation data with the best weights, which AllenNLP has loaded by then."""
         # Without metrics, training has failed.
         if metrics is None:
             return

@@ -42,7 +42,8 @@ class EncoderEmbedder(TokenEmbedder):
         # Parameters
 
         table : `torch.FloatTensor`
-            The encoder's input embeddings as pre-trained; not looked at where it is archived.
+            Shape `(vocabulary size, embedding_dim)`: the encoder's input embeddings as pre-trained;
+            not looked at where it is archived.
         """
         self.identity = identify_encoder(self.model_name, self._source, table)
 

@@ -13,7 +13,7 @@ from sept_runtime.exported.windows import Windows
 class StaticWordPieceEmbedder(EncoderEmbedder):
     """
     The table of input embeddings of a pre-trained encoder alone: an embedding of every word piece
-    that knows nothing of its neighbours and costs next to nothing. For the `word_pieces` token
+    that knows nothing of its neighbors and costs next to nothing. For the `word_pieces` token
     indexer.
 
     Registered as a `TokenEmbedder` with name "static_word_pieces".
@@ -50,9 +50,11 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         self._embedding = torch.nn.Embedding.from_pretrained(weight, freeze=not train_parameters)
 
     def get_output_dim(self) -> int:
+        """The width of the encoder's table of input embeddings, its `hidden_size` or less."""
         return self._embedding.embedding_dim
 
     def exported(self) -> ExportedEncoder:
+        """By what it runs without PyTorch."""
         windows = Windows((), (), padding=0, content=0, stride=0)
         return ExportedEncoder(_Table(self._embedding), windows, self.model_name)
 

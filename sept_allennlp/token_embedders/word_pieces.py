@@ -30,7 +30,7 @@ class WordPieceEmbedder(EncoderEmbedder):
     max_length : `int`, optional (default = what the encoder takes)
         Pieces in a window, special ones included.
     overlap : `int`, optional (default = a quarter of a window)
-        Pieces that two neighbouring windows share at least.
+        Pieces that two neighboring windows share at least.
     windows_at_once : `int`, optional (default = `32`)
         In evaluation, the most windows to encode in one call, which bounds the memory that a very
         long document takes.
@@ -104,9 +104,11 @@ class WordPieceEmbedder(EncoderEmbedder):
         self._windows_at_once = windows_at_once
 
     def get_output_dim(self) -> int:
+        """The encoder's `hidden_size`."""
         return self.transformer_model.config.hidden_size
 
     def exported(self) -> ExportedEncoder:
+        """By what it runs without PyTorch."""
         windows = Windows(
             tuple(self._prefix.tolist()),
             tuple(self._suffix.tolist()),
@@ -165,7 +167,10 @@ class WordPieceEmbedder(EncoderEmbedder):
         return encoded[window, column.clamp(0, self._content - 1)]
 
     def _encode(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Encodes rows of pieces with the special pieces around each row's."""
+        """
+        Encodes rows of pieces, of shape `(number of rows, num_pieces)`, with the special pieces
+        around each row's; shape `(number of rows, num_pieces, embedding_dim)`.
+        """
         batch_size, num_pieces = token_ids.size()
         num_prefix = len(self._prefix)
         lengths = mask.sum(dim=1, keepdim=True)
@@ -222,8 +227,8 @@ class _Windows(NamedTuple):
 
 def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     """
-    Windows of `content` pieces, `stride` apart, over documents of the given lengths. A document's
-    last window is moved back to end where the document does.
+    Windows of `content` pieces, `stride` apart, over documents of the given lengths, of shape
+    `(batch_size,)`. A document's last window is moved back to end where the document does.
     """
     last_start = (lengths - content).clamp(min=0)
     # Shape: (batch_size,)
@@ -232,7 +237,7 @@ def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     places = torch.arange(int(counts.max()), device=lengths.device)
     starts = torch.minimum(places * stride, last_start.unsqueeze(1))
     exists = places < counts.unsqueeze(1)
-    # Two neighbours share the pieces from the later's start to the earlier's end; the border lies
+    # Two neighbors share the pieces from the later's start to the earlier's end; the border lies
     # in the middle.
     borders = (starts[:, 1:] + starts[:, :-1] + content).div(2, rounding_mode="floor")
     borders = borders.masked_fill(~exists[:, 1:], torch.iinfo(torch.long).max)

@@ -58,6 +58,10 @@ class WordPieceIndexer(TokenIndexer):
         """The pieces' indices are the encoder's own, there is nothing to count."""
 
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
+        """
+        `token_ids` and `wordpiece_mask`, one for each piece, and `mask` and `piece_offsets` (first
+        and last piece, both inclusive), one for each word.
+        """
         pieces, counts = self._pieces.split([token.ensure_text() for token in tokens])
         # First and last piece of each word.
         offsets = [[end - count, end - 1] for end, count in zip(accumulate(counts), counts)]
@@ -69,6 +73,7 @@ class WordPieceIndexer(TokenIndexer):
         }
 
     def get_empty_token_list(self) -> IndexedTokenList:
+        """What `tokens_to_indices` gives for no words."""
         return {
             "token_ids": [],
             "mask": [],
@@ -79,6 +84,7 @@ class WordPieceIndexer(TokenIndexer):
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:
+        """The same as tensors, filled up: masks with false, pieces with the padding piece."""
         tensors = {}
         for name, values in tokens.items():
             length = padding_lengths[name]

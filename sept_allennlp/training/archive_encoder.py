@@ -16,6 +16,7 @@ class ArchiveEncoder(TrainerCallback):
     """
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """Before the first epoch, so that the archive of an interrupted run has it all, too."""
         super().on_start(trainer, is_primary, **kwargs)
         if is_primary and self.serialization_dir:
             for module in trainer.model.modules():

@@ -27,6 +27,8 @@ DEFAULTS = {
     "SEPT_DATA": f"{SCIERC_ARCHIVE}!processed_data/json",
     # The folder with bc5cdr/, NCBI-disease/ and JNLPBA/, each with train.txt and dev.txt.
     "SEPT_CONLL": CONLL_FOLDER,
+    # What a teacher has annotated, for a student: files, or the output of `allennlp sept-annotate`.
+    "SEPT_TEACHER_ANNOTATIONS": "runs/annotated",
     # For all three of AllenNLP's random seeds.
     "SEPT_SEED": "13370",
     # A CUDA device's number, -1 for the CPU; "auto" takes a GPU if there is one.

@@ -16,8 +16,10 @@ class RecoverableExponentialAverage(ExponentialMovingAverage):
     """
 
     def state_dict(self) -> Dict[str, Any]:
+        """The averages alone, by the names of their parameters."""
         return {"shadows": self._shadows}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Takes the averages over, into the tensors that are there."""
         for name, average in state_dict["shadows"].items():
             self._shadows[name].copy_(average)

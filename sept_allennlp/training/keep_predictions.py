@@ -1,11 +1,11 @@
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Tuple
 
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.callbacks import TrainerCallback
 
-from sept_runtime.documents import Document, ScoredSpan
+from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.formats.scierc import to_ner
@@ -13,7 +13,7 @@ from sept_runtime.words import with_joined_text
 
 PREDICTIONS = "validation_predictions.jsonl"
 
-_Predicted = List[Tuple[Document, List[ScoredSpan]]]
+_Predicted = List[Tuple[Document, Prediction]]
 
 
 @TrainerCallback.register("keep_predictions")
@@ -22,7 +22,7 @@ class KeepPredictions(TrainerCallback):
     Keeps, in `validation_predictions.jsonl` of the training's folder, what the model predicts for
     the validation data in the best epoch, whose weights the archive holds. From this file two
     systems are compared document by document. It is what `allennlp predict` writes, and holds the
-    gold annotation as `ner`.
+    gold annotation as `ner` and `gold_relations`.
 
     A model that predicts no entities (a span filter) leaves no file.
 
@@ -44,11 +44,14 @@ class KeepPredictions(TrainerCallback):
         is_training: bool,
         **kwargs: Any,
     ) -> None:
+        """Collects what was predicted for a batch of the validation data."""
         if is_training:
             return
         for inputs, outputs in zip(batch_inputs, batch_outputs):
             documents = [fields["document"] for fields in inputs["metadata"]]
-            self._predicted += zip(documents, outputs.get("entities", []))
+            entities = outputs.get("entities", [])
+            relations = outputs.get("relations", [None] * len(entities))
+            self._predicted += zip(documents, map(Prediction, entities, relations))
 
     def on_epoch(
         self,
@@ -58,6 +61,7 @@ class KeepPredictions(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Writes the epoch's predictions if it is the best so far, and forgets them if not."""
         predicted, self._predicted = self._predicted, []
         if metrics.get("best_epoch") != epoch:
             return
@@ -79,8 +83,8 @@ def _of_all_processes(predicted: _Predicted) -> _Predicted:
     return [pair for share in shares for pair in share if pair[0].sentences]
 
 
-def _line(document: Document, entities: Sequence[ScoredSpan]) -> str:
+def _line(document: Document, prediction: Prediction) -> str:
     given: Dict[str, Any] = {"sentences": document.sentences}
     if document.entities is not None:
         given["ner"] = to_ner(document, document.entities)
-    return dump_line(prediction_to_json(with_joined_text(document), entities, given))
+    return dump_line(prediction_to_json(with_joined_text(document), prediction, given))

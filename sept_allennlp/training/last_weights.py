@@ -17,6 +17,7 @@ class LastWeights(TrainerCallback):
     """
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """Puts another tracker of the best epoch in the place of the trainer's."""
         super().on_start(trainer, is_primary, **kwargs)
         tracker = _LastIsBest([])
         # With all that a training that is recovered from a checkpoint has tracked so far.

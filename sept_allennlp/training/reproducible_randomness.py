@@ -35,6 +35,7 @@ class ReproducibleRandomness(TrainerCallback):
         self._recovered_state: Optional[Dict[str, torch.Tensor]] = None
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """Seeds the first epoch, or goes on where the checkpoint was written."""
         super().on_start(trainer, is_primary, **kwargs)
         self._seed_epoch()
         if self._recovered_state is not None and self._rank == 0:
@@ -48,6 +49,7 @@ class ReproducibleRandomness(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Seeds the next epoch."""
         self._epoch = epoch + 1
         self._seed_epoch()
 
@@ -57,14 +59,17 @@ class ReproducibleRandomness(TrainerCallback):
         torch.manual_seed((self._seed * 1_000_003 + place) % 2**63)
 
     def state_dict(self) -> Dict[str, Any]:
+        """The epoch, and the states of torch's generators, as `epoch` and `generators`."""
         return {"epoch": self._epoch, "generators": _generator_state()}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        """Remembers the states for `on_start`: until then others may draw numbers."""
         self._epoch = state_dict["epoch"]
         self._recovered_state = state_dict["generators"]
 
 
 def _generator_state() -> Dict[str, torch.Tensor]:
+    """The generators' states, bytes of shape `(size of the state,)`, by their device."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

@@ -21,6 +21,7 @@ class Brat(Command):
     description = "Convert between JSON lines (predictions or SciERC) and brat standoff."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """A direction, and what goes in and out of it."""
         directions = parser.add_subparsers(title="directions", required=True)
 
         description = "Write a folder for brat: predicted entities, or gold where there are none."
@@ -42,12 +43,18 @@ class Brat(Command):
             "--misfits",
             choices=MISALIGNED_POLICIES,
             default="error",
-            help="what to do with an entity that does not fit whole words of one sentence: stop, "
-            "leave it out, or widen it to the words that it touches",
+            help="what to do with an entity that does not fit whole words of one sentence, or a "
+            "relation that does not lie in one: stop, leave it out, or widen the entity to the "
+            "words that it touches",
         )
         from_brat.set_defaults(convert=_from_brat)
 
     def run(self, args: argparse.Namespace) -> int:
+        """
+        # Raises
+
+        `DocumentError` for what cannot be converted, as `write_brat` and `read_brat` say.
+        """
         args.convert(args)
         return 0
 

@@ -32,7 +32,8 @@ class Command(ABC):
     errors: ClassVar[Tuple[Type[Exception], ...]] = (DocumentError, OSError)
 
     @abstractmethod
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares what `run` finds in its `args`."""
 
     @abstractmethod
     def run(self, args: argparse.Namespace) -> int:

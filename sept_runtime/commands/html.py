@@ -21,6 +21,7 @@ class Html(Command):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The predictions, the page, and its heading."""
         parser.add_argument(
             "predictions", type=Path, help="what the predictor wrote, or a SciERC file"
         )
@@ -30,6 +31,11 @@ class Html(Command):
         )
 
     def run(self, args: argparse.Namespace) -> int:
+        """
+        # Raises
+
+        `DocumentError` for what are no predictions, and for a page that would replace them.
+        """
         documents = list(read_predictions(str(args.predictions)))
         if args.page.exists() and args.page.samefile(args.predictions):
             raise DocumentError(f"{args.page}: the page would replace the predictions")

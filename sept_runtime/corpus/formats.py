@@ -57,6 +57,14 @@ _ENTITY = pyarrow.struct(
         "labels": _LABELS,
     }
 )
+_RELATION = pyarrow.struct(
+    {
+        "head": pyarrow.int32(),
+        "tail": pyarrow.int32(),
+        "label": pyarrow.string(),
+        "score": pyarrow.float32(),
+    }
+)
 SCHEMA = pyarrow.schema(
     {
         "id": pyarrow.string(),
@@ -66,13 +74,15 @@ SCHEMA = pyarrow.schema(
         "sentences": pyarrow.list_(pyarrow.list_(pyarrow.string())),
         "word_offsets": pyarrow.list_(pyarrow.list_(pyarrow.int32())),
         "entities": pyarrow.list_(_ENTITY),
+        "relations": pyarrow.list_(_RELATION),
     }
 )
 """
 The columns of a Parquet file of predictions. They are the fields of `allennlp predict`'s output,
-but for `predicted_ner`, which says once more what `entities` says, and `ner`, neither of which fits
-into columns, and for `format_version`, which is that of the JSON. An `id` that is a number is
-written as its digits.
+but for `predicted_ner` and `predicted_relations`, which say once more what `entities` and
+`relations` say, and `ner` and `gold_relations`, none of which fits into columns, and for
+`format_version`, which is that of the JSON. `relations` is null where the model knows of none. An
+`id` that is a number is written as its digits.
 """
 
 

@@ -40,6 +40,7 @@ class InputFile:
 
     @classmethod
     def at(cls, path: Path) -> "InputFile":
+        """Describes a file as it is now."""
         status = path.stat()
         return cls(str(path), status.st_size, status.st_mtime_ns)
 

@@ -170,7 +170,7 @@ class OutputFolder:
         for number, record in enumerate(records):
             shard = record.shard
             if shard.number != number or shard.first_line != line:
-                return f"the unit from line {line} on is not done"
+                return f"lines are missing from line {line} on"
             if record.annotated + record.failed != shard.num_lines:
                 return (
                     f"of the {shard.num_lines} lines from line {line} on, {record.annotated} were "
@@ -186,7 +186,7 @@ class OutputFolder:
                     )
             line += shard.num_lines
         if not records or not records[-1].shard.last:
-            return f"the unit from line {line} on is not done"
+            return f"lines are missing from line {line} on"
         return None
 
     def _annotations(self, shard: Shard) -> Path:

@@ -84,6 +84,10 @@ class ShardPredictor(ABC):
         return cls.process_bytes + cls.bytes_per_model_byte * size
 
     def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        """
+        Predicts a shard's lines. One that fails costs no other its entities: a batch that fails is
+        predicted anew, line by line.
+        """
         started, clock = time.time(), time.perf_counter()
         lines: List[str] = []
         errors: List[str] = []

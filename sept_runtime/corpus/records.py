@@ -34,12 +34,14 @@ class ShardRecord:
     started: float
 
     def to_json(self) -> str:
+        """Writes the record as it is kept in the output folder, an object on one line."""
         # The first version called a shard a "unit", and a run that it began can be gone on with.
         fields = asdict(self)
         return json.dumps({"unit": fields.pop("shard"), **fields})
 
     @classmethod
     def from_json(cls, text: str) -> "ShardRecord":
+        """Reads what `to_json` has written, in this or an earlier version."""
         fields = json.loads(text)
         return cls(Shard(**fields.pop("unit")), **fields)
 

@@ -22,6 +22,7 @@ class Workers:
 
     @property
     def threads(self) -> int:
+        """How many threads a worker computes with: one for each whole core."""
         return max(1, int(self.cpus))
 
     def __str__(self) -> str:

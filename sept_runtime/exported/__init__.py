@@ -5,7 +5,7 @@ tokenizer, and numpy. Loading one runs no code that is in it and reads nothing o
 
 from os import PathLike
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from sept_runtime.annotator import Annotator
 from sept_runtime.errors import ExportedModelError
@@ -17,10 +17,8 @@ __all__ = ["ExportedModelError", "ExportedPredictor", "load"]
 def load(
     folder: Union[str, "PathLike[str]"],
     threads: Optional[int] = None,
-    flat: Optional[bool] = None,
-    min_score: Optional[float] = None,
-    top_labels: Optional[int] = None,
+    **options: Any,
 ) -> Annotator:
     """As `sept_runtime.load`, which is this."""
     predictor = ExportedPredictor(Path(folder), threads)
-    return Annotator(predictor, predictor.decoding.changed(flat, min_score, top_labels))
+    return Annotator(predictor, predictor.decoding.changed(**options))

@@ -54,6 +54,7 @@ class Network:
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Network":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         return cls(
             fields.text("graph"),
             Windows.from_json(fields.object("windows")),
@@ -61,6 +62,7 @@ class Network:
         )
 
     def to_json(self) -> JsonObject:
+        """As it stands in a configuration."""
         return {
             "graph": self.graph,
             "windows": self.windows.to_json(),
@@ -160,6 +162,7 @@ class Configuration:
         return read
 
     def to_json(self) -> JsonObject:
+        """As it stands in a configuration."""
         fields: JsonObject = {
             "format_version": FORMAT_VERSION,
             "needs": [],

@@ -36,42 +36,50 @@ class Fields:
         return self._fields.get(key) is not None
 
     def keys(self) -> List[str]:
+        """In the order of the file."""
         return list(self._fields)
 
     def object(self, key: str) -> "Fields":
+        """An object's fields."""
         return Fields(self._value(key), f"{self._where}, {key!r}")
 
     def objects(self, key: str) -> List["Fields"]:
+        """The fields of each object of a list."""
         return [
             Fields(value, f"{self._where}, {key!r}, {index}")
             for index, value in enumerate(self._list(key))
         ]
 
     def text(self, key: str) -> str:
+        """A string."""
         value = self._value(key)
         if not isinstance(value, str):
             raise self._fault(f"must be a string, found {_shown(value)}", key)
         return value
 
     def texts(self, key: str) -> List[str]:
+        """A list of strings."""
         values = self._list(key)
         if not all(isinstance(value, str) for value in values):
             raise self._fault("must hold strings", key)
         return values
 
     def truth(self, key: str) -> bool:
+        """`true` or `false`."""
         value = self._value(key)
         if not isinstance(value, bool):
             raise self._fault(f"must be true or false, found {_shown(value)}", key)
         return value
 
     def number(self, key: str) -> float:
+        """A number, whole or not."""
         value = self._value(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
             raise self._fault(f"must be a number, found {_shown(value)}", key)
         return float(value)
 
     def whole(self, key: str, least: int = 0) -> int:
+        """A whole number, not below `least`."""
         value = self._value(key)
         if not (is_index(value) and value >= least):
             raise self._fault(f"must be a whole number from {least} on, found {_shown(value)}", key)
@@ -79,6 +87,7 @@ class Fields:
         return value
 
     def wholes(self, key: str) -> List[int]:
+        """A list of whole numbers, not negative."""
         values = self._list(key)
         if not all(map(is_index, values)):
             raise self._fault("must hold whole numbers", key)

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.decoding import Decoding, decode
+from sept_runtime.decoding import Decoding, decode, soft_annotation
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.candidates import Candidates, enumerate_candidates
@@ -91,10 +91,12 @@ class ExportedPredictor:
 
     @property
     def labels(self) -> List[str]:
+        """In the order of the scores that follow the one of "no entity"."""
         return self._configuration.labels
 
     @property
     def max_batch_words(self) -> int:
+        """As for `SpanPredictor`."""
         return _MAX_BATCH_WORDS
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
@@ -105,10 +107,7 @@ class ExportedPredictor:
 
         `ExportedModelError` if a graph fails.
         """
-        return [
-            Prediction(decode(scored.probabilities, scored.spans, self.labels, decoding))
-            for scored in self.score_batch(documents)
-        ]
+        return [self._prediction(scored, decoding) for scored in self.score_batch(documents)]
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """For each document the candidates that are classified, and their probabilities."""
@@ -128,6 +127,13 @@ class ExportedPredictor:
         return list(
             map(ScoredCandidates, np.split(spans, borders), np.split(probabilities, borders))
         )
+
+    def _prediction(self, scored: ScoredCandidates, decoding: Decoding) -> Prediction:
+        spans, probabilities = scored
+        soft = None
+        if decoding.soft_labels is not None:
+            soft = soft_annotation(probabilities, spans, self.labels, decoding.soft_labels)
+        return Prediction(decode(probabilities, spans, self.labels, decoding), soft=soft)
 
     def _split(self, documents: Sequence[Document]) -> _Pieces:
         split = [self._pieces.split(document.words) for document in documents]

@@ -20,18 +20,22 @@ _SPANS_AT_ONCE = 2048
 
 
 class SpanScorer(ABC):
-    """Scores spans by the vectors of a sequence. A subclass has the name `type`."""
+    """
+    Scores spans by the vectors of a sequence. A subclass has the name `type` in configurations.
+
+    # Parameters
+
+    input_dim : `int`
+        The width of the sequence.
+    num_scores : `int`
+        Of each span.
+    """
 
     type: ClassVar[str]
 
-    @property
-    @abstractmethod
-    def input_dim(self) -> int:
-        """The width of the sequence."""
-
-    @property
-    @abstractmethod
-    def num_scores(self) -> int: ...
+    def __init__(self, input_dim: int, num_scores: int) -> None:
+        self.input_dim = input_dim
+        self.num_scores = num_scores
 
     @property
     def graphs(self) -> Dict[str, Signature]:
@@ -43,9 +47,11 @@ class SpanScorer(ABC):
         """As for `SpanPooling`."""
 
     @abstractmethod
-    def parameters(self) -> JsonObject: ...
+    def parameters(self) -> JsonObject:
+        """What `from_json` makes it from, for a configuration."""
 
     def to_json(self) -> JsonObject:
+        """As it stands in a configuration."""
         return {"type": self.type, **self.parameters()}
 
 
@@ -64,28 +70,22 @@ class PooledScorer(SpanScorer):
     type = "pooled"
 
     def __init__(self, pooling: SpanPooling, graph: str, num_scores: int) -> None:
+        super().__init__(pooling.input_dim, num_scores)
         self._pooling = pooling
         self._graph = graph
-        self._num_scores = num_scores
-
-    @property
-    def input_dim(self) -> int:
-        return self._pooling.input_dim
-
-    @property
-    def num_scores(self) -> int:
-        return self._num_scores
 
     @property
     def graphs(self) -> Dict[str, Signature]:
-        return {self._graph: head_signature(self._pooling.output_dim, self._num_scores)}
+        """The graphs that it needs, by the names of their files."""
+        return {self._graph: head_signature(self._pooling.output_dim, self.num_scores)}
 
     def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
+        """As for the class that this is derived from."""
         pool = self._pooling.over(sequence, widest)
         head = graphs[self._graph]
 
         def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
-            scores = np.empty((len(starts), self._num_scores), np.float32)
+            scores = np.empty((len(starts), self.num_scores), np.float32)
             size = min(len(starts), _SPANS_AT_ONCE)
             vectors = np.empty((size, self._pooling.output_dim), np.float32)
             for first in range(0, len(starts), _SPANS_AT_ONCE):
@@ -99,6 +99,7 @@ class PooledScorer(SpanScorer):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "PooledScorer":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         return cls(
             pooling_from_json(fields.object("pooling")),
             fields.text("graph"),
@@ -106,9 +107,10 @@ class PooledScorer(SpanScorer):
         )
 
     def parameters(self) -> JsonObject:
+        """What `from_json` makes it from, for a configuration."""
         return {
             "graph": self._graph,
-            "num_scores": self._num_scores,
+            "num_scores": self.num_scores,
             "pooling": self._pooling.to_json(),
         }
 
@@ -130,18 +132,12 @@ class StartEndWidthScorer(SpanScorer):
     type = "start_end_width"
 
     def __init__(self, pair_dim: int, widths: FloatArray) -> None:
+        super().__init__(2 * (1 + pair_dim), num_scores=1)
         self._pair_dim = pair_dim
         self._widths = widths
 
-    @property
-    def input_dim(self) -> int:
-        return 2 * (1 + self._pair_dim)
-
-    @property
-    def num_scores(self) -> int:
-        return 1
-
     def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
+        """As for the class that this is derived from."""
         # Shape (each): (num_positions, 1 + pair_dim)
         firsts, lasts = np.split(sequence, 2, axis=1)
 
@@ -159,9 +155,11 @@ class StartEndWidthScorer(SpanScorer):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "StartEndWidthScorer":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         return cls(fields.whole("pair_dim"), fields.array("widths", -1))
 
     def parameters(self) -> JsonObject:
+        """What `from_json` makes it from, for a configuration."""
         return {"pair_dim": self._pair_dim, "widths": array_to_json(self._widths)}
 
 

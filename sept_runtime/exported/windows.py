@@ -62,6 +62,7 @@ class Windows:
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Windows":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         content, stride = fields.whole("content"), fields.whole("stride")
         if content and not 0 < stride <= content:
             raise fields.fault(f"must lie between 1 and 'content', {content}", "stride")
@@ -69,6 +70,7 @@ class Windows:
         return cls(tuple(prefix), tuple(suffix), fields.whole("padding"), content, stride)
 
     def to_json(self) -> JsonObject:
+        """As it stands in a configuration."""
         return {
             "prefix": list(self.prefix),
             "suffix": list(self.suffix),

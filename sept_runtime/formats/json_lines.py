@@ -1,9 +1,11 @@
 """Files of one JSON value a line: reading them, with errors that name the line, and writing."""
 
+import gzip
 import json
 import math
+import zlib
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, cast
 
 from sept_runtime.documents import DocumentError
 
@@ -52,19 +54,31 @@ def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str
 
 def read_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, bytes]]:
     """
-    The lines of any file, each after the "file, line" that messages call it by. The parameters are
-    those of `read_json_lines`.
+    The lines of any file, each after the "file, line" that messages call it by. One whose name ends
+    in `.gz` is decompressed. The parameters are those of `read_json_lines`.
 
     # Raises
 
-    `DocumentError` where the file is missing.
+    `DocumentError` where the file is missing, or damaged and compressed.
     """
     name = name or path
     if not Path(path).is_file():
         raise DocumentError(f"{name}: there is no such file")
-    with open(path, "rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            yield f"{name}, line {number}", line
+    number = 0
+    try:
+        with open_lines(path, name) as lines:
+            for number, line in enumerate(lines, start=1):
+                yield f"{name}, line {number}", line
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DocumentError(f"{name}: the file is damaged after line {number} ({error})") from None
+
+
+def open_lines(path: str, name: Optional[str] = None) -> BinaryIO:
+    """Opens a file; one whose name ends in `.gz` is decompressed."""
+    # What was downloaded lies under another name.
+    if (name or path).endswith(".gz"):
+        return cast(BinaryIO, gzip.open(path))
+    return open(path, "rb")
 
 
 def parse_line(line: bytes) -> Any:

@@ -4,7 +4,7 @@ from typing import Any, List, Sequence
 
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.json_lines import JsonObject, json_type
-from sept_runtime.formats.scierc import checked_sentences, checked_words, entities_from_ner
+from sept_runtime.formats.scierc import annotated_document, checked_sentences, checked_words
 from sept_runtime.tokenization import tokenize
 from sept_runtime.words import with_joined_text
 
@@ -12,8 +12,8 @@ from sept_runtime.words import with_joined_text
 def document_from_request(fields: Any) -> Document:
     """
     The document in a JSON object, told by what the object holds: `sentences` (lists of words, as in
-    SciERC, and perhaps `ner`), `tokens` (a list of words), or `text`. A document given as words
-    gets as its text the words joined by spaces.
+    SciERC, and perhaps `ner` and `relations`), `tokens` (a list of words), or `text`. A document
+    given as words gets as its text the words joined by spaces.
 
     # Raises
 
@@ -31,10 +31,16 @@ def document_from_request(fields: Any) -> Document:
     return document
 
 
+def document_from_text(text: str, key: str = "") -> Document:
+    """A document of raw text, with the sentences and words that `tokenize` finds in it."""
+    sentences, offsets = tokenize(text)
+    return Document(key, sentences, text=text, offsets=offsets)
+
+
 def _from_sentences(key: str, fields: JsonObject) -> Document:
     where = f"document {key!r}"
     sentences = checked_sentences(fields["sentences"], where)
-    return Document(key, sentences, entities_from_ner(fields.get("ner"), sentences, where))
+    return annotated_document(key, sentences, fields, where)
 
 
 def _from_tokens(key: str, fields: JsonObject) -> Document:
@@ -48,8 +54,7 @@ def _from_text(key: str, fields: JsonObject) -> Document:
     text = fields["text"]
     if not isinstance(text, str):
         raise DocumentError(f"'text' must be a string, found {json_type(text)}")
-    sentences, offsets = tokenize(text)
-    return Document(key, sentences, text=text, offsets=offsets)
+    return document_from_text(text, key)
 
 
 _FORMS = {"sentences": _from_sentences, "tokens": _from_tokens, "text": _from_text}

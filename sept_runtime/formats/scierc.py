@@ -1,14 +1,23 @@
 """
-SciERC's format, one JSON object a line: `doc_key`, `sentences` (lists of words) and `ner`, which
+SciERC's format, one JSON object a line: `doc_key`, `sentences` (lists of words), `ner`, which
 holds for each sentence its entities as `[first word, last word, label]`, counted over the whole
-document. Ours has beside it the raw `text` and the words' places in it, `word_offsets`.
+document, and `relations`, for each sentence `[first word, last word, first word, last word, label]`
+of two of these entities. Ours has beside it the raw `text` and the words' places in it,
+`word_offsets`.
 """
 
 import json
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from sept_runtime.documents import AnnotatedSpan, Document, DocumentError, Span
+from sept_runtime.documents import (
+    AnnotatedRelation,
+    Document,
+    DocumentError,
+    Span,
+)
+from sept_runtime.formats.annotation import entities_from_ner, gold_relations
 from sept_runtime.formats.json_lines import JsonObject, is_index, json_type, read_json_lines
+from sept_runtime.formats.soft_ner import soft_from_json, soft_to_json
 
 
 def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
@@ -34,7 +43,8 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
 def document_from_scierc(fields: Any, origin: str = "") -> Document:
     """
     Checks one object of a SciERC file and makes a `Document` of it. `doc_key` and `sentences` are
-    used, and `ner` where it is there; whatever else the object holds is left alone.
+    used, and `ner`, `relations` and `soft_ner` where they are there; whatever else the object holds
+    is left alone.
 
     # Raises
 
@@ -46,13 +56,47 @@ def document_from_scierc(fields: Any, origin: str = "") -> Document:
             f"{where}: expected a JSON object with 'doc_key' and 'sentences', "
             f"found {json_type(fields)}"
         )
+    _check_is_document(fields, where)
     key = fields.get("doc_key")
     if not isinstance(key, str):
         raise DocumentError(f"{where}: 'doc_key' must be a string, found {json_type(key)}")
     where = f"{where}: document {key!r}"
     sentences = checked_sentences(fields.get("sentences"), where)
+    document = annotated_document(key, sentences, fields, where, origin)
+    document.soft = soft_from_json(fields, sentences, where)
+    return document
+
+
+def annotated_document(
+    key: str, sentences: List[List[str]], fields: JsonObject, where: str, origin: str = ""
+) -> Document:
+    """
+    The document with the annotation in an object's `ner` and `relations` (or `gold_relations`), as
+    far as there is any.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
     entities = entities_from_ner(fields.get("ner"), sentences, where)
-    return Document(key=key, sentences=sentences, entities=entities, origin=origin)
+    relations = gold_relations(fields, sentences, entities or [], where)
+    return Document(key, sentences, entities, origin=origin, relations=relations)
+
+
+def _check_is_document(fields: JsonObject, where: str) -> None:
+    """Says what to do with what people mistake for documents: inputs and failures of prediction."""
+    if "sentences" in fields:
+        return
+    if "error" in fields:
+        raise DocumentError(
+            f"{where}: an input that could not be annotated ({fields['error']}); take the line "
+            "out, or annotate by 'allennlp sept-annotate', which keeps such lines apart"
+        )
+    if "text" in fields or "tokens" in fields:
+        raise DocumentError(
+            f"{where}: nobody has annotated this text; have a model annotate it first, by "
+            "'allennlp predict' or 'allennlp sept-annotate'"
+        )
 
 
 def document_to_scierc(document: Document) -> JsonObject:
@@ -60,6 +104,10 @@ def document_to_scierc(document: Document) -> JsonObject:
     fields: JsonObject = {"doc_key": document.key, "sentences": document.sentences}
     if document.entities is not None:
         fields["ner"] = to_ner(document, document.entities)
+    if document.relations is not None:
+        fields["relations"] = to_relations(document, document.relations)
+    if document.soft is not None:
+        fields.update(soft_to_json(document, document.soft))
     if document.text is not None:
         fields["text"] = document.text
     if document.offsets is not None:
@@ -74,6 +122,17 @@ def to_ner(document: Document, spans: Iterable[Span]) -> List[List[List[Any]]]:
     for span in spans:
         ner[sentence_ids[span.start]].append([span.start, span.end, span.label])
     return ner
+
+
+def to_relations(
+    document: Document, relations: Iterable[AnnotatedRelation]
+) -> List[List[List[Any]]]:
+    """Gives relations the form of `relations`: per sentence [start, end, start, end, label]."""
+    sentence_ids = document.sentence_ids
+    by_sentence: List[List[List[Any]]] = [[] for _ in document.sentences]
+    for head, tail, label in relations:
+        by_sentence[sentence_ids[head[0]]].append([*head, *tail, label])
+    return by_sentence
 
 
 def checked_sentences(sentences: Any, where: str) -> List[List[str]]:
@@ -112,68 +171,6 @@ def checked_words(words: Any, where: str) -> List[str]:
         if not word.strip():
             raise DocumentError(f"{where}, word {index}: the word is empty")
     return words
-
-
-def entities_from_ner(
-    ner: Any, sentences: Sequence[Sequence[str]], where: str
-) -> Optional[List[AnnotatedSpan]]:
-    """
-    The entities in the value of `ner`, as read from JSON; `None` where there is no value. Twice the
-    same entity is one entity: a set is what is scored.
-
-    # Raises
-
-    `DocumentError`, with a message that begins with `where`.
-    """
-    if ner is None:
-        return None
-    if not isinstance(ner, list):
-        raise DocumentError(f"{where}: 'ner' must be a list, found {json_type(ner)}")
-    if len(ner) != len(sentences):
-        raise DocumentError(
-            f"{where}: 'ner' has {len(ner)} lists for {len(sentences)} sentences; "
-            "there must be one for each sentence"
-        )
-    labels: Dict[Tuple[int, int], str] = {}
-    first_word = 0
-    for index, (sentence, spans) in enumerate(zip(sentences, ner)):
-        at = f"{where}, sentence {index}"
-        if not isinstance(spans, list):
-            raise DocumentError(
-                f"{at}: 'ner' must hold a list of [start, end, label], found {json_type(spans)}"
-            )
-        for span in spans:
-            start, end, label = _checked_entity(span, first_word, len(sentence), at)
-            known = labels.setdefault((start, end), label)
-            if known != label:
-                raise DocumentError(
-                    f"{at}: entity {json.dumps(span)} was already labelled {known!r}; "
-                    "a span has one label"
-                )
-        first_word += len(sentence)
-    return [AnnotatedSpan(start, end, label) for (start, end), label in labels.items()]
-
-
-def _checked_entity(span: Any, first_word: int, num_words: int, where: str) -> Tuple[int, int, str]:
-    where = f"{where}: entity {json.dumps(span)}"
-    if not (
-        isinstance(span, list)
-        and len(span) == 3
-        and all(isinstance(n, int) and not isinstance(n, bool) for n in span[:2])
-        and isinstance(span[2], str)
-        and span[2]
-    ):
-        raise DocumentError(f"{where} is not [start, end, label]")
-    start, end, label = span
-    last_word = first_word + num_words - 1
-    if start > end:
-        raise DocumentError(f"{where} is reversed: its start comes after its end")
-    if start < first_word or end > last_word:
-        raise DocumentError(
-            f"{where} reaches outside its sentence, which holds words {first_word} to {last_word} "
-            "(word indices count over the whole document and include the end)"
-        )
-    return start, end, label
 
 
 def checked_offsets(

@@ -2,9 +2,9 @@ from typing import Iterator
 
 import pytest
 
-from sept_runtime.annotator import Annotator, Entity
+from sept_runtime.annotator import AnnotatedText, Annotator, Entity, Relation
 from sept_runtime.decoding import Decoding
-from tests.sept_runtime.word_predictor import WordPredictor
+from tests.sept_runtime.word_predictor import NeighborPredictor, WordPredictor
 
 TEXTS = ["We use a parser (a corpus).", "", "\n ", "It works: nothing here.", "parser"]
 
@@ -15,6 +15,25 @@ def test_entities_are_in_their_texts() -> None:
     corpus = Entity("corpus", "Thing", 0.75, 19, 25, (("Thing", 0.75),))
     alone = Entity("parser", "Thing", 0.5, 0, 6, (("Thing", 0.5),))
     assert found == [[parser, corpus], [], [], [], [alone]]
+
+
+def test_relations_are_between_entities_of_the_text() -> None:
+    annotator = Annotator(NeighborPredictor(), Decoding())
+    related, without = annotator.annotate(["A parser, a corpus, a parser.", "Nothing."])
+    first, corpus, last = related
+    assert related.relations == [
+        Relation(first, corpus, "BEFORE", 0.25),
+        Relation(corpus, last, "BEFORE", 0.25),
+    ]
+    assert (without, without.relations) == ([], [])
+    assert isinstance(related, list) and isinstance(without, AnnotatedText)
+    assert annotator.finds_relations
+
+
+def test_a_model_without_relations_finds_none() -> None:
+    annotator = Annotator(WordPredictor(), Decoding())
+    assert not annotator.finds_relations
+    assert [found.relations for found in annotator.annotate(TEXTS)] == [[]] * len(TEXTS)
 
 
 def test_the_decoding_is_passed_on() -> None:

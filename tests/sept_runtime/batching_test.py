@@ -20,7 +20,7 @@ def document(length: int) -> Document:
         ([9, 5, 7, 5, 0], [[4, 1, 3], [2, 0]]),
         # As many as 2,048 words at once: twice 1,024, but not 1,023 beside 1,025.
         ([900, 1024, 1023, 1025], [[0, 2], [1], [3]]),
-        # A very long one does not have its neighbours padded to its length.
+        # A very long one does not have its neighbors padded to its length.
         ([5, 20_000, 7, 6], [[0, 3, 2], [1]]),
         ([3000, 3000], [[0], [1]]),
     ],

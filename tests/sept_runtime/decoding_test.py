@@ -3,8 +3,14 @@ from typing import List
 import numpy as np
 import pytest
 
-from sept_runtime.decoding import Decoding, decode, without_overlaps
-from sept_runtime.documents import ScoredSpan
+from sept_runtime.decoding import (
+    Decoding,
+    decode,
+    decode_relations,
+    soft_annotation,
+    without_overlaps,
+)
+from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
 
 LABELS = ["Task", "Method"]
 
@@ -97,7 +103,85 @@ def test_the_most_probable_labels_are_reported():
     assert [score for _, score in found.labels] == pytest.approx([0.6, 0.3])
 
 
-@pytest.mark.parametrize("options", [{"min_score": -0.1}, {"min_score": 1.1}, {"top_labels": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"min_score": -0.1},
+        {"min_score": 1.1},
+        {"top_labels": -1},
+        {"min_relation_score": -0.1},
+        {"min_relation_score": 1.1},
+        {"soft_labels": 1.5},
+    ],
+)
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Decoding(**options)
+
+
+def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
+    spans = np.array([[4, 5], [0, 3], [0, 1], [2, 2]])
+    probabilities = np.array(
+        [
+            [0.5, 0.30001, 0.19999],
+            [0.9, 0.1, 0.0],
+            [0.75, 0.00004, 0.24996],
+            [0.99, 0.005, 0.005],
+        ],
+        dtype=np.float32,
+    )
+    assert soft_annotation(probabilities, spans, LABELS, threshold=0.05) == SoftAnnotation(
+        ("Task", "Method"),
+        [
+            SoftSpan(0, 1, {"Method": 0.25}),
+            SoftSpan(0, 3, {"Task": 0.1}),
+            SoftSpan(4, 5, {"Task": 0.3, "Method": 0.2}),
+        ],
+    )
+
+
+def test_soft_labels_where_there_is_no_candidate():
+    nothing = soft_annotation(np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64), LABELS, 0.01)
+    assert nothing == SoftAnnotation(("Task", "Method"), [])
+
+
+RELATION_LABELS = ["USED-FOR", "COMPARE"]
+# USED-FOR and COMPARE, from the first to the second and the other way.
+PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
+PAIR_PROBABILITIES = np.array(
+    [
+        [[0.75, 0.0], [0.5, 0.25]],
+        [[0.25, 1.0], [0.125, 0.5]],
+        [[0.0, 0.25], [1.0, 0.5]],
+    ]
+)
+
+
+def test_relations_are_as_probable_as_asked_for_and_in_order():
+    directed = np.array([False, False])
+    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, directed, 0.5)
+    assert found == [
+        ScoredRelation(0, 1, "USED-FOR", 0.75),
+        ScoredRelation(0, 2, "COMPARE", 1.0),
+        ScoredRelation(1, 0, "USED-FOR", 0.5),
+        ScoredRelation(2, 0, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "USED-FOR", 1.0),
+    ]
+
+
+def test_a_symmetric_relation_is_found_once_with_the_mean_of_both_ways():
+    before = PAIR_PROBABILITIES.copy()
+    symmetric = np.array([False, True])
+    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, symmetric, 0.375)
+    assert [relation for relation in found if relation.label == "COMPARE"] == [
+        ScoredRelation(0, 2, "COMPARE", 0.75),
+        ScoredRelation(1, 2, "COMPARE", 0.375),
+    ]
+    assert len([relation for relation in found if relation.label == "USED-FOR"]) == 3
+    assert (before == PAIR_PROBABILITIES).all()
+
+
+def test_no_pairs_no_relations():
+    nothing = np.zeros((0, 2, 2))
+    assert decode_relations(nothing, PAIRS[:0], RELATION_LABELS, np.array([True, False]), 0.0) == []

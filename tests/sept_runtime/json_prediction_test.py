@@ -6,7 +6,7 @@ import pytest
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import DocumentError
 from sept_runtime.json_prediction import Request, predict_lines, predict_requests
-from tests.sept_runtime.word_predictor import WordPredictor
+from tests.sept_runtime.word_predictor import NeighborPredictor, WordPredictor
 
 LINES = [
     b'{"id": "a", "text": "We use a parser."}',
@@ -52,6 +52,35 @@ def test_the_decoding_is_passed_on() -> None:
     line = json.dumps({"text": "A parser, a corpus"}).encode()
     (output,) = predict_lines(WordPredictor(), [line], Decoding(min_score=0.6))
     assert [entity["text"] for entity in output["entities"]] == ["corpus"]
+
+
+def test_relations_are_in_the_output_of_models_that_find_any() -> None:
+    gold = {"ner": [[[1, 1, "A"], [4, 4, "B"]]], "relations": [[[1, 1, 4, 4, "GOLD"]]]}
+    fields = {"sentences": [["A", "parser", ",", "a", "corpus"]], **gold}
+    lines = [json.dumps(value).encode() for value in (fields, {"text": "A parser, a corpus"})]
+    given, raw = predict_lines(NeighborPredictor(), lines, Decoding())
+    for output in (given, raw):
+        assert output["relations"] == [{"head": 0, "tail": 1, "label": "BEFORE", "score": 0.25}]
+        assert output["predicted_relations"] == [[[1, 1, 4, 4, "BEFORE"]]]
+    assert given["gold_relations"] == gold["relations"]
+    assert "gold_relations" not in raw
+    # What was predicted may be predicted again, and keeps its annotation.
+    (again,) = predict_lines(NeighborPredictor(), [json.dumps(given).encode()], Decoding())
+    assert json.dumps(again) == json.dumps(given)
+    (entities_alone,) = predict_lines(WordPredictor(), lines[:1], Decoding())
+    assert "relations" not in entities_alone
+    assert entities_alone["gold_relations"] == gold["relations"]
+
+
+def test_a_line_with_bad_relations_does_not_stop_the_others() -> None:
+    sentences = {"sentences": [["A", "parser"]], "ner": [[[0, 0, "A"], [1, 1, "B"]]]}
+    bad = [[[[0, 0, 1, 2, "X"]]], [[[0, 0, 0, 0, "X"]]], [[3]], 7, "x", [[], []]]
+    lines = [json.dumps({**sentences, "relations": relations}).encode() for relations in bad]
+    lines.append(json.dumps({**sentences, "relations": [[]]}).encode())
+    *failed, good = predict_lines(NeighborPredictor(), lines, Decoding())
+    assert all("relation" in output["error"] for output in failed)
+    assert [output["line"] for output in failed] == [1, 2, 3, 4, 5, 6]
+    assert good["gold_relations"] == [[]]
 
 
 def test_lines_are_read_as_they_are_needed() -> None:

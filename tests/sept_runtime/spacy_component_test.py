@@ -6,9 +6,15 @@ from typing import Any, List, Tuple
 import pytest
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
 
 import sept_allennlp
+from sept_runtime import spacy_component
+from sept_runtime.annotator import Annotator
+from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
+from sept_runtime.spacy_component import SEPTComponent
+from tests.sept_runtime.word_predictor import NeighborPredictor
 
 TEXTS = ["We use a parser (fast) for parsing.", "", "It works on state-of-the-art documents."]
 
@@ -91,3 +97,23 @@ def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -
         pipeline(tmp_path / "exported")
     with pytest.raises(ExportedModelError, match="runs on the CPU; leave 'cuda_device' out"):
         pipeline(exported_model, cuda_device=0)
+
+
+def test_relations_are_between_the_spans_of_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    annotator = Annotator(NeighborPredictor(), Decoding())
+    monkeypatch.setattr(spacy_component, "_load", lambda model, options: annotator)
+    component = SEPTComponent("", {}, "sept", batch_size=2)
+    nlp = spacy.blank("en")
+    texts = ["A parser, a corpus.", "Nothing.", "Parsers."]
+    related, *others = component.pipe(map(nlp, texts), batch_size=2)
+    # As it comes from another process.
+    related = Doc(nlp.vocab).from_bytes(related.to_bytes())
+    ((head, tail, label, score),) = [relation.values() for relation in related._.sept_relations]
+    spans = related.spans["sept"]
+    assert (spans[head].text, label, spans[tail].text) == ("parser", "BEFORE", "corpus")
+    assert score == 0.25
+    assert [doc._.sept_relations for doc in others] == [[], []]
+
+
+def test_a_model_without_relations_leaves_them_unset(model: str) -> None:
+    assert pipeline(model)(TEXTS[0])._.sept_relations is None

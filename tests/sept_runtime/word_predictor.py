@@ -1,7 +1,7 @@
 from typing import List, Sequence
 
 from sept_runtime.decoding import Decoding
-from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 # What it takes for an entity, and how sure it is.
 SCORES = {"parser": 0.5, "corpus": 0.75}
@@ -27,4 +27,23 @@ class WordPredictor:
                 ]
             )
             for document in documents
+        ]
+
+
+class NeighborPredictor(WordPredictor):
+    """Knows besides that each thing comes before the next."""
+
+    finds_relations = True
+
+    def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
+        return [
+            Prediction(
+                found.entities,
+                [
+                    ScoredRelation(index, index + 1, "BEFORE", 0.25)
+                    for index in range(len(found.entities) - 1)
+                    if decoding.min_relation_score <= 0.25
+                ],
+            )
+            for found in super().predict_batch(documents, decoding)
         ]

@@ -1,27 +1,6 @@
-"""What extractors check of the spans that they are given, and how padding is told."""
-
-from typing import Optional, Tuple
+"""What extractors check of the spans that they are given."""
 
 import torch
-
-
-def without_padding(
-    span_indices: torch.Tensor, span_indices_mask: Optional[torch.Tensor]
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """
-    The spans with padded ones looking at the first position, and which are not padded: by the mask,
-    or where there is no mask by a start that is not negative.
-
-    # Parameters
-
-    span_indices : `torch.LongTensor`
-        Shape `(batch_size, num_spans, 2)`.
-    span_indices_mask : `torch.BoolTensor`, optional
-        Shape `(batch_size, num_spans)`.
-    """
-    if span_indices_mask is None:
-        span_indices_mask = span_indices[..., 0] >= 0
-    return span_indices.masked_fill(~span_indices_mask.unsqueeze(-1), 0), span_indices_mask
 
 
 def widest(starts: torch.Tensor, ends: torch.Tensor, length: int) -> int:

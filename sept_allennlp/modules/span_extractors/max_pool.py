@@ -4,12 +4,13 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
-from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
+from sept_allennlp.modules.span_extractors.bounds import widest
+from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
 from sept_runtime.exported.poolings import MaxPool
 
 
 @SpanExtractor.register("max_pool")
-class MaxPoolSpanExtractor(SpanExtractor):
+class MaxPoolSpanExtractor(PaddedSpansExtractor):
     """
     The element-wise maximum over the embeddings inside each span (paper, Eq. (1)).
 
@@ -30,54 +31,26 @@ class MaxPoolSpanExtractor(SpanExtractor):
     """
 
     def __init__(self, input_dim: int) -> None:
-        super().__init__()
-        self._input_dim = input_dim
-
-    def get_input_dim(self) -> int:
-        return self._input_dim
-
-    def get_output_dim(self) -> int:
-        return self._input_dim
+        super().__init__(input_dim, input_dim)
 
     def exported(self) -> MaxPool:
+        """By what it runs without PyTorch."""
         return MaxPool(self._input_dim)
 
-    def forward(
+    def extract(
         self,
         sequence_tensor: torch.Tensor,
         span_indices: torch.Tensor,
-        sequence_mask: Optional[torch.Tensor] = None,
-        span_indices_mask: Optional[torch.Tensor] = None,
+        sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        # Parameters
-
-        sequence_tensor : `torch.FloatTensor`
-            Shape `(batch_size, sequence_length, input_dim)`.
-        span_indices : `torch.LongTensor`
-            Shape `(batch_size, num_spans, 2)`: first and last position, both inclusive. Padded
-            spans may hold anything, −1 included, where `span_indices_mask` says that they are
-            padded; without that mask a negative start says so.
-        sequence_mask : `torch.BoolTensor`, optional
-            Not used: a span lies inside its sequence.
-        span_indices_mask : `torch.BoolTensor`, optional
-            Shape `(batch_size, num_spans)`.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(batch_size, num_spans, input_dim)`, zero for padded spans.
+        The maxima, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked at.
 
         # Raises
 
         `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
         """
-        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         batch_size, length, dim = sequence_tensor.size()
-        num_spans = span_indices.size(1)
-        if not num_spans or not (length or span_indices_mask.any()):
-            return sequence_tensor.new_zeros(batch_size, num_spans, dim)
-
-        # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.unbind(-1)
         widest_span = widest(starts, ends, length)
@@ -105,8 +78,7 @@ class MaxPoolSpanExtractor(SpanExtractor):
         pooled = _MaximumOfRows.apply(
             flat_table, (level_starts + starts).flatten(), (level_starts + right_starts).flatten()
         )
-        pooled.masked_fill_(~span_indices_mask.reshape(-1, 1), 0.0)
-        return pooled.view(batch_size, num_spans, dim)
+        return pooled.view(*levels.size(), dim)
 
 
 class _MaximumOfRows(torch.autograd.Function):
@@ -116,6 +88,9 @@ class _MaximumOfRows(torch.autograd.Function):
     This is `torch.maximum` of two `index_select`, gradient included, done part by part: on a CPU
     what is looked up then stays in the cache, which is several times as fast, and nothing but the
     result takes memory.
+
+    The table has shape `(number of rows, dim)`, the row numbers have shape `(number of pairs,)`,
+    the result `(number of pairs, dim)`.
     """
 
     @staticmethod
@@ -148,11 +123,15 @@ class _MaximumOfRows(torch.autograd.Function):
 
 
 def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
+    """Cuts tensors of shape `(number of pairs, ...)` into parts of a few hundred rows."""
     # A GPU wants all at once.
     rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
     return zip(*(tensor.split(rows) for tensor in tensors))
 
 
 def _floor_log2(values: torch.Tensor) -> torch.Tensor:
-    """Exact for the positive integers a float's mantissa can hold, unlike `log2().floor()`."""
+    """
+    Of each number, in a tensor of any shape. Exact for the positive integers a float's mantissa can
+    hold, unlike `log2().floor()`.
+    """
     return torch.frexp(values.float()).exponent.long() - 1

@@ -3,14 +3,15 @@ from typing import Optional
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.modules.span_extractors.bounds import widest, without_padding
+from sept_allennlp.modules.span_extractors.bounds import widest
+from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
 from sept_runtime.exported.poolings import SelfAttentiveSum
 
 
 @SpanExtractor.register("self_attentive_sum")
-class SelfAttentiveSumSpanExtractor(SpanExtractor):
+class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
     """
-    The mean of the embeddings inside each span, weighted by a softmax over one learnt score a
+    The mean of the embeddings inside each span, weighted by a softmax over one learned score a
     position: the "attention" of the paper's Table 2, the head of Lee et al. (2017), section 4.
 
     The same values as AllenNLP's `self_attentive`, which holds (spans × width × dim); this one
@@ -25,55 +26,29 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
     """
 
     def __init__(self, input_dim: int) -> None:
-        super().__init__()
-        self._input_dim = input_dim
+        super().__init__(input_dim, input_dim)
         self._global_attention = torch.nn.Linear(input_dim, 1)
 
-    def get_input_dim(self) -> int:
-        return self._input_dim
-
-    def get_output_dim(self) -> int:
-        return self._input_dim
-
     def exported(self) -> SelfAttentiveSum:
+        """By what it runs without PyTorch."""
         weight, bias = self._global_attention.weight, self._global_attention.bias
         return SelfAttentiveSum(weight[0].detach().cpu().numpy(), bias.item())
 
-    def forward(
+    def extract(
         self,
         sequence_tensor: torch.Tensor,
         span_indices: torch.Tensor,
-        sequence_mask: Optional[torch.Tensor] = None,
-        span_indices_mask: Optional[torch.Tensor] = None,
+        sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        # Parameters
-
-        sequence_tensor : `torch.FloatTensor`
-            Shape `(batch_size, sequence_length, input_dim)`.
-        span_indices : `torch.LongTensor`
-            Shape `(batch_size, num_spans, 2)`: first and last position, both inclusive; anything
-            where `span_indices_mask` is false, without that mask negative starts.
-        sequence_mask : `torch.BoolTensor`, optional
-            Not used: a span lies inside its sequence.
-        span_indices_mask : `torch.BoolTensor`, optional
-            Shape `(batch_size, num_spans)`.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(batch_size, num_spans, input_dim)`, zero for padded spans.
+        The weighted means, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked
+        at.
 
         # Raises
 
         `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
         """
-        span_indices, span_indices_mask = without_padding(span_indices, span_indices_mask)
         batch_size, length, dim = sequence_tensor.size()
-        num_spans = span_indices.size(1)
-        if not num_spans or not length:
-            return sequence_tensor.new_zeros(batch_size, num_spans, dim)
-
-        # Padded spans look at the first position; their result is set to zero below.
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.unbind(-1)
         steps = torch.arange(widest(starts, ends, length), device=starts.device)
@@ -98,4 +73,4 @@ class SelfAttentiveSumSpanExtractor(SpanExtractor):
             mode="sum",
             per_sample_weights=weights[inside].to(sequence_tensor.dtype),
         )
-        return summed.view(batch_size, num_spans, dim) * span_indices_mask.unsqueeze(-1)
+        return summed.view(*widths.size(), dim)

@@ -13,9 +13,11 @@ class KeepAll(SpanFilter):
     """
 
     def exported(self, head_graph: str) -> None:
+        """By what it runs without PyTorch."""
         return None
 
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
+        """Gives `mask` itself, of shape `(batch_size, num_spans)`."""
         return mask

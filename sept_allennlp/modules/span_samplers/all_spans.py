@@ -12,4 +12,5 @@ class AllSpans(SpanSampler):
     """
 
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Gives `mask` itself, of shape `(batch_size, num_spans)`."""
         return mask

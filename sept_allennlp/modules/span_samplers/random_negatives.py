@@ -1,6 +1,7 @@
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from sept_allennlp.modules.sampling import draw
 from sept_allennlp.modules.span_samplers.span_sampler import SpanSampler
 from sept_runtime.decoding import NO_ENTITY
 
@@ -26,10 +27,6 @@ class RandomNegatives(SpanSampler):
         self._num_negatives = num_negatives
 
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """As for `SpanSampler`; all tensors have shape `(batch_size, num_spans)`."""
         positive = mask & (labels != NO_ENTITY)
-        negative = mask & ~positive
-        size = min(self._num_negatives, labels.size(1))
-        # The largest of independent uniform draws are a uniform sample without replacement.
-        draws = torch.rand(labels.size(), device=labels.device).masked_fill(~negative, -1.0)
-        drawn = torch.zeros_like(mask).scatter_(1, draws.topk(size, dim=1).indices, True)
-        return positive | (drawn & negative)
+        return positive | draw(mask & ~positive, self._num_negatives)

@@ -10,7 +10,7 @@ from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_allennlp.span_filter.scorers.span_scorer import SpanScorer
 
 
-@SpanScorer.register("pooled", constructor="from_partial_objects")
+@SpanScorer.register("pooled")
 class PooledScorer(SpanScorer, RenamedKeys):
     """
     An MLP over each span's vector: the paper's filter (section 3.5).
@@ -19,8 +19,14 @@ class PooledScorer(SpanScorer, RenamedKeys):
 
     # Parameters
 
-    span_extractor : `SpanExtractor`
-    feedforward : `FeedForward`
+    input_dim : `int`
+        The last dimension of the sequence.
+    max_span_width : `int`
+        Not used here.
+    span_extractor : `Lazy[SpanExtractor]`
+        Its `input_dim` follows and may be left out.
+    feedforward : `Lazy[FeedForward]`
+        The MLP before the score. Its `input_dim` follows and may be left out.
     max_spans_per_chunk : `int`, optional (default = `65536`)
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
@@ -30,34 +36,22 @@ class PooledScorer(SpanScorer, RenamedKeys):
 
     def __init__(
         self,
-        span_extractor: SpanExtractor,
-        feedforward: FeedForward,
-        max_spans_per_chunk: int = 65536,
-    ) -> None:
-        super().__init__()
-        self._span_extractor = span_extractor
-        self._feedforward = feedforward
-        self._output = torch.nn.Linear(feedforward.get_output_dim(), 1)
-        self._max_spans_per_chunk = max_spans_per_chunk
-
-    @classmethod
-    def from_partial_objects(
-        cls,
         input_dim: int,
         max_span_width: int,
         span_extractor: Lazy[SpanExtractor],
         feedforward: Lazy[FeedForward],
         max_spans_per_chunk: int = 65536,
-    ) -> "PooledScorer":
-        """The constructor that a configuration is read by; `max_span_width` is not needed."""
-        extractor = construct_with_input_dim(span_extractor, input_dim)
-        return cls(
-            extractor,
-            construct_with_input_dim(feedforward, extractor.get_output_dim()),
-            max_spans_per_chunk,
+    ) -> None:
+        super().__init__()
+        self._span_extractor = construct_with_input_dim(span_extractor, input_dim)
+        self._feedforward = construct_with_input_dim(
+            feedforward, self._span_extractor.get_output_dim()
         )
+        self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1)
+        self._max_spans_per_chunk = max_spans_per_chunk
 
     def exported(self, head_graph: str) -> ExportedScorer:
+        """By what it runs without PyTorch."""
         head = torch.nn.Sequential(self._feedforward, self._output)
         return ExportedScorer.pooled(self._span_extractor, head, 1, head_graph)
 
@@ -69,6 +63,10 @@ class PooledScorer(SpanScorer, RenamedKeys):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
+        `embedded_mask` and `widths` are not used.
+        """
         scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():
             scores[mask] = score_in_chunks(

@@ -17,7 +17,7 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
     two ends go together: the scalar product of two short vectors. No span is pooled, so the work
     is O(length × input_dim + spans × pair_dim).
 
-    The ends know their neighbourhood by a few gated convolutions with residual connections (Gehring
+    The ends know their neighborhood by a few gated convolutions with residual connections (Gehring
     et al. 2017, section 3.2), which is what it takes where the embeddings have no context of their
     own.
 
@@ -83,6 +83,7 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
+        """As for `SpanScorer`: shape `(batch_size, num_spans)`."""
         batch_size, length, _ = embedded.size()
         if not (length and mask.size(1)):
             return embedded.new_zeros(mask.size())
@@ -106,6 +107,7 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         )
 
     def exported(self, head_graph: str) -> ExportedScorer:
+        """By what it runs without PyTorch."""
         pair_dim = self._start.out_features - 1
         widths = self._width.detach().cpu().numpy()
         return ExportedScorer(scorers.StartEndWidthScorer(pair_dim, widths), columns=_Ends(self))
@@ -132,6 +134,18 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         positions: torch.Tensor,
         widths_minus_one: torch.Tensor,
     ) -> torch.Tensor:
+        """
+        The scores of some of the spans, of shape `(batch_size, num_spans)`.
+
+        # Parameters
+
+        starts, ends : `torch.FloatTensor`
+            Shape `(batch_size * sequence_length, 1 + pair_dim)`.
+        positions : `torch.LongTensor`
+            Shape `(batch_size, num_spans, 2)`: rows of `starts` and of `ends`.
+        widths_minus_one : `torch.LongTensor`
+            Shape `(batch_size, num_spans)`.
+        """
         # Shape (each): (batch_size, num_spans, 1 + pair_dim)
         start = torch.nn.functional.embedding(positions[..., 0], starts)
         end = torch.nn.functional.embedding(positions[..., 1], ends)

@@ -34,9 +34,9 @@ class Endpoint(SpanPooling):
     type = "endpoint"
 
     def __init__(self, dim: int, combination: str) -> None:
-        self._dim = dim
         self._combination = combination
         self._parts = [part.strip() for part in combination.split(",")]
+        super().__init__(dim, dim * len(self._parts))
         for part in self._parts:
             single = part in ("x", "y")
             if not single and not (
@@ -44,19 +44,13 @@ class Endpoint(SpanPooling):
             ):
                 raise ValueError(f"{combination!r} is no combination of x and y")
 
-    @property
-    def input_dim(self) -> int:
-        return self._dim
-
-    @property
-    def output_dim(self) -> int:
-        return self._dim * len(self._parts)
-
     def over(self, sequence: FloatArray, widest: int) -> Pool:
+        """As for the class that this is derived from."""
+
         def pool(starts: Indices, ends: Indices, out: FloatArray) -> None:
             at = {"x": sequence[starts], "y": sequence[ends]}
             for index, part in enumerate(self._parts):
-                columns = out[:, index * self._dim : (index + 1) * self._dim]
+                columns = out[:, index * self.input_dim : (index + 1) * self.input_dim]
                 if part in at:
                     columns[:] = at[part]
                 else:
@@ -66,10 +60,12 @@ class Endpoint(SpanPooling):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Endpoint":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         try:
             return cls(fields.whole("dim", least=1), fields.text("combination"))
         except ValueError as error:
             raise fields.fault(f"is wrong: {error}", "combination") from None
 
     def parameters(self) -> JsonObject:
-        return {"dim": self._dim, "combination": self._combination}
+        """What `from_json` makes it from, for a configuration."""
+        return {"dim": self.input_dim, "combination": self._combination}

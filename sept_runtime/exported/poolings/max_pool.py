@@ -19,29 +19,22 @@ class MaxPool(SpanPooling):
     type = "max_pool"
 
     def __init__(self, dim: int) -> None:
-        self._dim = dim
-
-    @property
-    def input_dim(self) -> int:
-        return self._dim
-
-    @property
-    def output_dim(self) -> int:
-        return self._dim
+        super().__init__(dim, dim)
 
     def over(self, sequence: FloatArray, widest: int) -> Pool:
+        """As for the class that this is derived from."""
         length = len(sequence)
         num_levels = widest.bit_length()
         # Level k holds at position i the maximum over positions i to i + 2^k - 1; what reaches
         # beyond the end is never looked up.
-        table = np.empty((num_levels, length, self._dim), np.float32)
+        table = np.empty((num_levels, length, self.input_dim), np.float32)
         table[0] = sequence
         for level in range(1, num_levels):
             half = 2 ** (level - 1)
             below, here = table[level - 1], table[level]
             np.maximum(below[:-half], below[half:], out=here[:-half])
             here[-half:] = below[-half:]
-        rows = table.reshape(-1, self._dim)
+        rows = table.reshape(-1, self.input_dim)
 
         def pool(starts: Indices, ends: Indices, out: FloatArray) -> None:
             # Exact for all numbers that a float's mantissa holds.
@@ -56,7 +49,9 @@ class MaxPool(SpanPooling):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "MaxPool":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         return cls(fields.whole("dim", least=1))
 
     def parameters(self) -> JsonObject:
-        return {"dim": self._dim}
+        """What `from_json` makes it from, for a configuration."""
+        return {"dim": self.input_dim}

@@ -20,18 +20,12 @@ class SelfAttentiveSum(SpanPooling):
     type = "self_attentive_sum"
 
     def __init__(self, weights: FloatArray, bias: float) -> None:
+        super().__init__(len(weights), len(weights))
         self._weights = weights
         self._bias = bias
 
-    @property
-    def input_dim(self) -> int:
-        return len(self._weights)
-
-    @property
-    def output_dim(self) -> int:
-        return len(self._weights)
-
     def over(self, sequence: FloatArray, widest: int) -> Pool:
+        """As for the class that this is derived from."""
         # Shape: (num_positions,)
         scores = sequence @ self._weights + np.float32(self._bias)
         steps = np.arange(widest)
@@ -55,7 +49,9 @@ class SelfAttentiveSum(SpanPooling):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "SelfAttentiveSum":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         return cls(fields.array("weights", -1), fields.number("bias"))
 
     def parameters(self) -> JsonObject:
+        """What `from_json` makes it from, for a configuration."""
         return {"weights": array_to_json(self._weights), "bias": self._bias}

@@ -24,19 +24,20 @@ class SpanPooling(ABC):
     extractor says by which of these it is exported, and this what it is made from.
 
     A subclass has the name `type` in configurations.
+
+    # Parameters
+
+    input_dim : `int`
+        The width of the sequence.
+    output_dim : `int`
+        The width of a span's vector.
     """
 
     type: ClassVar[str]
 
-    @property
-    @abstractmethod
-    def input_dim(self) -> int:
-        """The width of the sequence."""
-
-    @property
-    @abstractmethod
-    def output_dim(self) -> int:
-        """The width of a span's vector."""
+    def __init__(self, input_dim: int, output_dim: int) -> None:
+        self.input_dim = input_dim
+        self.output_dim = output_dim
 
     @abstractmethod
     def over(self, sequence: FloatArray, widest: int) -> Pool:
@@ -67,6 +68,7 @@ class SpanPooling(ABC):
         """What `from_json` makes it from, for a configuration."""
 
     def to_json(self) -> JsonObject:
+        """As it stands in a configuration."""
         return {"type": self.type, **self.parameters()}
 
 

@@ -20,18 +20,12 @@ class SpanWidth(SpanPooling):
     type = "span_width"
 
     def __init__(self, input_dim: int, table: FloatArray) -> None:
-        self._input_dim = input_dim
+        super().__init__(input_dim, table.shape[1])
         self._table = table
 
-    @property
-    def input_dim(self) -> int:
-        return self._input_dim
-
-    @property
-    def output_dim(self) -> int:
-        return int(self._table.shape[1])
-
     def over(self, sequence: FloatArray, widest: int) -> Pool:
+        """As for the class that this is derived from."""
+
         def pool(starts: Indices, ends: Indices, out: FloatArray) -> None:
             np.take(self._table, ends - starts, axis=0, out=out, mode="clip")
 
@@ -39,10 +33,12 @@ class SpanWidth(SpanPooling):
 
     @classmethod
     def from_json(cls, fields: Fields) -> "SpanWidth":
+        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
         table = fields.array("table", -1, -1)
         if not table.size:
             raise fields.fault("is empty", "table")
         return cls(fields.whole("input_dim", least=1), table)
 
     def parameters(self) -> JsonObject:
-        return {"input_dim": self._input_dim, "table": array_to_json(self._table)}
+        """What `from_json` makes it from, for a configuration."""
+        return {"input_dim": self.input_dim, "table": array_to_json(self._table)}

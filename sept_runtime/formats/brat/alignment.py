@@ -2,11 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, DocumentError
 
-# What to do with an entity that words of one sentence cannot express.
+# What to do with an entity that words of one sentence cannot express, or a relation across two.
 MISALIGNED_POLICIES = ("error", "skip", "widen")
 
 
@@ -47,21 +47,35 @@ class TextBound(NamedTuple):
         return self.surface is None or pieces.split() == self.surface.split()
 
 
+class Arc(NamedTuple):
+    """
+    What brat calls a relation: `where` as in `TextBound`, its type, and the numbers of the
+    annotations that it goes from and to.
+    """
+
+    where: str
+    type: str
+    head: str
+    tail: str
+
+
 def align(
     document: Document,
-    annotations: Iterable[TextBound],
+    annotations: Mapping[str, TextBound],
     labels: Dict[str, str],
     misaligned: str,
     skipped: List[str],
-) -> List[AnnotatedSpan]:
+) -> Dict[str, AnnotatedSpan]:
     """
-    The entities that annotations make, in their order, none twice.
+    The entities that annotations make, in their order, by the annotations' numbers. Two
+    annotations may make the same.
 
     # Parameters
 
     document : `Document`
         With `text` and `offsets`.
-    annotations : `Iterable[TextBound]`
+    annotations : `Mapping[str, TextBound]`
+        By their numbers.
     labels : `Dict[str, str]`
         Which labels brat's types stand for, where the two differ.
     misaligned : `str`
@@ -75,22 +89,80 @@ def align(
     """
     sentence_ids = document.sentence_ids
     entities: Dict[Tuple[int, int], AnnotatedSpan] = {}
-    for annotation in annotations:
+    aligned: Dict[str, AnnotatedSpan] = {}
+    for number, annotation in annotations.items():
         label = labels.get(annotation.type, annotation.type)
         try:
             span = _words_of(annotation, document, sentence_ids, widen=misaligned == "widen")
             if entities.setdefault(span, AnnotatedSpan(*span, label)).label != label:
                 raise _Misaligned(
-                    f"its words are already labelled {entities[span].label!r}; a span has one "
+                    f"its words are already labeled {entities[span].label!r}; a span has one "
                     "label: delete one of the two"
                 )
+            aligned[number] = entities[span]
         except _Misaligned as fault:
             surface = annotation.surface or ""
             message = f"{annotation.where}: {annotation.type} {surface!r}: {fault}"
             if misaligned != "skip":
                 raise DocumentError(f"{message}; or skip such entities (--misfits skip)") from None
             skipped.append(message)
-    return list(entities.values())
+    return aligned
+
+
+def connect(
+    document: Document,
+    arcs: Iterable[Arc],
+    entities: Mapping[str, AnnotatedSpan],
+    labels: Dict[str, str],
+    misaligned: str,
+    skipped: List[str],
+) -> List[AnnotatedRelation]:
+    """
+    The relations between entities that arcs make, in their order, none twice.
+
+    # Parameters
+
+    document : `Document`
+    arcs : `Iterable[Arc]`
+    entities : `Mapping[str, AnnotatedSpan]`
+        What `align` gave.
+    labels : `Dict[str, str]`
+        As for `align`, those of relations.
+    misaligned, skipped :
+        As for `align`.
+
+    # Raises
+
+    `DocumentError` for an arc that is no relation, unless such are skipped.
+    """
+    sentence_ids = document.sentence_ids
+    relations: Dict[AnnotatedRelation, None] = {}
+    for arc in arcs:
+        try:
+            head, tail = _ends_of(arc, entities, sentence_ids)
+            label = labels.get(arc.type, arc.type)
+            relations[AnnotatedRelation(head, tail, label)] = None
+        except _Misaligned as fault:
+            message = f"{arc.where}: {arc.type} from {arc.head} to {arc.tail}: {fault}"
+            if misaligned != "skip":
+                raise DocumentError(f"{message}; or skip such relations (--misfits skip)") from None
+            skipped.append(message)
+    return list(relations)
+
+
+def _ends_of(
+    arc: Arc, entities: Mapping[str, AnnotatedSpan], sentence_ids: Sequence[int]
+) -> Tuple[Tuple[int, int], Tuple[int, int]]:
+    """The places of an arc's entities; raises `_Misaligned`."""
+    left_out = [number for number in (arc.head, arc.tail) if number not in entities]
+    if left_out:
+        raise _Misaligned(f"{left_out[0]} has been skipped")
+    head, tail = entities[arc.head], entities[arc.tail]
+    if sentence_ids[head.start] != sentence_ids[tail.start]:
+        raise _Misaligned("its entities are in two sentences: delete it")
+    if head == tail:
+        raise _Misaligned("it relates an entity to itself: delete it")
+    return (head.start, head.end), (tail.start, tail.end)
 
 
 def join_crossed_sentences(document: Document, annotations: Iterable[TextBound]) -> None:

@@ -10,8 +10,10 @@ from typing import Callable, Dict, List, Optional, Tuple
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.brat.alignment import (
     MISALIGNED_POLICIES,
+    Arc,
     TextBound,
     align,
+    connect,
     join_crossed_sentences,
 )
 from sept_runtime.formats.brat.records import RECORD_NAME, DocumentRecord, digest, read_records
@@ -26,13 +28,13 @@ _TEXT_BOUND = re.compile(
     r"(?:\t(?P<surface>.*))?"
 )
 _EVENT = re.compile(r"E\S*\t\S+?:(?P<trigger>T\S+)")
+_ARC = re.compile(r"R\S*\t(?P<type>\S+) \S+?:(?P<head>[TE]\S+) \S+?:(?P<tail>[TE]\S+)\s*")
 _OTHER_KINDS = {
-    "R": "relations",
     "E": "events",
     "*": "equivalences",
     "A": "attributes",
     "M": "attributes",
-    "N": "normalisations",
+    "N": "normalizations",
 }
 _NOTE = "#"
 
@@ -45,9 +47,9 @@ class BratReport:
     # Parameters
 
     ignored : `Counter[str]`
-        How many lines of each kind have no place in a document: relations, events and so on.
+        How many lines of each kind have no place in a document: events, attributes and so on.
     skipped : `List[str]`
-        A message for each entity left out under the policy "skip".
+        A message for each entity and relation left out under the policy "skip".
     missing : `List[str]`
         The keys of recorded documents whose text is gone from the folder.
     """
@@ -63,7 +65,8 @@ def read_brat(
     """
     The documents of a folder that `write_brat` or anybody else wrote and people have edited, each
     with text and word offsets: the recorded ones in their order, then the others by file name,
-    which is their key.
+    which is their key. Where the record knows of no relations and somebody has drawn one, all that
+    is annotated has relations, if only an empty list.
 
     # Parameters
 
@@ -74,7 +77,9 @@ def read_brat(
         What to do with an entity that begins or ends inside a word, leaves out words in its
         middle, crosses the end of a recorded sentence, points outside the text or at other
         characters than it claims, or has the place of one with another type: "error", "skip", or
-        "widen" it to the whole words that it touches where that is all that is wrong.
+        "widen" it to the whole words that it touches where that is all that is wrong. And with a
+        relation between sentences, between two annotations of the same words, or to an entity that
+        was skipped.
 
     # Raises
 
@@ -86,7 +91,7 @@ def read_brat(
             f"misaligned must be one of {', '.join(MISALIGNED_POLICIES)}, not {misaligned!r}"
         )
     names = _document_names(folder)
-    records, labels = read_records(folder)
+    records, labels, relation_labels = read_records(folder)
     report = BratReport()
     report.missing = [record.doc_key for name, record in records.items() if name not in names]
     order = [name for name in records if name in names]
@@ -94,13 +99,31 @@ def read_brat(
     documents = []
     for name in order:
         record = records.get(name)
-        annotations = _read_annotations(folder / f"{name}.ann", report.ignored)
-        document = _read_document(folder / f"{name}.txt", record, annotations or [], tokenize)
+        read = _read_annotations(folder / f"{name}.ann", report.ignored)
+        annotations, arcs = ({}, []) if read is None else read
+        document = _read_document(
+            folder / f"{name}.txt", record, list(annotations.values()), tokenize
+        )
         # An empty file says that there is nothing, unless `write_brat` left it for others to fill.
-        if annotations is not None and (annotations or record is None or record.annotated):
-            document.entities = align(document, annotations, labels, misaligned, report.skipped)
+        if read is not None and (annotations or record is None or record.annotated):
+            aligned = align(document, annotations, labels, misaligned, report.skipped)
+            document.entities = list(dict.fromkeys(aligned.values()))
+            if arcs or record is not None and record.related:
+                document.relations = connect(
+                    document, arcs, aligned, relation_labels, misaligned, report.skipped
+                )
         documents.append(document)
+    if not any(record.related for record in records.values()):
+        _fill_in_relations(documents)
     return documents, report
+
+
+def _fill_in_relations(documents: List[Document]) -> None:
+    """Where relations were drawn in some documents, there are none in the others."""
+    if any(document.relations is not None for document in documents):
+        for document in documents:
+            if document.entities is not None and document.relations is None:
+                document.relations = []
 
 
 def _document_names(folder: Path) -> List[str]:
@@ -181,17 +204,26 @@ def _decode(path: Path) -> str:
 # Annotations ------------------------------------------------------------------------------------
 
 
-def _read_annotations(path: Path, ignored: Counter[str]) -> Optional[List[TextBound]]:
-    """The entities of an `.ann` file, `None` if it is not there; `ignored` counts what is none."""
+def _read_annotations(
+    path: Path, ignored: Counter[str]
+) -> Optional[Tuple[Dict[str, TextBound], List[Arc]]]:
+    """
+    The entities of an `.ann` file by their numbers, and the relations between them; `None` if it is
+    not there. `ignored` counts what is neither.
+    """
     if not path.is_file():
         return None
     annotations: Dict[str, TextBound] = {}
+    arcs = []
     triggers = set()
     lines = _decode(path).removeprefix("\ufeff").split("\n")
     for number, line in enumerate(lines, start=1):
         line = line.removesuffix("\r")
         where = f"{path}, line {number}"
         if not line.strip() or line.startswith(_NOTE):
+            continue
+        if line[0] == "R":
+            arcs.append(_arc(line, where))
             continue
         if line[0] in _OTHER_KINDS:
             ignored[_OTHER_KINDS[line[0]]] += 1
@@ -205,7 +237,27 @@ def _read_annotations(path: Path, ignored: Counter[str]) -> Optional[List[TextBo
         annotations[id] = annotation
     # A trigger says where an event is named; it is no entity.
     ignored.update("event triggers" for id in annotations if id in triggers)
-    return [annotation for id, annotation in annotations.items() if id not in triggers]
+    entities = {id: each for id, each in annotations.items() if id not in triggers}
+    relations = []
+    for arc in arcs:
+        if any(end in triggers or end.startswith("E") for end in (arc.head, arc.tail)):
+            ignored["relations of events"] += 1
+            continue
+        for end in (arc.head, arc.tail):
+            if end not in entities:
+                raise DocumentError(f"{arc.where}: there is no annotation {end}")
+        relations.append(arc)
+    return entities, relations
+
+
+def _arc(line: str, where: str) -> Arc:
+    match = _ARC.fullmatch(line)
+    if match is None:
+        raise DocumentError(
+            f"{where}: expected a relation such as 'R1<tab>USED-FOR Arg1:T1 Arg2:T2', "
+            f"found {line[:80]!r}"
+        )
+    return Arc(where, match["type"], match["head"], match["tail"])
 
 
 def _text_bound(line: str, where: str) -> Tuple[str, TextBound]:

@@ -6,7 +6,7 @@ in the `.ann` files would be no place for it: brat ties each to an annotation an
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.json_lines import json_type
@@ -28,6 +28,8 @@ class DocumentRecord(NamedTuple):
         The `digest` of its text.
     annotated : `bool`
         Whether there is an annotation; brat's `.ann` file may be empty for either reason.
+    related : `bool`
+        Whether relations are part of it.
     sentences : `List[List[str]]`
     word_offsets : `Any`
         As read from JSON: what is wrong with them only the text can tell.
@@ -37,15 +39,39 @@ class DocumentRecord(NamedTuple):
     doc_key: str
     text_sha256: str
     annotated: bool
+    related: bool
     sentences: List[List[str]]
     word_offsets: Any
 
 
+class FolderRecord(NamedTuple):
+    """
+    What brat does not know of a folder.
+
+    # Parameters
+
+    documents : `Dict[str, DocumentRecord]`
+        By the name of their files.
+    labels, relation_labels : `Dict[str, str]`
+        Which labels of entities and of relations brat's types stand for, as far as the two differ.
+    """
+
+    documents: Dict[str, DocumentRecord]
+    labels: Dict[str, str]
+    relation_labels: Dict[str, str]
+
+
 def digest(text: str) -> str:
+    """The SHA-256 of a text in UTF-8, by which an edited text is told from the recorded one."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def write_records(folder: Path, records: Iterable[DocumentRecord], type_of: Dict[str, str]) -> None:
+def write_records(
+    folder: Path,
+    records: Iterable[DocumentRecord],
+    type_of: Dict[str, str],
+    relation_type_of: Dict[str, str],
+) -> None:
     """
     Writes the record of a folder.
 
@@ -53,25 +79,24 @@ def write_records(folder: Path, records: Iterable[DocumentRecord], type_of: Dict
 
     folder : `Path`
     records : `Iterable[DocumentRecord]`
-    type_of : `Dict[str, str]`
+    type_of, relation_type_of : `Dict[str, str]`
         For each label the name of its type in brat.
     """
-    renamed = {brat: label for label, brat in type_of.items() if brat != label}
+    types, relation_types = map(json.dumps, map(_renamed, (type_of, relation_type_of)))
     lines = ",\n".join(json.dumps(record._asdict()) for record in records)
     (folder / RECORD_NAME).write_text(
-        f'{{"types": {json.dumps(renamed)},\n"documents": [\n{lines}\n]}}\n', encoding="utf-8"
+        f'{{"types": {types},\n"relation_types": {relation_types},\n"documents": [\n{lines}\n]}}\n',
+        encoding="utf-8",
     )
 
 
-def read_records(folder: Path) -> Tuple[Dict[str, DocumentRecord], Dict[str, str]]:
+def _renamed(type_of: Dict[str, str]) -> Dict[str, str]:
+    return {brat: label for label, brat in type_of.items() if brat != label}
+
+
+def read_records(folder: Path) -> FolderRecord:
     """
-    The record of a folder, if it has one.
-
-    # Returns
-
-    `Tuple[Dict[str, DocumentRecord], Dict[str, str]]`
-        By file name what `write_records` wrote, and which labels brat's types stand for, as far as
-        the two differ.
+    The record of a folder as `write_records` wrote it; an empty one where there is none.
 
     # Raises
 
@@ -79,10 +104,13 @@ def read_records(folder: Path) -> Tuple[Dict[str, DocumentRecord], Dict[str, str
     """
     path = folder / RECORD_NAME
     if not path.is_file():
-        return {}, {}
+        return FolderRecord({}, {}, {})
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         labels = {str(brat): str(label) for brat, label in content["types"].items()}
+        # Not in records from before there were relations.
+        relation_types = content.get("relation_types", {})
+        relation_labels = {str(brat): str(label) for brat, label in relation_types.items()}
         records = [_record_from_json(fields) for fields in content["documents"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DocumentError(
@@ -91,11 +119,12 @@ def read_records(folder: Path) -> Tuple[Dict[str, DocumentRecord], Dict[str, str
         ) from None
     for record in records:
         checked_sentences(record.sentences, f"{path}: document {record.doc_key!r}")
-    return {record.file: record for record in records}, labels
+    return FolderRecord({record.file: record for record in records}, labels, relation_labels)
 
 
 def _record_from_json(fields: Any) -> DocumentRecord:
     for name in ("file", "doc_key", "text_sha256"):
         if not isinstance(fields[name], str):
             raise TypeError(f"{name!r} must be a string, found {json_type(fields[name])}")
+    fields = {"related": False, **fields}
     return DocumentRecord(**{name: fields[name] for name in DocumentRecord._fields})

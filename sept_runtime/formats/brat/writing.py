@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from sept_runtime.documents import Document, DocumentError, ScoredSpan, Span
+from sept_runtime.documents import Document, DocumentError, ScoredRelation, ScoredSpan, Span
 from sept_runtime.formats.brat.alignment import stripped
 from sept_runtime.formats.brat.records import DocumentRecord, digest, write_records
 from sept_runtime.formats.predictions import PredictedDocument
@@ -19,8 +19,8 @@ _SAFE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool = False) -> int:
     """
-    Writes a folder that brat can serve. The entities are the predicted ones, with their scores as
-    notes, or the gold ones where nothing was predicted.
+    Writes a folder that brat can serve. The entities and relations are the predicted ones, with
+    their scores as notes, or the gold ones where nothing was predicted.
 
     A document without a text of its own gets one: a sentence a line, single spaces between words.
 
@@ -44,25 +44,40 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool 
     _check_new(folder)
     # All that can go wrong, before the first file is written.
     texts = [_text_and_offsets(document.document) for document in documents]
-    entities_of = [_entities(document, gold) for document in documents]
-    type_of = _brat_types(entity.label for entities in entities_of for entity in entities or [])
+    annotations = [_annotation(document, gold) for document in documents]
+    type_of = _brat_types(entity.label for each in annotations for entity in each.entities or [])
+    relation_type_of = _brat_types(
+        (relation.label for each in annotations for relation in each.relations or []),
+        taken=type_of.values(),
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     taken: Counter[str] = Counter()
     records = []
-    for document, (text, offsets), entities in zip(documents, texts, entities_of, strict=True):
+    for document, (text, offsets), each in zip(documents, texts, annotations, strict=True):
         source = document.document
         name = _file_name(source.key, taken)
         # As bytes: a platform's line ends would shift the offsets.
         (folder / f"{name}.txt").write_bytes(text.encode("utf-8"))
-        annotations = "".join(_annotation_lines(text, offsets, entities or [], type_of))
-        (folder / f"{name}.ann").write_bytes(annotations.encode("utf-8"))
-        annotated = entities is not None
+        lines = [
+            *_entity_lines(text, offsets, each.entities or [], type_of),
+            *_relation_lines(each.relations or [], len(each.entities or []), relation_type_of),
+        ]
+        (folder / f"{name}.ann").write_bytes("".join(lines).encode("utf-8"))
         records.append(
-            DocumentRecord(name, source.key, digest(text), annotated, source.sentences, offsets)
+            DocumentRecord(
+                name,
+                source.key,
+                digest(text),
+                annotated=each.entities is not None,
+                related=each.relations is not None,
+                sentences=source.sentences,
+                word_offsets=offsets,
+            )
         )
-    write_records(folder, records, type_of)
-    (folder / "annotation.conf").write_text(_configuration(type_of.values()), encoding="utf-8")
+    write_records(folder, records, type_of, relation_type_of)
+    configuration = _configuration(type_of.values(), relation_type_of.values())
+    (folder / "annotation.conf").write_text(configuration, encoding="utf-8")
     return len(documents)
 
 
@@ -74,10 +89,24 @@ def _check_new(folder: Path) -> None:
         )
 
 
-def _entities(document: PredictedDocument, gold: bool) -> Optional[Sequence[Span]]:
-    if gold or document.predicted is None:
-        return document.document.entities
-    return document.predicted
+class _Annotation(NamedTuple):
+    """What is written of a document; relations by the indices of their entities."""
+
+    entities: Optional[Sequence[Span]]
+    relations: Optional[Sequence[ScoredRelation]]
+
+
+def _annotation(document: PredictedDocument, gold: bool) -> _Annotation:
+    if document.predicted is not None and not gold:
+        return _Annotation(document.predicted.entities, document.predicted.relations)
+    entities, relations = document.document.entities, document.document.relations
+    if relations is None:
+        return _Annotation(entities, None)
+    index = {(entity.start, entity.end): number for number, entity in enumerate(entities or [])}
+    return _Annotation(
+        entities,
+        [ScoredRelation(index[head], index[tail], label) for head, tail, label in relations],
+    )
 
 
 # Texts ------------------------------------------------------------------------------------------
@@ -135,7 +164,7 @@ def _file_name(key: str, taken: Counter[str]) -> str:
 # Annotations ------------------------------------------------------------------------------------
 
 
-def _annotation_lines(
+def _entity_lines(
     text: str, offsets: Sequence[Tuple[int, int]], entities: Sequence[Span], type_of: Dict[str, str]
 ) -> Iterator[str]:
     for number, entity in enumerate(entities, start=1):
@@ -144,7 +173,20 @@ def _annotation_lines(
         surface = " ".join(_one_line(text[start:end]) for start, end in fragments)
         yield f"T{number}\t{type_of[entity.label]} {places}\t{surface}\n"
         if isinstance(entity, ScoredSpan) and entity.score is not None:
-            yield f"#{number}\tAnnotatorNotes T{number}\tscore {entity.score:.3f}\n"
+            yield _note(number, f"T{number}", entity.score)
+
+
+def _relation_lines(
+    relations: Sequence[ScoredRelation], num_entities: int, type_of: Dict[str, str]
+) -> Iterator[str]:
+    for number, (head, tail, label, score) in enumerate(relations, start=1):
+        yield f"R{number}\t{type_of[label]} Arg1:T{head + 1} Arg2:T{tail + 1}\n"
+        if score is not None:
+            yield _note(num_entities + number, f"R{number}", score)
+
+
+def _note(number: int, annotation: str, score: float) -> str:
+    return f"#{number}\tAnnotatorNotes {annotation}\tscore {score:.3f}\n"
 
 
 def _fragments(text: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
@@ -160,25 +202,29 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\t\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text)
 
 
-def _brat_types(labels: Iterable[str]) -> Dict[str, str]:
-    """For each label the name of its type in brat, where spaces and most signs are not allowed."""
-    names = sorted(set(labels))
-    types = {label: label for label in names if _SAFE_TYPE.fullmatch(label)}
+def _brat_types(labels: Iterable[str], taken: Iterable[str] = ()) -> Dict[str, str]:
+    """
+    For each label the name of its type in brat, where spaces and most signs are not allowed, and
+    entities and relations have no name in common.
+    """
+    names, others = sorted(set(labels)), set(taken)
+    types = {label: label for label in names if _SAFE_TYPE.fullmatch(label) and label not in others}
     for label in names:
         if label not in types:
             stem = "T" + re.sub(r"[^A-Za-z0-9_-]+", "_", label)
             brat, number = stem, 2
-            while brat in types.values():
+            while brat in types.values() or brat in others:
                 brat, number = f"{stem}_{number}", number + 1
             types[label] = brat
     return types
 
 
-def _configuration(types: Iterable[str]) -> str:
+def _configuration(types: Iterable[str], relation_types: Iterable[str]) -> str:
     return (
         "[entities]\n"
         + "".join(f"{name}\n" for name in sorted(types))
         # Without this line brat marks nested and overlapping entities as errors.
         + "\n[relations]\n<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>\n"
-        "\n[events]\n\n[attributes]\n"
+        + "".join(f"{name}\tArg1:<ENTITY>, Arg2:<ENTITY>\n" for name in sorted(relation_types))
+        + "\n[events]\n\n[attributes]\n"
     )

@@ -26,6 +26,7 @@ class JudgedEntity(NamedTuple):
 
     @property
     def tooltip(self) -> str:
+        """What shows where the pointer rests: label, score, and what the comparison says."""
         score = "" if self.score is None else f"score {self.score:.3f}"
         return " · ".join(filter(None, (self.label, score, self.note)))
 
@@ -43,7 +44,7 @@ def compare(document: PredictedDocument) -> List[JudgedEntity]:
     elif gold is None:
         entities = {
             JudgedEntity(span.start, span.end, span.label, span.score)
-            for span in document.predicted
+            for span in document.predicted_entities
         }
     else:
         entities = {*_predicted(document), *_missed(document)}
@@ -52,7 +53,7 @@ def compare(document: PredictedDocument) -> List[JudgedEntity]:
 
 def _predicted(document: PredictedDocument) -> Iterator[JudgedEntity]:
     gold_label = {(span.start, span.end): span.label for span in document.document.entities or []}
-    for span in document.predicted or []:
+    for span in document.predicted_entities:
         label = gold_label.get((span.start, span.end))
         if label is None:
             mark, note = WRONG, "wrong: not in the gold annotation"
@@ -64,7 +65,7 @@ def _predicted(document: PredictedDocument) -> Iterator[JudgedEntity]:
 
 
 def _missed(document: PredictedDocument) -> Iterator[JudgedEntity]:
-    predicted = {(span.start, span.end, span.label) for span in document.predicted or []}
+    predicted = {(span.start, span.end, span.label) for span in document.predicted_entities}
     for span in document.document.entities or []:
         if (span.start, span.end, span.label) not in predicted:
             note = "missed: only in the gold annotation"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Dict, Iterable, List, NamedTuple, Sequence
 
-from sept_runtime.documents import Document
+from sept_runtime.documents import Document, Span
 from sept_runtime.views.html.comparison import JudgedEntity
 from sept_runtime.words import restore_brackets
 
@@ -38,9 +38,26 @@ class Piece(NamedTuple):
     text: str
 
 
-def lay_out(document: Document, entities: Sequence[JudgedEntity]) -> List[Piece]:
-    """Cut a document's text where its entities start and end. All that is opened is closed."""
-    texts = _words_and_gaps(document)
+def words_and_gaps(document: Document) -> List[str]:
+    """Give the text: word `i` at index `2 * i`, and between two words what separates them."""
+    words, gaps = document.words, [" "] * len(document.words)
+    if document.text is not None and document.offsets is not None:
+        text, offsets = document.text, document.offsets
+        words = [text[start:end] for start, end in offsets]
+        gaps = [text[end:start] for (_, end), (start, _) in pairwise(offsets)] + [""]
+    return [part for pair in zip(restore_brackets(words), gaps) for part in pair][:-1]
+
+
+def text_of(span: Span, texts: Sequence[str]) -> str:
+    """Give the text of a span, from that of its document as `words_and_gaps`."""
+    return "".join(texts[2 * span.start : 2 * span.end + 1])
+
+
+def lay_out(texts: Sequence[str], entities: Sequence[JudgedEntity]) -> List[Piece]:
+    """
+    Cut a document's text, given as `words_and_gaps`, where its entities start and end. All that is
+    opened is closed.
+    """
     starting: Dict[int, List[Opening]] = defaultdict(list)
     for entity, row in zip(entities, _rows(_extents(entities, texts))):
         starting[2 * entity.start].append(Opening(entity, row, True))
@@ -74,16 +91,6 @@ def direction_of(words: Iterable[str]) -> str:
             if kind == "L":
                 return "ltr"
     return "ltr"
-
-
-def _words_and_gaps(document: Document) -> List[str]:
-    """Give the text: word `i` at index `2 * i`, and between two words what separates them."""
-    words, gaps = document.words, [" "] * len(document.words)
-    if document.text is not None and document.offsets is not None:
-        text, offsets = document.text, document.offsets
-        words = [text[start:end] for start, end in offsets]
-        gaps = [text[end:start] for (_, end), (start, _) in pairwise(offsets)] + [""]
-    return [part for pair in zip(restore_brackets(words), gaps) for part in pair][:-1]
 
 
 class _Extent(NamedTuple):

@@ -1,10 +1,11 @@
-"""What stands above the documents: the types with their counts and scores."""
+"""What stands above the documents: the types of entities, or relations, with counts and scores."""
 
 from collections import Counter
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Union
 
 from sept_runtime.scoring import precision_recall_f1
 from sept_runtime.views.html.comparison import FOUND, MISSED, UNJUDGED, WRONG, JudgedEntity
+from sept_runtime.views.html.relations import JudgedRelation
 
 _SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -19,41 +20,46 @@ class LegendRow(NamedTuple):
 class Legend(NamedTuple):
     """A table, and what else there is to explain."""
 
+    noun: str
     heads: List[str]
     rows: List[LegendRow]
     is_compared: bool
     has_scores: bool
 
 
-def legend_of(entities: Sequence[JudgedEntity], labels: Iterable[str]) -> Legend:
+def legend_of(
+    judged: Sequence[Union[JudgedEntity, JudgedRelation]], labels: Iterable[str], noun: str
+) -> Legend:
     """
-    Count the entities of each type and, where they were compared, score them.
+    Count the entities, or relations, of each type and, where they were compared, score them.
 
     # Parameters
 
-    entities : `Sequence[JudgedEntity]`
+    judged : `Sequence[Union[JudgedEntity, JudgedRelation]]`
         Those of all documents.
     labels : `Iterable[str]`
         The types, in the order of the table's rows.
+    noun : `str`
+        What they are, in the plural.
     """
-    totals = Counter(entity.mark for entity in entities)
+    totals = Counter(one.mark for one in judged)
     is_compared = any(mark != UNJUDGED for mark in totals)
-    # Beside compared entities there may be those of documents without an annotation.
+    # Beside compared ones there may be those of documents without an annotation.
     marks = [FOUND, MISSED, WRONG] if is_compared else []
     marks += [UNJUDGED] if UNJUDGED in totals or not is_compared else []
-    names = {UNJUDGED: "not compared" if is_compared else "entities"}
+    names = {UNJUDGED: "not compared" if is_compared else noun}
     heads = [names.get(mark, mark) for mark in marks]
 
     counts: Dict[Optional[str], Counter[str]] = {label: Counter() for label in labels}
-    for entity in entities:
-        counts[entity.label][entity.mark] += 1
+    for one in judged:
+        counts[one.label][one.mark] += 1
     counts[None] = totals
     rows = []
     for label, of_label in counts.items():
         cells = [str(of_label[mark]) for mark in marks]
         rows.append(LegendRow(label, cells + _scores(of_label) if is_compared else cells))
     heads += list(_SCORES.values()) if is_compared else []
-    return Legend(heads, rows, is_compared, any(entity.score is not None for entity in entities))
+    return Legend(noun, heads, rows, is_compared, any(one.score is not None for one in judged))
 
 
 def _scores(counts: Counter[str]) -> List[str]:

@@ -1,20 +1,29 @@
 """
-A self-contained HTML page of documents with their entities.
+A self-contained HTML page of documents with their entities and the relations between them.
 
 What is on the page is worked out here and in the modules beside this one; how it is written and
 looks is in `page.html`, a template that escapes all it is given, and `style.css`.
 """
 
 from collections import Counter
-from typing import Iterable, List, NamedTuple, Union
+from typing import Iterable, List, NamedTuple, Sequence, Union
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
 from sept_runtime.views.html.colors import colors_of
-from sept_runtime.views.html.comparison import FOUND, MISSED, SIGNS, WRONG, JudgedEntity, compare
-from sept_runtime.views.html.layout import Piece, direction_of, lay_out
+from sept_runtime.views.html.comparison import (
+    FOUND,
+    MISSED,
+    SIGNS,
+    UNJUDGED,
+    WRONG,
+    JudgedEntity,
+    compare,
+)
+from sept_runtime.views.html.layout import Piece, direction_of, lay_out, text_of, words_and_gaps
 from sept_runtime.views.html.legend import legend_of
+from sept_runtime.views.html.relations import JudgedRelation, compare_relations
 
 # Above so many documents they are folded, so that a page of thousands opens at once.
 MOST_UNFOLDED = 50
@@ -28,6 +37,15 @@ _TEMPLATES = Environment(
 )
 
 
+class _Relation(NamedTuple):
+    """A relation as the template shows it."""
+
+    relation: JudgedRelation
+    head: str
+    arrow: str
+    tail: str
+
+
 class _Section(NamedTuple):
     """A document as the template shows it."""
 
@@ -36,6 +54,8 @@ class _Section(NamedTuple):
     summary: str
     direction: str
     pieces: List[Piece]
+    relations: List[_Relation]
+    caption: str
 
 
 def render_page(
@@ -45,8 +65,9 @@ def render_page(
     Draw the page, as one string of HTML without any outside resource or script.
 
     Where a document has a gold annotation beside the predictions, each entity is marked as found,
-    missed or wrong (start, end and type must be right), and precision, recall and F1 stand at the
-    top. Where it has only one of the two, that one is shown without marks.
+    missed or wrong (start, end and type must be right), and so is each relation (its type and the
+    start and end of both entities must be right); precision, recall and F1 stand at the top. Where
+    it has only one of the two, that one is shown without marks.
 
     # Parameters
 
@@ -55,12 +76,14 @@ def render_page(
     title : `str`, optional (default = `"Entities"`)
     """
     entities: List[JudgedEntity] = []
+    relations: List[JudgedRelation] = []
     entries: List[Union[_Section, FailedInput]] = []
     for document in documents:
         if isinstance(document, PredictedDocument):
-            judged = compare(document)
-            entities += judged
-            entries.append(_section(document, judged))
+            found, related = compare(document), compare_relations(document)
+            entities += found
+            relations += related
+            entries.append(_section(document, found, related))
         else:
             entries.append(document)
     colors = colors_of({entity.label for entity in entities})
@@ -69,23 +92,48 @@ def render_page(
         signs=SIGNS,
         entries=entries,
         failed=sum(isinstance(entry, FailedInput) for entry in entries),
-        legend=legend_of(entities, colors),
+        legend=legend_of(entities, colors, "entities"),
+        relation_legend=legend_of(
+            relations, sorted({relation.label for relation in relations}), "relations"
+        ),
         colors=list(colors.values()),
         type_index={label: index for index, label in enumerate(colors)},
         is_unfolded=len(entries) <= MOST_UNFOLDED,
     )
 
 
-def _section(document: PredictedDocument, entities: List[JudgedEntity]) -> _Section:
+def _section(
+    document: PredictedDocument,
+    entities: Sequence[JudgedEntity],
+    relations: Sequence[JudgedRelation],
+) -> _Section:
     if document.predicted is not None and document.document.entities is not None:
-        marks = Counter(entity.mark for entity in entities)
-        summary = " · ".join(f"{marks[mark]} {mark}" for mark in (FOUND, MISSED, WRONG))
+        summary = _marks(entities)
     else:
         summary = f"{len(entities)} {'entity' if len(entities) == 1 else 'entities'}"
+    relations_compared = any(relation.mark != UNJUDGED for relation in relations)
+    direction = direction_of(document.document.words)
+    texts = words_and_gaps(document.document)
+    rows = [
+        _Relation(
+            relation,
+            head=text_of(relation.head, texts),
+            arrow="↔" if relation.is_symmetric else "→" if direction == "ltr" else "←",
+            tail=text_of(relation.tail, texts),
+        )
+        for relation in relations
+    ]
     return _Section(
         key=document.document.key,
         title=document.title or "",
         summary=summary,
-        direction=direction_of(document.document.words),
-        pieces=lay_out(document.document, entities),
+        direction=direction,
+        pieces=lay_out(texts, entities),
+        relations=rows,
+        caption=_marks(relations) if relations_compared else str(len(relations)),
     )
+
+
+def _marks(judged: Sequence[Union[JudgedEntity, JudgedRelation]]) -> str:
+    marks = Counter(each.mark for each in judged)
+    return " · ".join(f"{marks[mark]} {mark}" for mark in (FOUND, MISSED, WRONG))

@@ -21,7 +21,7 @@ PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
 def write_encoder(
     folder: Path, template: Optional[str], length: Optional[int], positions: int
 ) -> str:
-    """An encoder's folder whose tokeniser is no model's own class."""
+    """An encoder's folder whose tokenizer is no model's own class."""
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(PIECES)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     if template is not None:
@@ -40,7 +40,7 @@ def write_encoder(
     "template, prefix, suffix",
     [("<s> $A </s>", [2], [3]), ("<s> <s> $A", [2, 2], []), ("$A </s>", [], [3]), (None, [], [])],
 )
-def test_special_pieces_are_those_of_the_tokeniser(
+def test_special_pieces_are_those_of_the_tokenizer(
     tmp_path: Path, template: Optional[str], prefix: List[int], suffix: List[int]
 ) -> None:
     location = write_encoder(tmp_path / "encoder", template, 64, 64)
@@ -53,14 +53,14 @@ def test_special_pieces_are_those_of_the_tokeniser(
         (64, 512, 64),
         (1024, 600, 600),
         (8192, 8192, 8192),
-        # The tokeniser does not say, and RoBERTa's positions are two more than it takes.
+        # The tokenizer does not say, and RoBERTa's positions are two more than it takes.
         (None, 514, 512),
         (None, 128, 128),
-        # No learnt positions, and no limit stated.
+        # No learned positions, and no limit stated.
         (None, -1, 512),
     ],
 )
-def test_the_length_is_what_tokeniser_and_positions_allow(
+def test_the_length_is_what_tokenizer_and_positions_allow(
     tmp_path: Path, length: Optional[int], positions: int, expected: int
 ) -> None:
     assert max_pieces(write_encoder(tmp_path / "encoder", None, length, positions)) == expected
@@ -80,3 +80,24 @@ def test_an_archived_encoder_is_used_only_beside_weights(tiny_encoder: str, tmp_
     assert json.loads((Path(location) / "config.json").read_text())["hidden_size"] == 16
     assert encoder_source("another/encoder", str(run)) == ("another/encoder", False)
     assert encoder_source(str(encoder), None) == (str(encoder), False)
+
+
+@pytest.mark.parametrize(
+    "folder, fault",
+    [("empty", "there is no encoder in this folder"), ("none", "there is no such folder")],
+)
+def test_a_folder_that_is_no_encoder_is_refused_in_one_line(
+    folder: str, fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    location = str(tmp_path / folder)
+    with pytest.raises(FileNotFoundError) as caught:
+        encoder_source(location, serialization_dir=None)
+    message = str(caught.value)
+    assert message.startswith(f"{location}: {fault}; give the folder of an encoder")
+    assert "\n" not in message
+
+
+def test_names_on_the_hub_are_left_to_it() -> None:
+    for name in ("bert-base-cased", "allenai/scibert_scivocab_uncased"):
+        assert encoder_source(name, serialization_dir=None) == (name, False)

@@ -1,6 +1,7 @@
 import itertools
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -213,10 +214,15 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
     low, high = sorted(entity.score for entity in plain)
     strict = Decoding(flat=True, min_score=(low + high) / 2)
     with torch.no_grad():
-        (found,) = model.predict_entities(batch["text"], batch["sentence_ids"], strict)
-    assert [e.score for e in found] == [high]
+        (found,) = model.predict(batch["text"], batch["sentence_ids"], strict)
+    assert [e.score for e in found.entities] == [high]
     # What the model itself does is as before.
     assert outputs(model, batch)["entities"] == [plain]
+
+
+def test_soft_labels_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="soft labels come from a model of spans"):
+        replace(words_model().decoding, soft_labels=0.01)
 
 
 def test_the_tags_of_the_vocabulary_follow_from_its_labels() -> None:

@@ -65,12 +65,7 @@ def test_a_line_for_each_line(
     ]
     reasons = {output["line"]: output["error"] for output in outputs if "error" in output}
     assert reasons.keys() == {2, 3, 4, 5, 6, 8}
-    assert "not valid JSON" in reasons[2]
-    assert "empty" in reasons[3]
-    assert "expected a JSON object, found a list" in reasons[4]
     assert "not UTF-8" in reasons[5]
-    assert "none of the keys" in reasons[6]
-    assert "'text' is empty" in reasons[8]
     assert outputs[8]["doc_key"] == "key"
 
 

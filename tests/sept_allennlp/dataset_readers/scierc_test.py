@@ -33,7 +33,7 @@ def test_a_document_becomes_an_instance(write_jsonl):
     assert first["sentence_ids"].tensor.tolist() == [0, 0, 0, 0, 0, 1, 1]
     assert first["gold"].spans == [(3, 3, "Method"), (1, 3, "Task"), (5, 5, "Method")]
     document = first["metadata"]["document"]
-    assert document == Document("A-1", FIRST["sentences"], first["gold"].spans)
+    assert document == Document("A-1", FIRST["sentences"], first["gold"].spans, relations=[])
     assert document.origin == f"{path}, line 1"
 
     assert second["gold"].spans == []
@@ -114,3 +114,44 @@ def test_a_label_that_training_has_not_seen_is_a_configuration_error(write_jsonl
     assert message.startswith(f"{path}, line 2: document 'A-7': ")
     assert "[0, 1, 'Person']" in message
     assert "Method, Task" in message
+
+
+RELATED = {
+    "doc_key": "A-8",
+    "sentences": [["We", "train", "parsers"], ["fast", "parsers"]],
+    "ner": [[[0, 0, "Generic"], [2, 2, "Method"]], [[3, 3, "Metric"], [4, 4, "Method"]]],
+    "relations": [[[0, 0, 2, 2, "USED-FOR"]], [[4, 4, 3, 3, "PART-OF"]]],
+}
+
+
+def test_relations_are_a_tensor_where_they_are_asked_for(write_jsonl):
+    path = write_jsonl(RELATED, SECOND)
+    assert "relations" not in next(iter(SciERCReader().read(path))).fields
+    reader = SciERCReader(relations=True)
+    loader = MultiProcessDataLoader(reader, path, batch_size=2)
+    vocab = Vocabulary.from_instances(loader.iter_instances())
+    assert vocab.get_token_to_index_vocabulary("relation_labels") == {"USED-FOR": 0, "PART-OF": 1}
+    loader.index_with(vocab)
+    (batch,) = loader
+    padding = [PADDING] * 5
+    assert batch["relations"].tolist() == [
+        [[0, 0, 2, 2, 0], [4, 4, 3, 3, 1]],
+        [padding, padding],
+    ]
+
+
+def test_a_relation_that_training_has_not_seen_is_a_configuration_error(write_jsonl):
+    vocab = Vocabulary.from_instances(
+        SciERCReader(relations=True).read(write_jsonl(RELATED, name="train.json"))
+    )
+    unseen = {**RELATED, "relations": [[[0, 0, 2, 2, "CAUSES"]], []]}
+    path = write_jsonl(RELATED, unseen, name="dev.json")
+    loader = MultiProcessDataLoader(SciERCReader(relations=True), path, batch_size=2)
+    with pytest.raises(ConfigurationError) as caught:
+        loader.index_with(vocab)
+    message = str(caught.value)
+    assert message.startswith(f"{path}, line 2: document 'A-8': ")
+    assert "[0, 0, 2, 2, 'CAUSES']" in message
+    # Who does not ask for relations need not know their labels.
+    loader = MultiProcessDataLoader(SciERCReader(), path, batch_size=2)
+    loader.index_with(vocab)

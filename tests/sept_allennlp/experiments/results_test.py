@@ -51,6 +51,18 @@ def test_a_row_a_run(runs: list) -> None:
     assert list(table["minutes"]) == [30.0, 30.0]
 
 
+def test_a_run_that_finds_relations_has_their_scores(runs: list, tmp_path: Path) -> None:
+    file = runs[1] / "metrics.json"
+    scores = {"best_validation_rel_f1": 0.4, "best_validation_rel_plus_f1": 0.3}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **scores}))
+    table = collect(runs)
+    assert [*table.columns] == [*COLUMNS, "rel_f1", "rel_plus_f1"]
+    assert table["rel_f1"].fillna(-1).tolist() == [-1, 0.4]
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    pandas.testing.assert_series_equal(read_csv(tmp_path / "runs.csv")["rel_f1"], table["rel_f1"])
+    assert [*collect(runs[:1]).columns] == COLUMNS
+
+
 def test_the_table_ends_with_mean_and_deviation(runs: list) -> None:
     lines = to_markdown(collect(runs)).splitlines()
     assert lines[2].startswith("| run-1 | 1 | 0.5000 | 0.7500 | 0.6000 | 4 | 5 | 0.5000 | 30.0 |")

@@ -62,6 +62,11 @@ def test_the_seed_is_the_environments_unless_given(
             "[{ system: 'A', run: 'a' }] }] }",
             "t: no row has the run 'b', its reference",
         ),
+        (
+            "{ runs: { a: {} }, tables: [{ name: 't', title: 'T', columns: ['f1', 'rel'], rows: "
+            "[{ system: 'A', run: 'a' }] }] }",
+            r"t: 'columns' is \['f1', 'rel'\]; there are precision, .*, rel_plus_f1",
+        ),
         ("{ runs: { '../a': {} } }", "'../a' will not do as a name"),
         ("{ runs: { a: {} }, tabels: [] }", "unexpected keyword argument 'tabels'"),
         ("{ runs: { a: {} }, tables: {} }", "suite.tables must be a list"),

@@ -4,7 +4,7 @@ import pandas
 import pytest
 
 from sept_allennlp.experiments.suite import Row, Table
-from sept_allennlp.experiments.tables import fill_table, summarise, table_to_markdown
+from sept_allennlp.experiments.tables import fill_table, summarize, table_to_markdown
 
 NONE = float("nan")
 
@@ -35,7 +35,7 @@ def table() -> Table:
 
 
 def test_means_and_deviations(runs: pandas.DataFrame) -> None:
-    summary = summarise(runs)
+    summary = summarize(runs)
     assert list(summary.index) == ["crf", "sept"]
     sept = summary.loc["sept"]
     # By hand: .60, .70, .65 are .05, .05 and 0 from their mean; .5, .5, .8 are .1, .1 and .2.
@@ -125,3 +125,18 @@ def test_without_predictions_a_reference_changes_nothing(
 def test_a_table_of_runs_in_folds_says_so(runs: pandas.DataFrame, table: Table) -> None:
     text = table_to_markdown(table, fill_table(table, runs), 3, folds=5)
     assert "on all documents, each predicted by the one of 5 trainings that has not seen" in text
+
+
+def test_a_table_may_name_its_columns(runs: pandas.DataFrame) -> None:
+    runs["rel_f1"] = [0.4, 0.5, 0.6, NONE, NONE, NONE, NONE]
+    rows = [Row("CRF", "crf"), Row("SciIE", "sciie"), Row("SEPT", "sept")]
+    table = Table("t", "T", rows, columns=["f1", "rel_f1", "rel_plus_f1"])
+    filled = fill_table(table, runs)
+    assert filled["rel_f1"].iloc[2] == pytest.approx(0.5)
+    assert filled["rel_f1_sd"].iloc[2] == pytest.approx(0.1)
+    lines = table_to_markdown(table, filled, 3).splitlines()
+    assert lines[2] == "| system | F1 | Rel F1 | Rel+ F1 | seeds |"
+    # No run finds relations with their entities' labels, and the CRF none at all.
+    assert lines[4] == "| CRF | .400 | — | — | 1 of 3 |"
+    assert lines[6] == "| SEPT | .650 ± .050 | .500 ± .100 | — | 3 |"
+    assert lines[-1].startswith("Rel: ")

@@ -72,4 +72,4 @@ def test_an_empty_field_is_padding_alone():
 def test_length_and_description():
     field = LabeledSpansField(SPANS)
     assert len(field) == 3
-    assert str(field) == "LabeledSpansField with 3 spans"
+    assert str(field) == "LabeledSpansField with 3 rows"

@@ -20,8 +20,9 @@ class ModelChecks(ModelTestCase):
 
     def setup_method(self) -> None:
         super().setup_method()
+        params = experiment({"trainer.num_epochs": 1}, self.config)
         self.param_file = self.TEST_DIR / "experiment.json"
-        self.param_file.write_text(json.dumps(experiment(config=self.config).as_dict()))
+        self.param_file.write_text(json.dumps(params.as_dict(quiet=True)))
         self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")
 
     def test_trains_saves_and_loads(self) -> None:

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 
 
 @pytest.mark.parametrize("use_amp", [False, True])
-@pytest.mark.parametrize("config", ["sept_minilm.jsonnet", "crf_scibert.jsonnet"])
+@pytest.mark.parametrize(
+    "config", ["sept_minilm.jsonnet", "sept_minilm_relations.jsonnet", "crf_scibert.jsonnet"]
+)
 def test_training_and_prediction_on_a_gpu(tmp_path: Path, config: str, use_amp: bool) -> None:
     overrides = {"trainer.cuda_device": 0, "trainer.use_amp": use_amp}
     train_model(experiment(overrides, config), str(tmp_path / "run"))

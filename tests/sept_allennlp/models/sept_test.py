@@ -225,7 +225,7 @@ def test_unknown_names_of_a_configuration_are_refused() -> None:
     ],
     ids=lambda extractor: extractor["type"],
 )
-def test_chunks_change_nothing_for_extractors_that_look_at_neighbours(
+def test_chunks_change_nothing_for_extractors_that_look_at_neighbors(
     span_extractor: Dict[str, Any],
 ) -> None:
     torch.manual_seed(1)

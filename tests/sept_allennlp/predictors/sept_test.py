@@ -153,17 +153,17 @@ def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
         assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
 
 
-def test_a_long_document_does_not_pad_its_neighbours(
+def test_a_long_document_does_not_pad_its_neighbors(
     predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: List[Any] = []
-    predict_entities = predictor._model.predict_entities
+    predict = predictor._model.predict
 
     def record(text: Any, sentence_ids: torch.Tensor, decoding: Any) -> Any:
         seen.append(tuple(sentence_ids.size()))
-        return predict_entities(text, sentence_ids, decoding)
+        return predict(text, sentence_ids, decoding)
 
-    monkeypatch.setattr(predictor._model, "predict_entities", record)
+    monkeypatch.setattr(predictor._model, "predict", record)
     inputs = [{"id": n, "tokens": ["we"] * n} for n in (900, 5000, 1023, 1025)]
     outputs = predictor.predict_batch_json(inputs)
     assert [output["id"] for output in outputs] == [900, 5000, 1023, 1025]

@@ -195,11 +195,11 @@ def trained_filter_on(encoder: str, run: Path) -> str:
     [
         ({}, None),
         ({"num_hidden_layers": 1}, "trained with another encoder"),
-        ({"more_pieces": 1}, "trained with another tokenisation"),
+        ({"more_pieces": 1}, "trained with another tokenization"),
     ],
     ids=["a copy", "fewer layers", "more pieces"],
 )
-def test_another_encoder_or_tokenisation_is_refused(
+def test_another_encoder_or_tokenization_is_refused(
     changes: Dict[str, Any], message: Any, trained_archive: str, tmp_path: Path
 ) -> None:
     encoder = copy_of_the_encoder(tmp_path / "encoder", **changes)
@@ -289,12 +289,12 @@ def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> 
         sept(trained_archive, str(tmp_path / "filter.tar.gz"))
 
 
-def test_a_tokeniser_that_cuts_otherwise_is_refused(trained_archive: str, tmp_path: Path) -> None:
+def test_a_tokenizer_that_cuts_otherwise_is_refused(trained_archive: str, tmp_path: Path) -> None:
     encoder = Path(copy_of_the_encoder(tmp_path / "encoder"))
     settings = encoder / "tokenizer_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "do_lower_case": False}))
     archive = trained_filter_on(str(encoder), tmp_path / "run")
-    with pytest.raises(ConfigurationError, match="trained with another tokenisation"):
+    with pytest.raises(ConfigurationError, match="trained with another tokenization"):
         sept(trained_archive, archive)
 
 

@@ -63,7 +63,7 @@ def test_brackets_reach_the_encoder_as_its_pre_training_spelled_them():
 
 
 @pytest.mark.parametrize("nothing", ["\u200b", "\x00", "\u0301", "\u200d\ufeff"])
-def test_a_word_of_which_the_tokeniser_leaves_nothing_gets_the_unknown_piece(nothing):
+def test_a_word_of_which_the_tokenizer_leaves_nothing_gets_the_unknown_piece(nothing):
     assert TOKENIZER.tokenize(nothing) == []
     assert pieces_of(["the", nothing, "model"]) == [["the"], ["[UNK]"], ["model"]]
     assert pieces_of([nothing, nothing]) == [["[UNK]"], ["[UNK]"]]

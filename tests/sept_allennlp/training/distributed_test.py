@@ -1,8 +1,5 @@
 import functools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -14,7 +11,7 @@ from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.util import find_open_port
 
-from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK_TAGGER, ROOT, experiment
+from tests.experiments import CONFIGS, FIXTURES, QUICK_TAGGER, experiment
 
 pytestmark = pytest.mark.processes
 
@@ -26,7 +23,7 @@ NUM_DEV = 7
 def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Forks the processes that train, as AllenNLP's own tests do on a CPU, so that they need not
-    import everything again. Only the other one of two machines begins with nothing.
+    import everything again.
     """
     # What CUDA has begun in this process does not survive a fork.
     if not torch.cuda.is_available():
@@ -176,6 +173,11 @@ def test_a_step_of_two_processes_is_one_of_a_batch_twice_as_large(
     assert any(not torch.allclose(half[name], one[name], rtol=1e-3) for name in one)
 
 
+def train_on_the_other(_: int, config: Dict[str, Any], folder: Path) -> None:
+    run = str(folder / "1")
+    train_model(Params(config), run, node_rank=1, include_package=["sept_allennlp"])
+
+
 def test_two_machines(odd_data: Path, tmp_path: Path) -> None:
     several = distributed(
         devices=1, machines=2, primary="127.0.0.1", port=find_open_port(), cpu=True
@@ -186,21 +188,15 @@ def test_two_machines(odd_data: Path, tmp_path: Path) -> None:
         "trainer.num_epochs": 1,
         "distributed": several,
     }
-    config = tmp_path / "config.json"
-    experiment(overrides).to_file(str(config))
-    command = [sys.executable, "-m", "allennlp", "train", str(config)]
-    command += ["--include-package", "sept_allennlp", "-s", str(tmp_path / "1"), "--node-rank", "1"]
-    with (tmp_path / "log").open("wb") as log:
-        other = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **ENVIRONMENT}, stdout=log, stderr=log
-        )
-        try:
-            params = Params.from_file(str(config))
-            train_model(params, str(tmp_path / "0"), include_package=["sept_allennlp"])
-            status = other.wait(timeout=120)
-        finally:
-            other.kill()
-    assert status == 0, (tmp_path / "log").read_text()[-2000:]
+    config = experiment(overrides).as_dict(quiet=True)
+    other = torch.multiprocessing.spawn(train_on_the_other, (config, tmp_path), join=False)
+    try:
+        train_model(Params(config), str(tmp_path / "0"), include_package=["sept_allennlp"])
+        # Raises what was raised there.
+        assert other.join(timeout=120)
+    finally:
+        for process in other.processes:
+            process.kill()
     here, there = (torch.load(tmp_path / node / "best.th", weights_only=True) for node in "01")
     assert all(torch.equal(here[name], there[name]) for name in here)
     reported = json.loads((tmp_path / "0" / "metrics.json").read_text())

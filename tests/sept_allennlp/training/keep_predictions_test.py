@@ -27,6 +27,7 @@ def test_the_predictions_of_the_archives_weights_are_kept(tmp_path: Path) -> Non
     assert any(document["entities"] for document in kept)
     gold = [json.loads(line) for line in DEV.open()]
     assert [(d["doc_key"], d.pop("ner")) for d in kept] == [(d["doc_key"], d["ner"]) for d in gold]
+    assert [d.pop("gold_relations") for d in kept] == [d["relations"] for d in gold]
     # As the archive predicts them, to the last digits of the scores.
     predictor = Predictor.from_archive(load_archive(run / "model.tar.gz"), "sept")
     instances = list(predictor._dataset_reader.read(str(DEV)))

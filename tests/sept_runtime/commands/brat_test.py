@@ -8,6 +8,7 @@ DOCUMENT = {
     "doc_key": "a/b",
     "sentences": [["We", "parse", "."], ["Well", "."]],
     "ner": [[[0, 1, "Task"], [1, 1, "Generic"]], []],
+    "relations": [[[1, 1, 0, 1, "PART-OF"]], []],
 }
 
 
@@ -19,7 +20,9 @@ def test_there_and_back(tmp_path, capsys):
     source, folder, target = tmp_path / "in.jsonl", tmp_path / "brat", tmp_path / "out.jsonl"
     source.write_text("\n".join(map(json.dumps, [DOCUMENT, {"error": "empty", "line": 2}])))
     run("to-brat", source, folder)
-    assert (folder / "a_b.ann").read_text() == "T1\tTask 0 8\tWe parse\nT2\tGeneric 3 8\tparse\n"
+    assert (folder / "a_b.ann").read_text() == (
+        "T1\tTask 0 8\tWe parse\nT2\tGeneric 3 8\tparse\nR1\tPART-OF Arg1:T2 Arg2:T1\n"
+    )
     output = capsys.readouterr()
     assert output.err == f"{source}: 1 failed inputs skipped\n"
     assert output.out == f"{folder}: 1 documents\n"
@@ -41,14 +44,14 @@ def test_predictions_or_gold(tmp_path):
     run("to-brat", source, tmp_path / "gold", "--gold")
     predicted = (tmp_path / "predicted" / "a_b.ann").read_text()
     assert predicted.splitlines()[0] == "T1\tMetric 11 15\tWell"
-    assert len((tmp_path / "gold" / "a_b.ann").read_text().splitlines()) == 2
+    assert len((tmp_path / "gold" / "a_b.ann").read_text().splitlines()) == 3
 
 
 def test_what_was_left_out_is_said(tmp_path, capsys):
     folder = tmp_path / "brat"
     folder.mkdir()
     (folder / "d.txt").write_text("named entity")
-    (folder / "d.ann").write_text("T1\tTask 0 3\tnam\nR1\tUsed Arg1:T1 Arg2:T1\n")
+    (folder / "d.ann").write_text("T1\tTask 0 3\tnam\n*\tAlias T1 T1\n")
     with pytest.raises(SystemExit, match="sept brat: .*d.ann, line 1: .*inside a word"):
         run("from-brat", folder, tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
@@ -56,7 +59,7 @@ def test_what_was_left_out_is_said(tmp_path, capsys):
     run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "skip")
     error = capsys.readouterr().err
     assert f"skipped: {folder / 'd.ann'}, line 1" in error
-    assert f"{folder}: 1 relations ignored" in error
+    assert f"{folder}: 1 equivalences ignored" in error
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[]]
 
     run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "widen")

@@ -15,7 +15,12 @@ LINES = [
         "entities": [{"start_word": 1, "end_word": 3, "label": "Method", "score": 0.875}],
     },
     {"error": "not valid JSON", "line": 2},
-    {"doc_key": "c", "sentences": [["We", "win"]], "predicted_ner": [[[1, 1, "Task"]]]},
+    {
+        "doc_key": "c",
+        "sentences": [["We", "win"]],
+        "predicted_ner": [[[0, 0, "Generic"], [1, 1, "Task"]]],
+        "predicted_relations": [[[0, 0, 1, 1, "USED-FOR"]]],
+    },
 ]
 
 
@@ -33,6 +38,7 @@ def test_tables_of_entities(predictions: str, capsys: pytest.CaptureFixture) -> 
     assert ["use", "a", "parser", "Method", "0.88", "3–15"] in lines
     assert ["input", "line", "2:", "not", "valid", "JSON"] in lines
     assert ["win", "Task", "3–6"] in lines
+    assert ["We", "USED-FOR", "win"] in lines
 
 
 def test_no_more_than_asked_for(predictions: str, capsys: pytest.CaptureFixture) -> None:

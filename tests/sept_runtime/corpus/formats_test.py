@@ -59,6 +59,15 @@ def test_parquet_has_the_fields_as_columns(compression: str) -> None:
     assert first["title"] is None
 
 
+def test_relations_are_a_column_of_parquet_and_null_where_the_model_knows_of_none() -> None:
+    relations = [{"head": 1, "tail": 0, "label": "USED-FOR", "score": 0.25}]
+    found = {**DOCUMENT, "relations": relations, "predicted_relations": [[]]}
+    nothing = {**found, "relations": [], "gold_relations": [[[1, 1, 2, 2, "X"]]]}
+    lines = [LINES[0], dump_line(found), dump_line(nothing)]
+    table = parquet.read_table(io.BytesIO(encode(lines, "parquet", "none")))
+    assert table["relations"].to_pylist() == [None, relations, []]
+
+
 def test_half_a_character_becomes_the_replacement_character_in_parquet() -> None:
     line = dump_line({**DOCUMENT, "text": "A \ud800."})
     (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()

@@ -28,9 +28,14 @@ SECONDS = 300.0
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    # A lost machine is noticed within a second or two, and not a quarter of a minute.
-    noticing = {"health_check_period_ms": 500, "health_check_failure_threshold": 2}
-    head = {"num_cpus": 1, "_system_config": noticing}
+    settings = {
+        # A lost machine is noticed within a second or two, and not a quarter of a minute.
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 2,
+        # As a run has it on a Ray of its own: importing AllenNLP takes long.
+        "idle_worker_killing_time_threshold_ms": 3_600_000,
+    }
+    head = {"num_cpus": 1, "_system_config": settings}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     ray.shutdown()

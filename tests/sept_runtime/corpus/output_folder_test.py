@@ -67,7 +67,7 @@ def test_a_shard_without_its_record_is_not_done(
         done = [do(folder, FIRST, 1, 1), do(folder, THIRD, 1, 0)]
         do(folder, SECOND, 1, 0, commit=False)
         assert folder.done() == done
-        with pytest.raises(CorpusError, match="a.jsonl: .* from line 3 on is not done"):
+        with pytest.raises(CorpusError, match="a.jsonl: .* lines are missing from line 3 on"):
             folder.check(inputs)
         do(folder, SECOND, 1, 0)
         assert folder.check(inputs).read == 4

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
@@ -25,12 +27,12 @@ from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.json_prediction import predict_lines
-from tests.experiments import ROOT
+from tests.sept_runtime.corpus import stalling_run
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
 
-from sept_runtime.corpus import ray_pipeline, run  # noqa: E402
+from sept_runtime.corpus import ray_pipeline  # noqa: E402
 
 TEXTS = [
     "We train a parser (fast).",
@@ -55,8 +57,23 @@ INPUTS = {"a.jsonl": lines_of("a", 11), "b.jsonl.gz": lines_of("b", 6), "c.jsonl
 COUNTS = Counts(read=20, annotated=15, failed=5, shards=3 + 2 + 1 + 1)
 
 
+@pytest.fixture(scope="module")
+def run_to_kill() -> Iterator[Tuple[Connection, BaseProcess]]:
+    """
+    A process that is about to make the run of `stalling_run` when it is sent its arguments. It is
+    forked before Ray has started threads here, so that it need not import everything again.
+    """
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=stalling_run.main, args=(there,), daemon=True)
+    process.start()
+    yield here, process
+    process.kill()
+    process.join()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
+def cluster(run_to_kill: Any) -> Iterator[None]:
     """For all tests, because it takes seconds to start."""
     stop = ray_pipeline.start(address=None, num_cpus=2)
     yield
@@ -178,29 +195,20 @@ def test_a_killed_worker_loses_nothing(
 def test_a_killed_run_goes_on(
     predict: Predict,
     undisturbed: Dict[str, bytes],
+    run_to_kill: Tuple[Connection, BaseProcess],
     trained_archive: str,
     corpus: Path,
     tmp_path: Path,
 ) -> None:
-    output = tmp_path / "out"
-    arguments = [trained_archive, str(corpus), str(output)]
-    log = tmp_path / "run.log"
-    # Into a file: whoever reads a pipe to its end waits for Ray's processes, too.
-    with log.open("wb") as log_file:
-        run = subprocess.Popen(
-            [sys.executable, "-m", "tests.sept_runtime.corpus.stalling_run", *arguments],
-            cwd=ROOT,
-            stdout=log_file,
-            stderr=log_file,
-        )
-    try:
-        # It has done the first shard, and will never finish the second.
-        while not (output / "done" / "000000-000000.json").exists():
-            assert run.poll() is None, log.read_text()
-            time.sleep(0.1)
-    finally:
-        run.kill()
-        run.wait()
+    output, log = tmp_path / "out", tmp_path / "run.log"
+    connection, process = run_to_kill
+    connection.send([trained_archive, str(corpus), str(output), str(log)])
+    # It has done the first shard, and will never finish the second.
+    while not (output / "done" / "000000-000000.json").exists():
+        assert process.is_alive(), log.read_text()
+        time.sleep(0.1)
+    process.kill()
+    process.join()
     assert len(list((output / "done").iterdir())) < COUNTS.shards
 
     done_before: Optional[float] = (output / "done" / "000000-000000.json").stat().st_mtime
@@ -225,24 +233,6 @@ def test_a_worker_that_fails_says_why(predict: Predict, tmp_path: Path) -> None:
 
     with pytest.raises(CorpusError, match=r"a worker failed: .*a.jsonl: no, on 1 thread\(s\)"):
         predict(tmp_path / "out", Fails)
-
-
-def test_a_document_that_kills_every_worker_ends_the_run(
-    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run, "MAX_LOSSES", 2)
-
-    class Dies(ArchiveShardPredictor):
-        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
-            # The others come to their end, whichever of them Ray gives to a worker first.
-            if shard_lines.shard.file == 0 and shard_lines.shard.first_line == 1:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return super().predict(shard_lines, file_name)
-
-    with pytest.raises(
-        CorpusError, match="a worker died: .* 2 times in a row .*/a.jsonl from line 1 to 4"
-    ):
-        predict(tmp_path / "out", Dies)
 
 
 def test_the_command(

@@ -48,10 +48,10 @@ def entities_of(tags: str, write: WriteFile) -> Optional[List[AnnotatedSpan]]:
 TAGS = {
     "nothing": ("O O", []),
     "IOB2": ("O B-X I-X O B-Y", [(1, 2, "X"), (4, 4, "Y")]),
-    "IOB2, neighbours": ("B-X I-X B-X B-Y I-Y", [(0, 1, "X"), (2, 2, "X"), (3, 4, "Y")]),
+    "IOB2, neighbors": ("B-X I-X B-X B-Y I-Y", [(0, 1, "X"), (2, 2, "X"), (3, 4, "Y")]),
     "IOB1": ("I-X I-X O I-Y", [(0, 1, "X"), (3, 3, "Y")]),
-    "IOB1, neighbours of one label": ("I-X I-X B-X I-X", [(0, 1, "X"), (2, 3, "X")]),
-    "IOB1, neighbours of two labels": ("I-X I-Y I-Y I-X", [(0, 0, "X"), (1, 2, "Y"), (3, 3, "X")]),
+    "IOB1, neighbors of one label": ("I-X I-X B-X I-X", [(0, 1, "X"), (2, 3, "X")]),
+    "IOB1, neighbors of two labels": ("I-X I-Y I-Y I-X", [(0, 0, "X"), (1, 2, "Y"), (3, 3, "X")]),
     "mixed": ("B-X I-X O I-X I-Y B-Y", [(0, 1, "X"), (3, 3, "X"), (4, 4, "Y"), (5, 5, "Y")]),
     "B of another label": ("I-X B-Y I-X", [(0, 0, "X"), (1, 1, "Y"), (2, 2, "X")]),
     "hyphens in a label": ("B-cell-line I-cell-line B-cell", [(0, 1, "cell-line"), (2, 2, "cell")]),

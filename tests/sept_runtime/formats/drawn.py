@@ -4,7 +4,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, Document
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -25,6 +25,11 @@ def documents(
         # In the order of the sentences, which is all that `ner` can say.
         spans = sorted(draw(bounds(document)), key=lambda span: ids[span[0]])
         document.entities = [AnnotatedSpan(start, end, draw(LABELS)) for start, end in spans]
+        if draw(st.booleans()):
+            related = sorted(draw(pairs(document, spans)), key=lambda pair: ids[spans[pair[0]][0]])
+            document.relations = [
+                AnnotatedRelation(spans[head], spans[tail], draw(LABELS)) for head, tail in related
+            ]
     if has_text or has_text is None and draw(st.booleans()):
         document.text, document.offsets = draw(texts(document.words))
     return document
@@ -35,6 +40,16 @@ def bounds(document: Document) -> st.SearchStrategy[List[Tuple[int, int]]]:
     ids = document.sentence_ids
     spans = [(i, j) for i in range(len(ids)) for j in range(i, len(ids)) if ids[i] == ids[j]]
     return st.lists(st.sampled_from(spans), unique=True, max_size=6) if spans else st.just([])
+
+
+def pairs(
+    document: Document, spans: Sequence[Tuple[int, int]]
+) -> st.SearchStrategy[List[Tuple[int, int]]]:
+    """Indices of two spans that share a sentence, none twice."""
+    ids = [document.sentence_ids[start] for start, _ in spans]
+    order = range(len(ids))
+    found = [(i, j) for i in order for j in order if i != j and ids[i] == ids[j]]
+    return st.lists(st.sampled_from(found), unique=True, max_size=6) if found else st.just([])
 
 
 @st.composite

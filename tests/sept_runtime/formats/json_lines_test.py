@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -46,3 +47,20 @@ def test_a_file_is_read_line_by_line(tmp_path):
         (f"{path}, line 1", [1]),
         (f"{path}, line 3", {"a": None}),
     ]
+
+
+def test_a_compressed_file_is_read_as_any_other(tmp_path):
+    path = tmp_path / "values.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n\n[2]\n'))
+    values = list(read_json_lines(str(path)))
+    assert values == [(f"{path}, line 1", {"a": 1}), (f"{path}, line 3", [2])]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "not compressed"])
+def test_a_damaged_compressed_file_is_refused_in_one_line(damage, tmp_path):
+    path = tmp_path / "values.jsonl.gz"
+    content = gzip.compress(b'{"a": 1}\n' * 10_000)
+    path.write_bytes(content[:-10] if damage == "cut short" else b'{"a": 1}\n')
+    with pytest.raises(DocumentError, match=f"^{path}: the file is damaged after line") as caught:
+        list(read_json_lines(str(path)))
+    assert "\n" not in str(caught.value)

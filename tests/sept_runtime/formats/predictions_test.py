@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, DocumentError, ScoredSpan
+from sept_runtime.documents import (
+    AnnotatedRelation,
+    AnnotatedSpan,
+    DocumentError,
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+)
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import (
     FORMAT_VERSION,
@@ -16,7 +23,7 @@ from sept_runtime.formats.predictions import (
     read_predictions,
 )
 from sept_runtime.formats.scierc import document_to_scierc
-from tests.sept_runtime.formats.drawn import LABELS, TEXT, bounds, documents
+from tests.sept_runtime.formats.drawn import LABELS, TEXT, bounds, documents, pairs
 
 LINE = {
     "doc_key": "id-1",
@@ -36,13 +43,13 @@ def test_a_line_of_the_predictor():
     assert prediction.document.text == "We parse (fast)."
     assert prediction.document.offsets[2:4] == [(9, 10), (10, 14)]
     assert prediction.document.entities == [AnnotatedSpan(3, 3, "Generic")]
-    assert prediction.predicted == [ScoredSpan(1, 1, "Task", 0.93)]
+    assert prediction.predicted == Prediction([ScoredSpan(1, 1, "Task", 0.93)])
 
 
 def test_the_most_probable_labels_are_read():
     labels = [{"label": "Task", "score": 0.93}, {"label": "Method", "score": 0.05}]
     fields = {**LINE, "entities": [{**LINE["entities"][0], "labels": labels}]}
-    (span,) = prediction_from_json(fields).predicted
+    (span,) = prediction_from_json(fields).predicted_entities
     assert span.labels == (("Task", 0.93), ("Method", 0.05))
 
 
@@ -53,11 +60,21 @@ PROBABILITIES = st.floats(0, 1)
 def predictions(draw):
     document = draw(documents(has_text=True))
     labels = st.lists(st.tuples(LABELS, PROBABILITIES), max_size=2).map(tuple)
-    predicted = [
-        ScoredSpan(start, end, draw(LABELS), draw(PROBABILITIES), draw(labels))
-        for start, end in draw(bounds(document))
-    ]
-    return PredictedDocument(document, predicted, draw(st.none() | TEXT))
+    places = draw(bounds(document))
+    prediction = Prediction(
+        [
+            ScoredSpan(start, end, draw(LABELS), draw(PROBABILITIES), draw(labels))
+            for start, end in places
+        ]
+    )
+    if draw(st.booleans()):
+        prediction = prediction._replace(
+            relations=[
+                ScoredRelation(head, tail, draw(LABELS), draw(PROBABILITIES))
+                for head, tail in draw(pairs(document, places))
+            ]
+        )
+    return PredictedDocument(document, prediction, draw(st.none() | TEXT))
 
 
 FAILURES = st.builds(FailedInput, TEXT, st.none() | st.integers(1))
@@ -79,7 +96,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, written):
 
 def test_keys_that_nobody_knows_are_left_alone():
     entities = [{**LINE["entities"][0], "evidence": [1, 2]}]
-    fields = {**LINE, "format_version": 1, "relations": [[["?"]]], "entities": entities}
+    fields = {**LINE, "format_version": 1, "clusters": [[["?"]]], "entities": entities}
     assert prediction_from_json(fields) == prediction_from_json(LINE)
 
 
@@ -98,7 +115,7 @@ def test_a_newer_format_is_refused_in_one_line(tmp_path, newer):
 
 def test_predicted_ner_stands_in_for_entities():
     fields = {name: value for name, value in LINE.items() if name != "entities"}
-    assert prediction_from_json(fields).predicted == [ScoredSpan(1, 1, "Task", None)]
+    assert prediction_from_json(fields).predicted_entities == [ScoredSpan(1, 1, "Task", None)]
 
 
 def test_without_either_nothing_is_predicted():
@@ -113,7 +130,123 @@ def test_words_joined_by_spaces_need_no_offsets():
 
 def test_the_same_entity_twice_is_one_with_the_first_score():
     fields = {**LINE, "entities": [{**LINE["entities"][0], "score": s} for s in (0.7, 0.2)]}
-    assert prediction_from_json(fields).predicted == [ScoredSpan(1, 1, "Task", 0.7)]
+    assert prediction_from_json(fields).predicted_entities == [ScoredSpan(1, 1, "Task", 0.7)]
+
+
+RELATED = {
+    **LINE,
+    "entities": [
+        {"label": "Task", "score": 0.9, "start_word": 1, "end_word": 1},
+        {"label": "Generic", "score": 0.8, "start_word": 3, "end_word": 3},
+        {"label": "Method", "score": 0.7, "start_word": 0, "end_word": 0},
+    ],
+    "relations": [{"head": 2, "tail": 0, "label": "USED-FOR", "score": 0.6}],
+    "predicted_relations": [[[0, 0, 1, 1, "USED-FOR"]], []],
+    "gold_relations": [[], []],
+}
+
+
+def test_relations_are_written_by_index_and_by_word():
+    predicted = prediction_from_json(RELATED)
+    assert predicted.predicted.relations == [ScoredRelation(2, 0, "USED-FOR", 0.6)]
+    assert predicted.document.relations == []
+    written = prediction_to_json(predicted.document, predicted.predicted, LINE)
+    for name in ("relations", "predicted_relations", "gold_relations", "ner"):
+        assert written[name] == RELATED[name] if name in RELATED else LINE[name]
+    # What is gold belongs to the sentences that it was given with.
+    assert "gold_relations" not in prediction_to_json(predicted.document, predicted.predicted, {})
+
+
+def test_a_model_without_relations_writes_none_and_one_that_found_none_says_so():
+    document = prediction_from_json(LINE).document
+    assert "relations" not in prediction_to_json(document, Prediction([]), LINE)
+    written = json.loads(dump_line(prediction_to_json(document, Prediction([], []), LINE)))
+    assert (written["relations"], written["predicted_relations"]) == ([], [[], []])
+    assert prediction_from_json(written).predicted == Prediction([], [])
+    assert prediction_from_json({**written, "gold_relations": None}).document.relations is None
+
+
+def test_the_relations_of_a_scierc_file_are_its_gold_ones():
+    fields = {
+        "doc_key": "d",
+        "sentences": [["a", "b"]],
+        "ner": [[[0, 0, "T"], [1, 1, "M"]]],
+        "relations": [[[1, 1, 0, 0, "USED-FOR"]]],
+    }
+    read = prediction_from_json(fields)
+    assert read.document.relations == [AnnotatedRelation((1, 1), (0, 0), "USED-FOR")]
+    assert read.predicted is None
+    # And those of the systems that leave them where they are, with their predictions beside them.
+    others = {"predicted_ner": fields["ner"], "predicted_relations": fields["relations"]}
+    read = prediction_from_json({**fields, **others})
+    assert read.document.relations == [AnnotatedRelation((1, 1), (0, 0), "USED-FOR")]
+    assert read.predicted.relations == [ScoredRelation(1, 0, "USED-FOR")]
+
+
+def test_predicted_relations_stand_in_for_relations():
+    fields = {name: value for name, value in RELATED.items() if name != "relations"}
+    fields["predicted_relations"] = [[[0, 0, 1, 1, "A", 0.5], [0, 0, 0, 1, "B"]], []]
+    # The second is not between predicted entities.
+    assert prediction_from_json(fields).predicted.relations == [ScoredRelation(2, 0, "A")]
+
+
+def test_indices_count_the_entities_that_the_line_lists():
+    twice = [RELATED["entities"][0], *RELATED["entities"]]
+    relations = [
+        {"head": 3, "tail": tail, "label": "USED-FOR", "score": score}
+        for tail, score in ((1, 0.6), (0, 0.5))
+    ]
+    read = prediction_from_json({**RELATED, "entities": twice, "relations": relations})
+    assert [entity.start for entity in read.predicted.entities] == [1, 3, 0]
+    assert read.predicted.relations == [ScoredRelation(2, 0, "USED-FOR", 0.6)]
+
+
+@pytest.mark.parametrize(
+    "relation, fault",
+    [
+        (3, "relation 0: expected an object, found 3"),
+        ({"head": 0}, "relation 0: 'tail', 'label' is missing"),
+        (
+            {"head": 0, "tail": 3, "label": "X"},
+            "relation 0: the tail must be the index of one of the 3 'entities', found 3",
+        ),
+        ({"head": "0", "tail": 1, "label": "X"}, "the head must be the index of one of the 3 'en"),
+        ({"head": 0, "tail": 2, "label": None}, "relation 0: the label must be a string"),
+        ({"head": 0, "tail": 2, "label": "X", "score": "?"}, "relation 0: the score must be a num"),
+        ({"head": 0, "tail": 0, "label": "X"}, "relation 0 relates an entity to itself"),
+        ({"head": 0, "tail": 1, "label": "X"}, "relation 0 is between entities of two sentences"),
+    ],
+)
+def test_relations_that_cannot_be_are_refused(relation, fault):
+    # Beside an object, so that it is no annotation.
+    fields = {**RELATED, "relations": [relation, *RELATED["relations"]]}
+    with pytest.raises(DocumentError) as error:
+        prediction_from_json(fields, "x.jsonl, line 4")
+    assert str(error.value).startswith("x.jsonl, line 4: document 'id-1'")
+    assert fault in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change, fault",
+    [
+        ({"predicted_relations": {}}, "'predicted_relations' must be a list"),
+        ({"predicted_relations": [3]}, "each sentence's 'predicted_relations' must be a list"),
+        ({"predicted_relations": [[[0, 0, 1, 1]]]}, "is not [start, end, start, end, label]"),
+        ({"predicted_relations": [[[0, 0, 1, -1, "X"]]]}, "is not [start, end, start, end, label]"),
+        ({"predicted_relations": [[[0, 0, 1, 1, 7]]]}, "the label must be a string"),
+        ({"predicted_relations": [[[0, 0, 3, 3, "X"]]]}, "is between entities of two sentences"),
+    ],
+)
+def test_predicted_relations_that_cannot_be_are_refused(change, fault):
+    with pytest.raises(DocumentError) as error:
+        prediction_from_json({**RELATED, "relations": None, **change})
+    assert fault in str(error.value)
+
+
+def test_relations_without_entities_are_refused():
+    fields = {**RELATED, "entities": None, "predicted_ner": None}
+    with pytest.raises(DocumentError, match="there are 'relations' but no 'entities'"):
+        prediction_from_json(fields)
 
 
 @pytest.mark.parametrize(

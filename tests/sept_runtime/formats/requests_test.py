@@ -12,7 +12,7 @@ from allennlp.predictors import Predictor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, DocumentError
 from sept_runtime.exported import ExportedPredictor
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_from_json
@@ -43,6 +43,9 @@ FIELDS = st.fixed_dictionaries(
         "doc_key": JSON,
         "title": JSON,
         "ner": JSON,
+        "relations": JSON,
+        "gold_relations": JSON,
+        "predicted_relations": JSON,
     },
 )
 LINE = (
@@ -84,7 +87,7 @@ def check(fields: Dict[str, Any], output: Dict[str, Any]) -> None:
     # What reads predictions takes them.
     read = prediction_from_json(output)
     assert read.document.text == text
-    assert len(read.predicted or []) == len(output["entities"])
+    assert len(read.predicted_entities) == len(output["entities"])
     if "sentences" in fields:
         assert output["sentences"] == fields["sentences"]
     elif "tokens" in fields:
@@ -115,11 +118,29 @@ def test_sentences_may_bring_their_annotation() -> None:
     assert document_from_request({"tokens": sentences[0], "ner": ner}).entities is None
 
 
+def test_sentences_may_bring_relations_too() -> None:
+    fields: Dict[str, Any] = {
+        "sentences": [["We", "parse"]],
+        "ner": [[[0, 0, "Generic"], [1, 1, "Task"]]],
+        "relations": [[[0, 0, 1, 1, "USED-FOR"], [0, 0, 1, 1, "USED-FOR"]]],
+    }
+    relations = [AnnotatedRelation((0, 0), (1, 1), "USED-FOR")]
+    assert document_from_request(fields).relations == relations
+    assert document_from_request({**fields, "relations": None}).relations is None
+    tokens = {**fields, "tokens": ["We", "parse"]}
+    del tokens["sentences"]
+    assert document_from_request(tokens).relations is None
+
+
 @pytest.mark.parametrize(
     "fields, fault",
     [
         ({"sentences": [["we"], ["a", ""]]}, "document 'k', sentence 1, word 1: the word is empty"),
         ({"sentences": [["we"]], "ner": []}, "document 'k': 'ner' has 0 lists for 1 sentences; "),
+        (
+            {"sentences": [["we"]], "ner": [[]], "relations": [[[0, 0, 1, 1, "X"]]]},
+            "document 'k', sentence 0: relation [0, 0, 1, 1, \"X\"]: there is no entity [0, 0]",
+        ),
         ({"tokens": ["we", 3]}, "document 'k', word 1: expected a string, found a number"),
         ({"tokens": [["we"]]}, "document 'k', word 0: expected a string, found a list"),
     ],

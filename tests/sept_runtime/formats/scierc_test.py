@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, DocumentError
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, DocumentError
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.scierc import document_from_scierc, document_to_scierc, read_scierc
 from tests.sept_runtime.formats.drawn import documents
@@ -56,6 +56,49 @@ def test_a_document_that_nobody_annotated_has_no_entities_at_all(missing):
 
 def test_an_annotation_that_found_nothing_is_an_empty_list():
     assert document_from_scierc(scierc_object(ner=[[], []])).entities == []
+
+
+RELATED = [[[3, 3, 2, 3, "HYPONYM-OF"]], []]
+
+
+def test_relations_are_between_the_places_of_entities_in_the_order_given():
+    ner = [[[0, 0, "Generic"], [1, 1, "Task"], [3, 3, "Method"]], [[4, 4, "Generic"]]]
+    relations = [[[3, 3, 1, 1, "USED-FOR"], [0, 0, 3, 3, "COMPARE"], [3, 3, 0, 0, "COMPARE"]], []]
+    assert document_from_scierc(scierc_object(ner=ner, relations=relations)).relations == [
+        AnnotatedRelation((3, 3), (1, 1), "USED-FOR"),
+        AnnotatedRelation((0, 0), (3, 3), "COMPARE"),
+        AnnotatedRelation((3, 3), (0, 0), "COMPARE"),
+    ]
+
+
+@pytest.mark.parametrize("missing", ["absent", "null"])
+def test_a_document_whose_relations_nobody_annotated_has_none_at_all(missing):
+    fields = scierc_object(relations=None)
+    if missing == "absent":
+        del fields["relations"]
+    assert document_from_scierc(fields).relations is None
+    assert document_from_scierc(scierc_object(relations=[[], []])).relations == []
+
+
+def test_a_relation_given_twice_is_one_and_a_pair_may_have_two_labels():
+    pair = [3, 3, 2, 3]
+    relations = [[[*pair, "PART-OF"], [*pair, "USED-FOR"], [*pair, "PART-OF"]], []]
+    read = document_from_scierc(scierc_object(relations=relations)).relations
+    assert [relation.label for relation in read] == ["PART-OF", "USED-FOR"]
+
+
+def test_in_predictions_the_gold_relations_have_a_name_of_their_own():
+    predicted = {"relations": [{"head": 0, "tail": 1, "label": "PART-OF"}]}
+    fields = scierc_object(**predicted, predicted_relations=[[[3, 3, 2, 3, "PART-OF"]], []])
+    assert document_from_scierc(fields).relations is None
+    assert document_from_scierc({**fields, "gold_relations": RELATED}).relations == [
+        AnnotatedRelation((3, 3), (2, 3), "HYPONYM-OF")
+    ]
+    nothing = scierc_object(relations=[], predicted_relations=[[], []])
+    assert document_from_scierc(nothing).relations is None
+    # Other tools leave the gold relations where they were.
+    fields = scierc_object(relations=RELATED, predicted_relations=[[], []])
+    assert len(document_from_scierc(fields).relations) == 1
 
 
 def test_an_entity_given_twice_is_one_entity():
@@ -134,7 +177,47 @@ BAD_DOCUMENTS = {
     "span of another sentence": ({"ner": [[[4, 4, "Method"]], []]}, "outside its sentence"),
     "span with two labels": (
         {"ner": [[[3, 3, "Method"], [3, 3, "Task"]], []]},
-        "entity [3, 3, \"Task\"] was already labelled 'Method'",
+        "entity [3, 3, \"Task\"] was already labeled 'Method'",
+    ),
+    "relations not a list": ({"relations": "none"}, "'relations' must be a list, found a string"),
+    "relations shorter than sentences": (
+        {"relations": [[]]},
+        "'relations' has 1 lists for 2 sentences",
+    ),
+    "relations empty": ({"relations": []}, "'relations' has 0 lists for 2 sentences"),
+    "relations of a sentence not a list": (
+        {"relations": [[], 3]},
+        "sentence 1: 'relations' must hold a list of [start, end, start, end, label], found a num",
+    ),
+    "relation too short": (
+        {"relations": [[[3, 3, 2, 3]], []]},
+        "sentence 0: relation [3, 3, 2, 3] is not [start, end, start, end, label]",
+    ),
+    "relation with a score": ({"relations": [[[3, 3, 2, 3, "X", 0.5]], []]}, "is not [start, end"),
+    "relation of entity numbers": ({"relations": [[[0, 1, "X"]], []]}, "is not [start, end, start"),
+    "relation without a label": ({"relations": [[[3, 3, 2, 3, ""]], []]}, "is not [start, end"),
+    "relation with a bool": ({"relations": [[[3, 3, True, 3, "X"]], []]}, "is not [start, end"),
+    "relation reversed": ({"relations": [[[3, 3, 3, 2, "X"]], []]}, "is reversed"),
+    "relation across sentences": (
+        {"relations": [[[3, 3, 4, 4, "X"]], []]},
+        'relation [3, 3, 4, 4, "X"] reaches outside its sentence, which holds words 0 to 3',
+    ),
+    "relation in another sentence": ({"relations": [[], RELATED[0]]}, "holds words 4 to 6"),
+    "relation to what is no entity": (
+        {"relations": [[[3, 3, 1, 1, "X"]], []]},
+        "relation [3, 3, 1, 1, \"X\"]: there is no entity [1, 1] in 'ner'",
+    ),
+    "relation of an entity to itself": (
+        {"relations": [[[3, 3, 3, 3, "X"]], []]},
+        'relation [3, 3, 3, 3, "X"] relates an entity to itself',
+    ),
+    "relation without entities": (
+        {"ner": None, "relations": RELATED},
+        "there is no entity [3, 3] in 'ner'",
+    ),
+    "gold relations wrong": (
+        {"gold_relations": [[]]},
+        "'gold_relations' has 1 lists for 2",
     ),
 }
 

@@ -5,13 +5,13 @@ from rich.console import Console
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, prediction_from_json
-from sept_runtime.views.terminal import entity_table
+from sept_runtime.views.terminal import entity_table, relation_table
 
 
-def printed(prediction):
+def printed(prediction, table=entity_table):
     """The words of each line of what is printed."""
     console = Console(file=io.StringIO(), width=100)
-    console.print(entity_table(prediction))
+    console.print(table(prediction))
     return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
 
 
@@ -31,6 +31,35 @@ def test_each_entity_has_a_row_with_its_place_in_the_text():
     assert lines[0] == ["On", "[red]parsers[/red]"]
     assert lines[1] == ["entity", "type", "score", "characters"]
     assert lines[-2:] == [["use", "a", "parser", "Method", "0.88", "3–15"], ["We", "[b]", "0–2"]]
+
+
+def test_each_relation_has_a_row():
+    fields = {
+        "doc_key": "a",
+        "sentences": [["Fast", "parsers", "for", "[b]parsing[/b]"]],
+        "entities": [
+            {"start_word": 0, "end_word": 1, "label": "Method"},
+            {"start_word": 3, "end_word": 3, "label": "Task"},
+        ],
+        "relations": [
+            {"head": 0, "tail": 1, "label": "USED-FOR", "score": 0.876},
+            {"head": 1, "tail": 0, "label": "[i]"},
+        ],
+    }
+    lines = printed(prediction_from_json(fields), relation_table)
+    assert lines[0] == ["head", "relation", "tail", "score"]
+    assert lines[-2:] == [
+        ["Fast", "parsers", "USED-FOR", "[b]parsing[/b]", "0.88"],
+        ["[b]parsing[/b]", "[i]", "Fast", "parsers"],
+    ]
+
+
+def test_without_relations_there_is_no_table_of_them():
+    fields = {"doc_key": "c", "sentences": [["We"]], "predicted_ner": [[]]}
+    assert relation_table(prediction_from_json(fields)) is None
+    assert relation_table(prediction_from_json({**fields, "predicted_relations": [[]]})) is None
+    assert relation_table(prediction_from_json({"doc_key": "c", "sentences": [["We"]]})) is None
+    assert relation_table(FailedInput("the text is empty", 2)) is None
 
 
 def test_without_a_text_the_words_are_joined():

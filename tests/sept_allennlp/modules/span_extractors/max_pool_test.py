@@ -105,6 +105,8 @@ def test_no_spans():
     assert extractor(torch.randn(2, 0, DIM), no_spans).shape == (2, 0, DIM)
 
 
+# Of how AllenNLP's copies the indices.
+@pytest.mark.filterwarnings("ignore:To copy construct from a tensor:UserWarning")
 def test_equals_allennlps_extractor_on_an_unpadded_batch():
     torch.manual_seed(0)
     sequence = torch.randn(2, 9, DIM)

@@ -42,7 +42,7 @@ def test_a_document_scores_the_same_in_any_batch():
     torch.testing.assert_close(together[:1], alone)
 
 
-def test_convolutions_see_the_neighbours_and_nothing_farther():
+def test_convolutions_see_the_neighbors_and_nothing_farther():
     torch.manual_seed(0)
     scorer = StartEndWidthScorer(4, max_span_width=5, num_convolutions=2, kernel_size=3).eval()
     embedded = torch.randn(1, 9, 4)

@@ -49,7 +49,7 @@ MISALIGNED = {
     "empty": ("T2\tTask 6 6\t", "6 to 6 is no place", None),
     "other text": ("T2\tTask 0 5\tother", "the text there is 'named'", None),
     "no word": ("T2\tTask 5 6\t ", "there is no word there", None),
-    "two labels": ("T2\tMetric 13 17\there", "already labelled 'Generic'", None),
+    "two labels": ("T2\tMetric 13 17\there", "already labeled 'Generic'", None),
 }
 
 

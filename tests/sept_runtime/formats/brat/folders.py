@@ -2,7 +2,7 @@
 
 import re
 
-from sept_runtime.documents import AnnotatedSpan, Document
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document
 from sept_runtime.formats.brat import read_brat, write_brat
 from sept_runtime.formats.predictions import PredictedDocument
 from sept_runtime.formats.scierc import document_to_scierc
@@ -27,9 +27,16 @@ def no_tokenizer(text):
     raise AssertionError("the recorded words should have been used")
 
 
-def gold(key, sentences, entities, text=None, offsets=None):
+def gold(key, sentences, entities, text=None, offsets=None, relations=None):
+    """Relations are (index of the head in `entities`, index of the tail, label)."""
     spans = None if entities is None else [AnnotatedSpan(*entity) for entity in entities]
-    return PredictedDocument(Document(key, sentences, spans, text, offsets), None)
+    document = Document(key, sentences, spans, text, offsets)
+    if relations is not None:
+        document.relations = [
+            AnnotatedRelation(entities[head][:2], entities[tail][:2], label)
+            for head, tail, label in relations
+        ]
+    return PredictedDocument(document, None)
 
 
 def there_and_back(documents, folder):
@@ -45,6 +52,11 @@ def folder_with(tmp_path, text, annotations, name="d"):
     (folder / f"{name}.txt").write_bytes(text.encode())
     (folder / f"{name}.ann").write_bytes(annotations.encode())
     return folder
+
+
+def relations_in(folder, misaligned="error"):
+    documents, report = read_brat(folder, tokenize, misaligned)
+    return [document.relations for document in documents], report
 
 
 def entities_in(folder, misaligned="error"):

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tests.sept_runtime.formats.brat.folders import (
     folder_with,
     gold,
     no_tokenizer,
+    relations_in,
+    there_and_back,
     tokenize,
 )
 
@@ -81,18 +84,18 @@ def test_offsets_from_before_and_after_a_change_of_line_ends(tmp_path, mark):
 def test_lines_that_are_no_entities_are_counted(tmp_path):
     annotations = (
         "T1\tTask 0 3\tOne\nT2\tNaming 4 7\ttwo\n\nE1\tNaming:T2 Theme:T1\n"
-        "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:T1 Arg2:T2\n*\tAlias T1 T2\n"
+        "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:E1 Arg2:T1\n*\tAlias T1 T2\n"
         "A1\tSure T1\nM1\tSure T1\nN1\tReference T1 Wiki:1\tOne\n#1\tAnnotatorNotes T1\thm\n"
     )
     entities, report = entities_in(folder_with(tmp_path, "One two.", annotations))
     assert entities == [(0, 0, "Task")]
     assert report.ignored == {
-        "relations": 2,
+        "relations of events": 2,
         "events": 1,
         "event triggers": 1,
         "equivalences": 1,
         "attributes": 2,
-        "normalisations": 1,
+        "normalizations": 1,
     }
 
 
@@ -107,10 +110,102 @@ def test_a_text_without_annotation_file_is_not_annotated(tmp_path):
     "line", ["T1 Task 0 3 One", "T1\tTask 0\tOne", "T1\tTask 0 3, 4 5\tOne", "hello", "T1\t 0 3\tx"]
 )
 def test_lines_that_are_not_brats(tmp_path, line):
-    folder = folder_with(tmp_path, "One two.", f"R1\tx\n{line}\n")
+    folder = folder_with(tmp_path, "One two.", f"E1\tx\n{line}\n")
     with pytest.raises(DocumentError) as error:
         entities_in(folder)
     assert f"{folder / 'd.ann'}, line 2: expected an annotation such as" in str(error.value)
+
+
+# Two sentences.
+TEXT = "One two. Three."
+ENTITIES = "T1\tTask 0 3\tOne\nT2\tMethod 4 7\ttwo\nT3\tTask 9 14\tThree\n"
+
+
+def test_relations_of_any_hand_are_read(tmp_path):
+    # brat leaves white space at the end, and the names of the arguments are free.
+    lines = "R2\tUsed Arg1:T2 Arg2:T1\t\nR1\tLike A:T1 B:T2\nR3\tUsed Arg1:T2 Arg2:T1\n"
+    folder = folder_with(tmp_path, TEXT, lines + ENTITIES)
+    (relations,), report = relations_in(folder)
+    assert relations == [((1, 1), (0, 0), "Used"), ((0, 0), (1, 1), "Like")]
+    assert not report.ignored
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["R1 Used Arg1:T1 Arg2:T2", "R1\tUsed T1 T2", "R1\tUsed Arg1:T1", "R1\tUsed Arg1:R2 Arg2:T1"],
+)
+def test_relations_that_are_not_brats(tmp_path, line):
+    folder = folder_with(tmp_path, TEXT, f"{ENTITIES}{line}\n")
+    with pytest.raises(DocumentError) as error:
+        relations_in(folder)
+    assert f"{folder / 'd.ann'}, line 4: expected a relation such as" in str(error.value)
+
+
+def test_a_relation_to_nothing(tmp_path):
+    folder = folder_with(tmp_path, TEXT, f"{ENTITIES}R1\tUsed Arg1:T1 Arg2:T9\n")
+    with pytest.raises(DocumentError, match="d.ann, line 4: there is no annotation T9"):
+        relations_in(folder)
+
+
+@pytest.mark.parametrize(
+    "ends, fault",
+    [
+        (("T1", "T3"), "Used from T1 to T3: its entities are in two sentences"),
+        (("T1", "T1"), "Used from T1 to T1: it relates an entity to itself"),
+        (("T1", "T4"), "Used from T1 to T4: it relates an entity to itself"),
+        (("T5", "T1"), "Used from T5 to T1: T5 has been skipped"),
+    ],
+)
+def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault):
+    head, tail = ends
+    # The fourth says once more what the first says, and the fifth ends inside a word.
+    others = "T4\tTask 0 3\tOne\nT5\tTask 4 6\ttw\n"
+    lines = f"{ENTITIES}{others}R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:{head} Arg2:{tail}\n"
+    folder = folder_with(tmp_path, TEXT, lines)
+    (relations,), report = relations_in(folder, "skip")
+    assert relations == [((0, 0), (1, 1), "Used")]
+    assert any(fault in message for message in report.skipped)
+    if "T5" not in ends:
+        folder = folder_with(tmp_path, TEXT, lines.replace("T5\tTask 4 6\ttw\n", ""))
+        with pytest.raises(DocumentError) as error:
+            relations_in(folder)
+        assert f"line 6: {fault}" in str(error.value)
+        assert "skip such relations (--misfits skip)" in str(error.value)
+
+
+def test_where_somebody_has_drawn_relations_the_others_have_none(tmp_path):
+    folder = tmp_path / "b"
+    entities = [(0, 0, "A"), (1, 1, "B")]
+    documents = [gold(key, [["v", "w"]], entities) for key in ("one", "two")]
+    write_brat([*documents, gold("three", [["w"]], None)], folder)
+    assert relations_in(folder)[0] == [None, None, None]
+    with (folder / "two.ann").open("a") as annotations:
+        annotations.write("R1\tUsed Arg1:T1 Arg2:T2\n")
+    assert relations_in(folder)[0] == [[], [((0, 0), (1, 1), "Used")], None]
+
+
+def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_path):
+    entities = [(0, 0, "A"), (1, 1, "B")]
+    written = [
+        gold(key, [["v", "w"]], entities, relations=relations)
+        for key, relations in (("one", None), ("two", []), ("three", [(1, 0, "Used")]))
+    ]
+    read = there_and_back(written, tmp_path / "b")
+    assert [document.get("relations") for document in read] == [
+        None,
+        [[]],
+        [[[1, 1, 0, 0, "Used"]]],
+    ]
+
+
+def test_a_folder_from_before_there_were_relations_is_read(tmp_path):
+    folder = tmp_path / "b"
+    write_brat([gold("k", [["a"]], [(0, 0, "Other Term")])], folder)
+    record = json.loads((folder / RECORD_NAME).read_text())
+    del record["relation_types"], record["documents"][0]["related"]
+    (folder / RECORD_NAME).write_text(json.dumps(record))
+    (read,), _ = read_brat(folder, no_tokenizer)
+    assert (read.entities, read.relations) == ([(0, 0, "Other Term")], None)
 
 
 def test_the_same_number_twice(tmp_path):

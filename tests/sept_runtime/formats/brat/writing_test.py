@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_runtime.documents import AnnotatedSpan, Document, DocumentError, ScoredSpan
+from sept_runtime.documents import (
+    AnnotatedSpan,
+    Document,
+    DocumentError,
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+)
 from sept_runtime.formats.brat import read_brat, write_brat
 from sept_runtime.formats.predictions import PredictedDocument
 from tests.sept_runtime.formats.brat.folders import (
@@ -52,7 +59,7 @@ def test_what_is_written(tmp_path):
 
 def test_predictions_come_with_their_scores_as_notes(tmp_path):
     document = Document("d", [["a", "b"]], [AnnotatedSpan(1, 1, "Gold")])
-    prediction = PredictedDocument(document, [ScoredSpan(0, 1, "Task", 0.93456)])
+    prediction = PredictedDocument(document, Prediction([ScoredSpan(0, 1, "Task", 0.93456)]))
     write_brat([prediction], tmp_path / "predicted")
     assert (tmp_path / "predicted" / "d.ann").read_text() == (
         "T1\tTask 0 3\ta b\n#1\tAnnotatorNotes T1\tscore 0.935\n"
@@ -62,6 +69,52 @@ def test_predictions_come_with_their_scores_as_notes(tmp_path):
     (read,), report = read_brat(tmp_path / "predicted", no_tokenizer)
     assert read.entities == [AnnotatedSpan(0, 1, "Task")]
     assert not report.ignored
+
+
+def test_relations_are_written_after_the_entities(tmp_path):
+    entities = [(0, 0, "Task"), (1, 1, "Method"), (2, 2, "USED-FOR")]
+    relations = [(1, 0, "PART-OF"), (0, 1, "USED-FOR"), (2, 0, "is a")]
+    document = gold("d", [["a", "b", "c"]], entities, relations=relations)
+    folder = tmp_path / "b"
+    (read,) = there_and_back([document], folder)
+    assert read["relations"] == [
+        [[1, 1, 0, 0, "PART-OF"], [0, 0, 1, 1, "USED-FOR"], [2, 2, 0, 0, "is a"]]
+    ]
+    # The third entity's type has the name of a relation.
+    assert (folder / "d.ann").read_text().splitlines()[3:] == [
+        "R1\tPART-OF Arg1:T2 Arg2:T1",
+        "R2\tTUSED-FOR Arg1:T1 Arg2:T2",
+        "R3\tTis_a Arg1:T3 Arg2:T1",
+    ]
+    assert (
+        "\n[relations]\n<OVERLAP>\tArg1:<ENTITY>, Arg2:<ENTITY>, <OVL-TYPE>:<ANY>\n"
+        "PART-OF\tArg1:<ENTITY>, Arg2:<ENTITY>\n"
+        "TUSED-FOR\tArg1:<ENTITY>, Arg2:<ENTITY>\n"
+        "Tis_a\tArg1:<ENTITY>, Arg2:<ENTITY>\n\n[events]"
+    ) in (folder / "annotation.conf").read_text()
+
+
+def test_predicted_relations_come_with_their_scores_as_notes(tmp_path):
+    document = gold("d", [["a", "b"]], [(0, 0, "A"), (1, 1, "B")], relations=[(0, 1, "GOLD")])
+    entities = [ScoredSpan(1, 1, "Task", 0.9), ScoredSpan(0, 0, "Method", 0.8)]
+    predicted = Prediction(entities, [ScoredRelation(1, 0, "USED-FOR", 0.7)])
+    document = PredictedDocument(document.document, predicted)
+    write_brat([document], tmp_path / "predicted")
+    assert (tmp_path / "predicted" / "d.ann").read_text().splitlines() == [
+        "T1\tTask 2 3\tb",
+        "#1\tAnnotatorNotes T1\tscore 0.900",
+        "T2\tMethod 0 1\ta",
+        "#2\tAnnotatorNotes T2\tscore 0.800",
+        "R1\tUSED-FOR Arg1:T2 Arg2:T1",
+        "#3\tAnnotatorNotes R1\tscore 0.700",
+    ]
+    write_brat([document], tmp_path / "gold", gold=True)
+    assert "R1\tGOLD Arg1:T1 Arg2:T2\n" in (tmp_path / "gold" / "d.ann").read_text()
+    # Gold relations do not stand between the entities of a model that knows of none.
+    document.predicted = Prediction(entities)
+    write_brat([document], tmp_path / "entities")
+    (read,), _ = read_brat(tmp_path / "entities", no_tokenizer)
+    assert read.relations is None
 
 
 def test_offsets_count_code_points_and_line_ends_split_an_annotation(tmp_path):
@@ -85,6 +138,9 @@ def test_every_annotation_is_one_line_and_says_what_stands_at_its_place(
     for path in folder.glob("*.ann"):
         text = path.with_suffix(".txt").read_bytes().decode()
         for line in path.read_bytes().decode().splitlines():
+            if line.startswith("R"):
+                assert re.fullmatch(r"R\d+\t[\w-]+ Arg1:T\d+ Arg2:T\d+", line)
+                continue
             _, place, surface = line.split("\t")
             fragments = [list(map(int, p.split())) for p in place.split(" ", 1)[1].split(";")]
             pieces = [text[start:end] for start, end in fragments]

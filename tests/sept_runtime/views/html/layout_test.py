@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from sept_runtime.documents import Document
 from sept_runtime.views.html.comparison import JudgedEntity
-from sept_runtime.views.html.layout import lay_out
+from sept_runtime.views.html.layout import lay_out, words_and_gaps
 
 WORDS = [f"w{i}" for i in range(9)]
 
@@ -30,7 +30,7 @@ def characters_of(pieces):
 @settings(deadline=None)
 @given(entity_lists())
 def test_elements_hold_just_the_words_of_their_entities(entities):
-    characters = characters_of(lay_out(Document("", [WORDS]), entities))
+    characters = characters_of(lay_out(words_and_gaps(Document("", [WORDS])), entities))
     assert "".join(character for character, _ in characters) == " ".join(WORDS)
     # Words and the spaces between them take turns: "w0" is 0 to 1, " " is 2, "w1" is 3 to 4.
     for index, (_, open_here) in enumerate(characters):
@@ -41,7 +41,9 @@ def test_elements_hold_just_the_words_of_their_entities(entities):
 @settings(deadline=None)
 @given(entity_lists())
 def test_each_entity_begins_once_and_stays_in_a_row_that_no_other_crosses(entities):
-    openings = [o for piece in lay_out(Document("", [WORDS]), entities) for o in piece.opens]
+    openings = [
+        o for piece in lay_out(words_and_gaps(Document("", [WORDS])), entities) for o in piece.opens
+    ]
     assert sorted(o.entity for o in openings if o.is_first) == sorted(entities)
     row_of = {}
     for opening in openings:
@@ -55,7 +57,9 @@ def test_each_entity_begins_once_and_stays_in_a_row_that_no_other_crosses(entiti
 def rows(words, *entities):
     document = Document("", [words.split()])
     judged = [JudgedEntity(*entity) for entity in entities]
-    openings = [opening for piece in lay_out(document, judged) for opening in piece.opens]
+    openings = [
+        opening for piece in lay_out(words_and_gaps(document), judged) for opening in piece.opens
+    ]
     return {(o.entity.start, o.entity.end): o.row for o in openings}
 
 
@@ -76,5 +80,7 @@ def test_the_text_keeps_its_own_spaces():
         "", [["On", "-LRB-", "x", ","], ["y", ")"]], text="On (x,\ny )",
         offsets=[(0, 2), (3, 4), (4, 5), (5, 6), (7, 8), (9, 10)],
     )  # fmt: skip
-    text = "".join(c for c, _ in characters_of(lay_out(document, [JudgedEntity(2, 4, "A")])))
+    text = "".join(
+        c for c, _ in characters_of(lay_out(words_and_gaps(document), [JudgedEntity(2, 4, "A")]))
+    )
     assert text == "On (x,\ny )"

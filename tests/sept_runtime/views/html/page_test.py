@@ -44,10 +44,10 @@ class Page(HTMLParser):
         ]
 
 
-def document(words, predicted=None, gold=None, key="doc", title=None):
+def document(words, predicted=None, gold=None, key="doc", title=None, **fields):
     """A document of sentences parted by "|"; entities are (start, end, label) and maybe a score."""
     sentences = [sentence.split() for sentence in words.split("|")]
-    fields = {"doc_key": key, "sentences": sentences, "title": title}
+    fields = {"doc_key": key, "sentences": sentences, "title": title, **fields}
     if gold is not None:
         starts = [0, *accumulate(map(len, sentences))]
         fields["ner"] = [
@@ -68,6 +68,21 @@ def entities_on(page):
         for index, element in enumerate(elements)
         if "entity" in element.get("class", "") and elements[index + 1]["class"] == "slot"
     ]
+
+
+def relations_on(page):
+    """For each row of the relations' tables, of each cell the text and the entity's type."""
+    elements = Page(page).elements
+    start = next(i for i, e in enumerate(elements) if e.get("class") == "relations")
+    rows = []
+    for element in elements[start:]:
+        if element["tag"] == "tr":
+            rows.append([])
+        elif element["tag"] in ("td", "th"):
+            rows[-1].append((element["text"], ""))
+        elif element.get("class") == "chip":
+            rows[-1][-1] = (element["text"], element["title"])
+    return rows
 
 
 def table(page):
@@ -121,6 +136,48 @@ def test_gold_against_predicted():
         ["Generic", "0", "1", "1", "0.000", "0.000", "0.000"],
         ["All", "1", "2", "2", "0.333", "0.333", "0.333"],
     ]
+
+
+def test_relations_stand_below_the_text_and_are_compared():
+    entities = [(0, 1, "Method"), (3, 3, "Task"), (5, 5, "Metric")]
+    page = render_page(
+        [
+            document(
+                "graph parsers for parsing by F1",
+                entities,
+                gold=entities,
+                gold_relations=[[[0, 1, 3, 3, "USED-FOR"], [5, 5, 3, 3, "EVALUATE-FOR"]]],
+                relations=[
+                    {"head": 0, "tail": 1, "label": "USED-FOR", "score": 0.876},
+                    {"head": 2, "tail": 0, "label": "CONJUNCTION"},
+                ],
+            )
+        ]
+    )
+    assert relations_on(page) == [
+        [("head", ""), ("relation", ""), ("tail", "")],
+        [("graph parsers", "Method"), ("✓ USED-FOR → 0.88", ""), ("parsing", "Task")],
+        [("F1", "Metric"), ("✗ CONJUNCTION ↔", ""), ("graph parsers", "Method")],
+        [("F1", "Metric"), ("missed: EVALUATE-FOR →", ""), ("parsing", "Task")],
+    ]
+    assert Page(page).of("caption")[0]["text"] == "Relations: 1 found · 1 missed · 1 wrong"
+    assert table(page)[5:9] == [
+        ["relation", "found", "missed", "wrong", "precision", "recall", "F1"],
+        ["CONJUNCTION", "0", "0", "1", "0.000", "0.000", "0.000"],
+        ["EVALUATE-FOR", "0", "1", "0", "0.000", "0.000", "0.000"],
+        ["USED-FOR", "1", "0", "0", "1.000", "1.000", "1.000"],
+    ]
+    assert "of a relation its type" in page
+    assert "of a relation its type" not in render_page([document("a", [], gold=[])])
+
+
+def test_the_relations_of_a_corpus_and_of_a_text_from_right_to_left():
+    gold = [(0, 0, "Task"), (1, 1, "Method")]
+    page = render_page([document("שלום BERT", gold=gold, relations=[[[1, 1, 0, 0, "USED-FOR"]]])])
+    assert relations_on(page)[1] == [("BERT", "Method"), ("USED-FOR ←", ""), ("שלום", "Task")]
+    assert Page(page).of("caption")[0]["text"] == "Relations: 1"
+    assert ["relation", "relations"] in table(page)
+    assert not Page(render_page([document("a", gold=[], relations=[[]])])).of("caption")
 
 
 def test_documents_without_gold_do_not_touch_the_scores():
@@ -196,7 +253,7 @@ def test_the_page_needs_nothing_from_outside_and_runs_nothing():
 HOSTILE = "<script>alert(1)</script>"
 ALLOWED_TAGS = set(
     "html head meta title style body h1 bdi div p table thead tbody tr th td span details summary "
-    "h2 small".split()
+    "h2 small caption".split()
 )
 ALLOWED_ATTRIBUTES = set(
     "tag text lang charset http-equiv content name class scope id open dir style title".split()
@@ -216,7 +273,11 @@ def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, r
         "title": title,
         "sentences": [[word, word]],
         "ner": [[[0, 0, gold_label]]],
-        "entities": [{"start_word": 0, "end_word": 1, "label": label, "score": 0.5}],
+        "entities": [
+            {"start_word": 0, "end_word": 1, "label": label, "score": 0.5},
+            {"start_word": 0, "end_word": 0, "label": gold_label, "score": 0.5},
+        ],
+        "relations": [{"head": 0, "tail": 1, "label": reason, "score": 0.5}],
     }
     page = render_page([prediction_from_json(fields), FailedInput(reason, 1)], title=title)
     parsed = Page(page)
@@ -228,8 +289,11 @@ def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, r
     assert parsed.of("div", "text")[0]["text"].endswith(f" {word}")
     assert [(shown, tooltip) for shown, _, tooltip in entities_on(page)] == [
         (f"✗ {label}", f"{label} · score 0.500 · wrong: not in the gold annotation"),
-        (f"missed: {gold_label}", f"{gold_label} · missed: only in the gold annotation"),
+        (f"✓ {gold_label}", f"{gold_label} · score 0.500 · as in the gold annotation"),
     ]
+    _, (head, (relation, _), tail) = relations_on(page)
+    assert (head, tail) == ((f"{word} {word}", label), (word, gold_label))
+    assert relation in (f"{reason} → 0.50", f"{reason} ← 0.50")
 
 
 def test_types_that_differ_in_capitals_only_stay_two():

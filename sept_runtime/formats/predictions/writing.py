@@ -1,0 +1,88 @@
+"""Predictions as JSON objects."""
+
+from typing import Any
+
+from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.formats.scierc import to_ner, to_relations
+from sept_runtime.formats.soft_ner import soft_to_json
+
+FORMAT_VERSION = 1
+"""
+The `format_version` of what is written here. New keys do not change it: readers leave alone what
+they do not know. It grows when a key changes its meaning or disappears. Objects without it are
+older than it is and read as version 1.
+"""
+
+
+def prediction_to_json(
+    document: Document, prediction: Prediction, fields: JsonObject
+) -> JsonObject:
+    """
+    The output for one document.
+
+    # Parameters
+
+    document : `Document`
+        With `text` and `offsets`.
+    prediction : `Prediction`
+    fields : `JsonObject`
+        The input that the document was made from; its `id` and `title` are repeated, and, where it
+        was given as `sentences`, its `ner`, and its `relations` as `gold_relations`.
+
+    # Returns
+
+    An object with `format_version`, `text`, `sentences`, `word_offsets`, `entities` (`text`,
+    `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
+    `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction has
+    relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`) and
+    `predicted_relations` in SciERC's format; where it has soft labels, `soft_ner` and
+    `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
+    """
+    # Gold belongs to the sentences that it was given with.
+    repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")
+    output: JsonObject = {
+        "format_version": FORMAT_VERSION,
+        **{name: fields[name] for name in repeated if name in fields},
+        "doc_key": document.key,
+        "text": document.text,
+        "sentences": document.sentences,
+        "word_offsets": document.offsets,
+        "entities": [_entity_to_json(document, entity) for entity in prediction.entities],
+        "predicted_ner": to_ner(document, prediction.entities),
+    }
+    if "sentences" in fields and document.relations is not None:
+        output["gold_relations"] = to_relations(document, document.relations)
+    if prediction.relations is not None:
+        output["relations"] = [relation._asdict() for relation in prediction.relations]
+        in_words = map(prediction.in_words, prediction.relations)
+        output["predicted_relations"] = to_relations(document, in_words)
+    if prediction.soft is not None:
+        output.update(soft_to_json(document, prediction.soft))
+    return output
+
+
+def failure_to_json(reason: str, fields: Any = None) -> JsonObject:
+    """The output for an input that cannot be predicted: `error`, and the input's `id`s."""
+    output: JsonObject = {}
+    if isinstance(fields, dict):
+        output.update((name, fields[name]) for name in ("id", "doc_key") if name in fields)
+    output["error"] = reason
+    return output
+
+
+def _entity_to_json(document: Document, entity: ScoredSpan) -> JsonObject:
+    assert document.text is not None and document.offsets is not None
+    start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
+    fields: JsonObject = {
+        "text": document.text[start:end],
+        "label": entity.label,
+        "score": entity.score,
+        "start": start,
+        "end": end,
+        "start_word": entity.start,
+        "end_word": entity.end,
+    }
+    if entity.labels:
+        fields["labels"] = [{"label": label, "score": score} for label, score in entity.labels]
+    return fields

@@ -1,0 +1,107 @@
+"""Predicted relations compared with annotated ones."""
+
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+from sept_runtime.documents import Document, Prediction, Span
+from sept_runtime.formats.predictions import PredictedDocument
+from sept_runtime.views.html.comparison import FOUND, MISSED, UNJUDGED, WRONG
+
+# Of SciERC's relations these hold in both directions.
+SYMMETRIC_LABELS = frozenset({"COMPARE", "CONJUNCTION"})
+
+# The words of the head and of the tail.
+_Pair = Tuple[Tuple[int, int], Tuple[int, int]]
+
+
+class JudgedRelation(NamedTuple):
+    """A relation between two entities with what the comparison says of it."""
+
+    head: Span
+    tail: Span
+    label: str
+    score: Optional[float] = None
+    mark: str = UNJUDGED
+    note: str = ""
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether it says the same the other way round."""
+        return self.label in SYMMETRIC_LABELS
+
+    @property
+    def pair(self) -> _Pair:
+        """First and last word of the head, and of the tail."""
+        return (self.head.start, self.head.end), (self.tail.start, self.tail.end)
+
+
+def compare_relations(document: PredictedDocument) -> List[JudgedRelation]:
+    """
+    Mark each relation of a document, annotated or predicted, and order them by their heads.
+
+    A relation is right if its label and the places of both entities are, whatever the entities'
+    labels, and of labels that hold in both directions whichever entity is the head. Where the
+    document has only an annotation or only predictions, its relations are `UNJUDGED`. Of a model
+    that knows of no relations none are missed.
+    """
+    gold = _distinct(_annotated(document.document))
+    if document.predicted is None:
+        relations = list(gold.values())
+    elif document.predicted.relations is None:
+        relations = []
+    else:
+        predicted = _distinct(_predicted(document.predicted))
+        if document.document.entities is None or document.document.relations is None:
+            relations = list(predicted.values())
+        else:
+            relations = [*_judged(predicted, gold), *_missed(predicted, gold)]
+    return sorted(relations, key=lambda relation: (relation.pair, relation.label))
+
+
+def _annotated(document: Document) -> Iterator[JudgedRelation]:
+    entities = {(entity.start, entity.end): entity for entity in document.entities or []}
+    for head, tail, label in document.relations or []:
+        yield JudgedRelation(entities[head], entities[tail], label)
+
+
+def _predicted(prediction: Prediction) -> Iterator[JudgedRelation]:
+    for head, tail, label, score in prediction.relations or []:
+        yield JudgedRelation(prediction.entities[head], prediction.entities[tail], label, score)
+
+
+_Relations = Dict[Tuple[_Pair, str], JudgedRelation]
+
+
+def _distinct(relations: Iterable[JudgedRelation]) -> _Relations:
+    """The relations by what has to be right of each, none twice."""
+    distinct: _Relations = {}
+    for relation in relations:
+        head, tail = relation.pair
+        pair = (tail, head) if relation.is_symmetric and tail < head else (head, tail)
+        distinct.setdefault((pair, relation.label), relation)
+    return distinct
+
+
+def _judged(predicted: _Relations, gold: _Relations) -> Iterator[JudgedRelation]:
+    gold_label = {relation.pair: relation.label for relation in gold.values()}
+    for key, relation in predicted.items():
+        if key in gold:
+            mark, note = FOUND, "as in the gold annotation"
+        else:
+            mark, note = WRONG, _what_is_wrong(relation, gold_label)
+        yield relation._replace(mark=mark, note=note)
+
+
+def _what_is_wrong(relation: JudgedRelation, gold_label: Dict[_Pair, str]) -> str:
+    head, tail = relation.pair
+    if (head, tail) in gold_label:
+        return f"wrong: in the gold annotation it is {gold_label[head, tail]}"
+    if (tail, head) in gold_label:
+        label = gold_label[tail, head]
+        return f"wrong: in the gold annotation it is {label}, the other way round"
+    return "wrong: not in the gold annotation"
+
+
+def _missed(predicted: _Relations, gold: _Relations) -> Iterator[JudgedRelation]:
+    for key, relation in gold.items():
+        if key not in predicted:
+            yield relation._replace(mark=MISSED, note="missed: only in the gold annotation")

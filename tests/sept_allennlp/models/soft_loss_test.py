@@ -1,0 +1,183 @@
+"""Learning from a teacher's soft labels."""
+
+import math
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch
+from allennlp.models import Model
+
+from sept_allennlp.dataset_readers import SciERCReader
+from sept_runtime.decoding import Decoding
+from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
+from tests.sept_allennlp.baselines.sciie_test import words_model as sciie_model
+from tests.sept_allennlp.models.sept_relations_test import joint_model
+from tests.sept_allennlp.models.sept_test import LABELS, always, sampling_model, words_model
+
+SENTENCES = [["we", "use", "parsers"], ["we", "parsers"]]
+GOLD = [AnnotatedSpan(2, 2, "Method")]
+SOFT = SoftAnnotation(
+    ("Method", "Task"),
+    [SoftSpan(2, 2, {"Method": 0.7, "Task": 0.1}), SoftSpan(3, 4, {"Task": 0.5})],
+)
+
+# 3 × 4 / 2 + 2 × 3 / 2 candidates; of every one the model gives "no entity" the logit 5.
+NUM_CANDIDATES = 9
+WRONG = math.log(math.exp(5.0) + 2)
+RIGHT = WRONG - 5.0
+# Of "no entity" there are 7 candidates that are not listed, and what the listed ones lack of 1.
+SOFT_LOSS = NUM_CANDIDATES * WRONG - 5.0 * (7 + 0.2 + 0.5)
+HARD_LOSS = (NUM_CANDIDATES - 1) * RIGHT + WRONG
+
+TAUGHT = Document("taught", SENTENCES, soft=SOFT)
+ANNOTATED = Document("annotated", SENTENCES, GOLD)
+BOTH = Document("both", SENTENCES, GOLD, soft=SOFT)
+NEITHER = Document("neither", SENTENCES)
+
+
+def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
+    reader = SciERCReader(soft_labels=True)
+    batch = Batch([reader.text_to_instance(document) for document in documents])
+    for instance in batch.instances:
+        reader.apply_token_indexers(instance)
+    batch.index_instances(model.vocab)
+    return batch.as_tensor_dict()
+
+
+def loss_of(model: Model, *documents: Document) -> float:
+    return model(**tensors(model, *documents))["loss"].item()
+
+
+@pytest.mark.parametrize(
+    "documents, expected",
+    [
+        ([TAUGHT], SOFT_LOSS),
+        ([BOTH], (SOFT_LOSS + HARD_LOSS) / 2),
+        ([TAUGHT, ANNOTATED], (SOFT_LOSS + HARD_LOSS) / 2),
+        ([ANNOTATED, NEITHER, TAUGHT, BOTH], (SOFT_LOSS + HARD_LOSS) / 2),
+        ([Document("", [], soft=SOFT._replace(spans=[])), TAUGHT], SOFT_LOSS),
+    ],
+)
+def test_the_loss_is_the_cross_entropy_summed_over_candidates_mean_over_documents(
+    documents: List[Document], expected: float
+) -> None:
+    model = words_model().eval()
+    always(model, label=0)
+    assert loss_of(model, *documents) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("prior_correction", [0.0, 1.0])
+def test_soft_labels_are_neither_sampled_nor_corrected(prior_correction: float) -> None:
+    # It would keep 2 of the negatives of a document.
+    model = sampling_model(prior_correction=prior_correction)
+    always(model, label=0)
+    assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
+    assert loss_of(model, BOTH) == pytest.approx((SOFT_LOSS + HARD_LOSS) / 2, rel=1e-5)
+    # Of gold beside them as ever: 2 of 8 negatives, and the entity.
+    bias = prior_correction * math.log(2 / 8)
+    no_entity = math.exp(5.0 + bias)
+    gold_loss = 3 * math.log(no_entity + 2) - 2 * (5.0 + bias)
+    loss = loss_of(model, TAUGHT, ANNOTATED)
+    assert loss == pytest.approx((SOFT_LOSS + gold_loss) / 2, rel=1e-5)
+
+
+def test_gold_alone_is_learned_as_without_a_teacher() -> None:
+    model = words_model().eval()
+    batch = tensors(model, ANNOTATED, NEITHER)
+    with_field = model(**batch)["loss"]
+    del batch["soft"]
+    assert model(**batch)["loss"].equal(with_field)
+
+
+def test_the_model_learns_the_teachers_frequencies() -> None:
+    model = sampling_model()
+    batch = tensors(model, TAUGHT)
+    # Spans have nothing to be told apart by, so all that is to be learned are the means.
+    bias = model._output.bias
+    optimizer = torch.optim.LBFGS([bias], line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = model(**batch)["loss"]
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    labels = {label: model.vocab.get_token_index(label, "labels") for label in LABELS}
+    learned = bias.softmax(dim=0)
+    assert learned[0].item() == pytest.approx(7.7 / 9, abs=1e-4)
+    assert learned[1 + labels["Method"]].item() == pytest.approx(0.7 / 9, abs=1e-4)
+    assert learned[1 + labels["Task"]].item() == pytest.approx(0.6 / 9, abs=1e-4)
+
+
+def test_what_nobody_has_annotated_is_refused_in_training() -> None:
+    model = words_model().train()
+    with pytest.raises(ConfigurationError, match="document 'neither': cannot train on a document"):
+        loss_of(model, TAUGHT, NEITHER)
+
+
+def test_a_reader_that_leaves_soft_labels_out_is_named() -> None:
+    model = words_model().train()
+    batch = tensors(model, TAUGHT)
+    del batch["soft"]
+    expected = "document 'taught'.*without 'ner'; .* set dataset_reader.soft_labels to true"
+    with pytest.raises(ConfigurationError, match=expected):
+        model(**batch)
+
+
+def test_a_model_that_prunes_learns_of_all_candidates_of_a_taught_document() -> None:
+    # Of two words' three candidates it keeps one.
+    model = sciie_model(spans_per_word=0.5, lexical_dropout=0.0).train()
+    soft = SOFT._replace(spans=[SoftSpan(0, 0, {"Task": 0.25})])
+    document = Document("d", [["we", "use"]], soft=soft)
+    batch = tensors(model, document)
+    gold = batch["gold"]
+    few = model.score_spans(batch["text"], batch["sentence_ids"], gold)
+    whole = torch.tensor([True])
+    scores = model.score_spans(batch["text"], batch["sentence_ids"], gold, whole=whole)
+    assert (len(few.logits), len(scores.logits)) == (1, 3)
+    log = scores.logits.log_softmax(dim=-1)
+    task = 1 + model.vocab.get_token_index("Task", "labels")
+    expected = -(log[1:, 0].sum() + 0.75 * log[0, 0] + 0.25 * log[0, task])
+    assert loss_of(model, document) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_model_that_looks_at_all_candidates_need_not_know_of_soft_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = words_model(span_sampler="all_spans", embedding_dropout=0.0).train()
+    always(model, label=0)
+    score_spans, model.scores_all = model.score_spans, True
+    monkeypatch.setattr(model, "score_spans", lambda text, ids, gold: score_spans(text, ids, gold))
+    assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
+
+
+def test_a_student_may_learn_relations_from_gold_alone() -> None:
+    model = joint_model().train()
+    reader = SciERCReader(soft_labels=True, relations=True)
+    instances = [reader.text_to_instance(document) for document in (TAUGHT, TAUGHT)]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    # In distributed training every parameter needs a gradient in every step.
+    model(**batch.as_tensor_dict())["loss"].backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    annotated = reader.text_to_instance(ANNOTATED)
+    reader.apply_token_indexers(annotated)
+    batch = Batch([*instances, annotated])
+    batch.index_instances(model.vocab)
+    with pytest.raises(ConfigurationError, match="document 'annotated': cannot learn relations"):
+        model(**batch.as_tensor_dict())
+
+
+def test_relations_and_soft_labels_are_predicted_together() -> None:
+    model = joint_model().eval()
+    batch = tensors(model, TAUGHT)
+    decoding = Decoding(soft_labels=0.0)
+    with torch.no_grad():
+        (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
+    assert prediction.relations is not None
+    assert prediction.soft is not None and len(prediction.soft.spans) == NUM_CANDIDATES

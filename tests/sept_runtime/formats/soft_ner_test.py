@@ -1,0 +1,124 @@
+import json
+from typing import Any, Dict
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_runtime.documents import Document, DocumentError, SoftAnnotation, SoftSpan
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.formats.scierc import document_from_scierc, document_to_scierc
+from tests.sept_runtime.formats.drawn import LABELS, bounds, documents
+
+SENTENCES = [["We", "train", "a", "CRF"], ["It", "works", "."]]
+
+
+def annotated(**changes: Any) -> Dict[str, Any]:
+    """A good object, two sentences of four and three words, with changes."""
+    return {
+        "doc_key": "A-1",
+        "sentences": SENTENCES,
+        "soft_ner": [[[2, 3, {"Method": 0.5}], [3, 3, {"Method": 0.25, "Task": 0.0312}]], []],
+        "soft_ner_labels": ["Task", "Method", "Metric"],
+        **changes,
+    }
+
+
+def test_what_a_teacher_believes_is_read_and_needs_no_gold() -> None:
+    document = document_from_scierc(annotated())
+    assert document.entities is None
+    assert document.soft == SoftAnnotation(
+        ("Task", "Method", "Metric"),
+        [SoftSpan(2, 3, {"Method": 0.5}), SoftSpan(3, 3, {"Method": 0.25, "Task": 0.0312})],
+    )
+
+
+def test_gold_and_a_teachers_annotation_may_be_there_both() -> None:
+    document = document_from_scierc(annotated(ner=[[], [[4, 4, "Task"]]]))
+    assert document.entities == [(4, 4, "Task")]
+    assert document.soft is not None
+
+
+def test_a_teacher_that_believes_in_nothing_has_annotated_all_the_same() -> None:
+    document = document_from_scierc(annotated(soft_ner=[[], []]))
+    assert document.soft == SoftAnnotation(("Task", "Method", "Metric"), [])
+    assert document_from_scierc(annotated(soft_ner=None)).soft is None
+
+
+@st.composite
+def taught_documents(draw: Any) -> Document:
+    document = draw(documents(has_text=False))
+    labels = draw(st.lists(LABELS, unique=True, max_size=4))
+    ids = document.sentence_ids
+    spans = [
+        SoftSpan(start, end, {label: draw(st.integers(0, 10**4 // 4)) / 10**4 for label in labels})
+        for start, end in sorted(draw(bounds(document)), key=lambda span: ids[span[0]])
+    ]
+    document.soft = SoftAnnotation(tuple(labels), spans)
+    return document
+
+
+@given(taught_documents())
+def test_what_is_written_is_read_back(document: Document) -> None:
+    line = dump_line(document_to_scierc(document))
+    assert document_from_scierc(json.loads(line)) == document
+
+
+def one(candidate: Any) -> Dict[str, Any]:
+    return {"soft_ner": [[candidate], []]}
+
+
+BAD: Dict[str, Any] = {
+    "not a list": ({"soft_ner": "none"}, "'soft_ner' must be a list, found a string"),
+    "too short": ({"soft_ner": [[]]}, "'soft_ner' has 1 lists for 2 sentences"),
+    "of a sentence no list": (
+        {"soft_ner": [[], {}]},
+        "sentence 1: 'soft_ner' must hold a list of [start, end, {label: probability}]",
+    ),
+    "labels missing": ({"soft_ner_labels": None}, "must be 'soft_ner_labels', a list of the"),
+    "labels twice": ({"soft_ner_labels": ["Task", "Task"]}, 'found ["Task", "Task"]'),
+    "a label no string": ({"soft_ner_labels": [1]}, "found [1]"),
+    "as gold": (one([3, 3, "Method"]), "is not [start, end, {label: probability}]"),
+    "index a string": (one(["3", 3, {}]), "is not [start, end, {label: probability}]"),
+    "index negative": (one([-1, 0, {}]), "is not [start, end, {label: probability}]"),
+    "reversed": (one([3, 2, {}]), "candidate [3, 2, {}] is reversed"),
+    "of another sentence": (one([4, 4, {}]), "holds words 0 to 3"),
+    "twice": ({"soft_ner": [[[1, 1, {}], [1, 1, {}]], []]}, "candidate [1, 1, {}] is there twice"),
+    "unknown label": (one([3, 3, {"X": 0.5}]), "not in 'soft_ner_labels': 'X'"),
+    "no number": (one([3, 3, {"Task": "0.5"}]), '"0.5" is no probability'),
+    "a bool": (one([3, 3, {"Task": True}]), "true is no probability"),
+    "negative": (one([3, 3, {"Task": -0.1}]), "-0.1 is no probability"),
+    "more than one": (one([3, 3, {"Task": 1.1}]), "1.1 is no probability"),
+    "too much": (one([3, 3, {"Task": 0.6, "Method": 0.5}]), "add up to more than 1"),
+}
+
+
+@pytest.mark.parametrize("changes, fault", BAD.values(), ids=BAD)
+def test_a_bad_annotation_is_refused_in_one_line(changes: Dict[str, Any], fault: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        document_from_scierc(annotated(**changes), origin="a.jsonl, line 3")
+    message = str(caught.value)
+    assert message.startswith("a.jsonl, line 3: document 'A-1'")
+    assert fault in message
+    assert "\n" not in message
+
+
+def test_rounded_probabilities_may_add_up_to_a_little_more_than_one() -> None:
+    fields = annotated(**one([3, 3, {"Task": 0.6001, "Method": 0.4001}]))
+    assert document_from_scierc(fields).soft is not None
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        (
+            {"error": "not UTF-8", "line": 7},
+            "could not be annotated \\(not UTF-8\\); take the line",
+        ),
+        ({"id": "a", "text": "We train."}, "nobody has annotated this text; have a model annotate"),
+        ({"id": "a", "tokens": ["We"]}, "nobody has annotated this text"),
+    ],
+)
+def test_what_is_no_document_is_refused_with_what_to_do(line: Any, expected: str) -> None:
+    with pytest.raises(DocumentError, match=f"^a.jsonl, line 3: .*{expected}"):
+        document_from_scierc(line, origin="a.jsonl, line 3")
