@@ -109,4 +109,6 @@ def _scores(metrics: Dict[str, Any]) -> List[str]:
 
 def readable(path: Any) -> str:
     """The last two parts of a path: the others are of the machine that it was trained on."""
+    if isinstance(path, list):
+        return ", ".join(map(readable, path))
     return "/".join(str(path).rstrip("/").split("/")[-2:])

@@ -121,6 +121,14 @@ def test_what_cannot_be_exported_leaves_nothing_behind(filter_archive: str, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_part_for_relations_cannot_be_exported(trained_archive: str) -> None:
+    model = load_archive(trained_archive).model
+    assert isinstance(model, SEPT)
+    model._relations = torch.nn.Identity()  # type: ignore[assignment]
+    with pytest.raises(NotExportable, match="a model with a part for relations cannot be exp"):
+        model.exported("span_head.onnx")
+
+
 @pytest.mark.parametrize(
     "shift, fault", [(0.02, "differs from the archive's by"), (8.0, "finds other entities than")]
 )
