@@ -11,8 +11,8 @@ import torch
 
 from sept_allennlp.modules.exporting import ExportedNetwork, NotExportable
 
-# The first that has attention as one operation. Taken apart, as in those before, it is slower, and a
-# batch of abstracts takes three times the memory.
+# The first that has attention as one operation. Taken apart, as in those before, it is slower, and
+# a batch of abstracts takes three times the memory.
 _OPSET = 23
 
 # In no dimension 0 or 1, which the exporter takes for constants; of a length that documents have.
