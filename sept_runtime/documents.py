@@ -1,7 +1,7 @@
 """The types that all rooms share: documents, entities in them, and relations between those."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import AbstractSet, Dict, List, NamedTuple, Optional, Tuple, Union
 
 
 class DocumentError(ValueError):
@@ -49,6 +49,15 @@ class AnnotatedRelation(NamedTuple):
     head: Tuple[int, int]
     tail: Tuple[int, int]
     label: str
+
+    def directed(self, symmetric_labels: AbstractSet[str]) -> "AnnotatedRelation":
+        """
+        The same, the earlier entity first if the label has no direction: relations that say the
+        same are equal then.
+        """
+        if self.label in symmetric_labels and self.tail < self.head:
+            return AnnotatedRelation(self.tail, self.head, self.label)
+        return self
 
 
 class ScoredRelation(NamedTuple):

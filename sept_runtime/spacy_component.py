@@ -70,9 +70,10 @@ class SEPTComponent:
     def pipe(self, stream: Iterable[Doc], batch_size: int) -> Iterator[Doc]:
         """`batch_size` is the pipeline's: so many documents are held at a time."""
         for docs in minibatch(stream, batch_size):  # type: ignore[no-untyped-call]
-            found = self._load().annotate((doc.text for doc in docs), self._batch_size)
+            annotator = self._load()
+            found = annotator.annotate((doc.text for doc in docs), self._batch_size)
             for doc, entities in zip(docs, found):
-                self._annotate(doc, entities)
+                self._annotate(doc, entities, annotator.finds_relations)
                 yield doc
 
     def to_disk(self, path: "str | os.PathLike[str]", *, exclude: Iterable[str] = ()) -> None:
@@ -111,7 +112,7 @@ class SEPTComponent:
             self._loaded = os.getpid(), _load(self._model, self._options)
         return self._loaded[1]
 
-    def _annotate(self, doc: Doc, entities: "AnnotatedText") -> None:
+    def _annotate(self, doc: Doc, entities: "AnnotatedText", with_relations: bool) -> None:
         spans: List[Span] = []
         scores = []
         index: Dict[Entity, int] = {}
@@ -126,7 +127,7 @@ class SEPTComponent:
         doc.spans[self._spans_key] = SpanGroup(
             doc, name=self._spans_key, spans=spans, attrs={"scores": scores}
         )
-        if self._load().finds_relations:
+        if with_relations:
             relations = [
                 {
                     "head": index[relation.head],

@@ -13,15 +13,15 @@ changes. AllenNLP 2.10.1 is its last release, so the name will stay.
 
 import contextlib
 import sys
-from typing import Any, BinaryIO, Optional, TextIO
+from typing import Any, Optional, TextIO
 
 from allennlp.commands import predict
-from allennlp.common.file_utils import cached_path, open_compressed
+from allennlp.common.file_utils import cached_path
 from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.prediction_files import STANDARD_INPUT, predict_file
+from sept_runtime.prediction_files import STANDARD_INPUT, open_lines, predict_file
 
 _AllenNLPManager = predict._PredictManager
 
@@ -68,19 +68,23 @@ class SEPTPredictManager:
                 if self._print_to_console:
                     print("prediction: ", line, end="")
 
-            predictor = self._predictor
             predicted = predict_file(
-                predictor, self._open_input(), predictor.decoding, self._batch_size, write,
+                self._predictor,
+                files.enter_context(open_lines(self._local_input())),
+                self._predictor.decoding,
+                self._batch_size,
+                write,
                 lambda outputs: Tqdm.tqdm(outputs, desc="annotating", unit="doc"),
-            )  # fmt: skip
+            )
         print(predicted, file=sys.stderr)
         if predicted.status:
             raise SystemExit(predicted.status)
 
-    def _open_input(self) -> BinaryIO:
+    def _local_input(self) -> str:
+        """The input on this machine, if it is an address."""
         if self._input_file == STANDARD_INPUT:
-            return sys.stdin.buffer
-        return open_compressed(cached_path(self._input_file), mode="rb", encoding=None)
+            return self._input_file
+        return str(cached_path(self._input_file))
 
 
 def _make_manager(

@@ -4,6 +4,7 @@ from itertools import cycle, islice
 from typing import Iterable, List, Optional
 
 from sept_runtime.documents import Document
+from sept_runtime.formats.requests import document_from_text
 from sept_runtime.tokenization import tokenize
 
 # Of different lengths, with words of many pieces, and what encoders have no piece for.
@@ -45,10 +46,5 @@ def check_batches(
             break
         long.append(text)
         words += len(tokenize(text).offsets)
-    alone, together = list(map(_document, _TEXTS)), list(map(_document, _TEXTS))
-    return [[alone[0]], [alone[2]], together, [_document(" ".join(long)), alone[3]]]
-
-
-def _document(text: str) -> Document:
-    sentences, offsets = tokenize(text)
-    return Document(key="", sentences=sentences, text=text, offsets=offsets)
+    alone, together = list(map(document_from_text, _TEXTS)), list(map(document_from_text, _TEXTS))
+    return [[alone[0]], [alone[2]], together, [document_from_text(" ".join(long)), alone[3]]]

@@ -73,9 +73,7 @@ class StrictRelationF1(Metric):
         }
 
     def _places(self, relation: AnnotatedRelation) -> Tuple[Tuple[_Place, _Place], str]:
-        head, tail, label = relation
-        if label in self._symmetric and tail < head:
-            head, tail = tail, head
+        head, tail, label = relation.directed(self._symmetric)
         return (head, tail), label
 
     def report(self, reset: bool = False) -> Dict[str, float]:

@@ -23,8 +23,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
     of `SEPT`.
 
     Two entities of one sentence make two pairs, one for each direction. A pair is given a
-    probability for each label by itself (a sigmoid), because a pair may have several: SciERC has
-    some with two. In training, the pairs are those of the annotated entities, and are sampled. The
+    probability for each label by itself (a sigmoid), so that it may have several, which SciERC's
+    have not. In training, the pairs are those of the annotated entities, and are sampled. The
     relations are classified as in SpERT (Eberts and Ulges 2020, "Span-based Joint Entity and
     Relation Extraction with Transformer Pre-training", section 3).
 
@@ -44,7 +44,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
         The probability from which on there is a relation. Below one half, because F1 is highest
         where the threshold is half of it, were the probabilities true (Lipton, Elkan and
         Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT has
-        0.4, and after short trainings on SciERC 0.3 was a little better.
+        0.4, which makes no difference to F1 on SciERC (docs/results.md).
         `Decoding.min_relation_score` can only raise it.
     loss_weight : `float`, optional (default = `1.0`)
         Of this part's loss beside that of the entities.
@@ -208,12 +208,13 @@ class RelationClassifier(torch.nn.Module, FromParams):
         # Shape: (number of pairs in the batch, 2, num_labels)
         by_pair = torch.stack(probabilities.chunk(2, dim=1), dim=2)[mask].cpu()
         counts = mask.sum(dim=1).tolist()
+        symmetric = self._symmetric.cpu().numpy()
         return [
             decode_relations(
                 document_probabilities.numpy(),
                 numpy.array(document_places, dtype=int)[document_pairs.numpy()],
                 self._labels,
-                self._symmetric.cpu().numpy(),
+                symmetric,
                 max(self._threshold, decoding.min_relation_score),
             )
             for document_probabilities, document_pairs, document_places in zip(

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import math
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject, is_index
 
 FloatArray = NDArray[np.float32]
+
+T = TypeVar("T")
 
 
 class Fields:
@@ -63,6 +65,13 @@ class Fields:
         if not all(isinstance(value, str) for value in values):
             raise self._fault("must hold strings", key)
         return values
+
+    def one_of(self, key: str, choices: Mapping[str, T]) -> T:
+        """What a name stands for."""
+        name = self.text(key)
+        if name not in choices:
+            raise self._fault(f"{name!r} is not known here: is it of a newer release", key)
+        return choices[name]
 
     def truth(self, key: str) -> bool:
         """`true` or `false`."""

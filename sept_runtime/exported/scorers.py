@@ -174,7 +174,4 @@ def scorer_from_json(fields: Fields) -> SpanScorer:
 
     `ExportedModelError` if it is none that is known here.
     """
-    name = fields.text("type")
-    if name not in _TYPES:
-        raise fields.fault(f"{name!r} is not known here: is it of a newer release", "type")
-    return _TYPES[name].from_json(fields)
+    return fields.one_of("type", _TYPES).from_json(fields)

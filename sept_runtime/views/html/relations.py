@@ -2,7 +2,7 @@
 
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from sept_runtime.documents import Document, Prediction, Span
+from sept_runtime.documents import AnnotatedRelation, Document, Prediction, Span
 from sept_runtime.formats.predictions import PredictedDocument
 from sept_runtime.views.html.comparison import FOUND, MISSED, UNJUDGED, WRONG
 
@@ -68,16 +68,15 @@ def _predicted(prediction: Prediction) -> Iterator[JudgedRelation]:
         yield JudgedRelation(prediction.entities[head], prediction.entities[tail], label, score)
 
 
-_Relations = Dict[Tuple[_Pair, str], JudgedRelation]
+_Relations = Dict[AnnotatedRelation, JudgedRelation]
 
 
 def _distinct(relations: Iterable[JudgedRelation]) -> _Relations:
     """The relations by what has to be right of each, none twice."""
     distinct: _Relations = {}
     for relation in relations:
-        head, tail = relation.pair
-        pair = (tail, head) if relation.is_symmetric and tail < head else (head, tail)
-        distinct.setdefault((pair, relation.label), relation)
+        key = AnnotatedRelation(*relation.pair, relation.label).directed(SYMMETRIC_LABELS)
+        distinct.setdefault(key, relation)
     return distinct
 
 
