@@ -4,10 +4,10 @@ from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import torch
-from allennlp.data import Batch
 from numpy.typing import NDArray
 
 from sept_allennlp.models.sept import SEPT
+from sept_allennlp.models.span_classifier import probabilities_by_document
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding, decode
 from sept_runtime.documents import Document, ScoredSpan
@@ -132,21 +132,13 @@ def _is_tie(entity: ScoredSpan, ours: Scores, theirs: Scores, decoding: Decoding
 
 @torch.no_grad()
 def _score(predictor: SEPTPredictor, documents: Sequence[Document]) -> List[ScoredCandidates]:
-    model, reader = predictor._model, predictor._dataset_reader
+    model = predictor._model
     assert isinstance(model, SEPT)
-    batch = Batch([reader.text_to_instance(document) for document in documents])
-    for instance in batch.instances:
-        reader.apply_token_indexers(instance)
-    batch.index_instances(model.vocab)
-    tensors = batch.as_tensor_dict()
-    scores = model.score_spans(tensors["text"], tensors["sentence_ids"])  # type: ignore[arg-type]
-    counts = scores.mask.sum(dim=1).tolist()
-    probabilities = scores.logits.float().softmax(dim=-1)
+    tensors = predictor.tensors(documents)
+    scores = model.score_spans(tensors["text"], tensors["sentence_ids"])
     return [
-        ScoredCandidates(spans.numpy(), document_probabilities.numpy())
-        for spans, document_probabilities in zip(
-            scores.spans[scores.mask].split(counts), probabilities.split(counts)
-        )
+        ScoredCandidates(spans, probabilities)
+        for probabilities, spans in probabilities_by_document(scores)
     ]
 
 

@@ -212,7 +212,7 @@ class SpanClassifier(Model, RenamedKeys):
             prediction._replace(
                 soft=soft_annotation(*candidates, self._labels, decoding.soft_labels)
             )
-            for prediction, candidates in zip(predictions, _by_document(scores))
+            for prediction, candidates in zip(predictions, probabilities_by_document(scores))
         ]
 
     def find_entities(
@@ -221,7 +221,7 @@ class SpanClassifier(Model, RenamedKeys):
         """Each document's entities by the scores of its candidates."""
         return [
             decode(probabilities, spans, self._labels, decoding)
-            for probabilities, spans in _by_document(scores)
+            for probabilities, spans in probabilities_by_document(scores)
         ]
 
     def _score_in_chunks(
@@ -281,8 +281,11 @@ class SpanClassifier(Model, RenamedKeys):
         return {} if self.training else self._metric.report(reset)
 
 
-def _by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
-    """Of each document the probabilities of its candidates' classes, and the candidates."""
+def probabilities_by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
+    """
+    Of each document the probabilities of its candidates' classes, of shape `(num_spans,
+    1 + num_labels)`, and the candidates, of shape `(num_spans, 2)`: what `decode` takes.
+    """
     counts = scores.mask.sum(dim=1).tolist()
     probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()
     spans = scores.spans[scores.mask].cpu()

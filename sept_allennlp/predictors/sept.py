@@ -104,14 +104,11 @@ class SEPTPredictor(Predictor):
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """As for `SpanPredictor`."""
-        instances = [
-            # Gold does not matter here, and may have labels that the model does not know.
-            self._dataset_reader.text_to_instance(
-                replace(document, entities=None, relations=None, soft=None)
-            )
-            for document in documents
-        ]
-        return self._predict(instances, decoding)
+        return self._predict(self._instances(documents), decoding)
+
+    def tensors(self, documents: Sequence[Document]) -> Any:
+        """A batch of documents as the model's `score_spans` takes it, on its device."""
+        return self._tensors(self._instances(documents))
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
         """
@@ -154,13 +151,25 @@ class SEPTPredictor(Predictor):
     def _device(self) -> torch.device:
         return next(self._model.parameters()).device
 
-    @torch.no_grad()
-    def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[Prediction]:
+    def _instances(self, documents: Sequence[Document]) -> List[Instance]:
+        return [
+            # Gold does not matter here, and may have labels that the model does not know.
+            self._dataset_reader.text_to_instance(
+                replace(document, entities=None, relations=None, soft=None)
+            )
+            for document in documents
+        ]
+
+    def _tensors(self, instances: Iterable[Instance]) -> Any:
         batch = Batch(instances)
         for instance in batch.instances:
             self._dataset_reader.apply_token_indexers(instance)
         batch.index_instances(self._model.vocab)
-        tensors = move_to_device(batch.as_tensor_dict(), self._device)
+        return move_to_device(batch.as_tensor_dict(), self._device)
+
+    @torch.no_grad()
+    def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[Prediction]:
+        tensors = self._tensors(instances)
         # AllenNLP knows no models that do this.
         model: Any = self._model
         found: List[Prediction] = model.predict(tensors["text"], tensors["sentence_ids"], decoding)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sept_runtime.documents import Document
-
-Indices = NDArray[np.int64]
+from sept_runtime.exported.fields import Indices
 
 
 class Candidates(NamedTuple):

@@ -13,6 +13,7 @@ from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject, is_index
 
 FloatArray = NDArray[np.float32]
+Indices = NDArray[np.int64]
 
 T = TypeVar("T")
 

@@ -5,10 +5,9 @@ from typing import Callable, ClassVar, Dict, Mapping, Type
 
 import numpy as np
 
-from sept_runtime.exported.fields import Fields, FloatArray, array_to_json
+from sept_runtime.exported.fields import Fields, FloatArray, Indices, array_to_json
 from sept_runtime.exported.graph import Graph, Signature, head_signature
 from sept_runtime.exported.poolings import SpanPooling, pooling_from_json
-from sept_runtime.exported.poolings.span_pooling import Indices
 from sept_runtime.formats.json_lines import JsonObject
 
 # Takes the first and last positions of some spans, both inclusive, and their widths in words, each

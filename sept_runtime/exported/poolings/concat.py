@@ -1,8 +1,7 @@
 from typing import Sequence
 
-from sept_runtime.exported.fields import Fields, FloatArray
+from sept_runtime.exported.fields import Fields, FloatArray, Indices
 from sept_runtime.exported.poolings.span_pooling import (
-    Indices,
     Pool,
     SpanPooling,
     pooling_from_json,

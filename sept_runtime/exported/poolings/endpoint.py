@@ -2,8 +2,8 @@ from typing import Callable, Dict
 
 import numpy as np
 
-from sept_runtime.exported.fields import Fields, FloatArray
-from sept_runtime.exported.poolings.span_pooling import Indices, Pool, SpanPooling, register
+from sept_runtime.exported.fields import Fields, FloatArray, Indices
+from sept_runtime.exported.poolings.span_pooling import Pool, SpanPooling, register
 from sept_runtime.formats.json_lines import JsonObject
 
 _OPERATIONS: Dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {

@@ -1,13 +1,8 @@
 from abc import ABC, abstractmethod
 from typing import Callable, ClassVar, Dict, Type, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sept_runtime.exported.fields import Fields, FloatArray
+from sept_runtime.exported.fields import Fields, FloatArray, Indices
 from sept_runtime.formats.json_lines import JsonObject
-
-Indices = NDArray[np.int64]
 
 # Fills the vectors of some spans: takes their first and last positions, both inclusive, each of
 # shape (num_spans,), and an array of shape (num_spans, output_dim).

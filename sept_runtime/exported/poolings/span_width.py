@@ -1,7 +1,7 @@
 import numpy as np
 
-from sept_runtime.exported.fields import Fields, FloatArray, array_to_json
-from sept_runtime.exported.poolings.span_pooling import Indices, Pool, SpanPooling, register
+from sept_runtime.exported.fields import Fields, FloatArray, Indices, array_to_json
+from sept_runtime.exported.poolings.span_pooling import Pool, SpanPooling, register
 from sept_runtime.formats.json_lines import JsonObject
 
 

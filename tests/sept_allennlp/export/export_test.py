@@ -26,6 +26,7 @@ from sept_allennlp.modules.exporting import (
 )
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.token_embedders.word_pieces import _LastHiddenState
+from sept_runtime.documents import AnnotatedSpan, Document
 from sept_runtime.exported import ExportedPredictor
 from sept_runtime.exported.candidates import enumerate_candidates
 from sept_runtime.exported.graph import Graph, encoder_signature
@@ -78,6 +79,14 @@ def test_the_command(
         main()
     with pytest.raises(ExportError, match="is no exported model, and is not replaced"):
         export(trained_archive, tmp_path, replace=True)
+
+
+def test_gold_labels_that_the_model_does_not_know_are_in_nobodys_way(
+    trained_archive: str, tmp_path: Path
+) -> None:
+    entities = [AnnotatedSpan(0, 0, "Unheard-of")]
+    document = Document(key="", sentences=[["We", "train", "it"]], entities=entities)
+    assert export(trained_archive, tmp_path / "exported", [document]).spans == 6
 
 
 def agreement(archive: str, tmp_path: Path) -> Any:
