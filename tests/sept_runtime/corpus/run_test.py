@@ -2,13 +2,11 @@
 
 import gzip
 import json
-import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
@@ -27,7 +25,7 @@ from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.json_prediction import predict_lines
-from tests.sept_runtime.corpus import stalling_run
+from tests.experiments import ROOT
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.processes
@@ -57,23 +55,8 @@ INPUTS = {"a.jsonl": lines_of("a", 11), "b.jsonl.gz": lines_of("b", 6), "c.jsonl
 COUNTS = Counts(read=20, annotated=15, failed=5, shards=3 + 2 + 1 + 1)
 
 
-@pytest.fixture(scope="module")
-def run_to_kill() -> Iterator[Tuple[Connection, BaseProcess]]:
-    """
-    A process that is about to make the run of `stalling_run` when it is sent its arguments. It is
-    forked before Ray has started threads here, so that it need not import everything again.
-    """
-    context = multiprocessing.get_context("fork")
-    here, there = context.Pipe()
-    process = context.Process(target=stalling_run.main, args=(there,), daemon=True)
-    process.start()
-    yield here, process
-    process.kill()
-    process.join()
-
-
 @pytest.fixture(scope="module", autouse=True)
-def cluster(run_to_kill: Any) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     """For all tests, because it takes seconds to start."""
     stop = ray_pipeline.start(address=None, num_cpus=2)
     yield
@@ -195,20 +178,29 @@ def test_a_killed_worker_loses_nothing(
 def test_a_killed_run_goes_on(
     predict: Predict,
     undisturbed: Dict[str, bytes],
-    run_to_kill: Tuple[Connection, BaseProcess],
     trained_archive: str,
     corpus: Path,
     tmp_path: Path,
 ) -> None:
     output, log = tmp_path / "out", tmp_path / "run.log"
-    connection, process = run_to_kill
-    connection.send([trained_archive, str(corpus), str(output), str(log)])
-    # It has done the first shard, and will never finish the second.
-    while not (output / "done" / "000000-000000.json").exists():
-        assert process.is_alive(), log.read_text()
-        time.sleep(0.1)
-    process.kill()
-    process.join()
+    # Not forked: in this process Ray may have run, whose threads end a fork now and then. And its
+    # output goes into a file: whoever reads a pipe to its end waits for Ray's processes, too.
+    command = [sys.executable, "-m", "tests.sept_runtime.corpus.stalling_run"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*command, trained_archive, str(corpus), str(output)],
+            cwd=ROOT,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        # It has done the first shard, and will never finish the second.
+        while not (output / "done" / "000000-000000.json").exists():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
     assert len(list((output / "done").iterdir())) < COUNTS.shards
 
     done_before: Optional[float] = (output / "done" / "000000-000000.json").stat().st_mtime

@@ -2,8 +2,8 @@
 
 import os
 import signal
+import sys
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sept_allennlp.corpus import ArchiveShardPredictor
@@ -13,15 +13,9 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 
 
-def main(connection: Connection) -> None:
-    """
-    Makes the run when it is sent the archive, the corpus, the output, and a file for all that it
-    prints.
-    """
-    archive, corpus, output, log = connection.recv()
-    with open(log, "wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+def main() -> None:
+    """Makes the run; the arguments are the archive, the corpus, and the output."""
+    archive, corpus, output = sys.argv[1:]
     run = os.getpid()
 
     class Stalls(ArchiveShardPredictor):
@@ -51,3 +45,7 @@ def _lives(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+if __name__ == "__main__":
+    main()
