@@ -6,13 +6,14 @@ from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 
 from sept_allennlp.archives.encoders import max_pieces, special_pieces
+from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
 from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 from sept_runtime.exported.windows import Windows
 
 
 @TokenEmbedder.register("word_pieces")
-class WordPieceEmbedder(EncoderEmbedder):
+class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     """
     The contextual embedding of every word piece of a document (paper, section 3.2), for what the
     `word_pieces` token indexer yields.
@@ -187,8 +188,9 @@ class WordPieceEmbedder(EncoderEmbedder):
         ids = ids.scatter(1, after_last, self._suffix.expand(batch_size, -1))
         num_used = num_prefix + lengths + len(self._suffix)
         attention_mask = torch.arange(ids.size(1), device=ids.device) < num_used
-        outputs = self.transformer_model(input_ids=ids, attention_mask=attention_mask.long())
-        return outputs.last_hidden_state[:, num_prefix : num_prefix + num_pieces]
+        with self.precision(ids.device):
+            outputs = self.transformer_model(input_ids=ids, attention_mask=attention_mask.long())
+        return outputs.last_hidden_state[:, num_prefix : num_prefix + num_pieces].float()
 
 
 class _LastHiddenState(torch.nn.Module):

@@ -1,4 +1,5 @@
 from sept_allennlp.training.archive_encoder import ArchiveEncoder
+from sept_allennlp.training.bfloat16_trainer import Bfloat16Trainer
 from sept_allennlp.training.exponential_average import RecoverableExponentialAverage
 from sept_allennlp.training.fused_adamw import FusedAdamW
 from sept_allennlp.training.keep_predictions import KeepPredictions
@@ -7,6 +8,7 @@ from sept_allennlp.training.reproducible_randomness import ReproducibleRandomnes
 
 __all__ = [
     "ArchiveEncoder",
+    "Bfloat16Trainer",
     "FusedAdamW",
     "KeepPredictions",
     "LastWeights",

@@ -7,6 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoModel
 
+from sept_allennlp.modules.bfloat16 import bfloat16_encoders
 from sept_allennlp.token_embedders import WordPieceEmbedder
 from tests.conftest import TINY_ENCODER
 
@@ -213,3 +214,16 @@ def test_is_registered(tiny_encoder):
     registered = TokenEmbedder.from_params(parameters)
     assert isinstance(registered, WordPieceEmbedder)
     assert registered.get_output_dim() == DIM
+
+
+def test_in_bfloat16_where_that_is_asked_for() -> None:
+    encoder = embedder()
+    document = random_document(100)
+    expected = embed(encoder, document)
+    with bfloat16_encoders():
+        rounded = embed(encoder, document)
+    # Eight bits of mantissa, and yet a float32, which what comes next adds up and compares.
+    assert rounded.dtype == torch.float32
+    error = (rounded - expected).norm() / expected.norm()
+    assert 1e-4 < error < 2e-2
+    assert torch.equal(embed(encoder, document), expected)
