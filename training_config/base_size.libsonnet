@@ -1,11 +1,6 @@
-// What an encoder of BERT's base size (SciBERT, MPNet: 768 wide, 110 million parameters) changes in
-// a configuration of SEPT. As for a small encoder, but smaller steps, fewer epochs and a wider head;
-// docs/results.md says what came of it. One GPU does it in minutes, two CPU cores in an hour or two.
-(import 'minilm.libsonnet') + {
+// What an encoder of BERT's base size changes in a configuration of SEPT: how it is trained, and a
+// wider head than a small one has. docs/results.md says what came of it. One GPU does it in minutes,
+// two CPU cores in an hour or two.
+(import 'minilm.libsonnet') + (import 'base_size_training.libsonnet') + {
   model+: { feedforward+: { hidden_dims: 500 } },
-  data_loader+: { batch_size: 4 },
-  trainer+: {
-    num_epochs: 12,
-    optimizer+: { parameter_groups: [[['transformer_model'], { lr: 5e-5 }]] },
-  },
 }
