@@ -183,7 +183,7 @@ def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_suites_are_there() -> None:
-    assert {"paper.jsonnet", "paper_minilm.jsonnet", "prior_minilm.jsonnet"} <= {*SUITES}
+    assert {"paper.jsonnet", "paper_minilm.jsonnet", "accuracy_minilm.jsonnet"} <= {*SUITES}
 
 
 def test_the_suite_in_folds_can_be_trained_so(
@@ -191,10 +191,10 @@ def test_the_suite_in_folds_can_be_trained_so(
 ) -> None:
     for variable, value in ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
-    suite = CONFIGS / "suites" / "prior_minilm.jsonnet"
+    suite = CONFIGS / "suites" / "accuracy_minilm.jsonnet"
     trainings = read_trainings(suite, tmp_path, [1])
-    assert [str(training) for training in trainings if training.run == "sept_prior"] == [
-        f"sept_prior/1/fold_{number}_of_5" for number in range(1, 6)
+    assert [str(training) for training in trainings if training.run == "prior"] == [
+        f"prior/1/fold_{number}_of_5" for number in range(1, 6)
     ]
     for training in trainings:
         assert training.config["trainer"]["callbacks"][-1] == "last_weights"

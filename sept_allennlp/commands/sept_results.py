@@ -19,7 +19,8 @@ class SeptResults(SeptSubcommand):
     and named.
 
     `allennlp sept-results SYSTEM... --against REFERENCE`: by how much the F1 of each system is
-    higher than that of the reference, with a 95% interval; see docs/experiments.md.
+    higher than that of the reference, with a 95% interval; with `--min-score`, for each of several
+    `decoding.min_score` of the systems. See docs/experiments.md.
 
     Registered as a `Subcommand` with name "sept-results".
     """
@@ -40,10 +41,20 @@ class SeptResults(SeptSubcommand):
             help="the system to compare with: the folder of a run of a suite, with all its seeds, "
             "or of one training, or a file of predictions; then RUNS are such, too",
         )
+        parser.add_argument(
+            "--min-score",
+            type=float,
+            nargs="+",
+            metavar="PROBABILITY",
+            help="with --against: of the systems, but not of the other, count only entities that are "
+            "at least so probable; once for each of several",
+        )
         parser.add_argument("--csv", type=Path, help="write the rows into this file, too")
 
     def run(self, args: argparse.Namespace) -> int:
         """Gives status 1 where there is nothing to print: no run is finished."""
+        if args.min_score and not args.against:
+            raise RunError("--min-score is for systems that are compared: name one with --against")
         rows = _differences(args) if args.against else self._scores(args)
         if args.csv is not None:
             rows.to_csv(args.csv, index=False, float_format="%.4f")
@@ -70,7 +81,11 @@ def _differences(args: argparse.Namespace) -> pandas.DataFrame:
         names = (path.name, args.against.name)
         if path.name == args.against.name:
             names = (str(path), str(args.against))
-        difference = compare(read_system(path), reference, names)
-        print(f"{names[0]} - {names[1]}: {difference}")
-        rows.append((*names, *difference))
-    return pandas.DataFrame(rows, columns=["system", "reference", *Difference._fields])
+        for min_score in args.min_score or [None]:
+            difference = compare(read_system(path, min_score or 0.0), reference, names)
+            asked_for = "" if min_score is None else f" from {min_score:g} on"
+            print(f"{names[0]}{asked_for} - {names[1]}: {difference}")
+            rows.append((*names, min_score, *difference))
+    columns = ["system", "reference", "min_score", *Difference._fields]
+    table = pandas.DataFrame(rows, columns=columns)
+    return table if args.min_score else table.drop(columns="min_score")

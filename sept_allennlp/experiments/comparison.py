@@ -141,7 +141,7 @@ def _sums(counts: pandas.DataFrame, seeds: List[int], name: str) -> pandas.DataF
     return documents[COUNTS].sum()
 
 
-def read_system(path: Path) -> pandas.DataFrame:
+def read_system(path: Path, min_score: float = 0.0) -> pandas.DataFrame:
     """
     The counts of a system for `compare`.
 
@@ -150,17 +150,19 @@ def read_system(path: Path) -> pandas.DataFrame:
     path : `Path`
         The folder of a run of a suite, with one folder a seed in it; or that of a single training,
         or a file of predictions, whose seed then counts as 0.
+    min_score : `float`, optional (default = `0.0`)
+        As for `count_run`.
 
     # Raises
 
     `RunError`
     """
     if path.is_file():
-        counts = {0: count_predictions([path])}
+        counts = {0: count_predictions([path], min_score)}
     else:
         seeds = [int(file.name) for file in path.glob("*") if file.is_dir() and file.name.isdigit()]
-        counts = {seed: count_run(path / str(seed)) for seed in sorted(seeds)}
-    return pandas.concat(counts or {0: count_run(path)}, names=["seed"]).reset_index()
+        counts = {seed: count_run(path / str(seed), min_score) for seed in sorted(seeds)}
+    return pandas.concat(counts or {0: count_run(path, min_score)}, names=["seed"]).reset_index()
 
 
 def collect_documents(

@@ -15,7 +15,7 @@ from sept_runtime.formats.predictions import FailedInput, read_predictions
 COUNTS = ["right", "predicted", "gold"]
 
 
-def count_run(folder: Path) -> pandas.DataFrame:
+def count_run(folder: Path, min_score: float = 0.0) -> pandas.DataFrame:
     """
     Counts the entities in the predictions that a run has kept; of one that was trained in folds, in
     those of all folds.
@@ -24,6 +24,10 @@ def count_run(folder: Path) -> pandas.DataFrame:
 
     folder : `Path`
         Of a run with one seed.
+    min_score : `float`, optional (default = `0.0`)
+        A probability; predicted entities below it do not count as predicted. So the counts are
+        those that the run would have with this `decoding.min_score`, if that is no lower than the
+        run's own.
 
     # Returns
 
@@ -34,17 +38,19 @@ def count_run(folder: Path) -> pandas.DataFrame:
 
     `RunError` for a run without predictions, and for what `count_predictions` does not take.
     """
-    return count_predictions([fold / PREDICTIONS for fold in fold_folders(folder) or [folder]])
+    files = [fold / PREDICTIONS for fold in fold_folders(folder) or [folder]]
+    return count_predictions(files, min_score)
 
 
-def count_predictions(files: List[Path]) -> pandas.DataFrame:
+def count_predictions(files: List[Path], min_score: float = 0.0) -> pandas.DataFrame:
     """
     `count_run` for files as `allennlp predict` writes them, of annotated documents.
 
     # Raises
 
     `RunError` for a file that is missing or damaged, a document that is not annotated or not
-    predicted, and one that is there twice.
+    predicted, one that is there twice, and for predictions without scores where there is a
+    `min_score`.
     """
     rows = {}
     for file in files:
@@ -60,7 +66,11 @@ def count_predictions(files: List[Path]) -> pandas.DataFrame:
                 if line.document.key in rows:
                     raise RunError(f"{where} has been predicted before; which of the two counts?")
                 gold = {tuple(entity) for entity in line.document.entities}
-                predicted = {entity[:3] for entity in line.predicted.entities}
+                entities = line.predicted.entities
+                if min_score and any(entity.score is None for entity in entities):
+                    raise RunError(f"{where} is predicted without scores, so none can be too low")
+                # The scores of all that count are at hand, or none is asked for.
+                predicted = {entity[:3] for entity in entities if (entity.score or 0) >= min_score}
                 counts = (len(gold & predicted), len(predicted), len(gold))
                 rows[line.document.key] = counts
         except DocumentError as error:

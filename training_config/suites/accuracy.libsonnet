@@ -1,22 +1,19 @@
 // What makes SEPT more accurate? A configuration of SEPT and what is changed in it, in five folds of
 // SciERC's train and dev split; the first row is the configuration itself.
 local features = (import '../sept_all_features.jsonnet').model.span_extractor;
+local with_features = { model+: { span_extractor: features } };
 local relations = import '../relations.libsonnet';
 
 // One line a row: what the table calls the system, the name of its run, and what is changed.
 local rows = [
   { system: 'SEPT', run: 'sept', change: {} },
   { system: '+ relations', run: 'relations', change: relations },
-  { system: '+ length, endpoint, attention', run: 'features', change: { model+: { span_extractor: features } } },
-  {
-    system: '+ relations and the three',
-    run: 'relations_features',
-    change: relations { model+: { span_extractor: features } },
-  },
+  { system: '+ length, endpoint, attention', run: 'features', change: with_features },
 ];
 
-function(sept, more_rows=[]) {
-  local all = rows + more_rows,
+// more: further rows, given what adds relations and what adds features
+function(sept, more=function(relations, features) []) {
+  local all = rows + more(relations, with_features),
 
   folds: 5,
   runs: { [row.run]: sept + row.change for row in all },

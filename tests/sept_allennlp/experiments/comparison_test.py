@@ -162,6 +162,33 @@ def test_the_command_compares(
         run(monkeypatch, good, "--against", systems / "none")
 
 
+def test_the_command_compares_at_several_thresholds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    document = {"doc_key": "a", "sentences": [["a", "b", "c"]], "ner": [[[0, 0, "Task"]]]}
+    words = [{"start_word": n, "end_word": n, "label": "Task"} for n in range(3)]
+    scored = [{**word, "score": score} for word, score in zip(words, (0.9, 0.5, 0.6))]
+    files = []
+    for name, entities in (("all", scored), ("none", words[:1])):
+        predicted = [[[entity["start_word"], entity["end_word"], "Task"] for entity in entities]]
+        file = tmp_path / name
+        file.write_text(json.dumps({**document, "predicted_ner": predicted, "entities": entities}))
+        files.append(file)
+    run(monkeypatch, files[0], "--against", files[1], "--min-score", 0, 0.5, 0.55, 0.7)
+    # One right of 3, 3, 2 and 1 predicted, against 1 of 1: 2 / 4, 2 / 3 and 1 less 1.
+    differences = [line.split()[:7] for line in capsys.readouterr().out.splitlines()]
+    assert [(words[2], words[6]) for words in differences] == [
+        ("0", "-.5000"),
+        ("0.5", "-.5000"),
+        ("0.55", "-.3333"),
+        ("0.7", "+.0000"),
+    ]
+    with pytest.raises(SystemExit, match="'a' is predicted without scores"):
+        run(monkeypatch, files[1], "--against", files[0], "--min-score", 0.5)
+    with pytest.raises(SystemExit, match="name one with --against"):
+        run(monkeypatch, files[0], "--min-score", 0.5)
+
+
 def test_a_table_of_documents(tmp_path: Path) -> None:
     file = tmp_path / "documents.csv"
     file.write_text("run,seed,document,right,predicted,gold\na,1,NA,1,2,3\n")
