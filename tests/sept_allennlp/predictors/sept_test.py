@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import ArchiveError, load_archive
+from sept_allennlp.modules import bfloat16
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.json_prediction import predict_lines
 from tests.experiments import FIXTURES, experiment
@@ -137,6 +138,47 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
         assert entity["labels"][0] == {"label": entity["label"], "score": entity["score"]}
     with pytest.raises(ConfigurationError, match="min_score must lie between 0 and 1"):
         load_with(trained_archive, min_score=1.5)
+
+
+def test_bfloat16(trained_archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Any processor can imitate the instructions.
+    monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: True)
+    archive = load_archive(trained_archive)
+    options = {"precision": "bfloat16", "min_score": 0.0}
+    rounding = Predictor.from_archive(archive, extra_args=options)
+    layers: Dict[torch.dtype, List[str]] = {torch.float32: [], torch.bfloat16: []}
+    for name, layer in archive.model.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(
+                lambda layer, args, output, name=name: layers[output.dtype].append(name)
+            )
+    output = rounding.predict_json({"text": TEXT})
+    # The encoder's layers, and those alone.
+    assert layers[torch.bfloat16] and layers[torch.float32]
+    assert all("transformer_model" in name for name in layers[torch.bfloat16])
+    assert not any("transformer_model" in name for name in layers[torch.float32])
+
+    # The model is as it was.
+    exact = Predictor.from_archive(archive, extra_args={"min_score": 0.0})
+    expected = exact.predict_json({"text": TEXT})
+    assert expected == load_with(trained_archive, min_score=0.0).predict_json({"text": TEXT})
+    scores = {place: e["score"] for place, e in zip(found(expected), expected["entities"])}
+    rounded = {place: e["score"] for place, e in zip(found(output), output["entities"])}
+    common = scores.keys() & rounded.keys()
+    assert len(common) > len(scores) / 2
+    differences = [abs(scores[place] - rounded[place]) for place in common]
+    assert 0 < max(differences) < 0.02
+
+
+def test_what_cannot_be_in_bfloat16_is_refused(
+    trained_archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: False)
+    with pytest.raises(ConfigurationError, match="no instructions for bfloat16: leave it out"):
+        load_with(trained_archive, precision="bfloat16")
+    load_with(trained_archive, precision="float32")
+    with pytest.raises(ConfigurationError, match="must be 'float32' or 'bfloat16': 'int3'"):
+        load_with(trained_archive, precision="int3")
 
 
 def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
