@@ -23,6 +23,8 @@ from sept_runtime.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
+# Of which each core has its own (docs/results.md).
+_MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 
 @Predictor.register("sept")
@@ -115,8 +117,10 @@ class SEPTPredictor(Predictor):
     @property
     def max_batch_words(self) -> int:
         """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
-        on_cpu = self._device.type == "cpu"
-        return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
+        if self._device.type != "cpu":
+            return _MAX_BATCH_WORDS
+        alone = torch.get_num_threads() == 1
+        return _MAX_BATCH_WORDS_ON_ONE_CORE if alone else _MAX_BATCH_WORDS_ON_CPU
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """As for `SpanPredictor`."""

@@ -195,8 +195,10 @@ def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
         assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
 
 
+# So many words are as many as a CPU is given at once.
+@pytest.mark.parametrize("threads, limit", [(1, 1024), (2, 2048)])
 def test_a_long_document_does_not_pad_its_neighbors(
-    predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
+    predictor: SEPTPredictor, threads: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: List[Any] = []
     predict = predictor._model.predict
@@ -206,11 +208,12 @@ def test_a_long_document_does_not_pad_its_neighbors(
         return predict(text, sentence_ids, decoding)
 
     monkeypatch.setattr(predictor._model, "predict", record)
-    inputs = [{"id": n, "tokens": ["we"] * n} for n in (900, 5000, 1023, 1025)]
-    outputs = predictor.predict_batch_json(inputs)
-    assert [output["id"] for output in outputs] == [900, 5000, 1023, 1025]
-    # 2,048 words are as many as a CPU is given at once.
-    assert seen == [(2, 1023), (1, 1025), (1, 5000)]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    half = limit // 2
+    lengths = [half - 100, 5000, half - 1, half + 1]
+    outputs = predictor.predict_batch_json([{"id": n, "tokens": ["we"] * n} for n in lengths])
+    assert [output["id"] for output in outputs] == lengths
+    assert seen == [(2, half - 1), (1, half + 1), (1, 5000)]
 
 
 def test_two_predictors_of_one_model_do_not_disturb_each_other(trained_archive: str) -> None:
