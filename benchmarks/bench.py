@@ -23,6 +23,7 @@ import torch  # noqa: E402
 import transformers  # noqa: E402
 
 from benchmarks.figures.exported_model import exported_figures  # noqa: E402
+from benchmarks.figures.in_bfloat16 import bfloat16_figures  # noqa: E402
 from benchmarks.figures.model_cost import minilm_figures, scibert_figures  # noqa: E402
 from benchmarks.figures.pooling import pooling_figures  # noqa: E402
 from benchmarks.figures.reading import reading_figures  # noqa: E402
@@ -35,6 +36,7 @@ GROUPS: Dict[str, Callable[[Settings], Iterable[Figure]]] = {
     "pooling": pooling_figures,
     "minilm": minilm_figures,
     "exported": exported_figures,
+    "bfloat16": bfloat16_figures,
     "scibert": scibert_figures,
     "filter": filter_figures,
     "reading": reading_figures,

@@ -127,9 +127,11 @@ def configuration(config: str, encoder: str) -> Params:
     return Params.from_file(str(CONFIGS / config), ext_vars={"SEPT_ENCODER": encoder})
 
 
-def loader(reader: DatasetReader, path: Path, vocab: Vocabulary) -> MultiProcessDataLoader:
+def loader(
+    reader: DatasetReader, path: Path, vocab: Vocabulary, batch_size: int = BATCH_SIZE
+) -> MultiProcessDataLoader:
     """Makes what yields the batches of a file."""
-    data_loader = MultiProcessDataLoader(reader, str(path), batch_size=BATCH_SIZE, quiet=True)
+    data_loader = MultiProcessDataLoader(reader, str(path), batch_size=batch_size, quiet=True)
     data_loader.index_with(vocab)
     return data_loader
 

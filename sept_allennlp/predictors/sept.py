@@ -1,15 +1,18 @@
+from contextlib import nullcontext
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
 
 import torch
 from allennlp.common import plugins
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
+from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import JsonObject, dump_line
@@ -20,6 +23,8 @@ from sept_runtime.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
+# Of which each core has its own (docs/results.md).
+_MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 
 @Predictor.register("sept")
@@ -42,6 +47,13 @@ class SEPTPredictor(Predictor):
     frozen : `bool`, optional (default = `True`)
     flat, min_score, top_labels, min_relation_score, soft_labels : optional
         As for `Decoding`; what is left out stays as the model has it.
+    precision : `str`, optional (default = `"float32"`)
+        Of the encoder: `"float32"`, or `"bfloat16"` where the processor or the GPU has it, which is
+        faster and changes scores a little. All that comes after the encoder is float32.
+
+    # Raises
+
+    `ConfigurationError` for options that do not fit, `precision` included.
     """
 
     def __init__(
@@ -54,8 +66,14 @@ class SEPTPredictor(Predictor):
         top_labels: Optional[int] = None,
         min_relation_score: Optional[float] = None,
         soft_labels: Optional[float] = None,
+        precision: str = "float32",
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
+        if precision not in ("float32", "bfloat16"):
+            raise ConfigurationError(f"precision must be 'float32' or 'bfloat16': {precision!r}")
+        if precision == "bfloat16":
+            check_bfloat16(model, self._device)
+        self._in_bfloat16 = precision == "bfloat16"
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         self.decoding = decoding.changed(
             flat=flat,
@@ -99,8 +117,10 @@ class SEPTPredictor(Predictor):
     @property
     def max_batch_words(self) -> int:
         """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
-        on_cpu = self._device.type == "cpu"
-        return _MAX_BATCH_WORDS_ON_CPU if on_cpu else _MAX_BATCH_WORDS
+        if self._device.type != "cpu":
+            return _MAX_BATCH_WORDS
+        alone = torch.get_num_threads() == 1
+        return _MAX_BATCH_WORDS_ON_ONE_CORE if alone else _MAX_BATCH_WORDS_ON_CPU
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """As for `SpanPredictor`."""
@@ -172,5 +192,5 @@ class SEPTPredictor(Predictor):
         tensors = self._tensors(instances)
         # AllenNLP knows no models that do this.
         model: Any = self._model
-        found: List[Prediction] = model.predict(tensors["text"], tensors["sentence_ids"], decoding)
-        return found
+        with bfloat16_encoders() if self._in_bfloat16 else nullcontext():
+            return model.predict(tensors["text"], tensors["sentence_ids"], decoding)

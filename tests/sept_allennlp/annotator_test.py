@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 import torch
 from allennlp.common import Registrable
+from allennlp.common.checks import ConfigurationError
 from allennlp.models import archival
 from transformers.utils import hub
 
@@ -53,6 +54,8 @@ def assert_same(some: List[List[Entity]], others: List[List[Entity]]) -> None:
 def test_options_reach_the_model(trained_archive: str) -> None:
     annotator = sept_allennlp.load(trained_archive, min_score=1.0, top_labels=2)
     assert list(annotator.annotate(TEXTS[:1])) == [[]]
+    with pytest.raises(ConfigurationError, match="precision must be 'float32' or 'bfloat16'"):
+        sept_allennlp.load(trained_archive, precision="int3")
 
 
 @pytest.mark.parametrize("others", [{}, {"flat": False, "min_score": 0.3, "top_labels": 2}])

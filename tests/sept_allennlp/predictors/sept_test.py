@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import ArchiveError, load_archive
+from sept_allennlp.modules import bfloat16
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.json_prediction import predict_lines
 from tests.experiments import FIXTURES, experiment
@@ -139,6 +140,47 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
         load_with(trained_archive, min_score=1.5)
 
 
+def test_bfloat16(trained_archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Any processor can imitate the instructions.
+    monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: True)
+    archive = load_archive(trained_archive)
+    options = {"precision": "bfloat16", "min_score": 0.0}
+    rounding = Predictor.from_archive(archive, extra_args=options)
+    layers: Dict[torch.dtype, List[str]] = {torch.float32: [], torch.bfloat16: []}
+    for name, layer in archive.model.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(
+                lambda layer, args, output, name=name: layers[output.dtype].append(name)
+            )
+    output = rounding.predict_json({"text": TEXT})
+    # The encoder's layers, and those alone.
+    assert layers[torch.bfloat16] and layers[torch.float32]
+    assert all("transformer_model" in name for name in layers[torch.bfloat16])
+    assert not any("transformer_model" in name for name in layers[torch.float32])
+
+    # The model is as it was.
+    exact = Predictor.from_archive(archive, extra_args={"min_score": 0.0})
+    expected = exact.predict_json({"text": TEXT})
+    assert expected == load_with(trained_archive, min_score=0.0).predict_json({"text": TEXT})
+    scores = {place: e["score"] for place, e in zip(found(expected), expected["entities"])}
+    rounded = {place: e["score"] for place, e in zip(found(output), output["entities"])}
+    common = scores.keys() & rounded.keys()
+    assert len(common) > len(scores) / 2
+    differences = [abs(scores[place] - rounded[place]) for place in common]
+    assert 0 < max(differences) < 0.02
+
+
+def test_what_cannot_be_in_bfloat16_is_refused(
+    trained_archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: False)
+    with pytest.raises(ConfigurationError, match="no instructions for bfloat16: leave it out"):
+        load_with(trained_archive, precision="bfloat16")
+    load_with(trained_archive, precision="float32")
+    with pytest.raises(ConfigurationError, match="must be 'float32' or 'bfloat16': 'int3'"):
+        load_with(trained_archive, precision="int3")
+
+
 def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
     lines = [
         json.dumps({"id": n, "text": " ".join([TEXT] * (n % 7 + 1))}).encode() for n in range(40)
@@ -153,8 +195,10 @@ def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
         assert [entity["score"] for entity in one["entities"]] == pytest.approx(scores, abs=1e-5)
 
 
+# So many words are as many as a CPU is given at once.
+@pytest.mark.parametrize("threads, limit", [(1, 1024), (2, 2048)])
 def test_a_long_document_does_not_pad_its_neighbors(
-    predictor: SEPTPredictor, monkeypatch: pytest.MonkeyPatch
+    predictor: SEPTPredictor, threads: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: List[Any] = []
     predict = predictor._model.predict
@@ -164,11 +208,12 @@ def test_a_long_document_does_not_pad_its_neighbors(
         return predict(text, sentence_ids, decoding)
 
     monkeypatch.setattr(predictor._model, "predict", record)
-    inputs = [{"id": n, "tokens": ["we"] * n} for n in (900, 5000, 1023, 1025)]
-    outputs = predictor.predict_batch_json(inputs)
-    assert [output["id"] for output in outputs] == [900, 5000, 1023, 1025]
-    # 2,048 words are as many as a CPU is given at once.
-    assert seen == [(2, 1023), (1, 1025), (1, 5000)]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    half = limit // 2
+    lengths = [half - 100, 5000, half - 1, half + 1]
+    outputs = predictor.predict_batch_json([{"id": n, "tokens": ["we"] * n} for n in lengths])
+    assert [output["id"] for output in outputs] == lengths
+    assert seen == [(2, half - 1), (1, half + 1), (1, 5000)]
 
 
 def test_two_predictors_of_one_model_do_not_disturb_each_other(trained_archive: str) -> None:

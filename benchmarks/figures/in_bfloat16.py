@@ -1,0 +1,120 @@
+"""What the encoder in bfloat16 saves in training and in prediction."""
+
+from typing import Callable, List
+
+import torch
+from allennlp.common import Params
+from allennlp.nn.util import move_to_device
+from allennlp.training import GradientDescentTrainer, Trainer
+
+from benchmarks.figures.shared import (
+    Figure,
+    Settings,
+    configuration,
+    encoder_inputs,
+    find_as_many_as_annotated,
+    loader,
+    make_subject,
+)
+from benchmarks.measuring import time_ratio
+from benchmarks.synthetic import abstracts, lines_of_text, write_documents
+from sept_allennlp.modules.bfloat16 import has_bfloat16
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.json_prediction import predict_lines
+
+PREDICTION_BATCH_SIZE = 32
+
+
+def bfloat16_figures(settings: Settings) -> List[Figure]:
+    """Measures SEPT on MiniLM, where the device has bfloat16."""
+    if not has_bfloat16(settings.device):
+        print("in bfloat16: nothing is measured, the device has no instructions for it")
+        return []
+    return [*_prediction_figures(settings), *_training_figures(settings)]
+
+
+def _prediction_figures(settings: Settings) -> List[Figure]:
+    """Lines of raw text to lines of entities, against float32's encoder on the same batches."""
+    subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
+    find_as_many_as_annotated(subject)
+    model, transformer = subject.model.eval(), subject.transformer
+    lines = lines_of_text(16 if settings.quick else 128)
+    repeats = 3 if settings.quick else 7
+    predictor = SEPTPredictor(model, subject.reader, precision="bfloat16")
+
+    def predict() -> List[str]:
+        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
+        return [predictor.dump_line(output) for output in outputs]
+
+    batches = encoder_inputs(model, predict)
+
+    @torch.no_grad()
+    def encode() -> None:
+        for batch in batches:
+            transformer(**batch)
+
+    def encode_in_bfloat16() -> None:
+        with torch.autocast(settings.device.type, dtype=torch.bfloat16):
+            encode()
+
+    return [
+        Figure(
+            "bfloat16_prediction_cost_minilm",
+            "in bfloat16: lines of text cost, in float32's forward passes",
+            time_ratio(predict, encode, repeats, settings.device),
+            at_most=0.7,
+        ),
+        Figure(
+            "bfloat16_encoder_cost_minilm",
+            "  of which the encoder",
+            time_ratio(encode_in_bfloat16, encode, repeats, settings.device),
+        ),
+    ]
+
+
+def _training_figures(settings: Settings) -> List[Figure]:
+    """Steps of the trainers as `sept_minilm.jsonnet` has them: clipping, optimizer, average."""
+    params = configuration("sept_minilm.jsonnet", settings.encoder)
+    batch_size = params["data_loader"]["batch_size"]
+    documents = write_documents(
+        abstracts(batch_size * (2 if settings.quick else 8)), settings.folder / "steps.json"
+    )
+    subject = make_subject(settings, params, documents)
+    model = subject.model.train()
+    data_loader = loader(subject.reader, documents, model.vocab, batch_size)
+    batches = [move_to_device(batch, settings.device) for batch in data_loader]
+
+    def steps_of(trainer_type: str) -> Callable[[], None]:
+        trainer_params = {**params["trainer"].as_dict(quiet=True), "type": trainer_type}
+        cuda_device = -1 if settings.device.type == "cpu" else settings.device.index or 0
+        trainer = Trainer.from_params(
+            # Callbacks do nothing in a step.
+            Params({**trainer_params, "callbacks": [], "cuda_device": cuda_device}),
+            model=model,
+            data_loader=data_loader,
+            serialization_dir=str(settings.folder / trainer_type),
+        )
+        assert isinstance(trainer, GradientDescentTrainer)
+        average = trainer._moving_average
+        assert average is not None
+
+        def train() -> None:
+            for number, batch in enumerate(batches):
+                trainer.optimizer.zero_grad()
+                trainer.batch_outputs(batch, for_training=True)["loss"].backward()
+                trainer.rescale_gradients()
+                trainer.clip_gradient()
+                trainer.optimizer.step()
+                average.apply(1000 + number)
+
+        return train
+
+    in_bfloat16, in_float32 = steps_of("bfloat16"), steps_of("gradient_descent")
+    return [
+        Figure(
+            "bfloat16_training_step_cost_minilm",
+            "in bfloat16: a training step costs, in float32's",
+            time_ratio(in_bfloat16, in_float32, settings.repeats, settings.device),
+            at_most=0.75,
+        )
+    ]
