@@ -24,7 +24,8 @@ def data_files(path: DataPath) -> Iterator[Tuple[str, str]]:
     - a file, or its address (what `cached_path` takes);
     - a folder: its files of JSON lines, compressed or not, by name; of a folder that
       `allennlp sept-annotate` has written, its annotations;
-    - a pattern such as `annotated/*.jsonl.gz`;
+    - a pattern such as `annotated/*.jsonl.gz`, or one that folders of `allennlp sept-annotate`
+      match;
     - a list of those, one after the other; what it names twice is read twice.
 
     (AllenNLP's own way would be its readers `interleaving` and `sharded`. These give each process
@@ -46,7 +47,9 @@ def data_files(path: DataPath) -> Iterator[Tuple[str, str]]:
         matching = [Path(found) for found in glob.glob(name, recursive=True)]
         if not matching:
             raise ConfigurationError(f"{name}: there is no such file") from None
-        yield from _shards(matching, name)
+        corpora = [found / _ANNOTATIONS for found in matching if (found / _ANNOTATIONS).is_dir()]
+        annotated = [file for corpus in corpora for file in corpus.iterdir()]
+        yield from _shards([*matching, *annotated], name)
         return
     if local.is_dir():
         annotations = local / _ANNOTATIONS

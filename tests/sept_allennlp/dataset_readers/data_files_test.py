@@ -41,6 +41,14 @@ def test_a_pattern_is_the_files_that_it_matches(folder: Path) -> None:
     assert names_of(f"{folder}/*.jsonl*") == ["b.jsonl", "c.jsonl.gz"]
 
 
+def test_a_pattern_may_match_the_outputs_of_several_annotations(tmp_path: Path) -> None:
+    for teacher in ("1", "2"):
+        for part in ("annotations", "done"):
+            (tmp_path / teacher / part).mkdir(parents=True)
+            (tmp_path / teacher / part / f"{part}_{teacher}.jsonl").write_text("{}\n")
+    assert names_of(f"{tmp_path}/*") == ["annotations_1.jsonl", "annotations_2.jsonl"]
+
+
 def test_what_a_list_names_twice_is_read_twice(folder: Path) -> None:
     file = str(folder / "a.json")
     assert names_of([file, f"{folder}/b*", file]) == ["a.json", "b.jsonl", "a.json"]
