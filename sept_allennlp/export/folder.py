@@ -3,11 +3,11 @@
 import json
 import shutil
 import uuid
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from typing import Dict, Iterable, Optional, Union
 
-import onnx
 import torch
 import transformers
 from allennlp.data import DatasetReader
@@ -148,7 +148,7 @@ def write_model(
             "sept_allennlp": VERSION,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
-            "onnx": onnx.__version__,
+            "onnx": version("onnx"),
         },
         files=facts_of(folder, sorted(path.name for path in folder.iterdir())),
     )

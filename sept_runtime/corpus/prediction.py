@@ -3,11 +3,10 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Dict, Iterator, List, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, Iterator, List, Tuple
 
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.settings import ModelSettings, model_digest
-from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.decoding import Decoding
 from sept_runtime.exported import ExportedPredictor
 from sept_runtime.exported.folder import folder_size
@@ -15,6 +14,10 @@ from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.json_prediction import predict_lines
 from sept_runtime.prediction import SpanPredictor
+
+if TYPE_CHECKING:
+    # It imports pyarrow, which not everybody has who says '--include-package sept_allennlp'.
+    from sept_runtime.corpus.shards import ShardLines
 
 
 @dataclass
@@ -83,7 +86,7 @@ class ShardPredictor(ABC):
         size = folder_size(path) if path.is_dir() else path.stat().st_size
         return cls.process_bytes + cls.bytes_per_model_byte * size
 
-    def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+    def predict(self, shard_lines: "ShardLines", file_name: str) -> PredictedShard:
         """
         Predicts a shard's lines. One that fails costs no other its entities: a batch that fails is
         predicted anew, line by line.
@@ -121,7 +124,7 @@ class ShardPredictor(ABC):
 
 
 def _error(
-    output: Dict[str, Any], shard_lines: ShardLines, index: int, file_name: str
+    output: Dict[str, Any], shard_lines: "ShardLines", index: int, file_name: str
 ) -> Dict[str, Any]:
     # An empty line stands in for one that could not be read.
     reason = shard_lines.unreadable.get(index, output["error"])
