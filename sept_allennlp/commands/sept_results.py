@@ -46,8 +46,8 @@ class SeptResults(SeptSubcommand):
             type=float,
             nargs="+",
             metavar="PROBABILITY",
-            help="with --against: of the systems, but not of the other, count only entities that are "
-            "at least so probable; once for each of several",
+            help="with --against: of the systems, but not of the other, count only entities that "
+            "are at least so probable; once for each of several",
         )
         parser.add_argument("--csv", type=Path, help="write the rows into this file, too")
 
