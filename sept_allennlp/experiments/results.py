@@ -8,10 +8,11 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 import pandas
 
 from sept_allennlp.archives.encoders import describe_archived_encoders
-from sept_allennlp.experiments.counts import COUNTS, count_run
+from sept_allennlp.experiments.counts import COUNTS, Counted, count_run
 from sept_allennlp.experiments.errors import RunError, UnfinishedRunError
 from sept_allennlp.experiments.folds import fold_folders
 from sept_allennlp.experiments.scores import RELATION_SCORES, SCORES
+from sept_allennlp.metrics.relation_sets import SENSES
 from sept_runtime.scoring import precision_recall_f1
 
 COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]
@@ -48,9 +49,8 @@ def collect(folders: Iterable[Path]) -> pandas.DataFrame:
 
     Where a run finds relations there are `rel_precision` and so on, too (see `StrictRelationF1`).
 
-    A run that was trained in folds has one row, too: `precision`, `recall` and `f1` are those of
-    all its folds' predictions together, `minutes` the sum, and `folds` says how many there are. The
-    scores of its relations are missing.
+    A run that was trained in folds has one row, too: its scores are those of all its folds'
+    predictions together, `minutes` the sum, and `folds` says how many there are.
 
     # Raises
 
@@ -177,17 +177,24 @@ def _read_run(folder: Path) -> Dict[str, Any]:
 
 
 def _all_folds(folder: Path, folds: List[Dict[str, Any]]) -> Dict[str, Any]:
-    scores = precision_recall_f1(*count_run(folder)[COUNTS].sum().tolist())
-    # What the first fold scores in relations says nothing of all of them.
-    first = {name: value for name, value in folds[0].items() if name not in RELATION_SCORES}
+    scores = _scores(folder, "entities")
+    if any(name in folds[0] for name in RELATION_SCORES):
+        for sense in SENSES:
+            of_sense = _scores(folder, sense)
+            scores.update({f"{sense}_{name}": value for name, value in of_sense.items()})
     return {
-        **first,
+        **folds[0],
         **scores,
         "run": folder.name,
         "last_f1": scores["f1"],
         "minutes": sum(fold["minutes"] for fold in folds),
         FOLDS: len(folds),
     }
+
+
+def _scores(folder: Path, counted: Counted) -> Dict[str, float]:
+    counts = count_run(folder, counted=counted)
+    return precision_recall_f1(*counts[COUNTS].sum().tolist())
 
 
 def _read_training(folder: Path) -> Dict[str, Any]:

@@ -1,9 +1,11 @@
 """The scores of a run, and what tables call them."""
 
+from sept_allennlp.metrics.relation_sets import SENSES
+
 SCORES = ["precision", "recall", "f1"]
 
 # Those of a run that finds relations, too.
-RELATION_SCORES = [f"{sense}_{name}" for sense in ("rel", "rel_plus") for name in SCORES]
+RELATION_SCORES = [f"{sense}_{name}" for sense in SENSES for name in SCORES]
 
 HEADINGS = {
     "precision": "P",

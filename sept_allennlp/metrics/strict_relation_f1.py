@@ -1,11 +1,10 @@
-from typing import Dict, Hashable, Iterable, List, Sequence, Set, Tuple
+from typing import Dict, Iterable, Sequence
 
 from allennlp.training.metrics import Metric
 
 from sept_allennlp.metrics.label_counts import LabelCounts
-from sept_runtime.documents import AnnotatedRelation, Document, Prediction, Span
-
-_Place = Tuple[int, int]
+from sept_allennlp.metrics.relation_sets import SENSES, relation_sets
+from sept_runtime.documents import Document, Prediction
 
 
 @Metric.register("strict_relation_f1")
@@ -34,13 +33,12 @@ class StrictRelationF1(Metric):
 
     def __init__(self, labels: Sequence[str], symmetric_labels: Sequence[str] = ()) -> None:
         self._symmetric = frozenset(symmetric_labels)
-        self._rel = LabelCounts(labels)
-        self._rel_plus = LabelCounts(labels)
+        self._counts = {sense: LabelCounts(labels) for sense in SENSES}
 
     def reset(self) -> None:
         """Forgets what was counted, in this process alone."""
-        self._rel.reset()
-        self._rel_plus.reset()
+        for counts in self._counts.values():
+            counts.reset()
 
     def __call__(  # type: ignore[override]
         self, predictions: Iterable[Prediction], documents: Iterable[Document]
@@ -55,26 +53,11 @@ class StrictRelationF1(Metric):
         for predicted, document in zip(predictions, documents, strict=True):
             if document.relations is None:
                 continue
-            relations = [predicted.in_words(relation) for relation in predicted.relations or []]
-            gold = document.relations
-            self._rel.add({*map(self._places, relations)}, {*map(self._places, gold)})
-            self._rel_plus.add(
-                self._with_labels(relations, predicted.entities),
-                self._with_labels(gold, document.entities or []),
-            )
-
-    def _with_labels(
-        self, relations: List[AnnotatedRelation], entities: Sequence[Span]
-    ) -> Set[Tuple[Hashable, str]]:
-        labels = {(entity.start, entity.end): entity.label for entity in entities}
-        return {
-            (tuple((place, labels.get(place)) for place in places), label)
-            for places, label in map(self._places, relations)
-        }
-
-    def _places(self, relation: AnnotatedRelation) -> Tuple[Tuple[_Place, _Place], str]:
-        head, tail, label = relation.directed(self._symmetric)
-        return (head, tail), label
+            relations = map(predicted.in_words, predicted.relations or [])
+            found = relation_sets(relations, predicted.entities, self._symmetric)
+            gold = relation_sets(document.relations, document.entities or [], self._symmetric)
+            for sense, counts in self._counts.items():
+                counts.add(found[sense], gold[sense])
 
     def report(self, reset: bool = False) -> Dict[str, float]:
         """`get_metric`, but per label only when the counts are reset: at an evaluation's end."""
@@ -91,7 +74,7 @@ class StrictRelationF1(Metric):
         """
         metrics = {
             f"{sense}_{name}": value
-            for sense, counts in (("rel", self._rel), ("rel_plus", self._rel_plus))
+            for sense, counts in self._counts.items()
             for name, value in counts.scores().items()
         }
         if reset:

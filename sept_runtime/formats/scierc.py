@@ -19,6 +19,9 @@ from sept_runtime.formats.annotation import entities_from_ner, gold_relations
 from sept_runtime.formats.json_lines import JsonObject, is_index, json_type, read_json_lines
 from sept_runtime.formats.soft_ner import soft_from_json, soft_to_json
 
+# Of SciERC's relations these hold in both directions.
+SYMMETRIC_LABELS = frozenset({"COMPARE", "CONJUNCTION"})
+
 
 def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
     """

@@ -4,10 +4,8 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from sept_runtime.documents import AnnotatedRelation, Document, Prediction, Span
 from sept_runtime.formats.predictions import PredictedDocument
+from sept_runtime.formats.scierc import SYMMETRIC_LABELS
 from sept_runtime.views.html.comparison import FOUND, MISSED, UNJUDGED, WRONG
-
-# Of SciERC's relations these hold in both directions.
-SYMMETRIC_LABELS = frozenset({"COMPARE", "CONJUNCTION"})
 
 # The words of the head and of the tail.
 _Pair = Tuple[Tuple[int, int], Tuple[int, int]]

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
+import pandas
 import pytest
 
 from sept_allennlp.experiments.counts import count_predictions, count_run
@@ -64,3 +65,74 @@ def test_all_folds_of_a_run(tmp_path: Path) -> None:
 def test_what_cannot_be_counted(lines: List[Any], complaint: str, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=complaint):
         count_predictions([write(tmp_path / "p.jsonl", *lines)])
+
+
+# Three gold relations, four predicted: one as annotated; one whose tail has another label; one in
+# the other order; one that is not there.
+ENTITIES = [[0, 0, "Task"], [1, 1, "Method"], [2, 3, "Method"]]
+RELATED = line(
+    "r",
+    ENTITIES,
+    [],
+    gold_relations=[
+        [[1, 1, 0, 0, "USED-FOR"], [1, 1, 2, 3, "PART-OF"], [0, 0, 1, 1, "CONJUNCTION"]]
+    ],
+    entities=[
+        {"start_word": 0, "end_word": 0, "label": "Task"},
+        {"start_word": 1, "end_word": 1, "label": "Method"},
+        {"start_word": 2, "end_word": 3, "label": "Task"},
+    ],
+    relations=[
+        {"head": 1, "tail": 0, "label": "USED-FOR", "score": 0.9},
+        {"head": 1, "tail": 2, "label": "PART-OF", "score": 0.5},
+        {"head": 1, "tail": 0, "label": "CONJUNCTION", "score": 0.7},
+        {"head": 2, "tail": 0, "label": "USED-FOR", "score": 0.4},
+    ],
+)
+UNANNOTATED = {**RELATED, "doc_key": "u", "gold_relations": None}
+
+
+def counts_of(table: pandas.DataFrame) -> List[int]:
+    (row,) = table.to_numpy().tolist()
+    return row
+
+
+def test_right_predicted_and_annotated_relations_of_each_document(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", RELATED, UNANNOTATED)
+    # As `StrictRelationF1`, without the document whose relations nobody has annotated.
+    assert list(count_predictions([file], counted="rel").index) == ["r"]
+    assert counts_of(count_predictions([file], counted="rel")) == [3, 4, 3]
+    assert counts_of(count_predictions([file], counted="rel_plus")) == [2, 4, 3]
+    assert counts_of(count_predictions([file], 0.5, "rel")) == [3, 3, 3]
+    assert counts_of(count_predictions([file], 0.6, "rel")) == [2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "model, right",
+    [
+        ({"relations": {"symmetric_labels": ["CONJUNCTION"]}}, 3),
+        ({"relations": {"symmetric_labels": ["COMPARE"]}}, 2),
+        ({"relations": {}}, 2),
+        # Does not say; then as in SciERC.
+        ({"type": "from_archive"}, 3),
+    ],
+)
+def test_the_configuration_says_which_relations_have_no_direction(
+    model: Dict[str, Any], right: int, tmp_path: Path
+) -> None:
+    write(tmp_path / "validation_predictions.jsonl", RELATED)
+    (tmp_path / "config.json").write_text(json.dumps({"model": model}))
+    assert counts_of(count_run(tmp_path, counted="rel")) == [right, 4, 3]
+
+
+def test_relations_that_cannot_be_counted(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="line 1: document 'a' has no predicted relations"):
+        count_predictions([write(tmp_path / "a.jsonl", A)], counted="rel")
+    unscored = [{**relation, "score": None} for relation in RELATED["relations"]]
+    file = write(tmp_path / "p.jsonl", {**RELATED, "relations": unscored})
+    assert counts_of(count_predictions([file], counted="rel")) == [3, 4, 3]
+    with pytest.raises(RunError, match="'r' is predicted without scores of relations"):
+        count_predictions([file], 0.5, "rel")
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(RunError, match="config.json: not JSON"):
+        count_predictions([file], counted="rel")

@@ -18,6 +18,7 @@ from sept_allennlp.experiments.results import (
     read_progress,
     to_markdown,
 )
+from sept_allennlp.experiments.scores import RELATION_SCORES
 
 
 @pytest.fixture
@@ -135,6 +136,43 @@ def test_a_run_in_folds_is_scored_on_all_its_predictions(runs: list, tmp_path: P
     assert list(table["f1"].fillna(-1)) == [-1]
     with pytest.raises(RunError, match="fold_2_of_2: not a finished run"):
         collect([folder])
+
+
+def test_relations_of_a_run_in_folds_are_counted_in_all_its_predictions(
+    runs: list, tmp_path: Path
+) -> None:
+    # Of two relations of each document the first fold finds one, in the other order and with a
+    # wrong entity label; the second finds both, and one that is not there.
+    entities = [[0, 0, "Task"], [1, 1, "Task"], [2, 2, "Task"]]
+    gold = [[0, 0, 1, 1, "SAME"], [1, 1, 2, 2, "PART-OF"]]
+    found = {
+        1: ([[0, 0, "Task"], [1, 1, "Method"]], [[1, 1, 0, 0, "SAME"]]),
+        2: (entities, [*gold, [0, 0, 2, 2, "PART-OF"]]),
+    }
+    folder = tmp_path / "sept" / "7"
+    for number, (predicted, relations) in found.items():
+        fold = folder / f"fold_{number}_of_2"
+        shutil.copytree(runs[0], fold)
+        metrics = {f"best_validation_{name}": 0.125 for name in RELATION_SCORES}
+        metrics.update(json.loads((fold / "metrics.json").read_text()))
+        (fold / "metrics.json").write_text(json.dumps(metrics))
+        config = {"pytorch_seed": 7, "model": {"relations": {"symmetric_labels": ["SAME"]}}}
+        (fold / "config.json").write_text(json.dumps(config))
+        line = {
+            "doc_key": f"d{number}",
+            "sentences": [["a", "b", "c"]],
+            "ner": [entities],
+            "gold_relations": [gold],
+            "predicted_ner": [predicted],
+            "predicted_relations": [relations],
+        }
+        (fold / "validation_predictions.jsonl").write_text(json.dumps(line))
+    table = collect([folder])
+    (row,) = table.to_dict("records")
+    assert [row[name] for name in RELATION_SCORES[:3]] == [3 / 4, 3 / 4, 3 / 4]
+    assert [row[name] for name in RELATION_SCORES[3:]] == [2 / 4, 2 / 4, 2 / 4]
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    assert read_csv(tmp_path / "runs.csv")["rel_plus_f1"].tolist() == [0.5]
 
 
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
