@@ -6,7 +6,7 @@ from typing import Callable, List, NamedTuple, Tuple
 import numpy
 import pandas
 
-from sept_allennlp.experiments.counts import COUNTS, count_predictions, count_run
+from sept_allennlp.experiments.counts import COUNTS, Counted, count_predictions, count_run
 from sept_allennlp.experiments.errors import RunError
 
 DOCUMENT_COLUMNS = ["run", "seed", "document", *COUNTS]
@@ -50,8 +50,9 @@ def paired_bootstrap(
     # Parameters
 
     counts : `numpy.ndarray`
-        Shape `(num_documents, 3)`: how many entities of each document the system has right, has
-        predicted, and are annotated (`COUNTS`); sums, where it was trained several times.
+        Shape `(num_documents, 3)`: how many entities (or relations) of each document the system has
+        right, has predicted, and are annotated (`COUNTS`); sums, where it was trained several
+        times.
     reference : `numpy.ndarray`
         Shape `(num_documents, 3)`: those of the other system, for the same documents in the same
         order.
@@ -126,7 +127,7 @@ def compare(
     if len(others):
         raise RunError(
             f"{names[0]} and {names[1]} were not scored against the same annotation: document "
-            f"{others[0]!r} has other entities"
+            f"{others[0]!r} differs"
         )
     interval = paired_bootstrap(first.to_numpy(), second.to_numpy())
     return Difference(*interval, len(first), len(seeds))
@@ -141,7 +142,9 @@ def _sums(counts: pandas.DataFrame, seeds: List[int], name: str) -> pandas.DataF
     return documents[COUNTS].sum()
 
 
-def read_system(path: Path, min_score: float = 0.0) -> pandas.DataFrame:
+def read_system(
+    path: Path, min_score: float = 0.0, counted: Counted = "entities"
+) -> pandas.DataFrame:
     """
     The counts of a system for `compare`.
 
@@ -150,19 +153,23 @@ def read_system(path: Path, min_score: float = 0.0) -> pandas.DataFrame:
     path : `Path`
         The folder of a run of a suite, with one folder a seed in it; or that of a single training,
         or a file of predictions, whose seed then counts as 0.
-    min_score : `float`, optional (default = `0.0`)
+    min_score, counted :
         As for `count_run`.
 
     # Raises
 
-    `RunError`
+    `RunError`, also where relations are to be counted and no document's are annotated.
     """
     if path.is_file():
-        counts = {0: count_predictions([path], min_score)}
+        counts = {0: count_predictions([path], min_score, counted)}
     else:
         seeds = [int(file.name) for file in path.glob("*") if file.is_dir() and file.name.isdigit()]
-        counts = {seed: count_run(path / str(seed), min_score) for seed in sorted(seeds)}
-    return pandas.concat(counts or {0: count_run(path, min_score)}, names=["seed"]).reset_index()
+        runs = {seed: path / str(seed) for seed in sorted(seeds)} or {0: path}
+        counts = {seed: count_run(run, min_score, counted) for seed, run in runs.items()}
+    table = pandas.concat(counts, names=["seed"]).reset_index()
+    if table.empty:
+        raise RunError(f"{path}: there is no document whose relations are annotated")
+    return table
 
 
 def collect_documents(

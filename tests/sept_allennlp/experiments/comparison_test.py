@@ -189,6 +189,48 @@ def test_the_command_compares_at_several_thresholds(
         run(monkeypatch, files[0], "--min-score", 0.5)
 
 
+def test_the_command_compares_relations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    entities, gold = [[0, 0, "Task"], [1, 1, "Task"]], [0, 0, 1, 1, "PART-OF"]
+    document = {"doc_key": "a", "sentences": [["a", "b", "c"]], "ner": [entities]}
+    files = []
+    # Right but for an entity's label; reversed.
+    for name, second, relation in (("one", "Method", (0, 1)), ("two", "Task", (1, 0))):
+        words = enumerate(("Task", second))
+        line = {
+            **document,
+            "gold_relations": [[gold]],
+            "entities": [{"start_word": n, "end_word": n, "label": label} for n, label in words],
+            "relations": [
+                {"head": relation[0], "tail": relation[1], "label": "PART-OF", "score": 0.6}
+            ],
+        }
+        files.append(tmp_path / name)
+        files[-1].write_text(json.dumps(line))
+    target = tmp_path / "differences.csv"
+    one, two = files
+    run(monkeypatch, one, "--against", two, "--score", "rel", "--csv", target)
+    expected = "+1.0000 [+1.0000, +1.0000], 1 documents, 1 seed\n"
+    assert capsys.readouterr().out == f"one - two, Rel F1: {expected}"
+    assert target.read_text().splitlines() == [
+        "system,reference,score,f1,low,high,documents,seeds",
+        "one,two,rel,1.0000,1.0000,1.0000,1,1",
+    ]
+    run(monkeypatch, one, "--against", two, "--score", "rel_plus", "--min-score", 0.5)
+    expected = "+.0000 [+.0000, +.0000], 1 documents, 1 seed\n"
+    assert capsys.readouterr().out == f"one from 0.5 on - two, Rel+ F1: {expected}"
+    run(monkeypatch, one, "--against", two, "--score", "rel", "--min-score", 0.7)
+    assert "one from 0.7 on - two, Rel F1: +.0000" in capsys.readouterr().out
+    run(monkeypatch, one, "--against", two, "--score", "entities")
+    assert capsys.readouterr().out.startswith("one - two: -.5000")
+    with pytest.raises(SystemExit, match="--score is for systems that are compared"):
+        run(monkeypatch, one, "--score", "rel")
+    two.write_text(json.dumps({**json.loads(two.read_text()), "gold_relations": None}))
+    with pytest.raises(SystemExit, match="two: there is no document whose relations are annotated"):
+        run(monkeypatch, one, "--against", two, "--score", "rel")
+
+
 def test_a_table_of_documents(tmp_path: Path) -> None:
     file = tmp_path / "documents.csv"
     file.write_text("run,seed,document,right,predicted,gold\na,1,NA,1,2,3\n")
