@@ -15,10 +15,9 @@ from sept_allennlp.baselines.bio import OUTSIDE, by_document, tag_gold, tag_name
 from sept_allennlp.baselines.crf import entity_probabilities, within_sentences
 from sept_allennlp.baselines.tag_decoding import TagDecoding
 from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.learning import check_annotated, zero_loss
-from sept_allennlp.models.span_classifier import labels_in
+from sept_allennlp.models.learning import check_annotated, check_not_given, zero_loss
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.construction import construct_with_input_dim, labels_in
 from sept_allennlp.modules.decoding import Decoding
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
@@ -123,11 +122,13 @@ class StrictCrfTagger(CrfTagger):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
+        relations: Optional[torch.Tensor] = None,
+        soft: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        As for `SpanClassifier`, shapes included.
+        As for `SpanClassifier`, shapes included; `relations` and `soft` must not be given.
 
         # Returns
 
@@ -138,8 +139,10 @@ class StrictCrfTagger(CrfTagger):
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated.
+        `ConfigurationError` if in training a document is not annotated, and where the dataset
+        reader gives what this model does not learn.
         """
+        check_not_given(relations, soft)
         documents: List[Document] = [fields["document"] for fields in metadata]
         if self.training:
             check_annotated(documents)

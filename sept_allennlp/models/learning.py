@@ -45,6 +45,30 @@ def are_taught(documents: List[Document], soft: Optional[torch.Tensor]) -> List[
     return [soft is not None and document.soft is not None for document in documents]
 
 
+def check_not_given(
+    relations: Optional[torch.Tensor] = None, soft: Optional[torch.Tensor] = None
+) -> None:
+    """
+    # Parameters
+
+    relations, soft : `torch.Tensor`, optional
+        What a dataset reader gives that the model does not learn.
+
+    # Raises
+
+    `ConfigurationError` for either.
+    """
+    if relations is not None:
+        raise ConfigurationError(
+            "this model finds no relations: set dataset_reader.relations to false, or train one "
+            "that does ('sept' with model.relations)"
+        )
+    if soft is not None:
+        raise ConfigurationError(
+            "this model does not learn from soft labels: set dataset_reader.soft_labels to false"
+        )
+
+
 def check_annotated(documents: List[Document], soft: Optional[torch.Tensor] = None) -> None:
     """
     # Parameters

@@ -9,7 +9,8 @@ from allennlp.data import Vocabulary
 from sept_allennlp.metrics import StrictRelationF1
 from sept_allennlp.models.learning import are_taught, mean_over_documents, zero_loss
 from sept_allennlp.models.paired_spans import surest_errors
-from sept_allennlp.models.span_classifier import SpanScores, labels_in
+from sept_allennlp.models.span_classifier import SpanScores
+from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
@@ -38,8 +39,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
         Which pairs a training step looks at.
     symmetric_labels : `List[str]`, optional (default = `[]`)
         The labels of relations without a direction, as SciERC's COMPARE and CONJUNCTION: trained on
-        in both directions, predicted once, and right in either order. Those that the training data
-        does not have do not matter.
+        in both directions, predicted once, and right in either order.
     threshold : `float`, optional (default = `0.3`)
         The probability from which on there is a relation. Below one half, because F1 is highest
         where the threshold is half of it, were the probabilities true (Lipton, Elkan and
@@ -66,8 +66,8 @@ class RelationClassifier(torch.nn.Module, FromParams):
 
     # Raises
 
-    `ConfigurationError` where the training data has no relations, and for a `threshold` that is no
-    probability.
+    `ConfigurationError` where the training data has no relations or none with one of
+    `symmetric_labels`, and for a `threshold` that is no probability.
     """
 
     def __init__(
@@ -104,7 +104,14 @@ class RelationClassifier(torch.nn.Module, FromParams):
             num_labels=len(self._labels),
         )
         self._sampler = sampler or RandomNegativePairs()
-        symmetric = [label in (symmetric_labels or ()) for label in self._labels]
+        symmetric_labels = symmetric_labels or []
+        unknown = [label for label in symmetric_labels if label not in self._labels]
+        if unknown:
+            raise ConfigurationError(
+                f"model.relations.symmetric_labels has {', '.join(unknown)}, but the labels of the "
+                f"data's relations are {', '.join(sorted(self._labels))}"
+            )
+        symmetric = [label in symmetric_labels for label in self._labels]
         self._symmetric: torch.Tensor
         self.register_buffer("_symmetric", torch.tensor(symmetric), persistent=False)
         self._threshold = threshold
@@ -113,7 +120,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
         self._max_distance = max_distance
         self.entities_per_word = entities_per_word
         self._max_pairs_per_chunk = max_pairs_per_chunk
-        self._metric = StrictRelationF1(self._labels, symmetric_labels or ())
+        self._metric = StrictRelationF1(self._labels, symmetric_labels)
 
     def add_wrong_spans(
         self, spans: torch.Tensor, mask: torch.Tensor, scores: SpanScores, labels: torch.Tensor

@@ -10,10 +10,12 @@ from sept_allennlp.metrics import StrictSpanF1
 from sept_allennlp.models.learning import (
     are_taught,
     check_annotated,
+    check_not_given,
     mean_over_documents,
     zero_loss,
 )
 from sept_allennlp.modules.candidate_spans import label_spans
+from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
@@ -128,6 +130,7 @@ class SpanClassifier(Model, RenamedKeys):
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
         soft: Optional[torch.Tensor] = None,
+        relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
@@ -144,6 +147,8 @@ class SpanClassifier(Model, RenamedKeys):
         soft : `torch.FloatTensor`, optional
             Shape `(batch_size, num_soft, 2 + num_labels)`: what a teacher believes of candidates,
             see `SoftSpansField`.
+        relations : `torch.LongTensor`, optional
+            Of any shape: only a subclass that overrides this method takes them.
 
         # Returns
 
@@ -155,8 +160,9 @@ class SpanClassifier(Model, RenamedKeys):
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated.
+        `ConfigurationError` if in training a document is not annotated, and for `relations`.
         """
+        check_not_given(relations=relations)
         documents: List[Document] = [fields["document"] for fields in metadata]
         return self._outputs(text, sentence_ids, gold, documents, soft)[1]
 
@@ -291,9 +297,3 @@ def probabilities_by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any]
     spans = scores.spans[scores.mask].cpu()
     for of_document, candidates in zip(probabilities.split(counts), spans.split(counts)):
         yield of_document.numpy(), candidates.numpy()
-
-
-def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
-    """The labels of a namespace of the vocabulary, in the order of their indices."""
-    label_of = vocab.get_index_to_token_vocabulary(namespace)
-    return [label_of[i] for i in range(len(label_of))]

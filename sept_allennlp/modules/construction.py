@@ -1,8 +1,9 @@
-"""Parts whose sizes follow from other parts, so that a configuration need not state them."""
+"""What of a model follows from its other parts or from the data, and need not be configured."""
 
-from typing import TypeVar
+from typing import List, TypeVar
 
 from allennlp.common import Lazy
+from allennlp.data import Vocabulary
 
 T = TypeVar("T")
 
@@ -17,3 +18,9 @@ def construct_with_input_dim(lazy: Lazy[T], input_dim: int) -> T:
         return lazy.construct()
     # AllenNLP passes on only those that the constructor has.
     return lazy.construct(input_dim=input_dim, input_size=input_dim)
+
+
+def labels_in(vocab: Vocabulary, namespace: str) -> List[str]:
+    """The labels of a namespace of the vocabulary, in the order of their indices."""
+    label_of = vocab.get_index_to_token_vocabulary(namespace)
+    return [label_of[i] for i in range(len(label_of))]

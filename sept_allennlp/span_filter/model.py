@@ -10,7 +10,7 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator
 from allennlp.nn.util import get_text_field_mask, move_to_device
 
-from sept_allennlp.models.learning import check_annotated, zero_loss
+from sept_allennlp.models.learning import check_annotated, check_not_given, zero_loss
 from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
     label_spans,
@@ -193,11 +193,13 @@ class SpanFilterModel(Model):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
+        relations: Optional[torch.Tensor] = None,
+        soft: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        As for `SpanClassifier`.
+        As for `SpanClassifier`, shapes included; `relations` and `soft` must not be given.
 
         # Returns
 
@@ -207,8 +209,10 @@ class SpanFilterModel(Model):
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated.
+        `ConfigurationError` if in training a document is not annotated, and where the dataset
+        reader gives what this model does not learn.
         """
+        check_not_given(relations, soft)
         documents: List[Document] = [fields["document"] for fields in metadata]
         if self.training:
             check_annotated(documents)

@@ -242,6 +242,14 @@ def test_a_document_that_is_not_annotated_is_refused_in_training_only() -> None:
         model(**tensors(model, document))
 
 
+def test_relations_are_refused() -> None:
+    model = words_model()
+    with pytest.raises(
+        ConfigurationError, match="finds no relations: set dataset_reader.relations"
+    ):
+        model(**tensors(model, DOCUMENT, relations=True))
+
+
 def test_chunks_of_spans_change_nothing() -> None:
     torch.manual_seed(1)
     model = words_model(spans_per_word=2.0).eval()

@@ -198,6 +198,16 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
         model(**tensors(model, document))
 
 
+def test_what_the_model_does_not_learn_is_refused() -> None:
+    model = words_model()
+    with pytest.raises(
+        ConfigurationError, match="finds no relations: set dataset_reader.relations"
+    ):
+        model(**tensors(model, DOCUMENT, relations=True))
+    with pytest.raises(ConfigurationError, match="set dataset_reader.soft_labels to false"):
+        model(**tensors(model, DOCUMENT, soft_labels=True))
+
+
 def test_a_model_in_training_has_no_metrics() -> None:
     model = words_model().train()
     assert set(model(**tensors(model, DOCUMENT))) == {"loss"}

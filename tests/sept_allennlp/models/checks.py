@@ -67,9 +67,9 @@ def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
     assert_same_entities(model(**batch)["entities"], whole, atol=1e-6)
 
 
-def tensors(model: Model, *documents: Document) -> Dict[str, Any]:
-    """A batch of the documents, as words."""
-    reader = SciERCReader()
+def tensors(model: Model, *documents: Document, **reading: bool) -> Dict[str, Any]:
+    """A batch of the documents, as words; `reading` is what their reader is to give besides."""
+    reader = SciERCReader(**reading)
     instances = [reader.text_to_instance(document) for document in documents]
     for instance in instances:
         reader.apply_token_indexers(instance)

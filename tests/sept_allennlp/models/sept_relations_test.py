@@ -368,6 +368,12 @@ def test_data_without_relations_is_told_of() -> None:
         joint_model({"threshold": 2.0})
 
 
+def test_a_symmetric_label_that_is_none_is_named() -> None:
+    complaint = "symmetric_labels has COMPARES, but .* are COMPARE, USED-FOR$"
+    with pytest.raises(ConfigurationError, match=complaint):
+        joint_model({"symmetric_labels": ["COMPARES", "COMPARE"]})
+
+
 def test_a_model_learns_the_relations_of_a_few_abstracts() -> None:
     reader = SciERCReader(relations=True)
     batch = Batch(list(reader.read(str(FIXTURES / "abstracts" / "dev.json")))[:4])
@@ -397,7 +403,6 @@ def test_a_model_learns_the_relations_of_a_few_abstracts() -> None:
         model.eval()(**inputs)
     metrics = model.get_metrics(reset=True)
     # Words without context tell nearly all of it.
-    print(metrics)
     assert metrics["f1"] > 0.9
     assert metrics["rel_f1"] > 0.75
     assert metrics["rel_plus_f1"] > 0.75

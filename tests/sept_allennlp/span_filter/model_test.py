@@ -116,6 +116,13 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
         model(**tensors(model, document))
 
 
+@pytest.mark.parametrize("option", ["relations", "soft_labels"])
+def test_what_the_filter_does_not_learn_is_refused(option: str) -> None:
+    model = words_filter()
+    with pytest.raises(ConfigurationError, match=f"set dataset_reader.{option} to false"):
+        model(**tensors(model, DOCUMENT, **{option: True}))
+
+
 def test_empty_documents() -> None:
     model = words_filter()
     outputs = model(**tensors(model, Document(key="", sentences=[], entities=[])))
