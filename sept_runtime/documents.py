@@ -105,12 +105,14 @@ class Prediction(NamedTuple):
     """
     What is predicted for a document: its entities, ordered by place, and the relations between
     them; `None` where the model knows of no relations. `soft` is there where
-    `Decoding.soft_labels` asks for it.
+    `Decoding.soft_labels` asks for it. `symmetric_labels` are those of the relations that have no
+    direction; `None` where the model, or the file, does not say.
     """
 
     entities: List[ScoredSpan]
     relations: Optional[List[ScoredRelation]] = None
     soft: Optional[SoftAnnotation] = None
+    symmetric_labels: Optional[Tuple[str, ...]] = None
 
     def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
         """One of `relations` as an annotation would have it: with places instead of indices."""

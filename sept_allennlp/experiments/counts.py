@@ -40,7 +40,6 @@ def count_run(
         are those that the run would have with this `decoding.min_score`, or for relations this
         `decoding.min_relation_score`, if that is no lower than the run's own.
     counted : `Counted`, optional (default = `"entities"`)
-        Which relations have no direction says the run's configuration.
 
     # Returns
 
@@ -61,7 +60,8 @@ def count_predictions(
 ) -> pandas.DataFrame:
     """
     `count_run` for files as `allennlp predict` writes them, of annotated documents. Which relations
-    have no direction says the `config.json` beside a file; where it does not, they are SciERC's.
+    have no direction the predictions say; where they do not, the `config.json` beside the file, and
+    where there is none they are SciERC's.
 
     # Raises
 
@@ -114,12 +114,17 @@ def _entities(line: PredictedDocument, min_score: float) -> _Sets:
 def _relations(
     line: PredictedDocument, min_score: float, sense: Sense, symmetric: AbstractSet[str]
 ) -> Optional[_Sets]:
-    """None where nobody has annotated the document's relations."""
+    """
+    None where nobody has annotated the document's relations. `symmetric` are the labels of those
+    without a direction, if the predictions do not say.
+    """
     predicted, document = line.predicted, line.document
     if predicted is None or predicted.relations is None:
         raise RunError(f"{document.describe()} has no predicted relations")
     if document.relations is None:
         return None
+    if predicted.symmetric_labels is not None:
+        symmetric = frozenset(predicted.symmetric_labels)
     if min_score and any(relation.score is None for relation in predicted.relations):
         raise RunError(f"{document.describe()} is predicted without scores of relations")
     sure = [relation for relation in predicted.relations if (relation.score or 0) >= min_score]

@@ -111,6 +111,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
                 f"model.relations.symmetric_labels has {', '.join(unknown)}, but the labels of the "
                 f"data's relations are {', '.join(sorted(self._labels))}"
             )
+        self.symmetric_labels = tuple(symmetric_labels)
         symmetric = [label in symmetric_labels for label in self._labels]
         self._symmetric: torch.Tensor
         self.register_buffer("_symmetric", torch.tensor(symmetric), persistent=False)

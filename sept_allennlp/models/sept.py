@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from allennlp.common import Lazy
@@ -134,6 +134,11 @@ class SEPT(SpanClassifier):
         """Whether there is a part for relations, so that predictions have some."""
         return self._relations is not None
 
+    @property
+    def symmetric_labels(self) -> Optional[Tuple[str, ...]]:
+        """The labels of relations without a direction; `None` without a part for relations."""
+        return None if self._relations is None else self._relations.symmetric_labels
+
     def forward(
         self,
         text: TextFieldTensors,
@@ -194,7 +199,11 @@ class SEPT(SpanClassifier):
             return found
         entities = [each.entities for each in found]
         relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
-        return [each._replace(relations=its) for each, its in zip(found, relations)]
+        symmetric = self.symmetric_labels
+        return [
+            each._replace(relations=its, symmetric_labels=symmetric)
+            for each, its in zip(found, relations)
+        ]
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""

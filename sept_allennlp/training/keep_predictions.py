@@ -51,7 +51,12 @@ class KeepPredictions(TrainerCallback):
             documents = [fields["document"] for fields in inputs["metadata"]]
             entities = outputs.get("entities", [])
             relations = outputs.get("relations", [None] * len(entities))
-            self._predicted += zip(documents, map(Prediction, entities, relations))
+            # Other models know nothing of relations.
+            symmetric = getattr(trainer.model, "symmetric_labels", None)
+            self._predicted += [
+                (document, Prediction(found, related, symmetric_labels=symmetric))
+                for document, found, related in zip(documents, entities, relations)
+            ]
 
     def on_epoch(
         self,

@@ -81,8 +81,8 @@ SCHEMA = pyarrow.schema(
 The columns of a Parquet file of predictions. They are the fields of `allennlp predict`'s output,
 but for `predicted_ner` and `predicted_relations`, which say once more what `entities` and
 `relations` say, and `ner` and `gold_relations`, none of which fits into columns, and for
-`format_version`, which is that of the JSON. `relations` is null where the model knows of none. An
-`id` that is a number is written as its digits.
+`format_version` and `symmetric_relation_labels`, which are the same in all rows. `relations` is
+null where the model knows of none. An `id` that is a number is written as its digits.
 """
 
 

@@ -8,7 +8,7 @@ from sept_runtime.documents import Document, DocumentError, Prediction, ScoredSp
 from sept_runtime.formats.annotation import relations_are_predicted
 from sept_runtime.formats.json_lines import JsonObject, is_index, read_json_lines
 from sept_runtime.formats.predictions.entities import predicted_entities
-from sept_runtime.formats.predictions.relations import predicted_relations
+from sept_runtime.formats.predictions.relations import predicted_relations, symmetric_labels
 from sept_runtime.formats.predictions.writing import FORMAT_VERSION
 from sept_runtime.formats.scierc import checked_offsets, document_from_scierc
 from sept_runtime.words import offsets_of_joined
@@ -132,4 +132,7 @@ def _predicted(fields: JsonObject, document: Document, where: str) -> Optional[P
     index = {key: number for number, key in enumerate(unique)}
     indices = [index[entity[:3]] for entity in listed]
     relations = predicted_relations(fields, listed, indices, document, where)
-    return Prediction(list(unique.values()), relations)
+    if relations is None:
+        return Prediction(list(unique.values()))
+    symmetric = symmetric_labels(fields, where)
+    return Prediction(list(unique.values()), relations, symmetric_labels=symmetric)

@@ -56,6 +56,23 @@ def predicted_relations(
     return list(unique.values())
 
 
+def symmetric_labels(fields: JsonObject, where: str) -> Optional[Tuple[str, ...]]:
+    """
+    The labels of the relations that have no direction; `None` where the object does not say.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`.
+    """
+    if fields.get("symmetric_relation_labels") is None:
+        return None
+    name = f"{where}: 'symmetric_relation_labels'"
+    labels = checked_list(fields["symmetric_relation_labels"], name)
+    for label in labels:
+        check_label(label, None, name)
+    return tuple(labels)
+
+
 def _relations_from_json(
     relations: Any, num_entities: int, where: str
 ) -> Iterator[Tuple[str, ScoredRelation]]:

@@ -36,7 +36,8 @@ def prediction_to_json(
     `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
     `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction has
     relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`) and
-    `predicted_relations` in SciERC's format; where it has soft labels, `soft_ner` and
+    `predicted_relations` in SciERC's format, and `symmetric_relation_labels` where it says which
+    have no direction; where it has soft labels, `soft_ner` and
     `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
     """
     # Gold belongs to the sentences that it was given with.
@@ -57,6 +58,8 @@ def prediction_to_json(
         output["relations"] = [relation._asdict() for relation in prediction.relations]
         in_words = map(prediction.in_words, prediction.relations)
         output["predicted_relations"] = to_relations(document, in_words)
+        if prediction.symmetric_labels is not None:
+            output["symmetric_relation_labels"] = list(prediction.symmetric_labels)
     if prediction.soft is not None:
         output.update(soft_to_json(document, prediction.soft))
     return output

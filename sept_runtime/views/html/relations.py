@@ -1,6 +1,6 @@
 """Predicted relations compared with annotated ones."""
 
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import AbstractSet, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from sept_runtime.documents import AnnotatedRelation, Document, Prediction, Span
 from sept_runtime.formats.predictions import PredictedDocument
@@ -20,11 +20,8 @@ class JudgedRelation(NamedTuple):
     score: Optional[float] = None
     mark: str = UNJUDGED
     note: str = ""
-
-    @property
-    def is_symmetric(self) -> bool:
-        """Whether it says the same the other way round."""
-        return self.label in SYMMETRIC_LABELS
+    # Whether it says the same the other way round.
+    is_symmetric: bool = False
 
     @property
     def pair(self) -> _Pair:
@@ -37,17 +34,21 @@ def compare_relations(document: PredictedDocument) -> List[JudgedRelation]:
     Mark each relation of a document, annotated or predicted, and order them by their heads.
 
     A relation is right if its label and the places of both entities are, whatever the entities'
-    labels, and of labels that hold in both directions whichever entity is the head. Where the
-    document has only an annotation or only predictions, its relations are `UNJUDGED`. Of a model
-    that knows of no relations none are missed.
+    labels, and of labels that hold in both directions whichever entity is the head. Which do, the
+    predictions say; where they do not, they are SciERC's. Where the document has only an annotation
+    or only predictions, its relations are `UNJUDGED`. Of a model that knows of no relations none
+    are missed.
     """
-    gold = _distinct(_annotated(document.document))
+    symmetric: AbstractSet[str] = SYMMETRIC_LABELS
+    if document.predicted is not None and document.predicted.symmetric_labels is not None:
+        symmetric = frozenset(document.predicted.symmetric_labels)
+    gold = _distinct(_annotated(document.document), symmetric)
     if document.predicted is None:
         relations = list(gold.values())
     elif document.predicted.relations is None:
         relations = []
     else:
-        predicted = _distinct(_predicted(document.predicted))
+        predicted = _distinct(_predicted(document.predicted), symmetric)
         if document.document.entities is None or document.document.relations is None:
             relations = list(predicted.values())
         else:
@@ -69,12 +70,12 @@ def _predicted(prediction: Prediction) -> Iterator[JudgedRelation]:
 _Relations = Dict[AnnotatedRelation, JudgedRelation]
 
 
-def _distinct(relations: Iterable[JudgedRelation]) -> _Relations:
+def _distinct(relations: Iterable[JudgedRelation], symmetric: AbstractSet[str]) -> _Relations:
     """The relations by what has to be right of each, none twice."""
     distinct: _Relations = {}
     for relation in relations:
-        key = AnnotatedRelation(*relation.pair, relation.label).directed(SYMMETRIC_LABELS)
-        distinct.setdefault(key, relation)
+        key = AnnotatedRelation(*relation.pair, relation.label).directed(symmetric)
+        distinct.setdefault(key, relation._replace(is_symmetric=relation.label in symmetric))
     return distinct
 
 

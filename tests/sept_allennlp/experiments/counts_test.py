@@ -125,6 +125,14 @@ def test_the_configuration_says_which_relations_have_no_direction(
     assert counts_of(count_run(tmp_path, counted="rel")) == [right, 4, 3]
 
 
+def test_predictions_say_so_themselves(tmp_path: Path) -> None:
+    line = {**RELATED, "symmetric_relation_labels": []}
+    config = {"model": {"relations": {"symmetric_labels": ["CONJUNCTION"]}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    counts = count_predictions([write(tmp_path / "p.jsonl", line)], counted="rel")
+    assert counts_of(counts) == [2, 4, 3]
+
+
 def test_relations_that_cannot_be_counted(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="line 1: document 'a' has no predicted relations"):
         count_predictions([write(tmp_path / "a.jsonl", A)], counted="rel")

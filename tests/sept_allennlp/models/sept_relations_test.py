@@ -15,11 +15,14 @@ from allennlp.models import Model
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.dataset_readers import SciERCReader
+from sept_allennlp.experiments.counts import count_run
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.training.keep_predictions import PREDICTIONS
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, ScoredSpan
+from sept_runtime.formats.predictions import read_predictions
 from tests.experiments import FIXTURES, experiment
 from tests.sept_allennlp.models.checks import EntityModelChecks
 
@@ -426,6 +429,13 @@ def test_an_archive_finds_what_the_trained_model_did(tmp_path: Path) -> None:
     for name in ("f1", "rel_recall", "rel_f1", "rel_plus_f1"):
         assert scores[name] == pytest.approx(metrics[f"best_validation_{name}"])
 
+    # What was kept of the training gives the same scores, and says which relations are symmetric.
+    counts = count_run(tmp_path / "run", counted="rel").sum()
+    expected = 2 * counts["right"] / (counts["predicted"] + counts["gold"])
+    assert scores["rel_f1"] == pytest.approx(expected)
+    kept = read_predictions(str(tmp_path / "run" / PREDICTIONS))
+    assert {line.predicted.symmetric_labels for line in kept} == {("COMPARE", "CONJUNCTION")}
+
     predictor = SEPTPredictor.from_archive(archive)
     assert isinstance(predictor, SEPTPredictor) and predictor.finds_relations
     documents = [instance["metadata"]["document"] for instance in instances]
@@ -437,6 +447,7 @@ def test_an_archive_finds_what_the_trained_model_did(tmp_path: Path) -> None:
         assert relations is not None
         assert [r[:3] for r in relations] == [r[:3] for r in output["relations"]]
         assert all(0 <= place < len(entities) for r in relations for place in r[:2])
+        assert prediction.symmetric_labels == ("COMPARE", "CONJUNCTION")
     sure = SEPTPredictor.from_archive(archive, extra_args={"min_relation_score": 1.0})
     assert isinstance(sure, SEPTPredictor)
     assert not any(p.relations for p in sure.predict_batch(documents, sure.decoding))

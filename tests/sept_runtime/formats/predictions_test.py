@@ -72,7 +72,8 @@ def predictions(draw):
             relations=[
                 ScoredRelation(head, tail, draw(LABELS), draw(PROBABILITIES))
                 for head, tail in draw(pairs(document, places))
-            ]
+            ],
+            symmetric_labels=draw(st.none() | st.lists(LABELS, max_size=2).map(tuple)),
         )
     return PredictedDocument(document, prediction, draw(st.none() | TEXT))
 
@@ -199,6 +200,12 @@ def test_indices_count_the_entities_that_the_line_lists():
     read = prediction_from_json({**RELATED, "entities": twice, "relations": relations})
     assert [entity.start for entity in read.predicted.entities] == [1, 3, 0]
     assert read.predicted.relations == [ScoredRelation(2, 0, "USED-FOR", 0.6)]
+
+
+@pytest.mark.parametrize("labels", ["A", ["A", 3], [""]])
+def test_symmetric_labels_that_are_none_are_refused(labels):
+    with pytest.raises(DocumentError, match="x.jsonl, line 4: .*'symmetric_relation_labels'"):
+        prediction_from_json({**RELATED, "symmetric_relation_labels": labels}, "x.jsonl, line 4")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ WORDS = ["parsers", "taggers", "parsing", "F1"]
 LABELS = ["Method", "Method", "Task", "Metric"]
 
 
-def compared(predicted=None, gold=None, entities=(0, 1, 2, 3)):
+def relations_of(predicted=None, gold=None, entities=(0, 1, 2, 3), symmetric=None):
     """
-    Head, label, tail, mark and note of each relation of four words, each an entity. Relations are
-    (head, label, tail), predicted ones with their score; `entities` are the predicted ones.
+    The compared relations of four words, each an entity. Relations are (head, label, tail),
+    predicted ones with their score; `entities` are the predicted ones.
     """
     fields = {"doc_key": "d", "sentences": [WORDS]}
     fields["ner"] = [[[i, i, label] for i, label in enumerate(LABELS)]]
@@ -25,9 +25,15 @@ def compared(predicted=None, gold=None, entities=(0, 1, 2, 3)):
             for r in predicted
         ]
         fields["predicted_relations"] = [[]]
+        fields["symmetric_relation_labels"] = symmetric
+    return compare_relations(prediction_from_json(fields))
+
+
+def compared(*args, **kwargs):
+    """Head, label, tail, mark and note of each of `relations_of`."""
     return [
         (WORDS[r.head.start], r.label, WORDS[r.tail.start], r.mark, r.note)
-        for r in compare_relations(prediction_from_json(fields))
+        for r in relations_of(*args, **kwargs)
     ]
 
 
@@ -64,6 +70,19 @@ def test_symmetric_relations_are_right_in_either_direction_and_counted_once():
     predicted = [(1, "CONJUNCTION", 0, 0.9), (0, "CONJUNCTION", 1, 0.8), (0, "COMPARE", 2, 0.7)]
     marks = [(head, mark) for head, _, _, mark, _ in compared(predicted, gold)]
     assert marks == [("parsers", "found"), ("taggers", "found")]
+
+
+def test_predictions_say_which_relations_are_symmetric():
+    gold = [(0, "SAME-AS", 1), (2, "SAME-AS", 3), (2, "COMPARE", 0)]
+    predicted = [(1, "SAME-AS", 0, 0.9), (0, "COMPARE", 2, 0.7)]
+    judged = relations_of(predicted, gold, symmetric=["SAME-AS"])
+    assert [(r.label, r.mark, r.is_symmetric) for r in judged] == [
+        ("COMPARE", "wrong", False),
+        ("SAME-AS", "found", True),
+        ("COMPARE", "missed", False),
+        ("SAME-AS", "missed", True),
+    ]
+    assert not any(r.is_symmetric for r in relations_of(predicted, gold, symmetric=[]))
 
 
 def test_relations_of_entities_that_were_not_found_are_missed():
