@@ -170,9 +170,9 @@ def head(
     [
         (head({"vectors": (1, ["n", 16])}), "takes 'vectors', and should take 'pooled'"),
         (head({}), "takes nothing, and should take 'pooled'"),
-        (head({"pooled": (7, ["n", 16])}), "takes pooled as tensor(int64)"),
-        (head({"pooled": (1, ["n", 15])}), "takes pooled as tensor(float)"),
-        (head({"pooled": (1, [3, 16])}), "takes pooled as tensor(float)"),
+        (head({"pooled": (7, ["n", 16])}), "takes pooled as int64"),
+        (head({"pooled": (1, ["n", 15])}), "takes pooled as float32"),
+        (head({"pooled": (1, [3, 16])}), "takes pooled as float32"),
         (head({"pooled": (1, ["n", 16])}, (1, ["n", 6])), "whose width should be 7"),
         (head({"pooled": (1, ["n", 16])}, (7, ["n", 7])), "cannot be loaded"),
     ],
