@@ -72,6 +72,16 @@ class Graph:
         self._check_inputs()
         self._check_output()
 
+    @property
+    def length_step(self) -> int:
+        """As for `Session`."""
+        return self._session.length_step
+
+    @property
+    def rows_step(self) -> int:
+        """As for `Session`."""
+        return self._session.rows_step
+
     def __call__(self, **inputs: NDArray[Any]) -> FloatArray:
         """
         # Raises

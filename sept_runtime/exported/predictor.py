@@ -161,7 +161,10 @@ class ExportedPredictor:
             return scores
         # Shape: (number of pieces in the batch, dim)
         vectors = network.windows.encode(
-            self._encode(network.graph), scorer.input_dim, pieces.documents
+            self._encode(network.graph),
+            scorer.input_dim,
+            pieces.documents,
+            self._graphs[network.graph].length_step,
         )
         for first in range(0, len(scores), _SPANS_PER_CHUNK):
             chunk = slice(first, first + _SPANS_PER_CHUNK)

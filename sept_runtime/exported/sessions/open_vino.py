@@ -25,6 +25,9 @@ _ABSENT = object()
 class OpenVinoSession(Session):
     """Of OpenVINO, an extra: computes in bfloat16 on processors that can."""
 
+    length_step = 8
+    rows_step = 128
+
     def __init__(self, path: Path, precision: str, threads: int) -> None:
         openvino = import_openvino()
         # It computes one batch after the other.

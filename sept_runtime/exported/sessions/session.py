@@ -1,7 +1,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, FrozenSet, List, Mapping, Optional, Tuple
+from typing import Any, Callable, ClassVar, FrozenSet, List, Mapping, Optional, Tuple
 
 from numpy.typing import NDArray
 
@@ -47,10 +47,19 @@ class Session(ABC):
     threads : `int`
         How many of the processor's cores a run uses.
 
+    A subclass gives these attributes:
+
+    length_step, rows_step : `int`
+        The lengths of sequences, and the number of rows that have nothing to do with each other,
+        are to be multiples of these: what the engine keeps for each shape that it sees is memory.
+
     # Raises
 
     `SessionError` if the engine does not take it.
     """
+
+    length_step: ClassVar[int] = 1
+    rows_step: ClassVar[int] = 1
 
     @abstractmethod
     def __init__(self, path: Path, precision: str, threads: int) -> None: ...
