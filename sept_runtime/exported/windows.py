@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sept_runtime.exported.fields import Fields, FloatArray
 from sept_runtime.formats.json_lines import JsonObject
 
-# The most pieces, padding included, that are encoded in one call. What activations take grows with
-# it, and more do not make it faster: a batch of 32 abstracts has about as many.
-_MAX_PIECES = 4096
+# The most pieces, padding included, that are encoded in one call. So many keep the cores busy; with
+# more the shorter of them are padded to more, and activations leave the cores' cache.
+_MAX_PIECES = 1024
 
 Encode = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
 
