@@ -9,6 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import minibatch
 
+from sept_runtime.engines import ENGINES, PRECISIONS
+
 # spaCy imports this module for every pipeline of every user, whoever loads a model or not.
 if TYPE_CHECKING:
     from sept_runtime.annotator import AnnotatedText, Annotator, Entity
@@ -146,6 +148,8 @@ class SEPTComponent:
     default_config={
         "cuda_device": -1,
         "threads": None,
+        "engine": ENGINES[0],
+        "precision": PRECISIONS[0],
         "spans_key": "sept",
         "flat": None,
         "min_score": None,
@@ -159,6 +163,8 @@ def make_sept(
     model: str,
     cuda_device: int,
     threads: Optional[int],
+    engine: str,
+    precision: str,
     spans_key: str,
     flat: Optional[bool],
     min_score: Optional[float],
@@ -174,6 +180,8 @@ def make_sept(
         An exported model runs on the CPU alone.
     threads : `int`, optional
         How many of the processor's cores an exported model uses (default = all there are).
+    engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
+        What runs an exported model, and in which numbers, as for `sept_runtime.load`.
     spans_key : `str`, optional (default = `"sept"`)
     flat, min_score, min_relation_score : optional
         As for `sept_runtime.decoding.Decoding`.
@@ -182,11 +190,14 @@ def make_sept(
 
     # Raises
 
-    `ImportError` where the training half is not installed, which an archive needs.
+    `ImportError` where the training half is not installed, which an archive needs; `ValueError`
+    where an archive is given an engine or a precision.
     """
     options = {
         "cuda_device": cuda_device,
         "threads": threads,
+        "engine": engine,
+        "precision": precision,
         "flat": flat,
         "min_score": min_score,
         "min_relation_score": min_relation_score,
@@ -206,5 +217,10 @@ def _load(model: str, options: Dict[str, Any]) -> "Annotator":
         return load(model, **options)
     from sept_allennlp.annotator import load as load_archive
 
+    if (options.pop("engine"), options.pop("precision")) != (ENGINES[0], PRECISIONS[0]):
+        raise ValueError(
+            f"{model}: an archive takes no 'engine' and no 'precision'; export it by 'allennlp "
+            "sept-export', and give the folder"
+        )
     del options["threads"]
     return load_archive(model, **options)

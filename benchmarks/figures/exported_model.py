@@ -1,8 +1,10 @@
-"""What prediction by an exported model costs, beside PyTorch's encoder on the same batches."""
+"""What prediction by an exported model costs, beside PyTorch's encoder on the same documents."""
 
+import importlib.util
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Sequence
 
 import numpy as np
 import torch
@@ -18,34 +20,37 @@ from benchmarks.measuring import time_ratio
 from benchmarks.synthetic import lines_of_text
 from sept_allennlp.export.folder import write_model
 from sept_allennlp.models.sept import SEPT
+from sept_runtime.documents import Document
+from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported import ExportedPredictor
-from sept_runtime.exported.graph import Graph
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.json_prediction import predict_lines
 
 BATCH_SIZE = 32
+# Engine, precision, and the most that lines of text may cost.
+RUNS = [
+    ("onnxruntime", "float32", 1.1),
+    ("openvino", "float32", None),
+    ("openvino", "bfloat16", 0.7),
+]
+
+Batch = Dict[str, np.ndarray]
 
 
-def exported_figures(settings: Settings) -> List[Figure]:
-    """Measures lines of raw text to lines of entities, on the CPU."""
+def exported_figures(settings: Settings) -> Iterator[Figure]:
+    """Measures lines of raw text to lines of entities, on the CPU, by each engine there is."""
     if settings.device.type != "cpu":
-        return []
+        return
     subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
     find_as_many_as_annotated(subject)
     model = subject.model.eval()
     assert isinstance(model, SEPT)
     folder = Path(tempfile.mkdtemp(dir=settings.folder))
     write_model(model, subject.reader, folder, made={"archive_sha256": ""})
-    predictor = ExportedPredictor(folder, torch.get_num_threads())
     lines = lines_of_text(16 if settings.quick else 128)
-
-    def predict() -> List[str]:
-        outputs = predict_lines(predictor, lines, predictor.decoding, BATCH_SIZE)
-        return [dump_line(output) for output in outputs]
-
-    batches = _encoded_while(predictor, predict)
     tensors = [
-        {name: torch.from_numpy(array) for name, array in batch.items()} for batch in batches
+        {name: torch.from_numpy(array) for name, array in batch.items()}
+        for batch in _batches(ExportedPredictor(folder), lines)
     ]
 
     @torch.no_grad()
@@ -53,36 +58,72 @@ def exported_figures(settings: Settings) -> List[Figure]:
         for batch in tensors:
             subject.transformer(**batch)
 
-    graph = predictor._graphs["encoder.onnx"]
-
-    def run_graph() -> None:
-        for batch in batches:
-            graph(**batch)
-
     repeats = 3 if settings.quick else 7
-    return [
-        Figure(
-            "exported_prediction_cost_minilm",
-            "an exported model: lines of text cost, in PyTorch's forward passes",
+    for engine, precision, goal in RUNS:
+        if importlib.util.find_spec(engine) is None:
+            continue
+        try:
+            predictor = ExportedPredictor(folder, torch.get_num_threads(), engine, precision)
+        except ExportedModelError as error:
+            print(f"{engine}, {precision}: {error}")
+            continue
+        # ONNX Runtime's has the name of when there was no other.
+        suffix = "" if engine == "onnxruntime" else f"_{engine}_{precision}"
+        predict = partial(_predict, predictor, lines)
+        encoder = predictor._graphs["encoder.onnx"]
+        inputs = _encoded_while(predictor, predict)
+        yield Figure(
+            f"exported_prediction_cost_minilm{suffix}",
+            f"{engine}, {precision}: lines of text cost, in PyTorch's forward passes",
             time_ratio(predict, encode, repeats, settings.device),
-            at_most=1.1,
-        ),
-        Figure(
-            "exported_encoder_cost_minilm",
+            at_most=goal,
+        )
+        yield Figure(
+            f"exported_encoder_cost_minilm{suffix}",
             "  of which its encoder's graph alone",
-            time_ratio(run_graph, encode, repeats, settings.device),
-        ),
-    ]
+            time_ratio(partial(_run, encoder, inputs), encode, repeats, settings.device),
+        )
 
 
-def _encoded_while(predictor: ExportedPredictor, run: Any) -> List[Dict[str, Any]]:
+def _predict(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[str]:
+    outputs = predict_lines(predictor, lines, predictor.decoding, BATCH_SIZE)
+    return [dump_line(output) for output in outputs]
+
+
+def _run(graph: Any, inputs: List[Batch]) -> None:
+    for batch in inputs:
+        graph(**batch)
+
+
+def _batches(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[Batch]:
+    """What a trained model's encoder gets: each batch of documents padded to its longest."""
+    windows = predictor._configuration.model.windows
+    batches: List[Batch] = []
+    predict_batch = predictor.predict_batch
+
+    def record(documents: Sequence[Document], decoding: Any) -> Any:
+        pieces = predictor._split(documents).documents
+        all_of_them = [
+            window
+            for index, document in enumerate(pieces)
+            for window in windows.of(index, len(document))
+        ]
+        rows, mask = windows._rows(pieces, all_of_them, step=1)
+        batches.append({"input_ids": rows, "attention_mask": mask})
+        return predict_batch(documents, decoding)
+
+    predictor.predict_batch = record
+    _predict(predictor, lines)
+    return batches
+
+
+def _encoded_while(predictor: ExportedPredictor, run: Any) -> List[Batch]:
     """Records what the encoder's graph is given while something runs."""
-    batches: List[Dict[str, np.ndarray]] = []
+    batches: List[Batch] = []
     graph = predictor._graphs["encoder.onnx"]
 
-    class Recorder(Graph):
-        def __init__(self) -> None:
-            pass
+    class Recorder:
+        length_step = graph.length_step
 
         def __call__(self, **inputs: Any) -> Any:
             batches.append(inputs)

@@ -12,6 +12,7 @@ from allennlp.common.util import SigTermReceived
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_runtime.commands.command import positive_int
+from sept_runtime.commands.engine_arguments import add_engine_arguments
 from sept_runtime.corpus import LINES_PER_SHARD, CorpusError
 from sept_runtime.exported import ExportedModelError
 
@@ -60,6 +61,7 @@ class SeptAnnotate(SeptSubcommand):
         parser.add_argument(
             "--predictor-args", type=json.loads, default={}, help="as for 'allennlp predict'"
         )
+        add_engine_arguments(parser)
         _add_output(parser.add_argument_group("output"))
         _add_workers(parser.add_argument_group("workers"))
 
@@ -85,6 +87,8 @@ class SeptAnnotate(SeptSubcommand):
             predictor_args=args.predictor_args,
             packages=tuple(args.include_package),
             batch_size=args.batch_size,
+            engine=args.engine,
+            precision=args.precision,
         )
         settings = CorpusSettings(
             model,

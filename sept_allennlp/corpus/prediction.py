@@ -5,9 +5,11 @@ from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.decoding import Decoding
+from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.prediction import SpanPredictor
 
 
@@ -30,8 +32,18 @@ class ArchiveShardPredictor(ShardPredictor):
         """
         # Raises
 
-        `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+        `ArchiveError` if the archive is not safe to load, or holds no SEPT, and `CorpusError` for
+        settings that only exported models know.
         """
+        for option, given, default in (
+            ("engine", settings.engine, ENGINES[0]),
+            ("precision", settings.precision, PRECISIONS[0]),
+        ):
+            if given != default:
+                raise CorpusError(
+                    f"{settings.archive}: an archive takes no {option}; export it by "
+                    "'allennlp sept-export', and give the folder"
+                )
         predictor = SEPTPredictor.from_path(
             settings.archive,
             cuda_device=settings.cuda_device,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from sept_runtime.commands.command import Command, positive_int
+from sept_runtime.commands.engine_arguments import add_engine_arguments
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject
@@ -49,6 +50,7 @@ class Predict(Command):
         parser.add_argument(
             "--threads", type=positive_int, help="(default = as many as there are cores to use)"
         )
+        add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
 
     def run(self, args: argparse.Namespace) -> int:
@@ -60,7 +62,7 @@ class Predict(Command):
         with contextlib.ExitStack() as files:
             # First, because it takes no time to find that it is not there.
             lines = files.enter_context(open_lines(args.input_file))
-            predictor = ExportedPredictor(args.model, args.threads)
+            predictor = ExportedPredictor(args.model, args.threads, args.engine, args.precision)
             try:
                 decoding = predictor.decoding.changed(**args.predictor_args)
             except (TypeError, ValueError) as error:

@@ -152,7 +152,9 @@ class ExportedShardPredictor(ShardPredictor):
         ):
             if given:
                 raise CorpusError(f"{settings.archive}: an exported model takes no {option}")
-        predictor = ExportedPredictor(Path(settings.archive), settings.threads)
+        predictor = ExportedPredictor(
+            Path(settings.archive), settings.threads, settings.engine, settings.precision
+        )
         try:
             return predictor, predictor.decoding.changed(**settings.predictor_args)
         except (TypeError, ValueError) as error:

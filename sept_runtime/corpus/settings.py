@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.exported.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
 
@@ -32,6 +33,8 @@ class ModelSettings:
     threads : `int`, optional (default = `1`)
         How many of the processor's cores a worker uses.
     cuda_device : `int`, optional (default = `-1`)
+    engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
+        What runs an exported model, and in which numbers; see `sept_runtime.engines`.
     """
 
     archive: str
@@ -42,6 +45,8 @@ class ModelSettings:
     batch_size: int = 32
     threads: int = 1
     cuda_device: int = -1
+    engine: str = ENGINES[0]
+    precision: str = PRECISIONS[0]
 
     @classmethod
     def of(cls, archive: str, **options: Any) -> "ModelSettings":
@@ -101,7 +106,7 @@ class CorpusSettings:
         Says what the output depends on: what a run that goes on with another's must have in common
         with it. The number of workers and what they run on do not belong to it.
         """
-        return {
+        identity = {
             "version of sept_allennlp": VERSION,
             "archive's SHA-256": self.model.digest,
             "overrides": self.model.overrides,
@@ -111,6 +116,14 @@ class CorpusSettings:
             "shard-size": self.lines_per_shard,
             "text-column": self.text_column,
         }
+        # Runs that were begun before there were others have neither.
+        for option, given, default in (
+            ("engine", self.model.engine, ENGINES[0]),
+            ("precision", self.model.precision, PRECISIONS[0]),
+        ):
+            if given != default:
+                identity[option] = given
+        return identity
 
 
 def model_digest(path: str) -> str:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.fields import FloatArray
+from sept_runtime.exported.sessions import Argument, OpenSession, SessionError
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Signature:
     # Parameters
 
     inputs : `Dict[str, Tuple[str, int, Optional[int]]]`
-        By name: type, number of dimensions, and length of the last one (`None` for any).
+        By name: type, as numpy calls it, number of dimensions, and length of the last one (`None`
+        for any).
     output : `str`
         The name of its one output, of floats.
     rank, dim : `int`
@@ -32,13 +34,13 @@ class Signature:
 
 def encoder_signature(dim: int) -> Signature:
     """Of a graph of word pieces to vectors."""
-    pieces = ("tensor(int64)", 2, None)
+    pieces = ("int64", 2, None)
     return Signature({"input_ids": pieces, "attention_mask": pieces}, "vectors", 3, dim)
 
 
 def head_signature(input_dim: int, num_scores: int) -> Signature:
     """Of a graph of spans' vectors to scores."""
-    return Signature({"pooled": ("tensor(float)", 2, input_dim)}, "scores", 2, num_scores)
+    return Signature({"pooled": ("float32", 2, input_dim)}, "scores", 2, num_scores)
 
 
 class Graph:
@@ -49,8 +51,8 @@ class Graph:
 
     path : `Path`
     signature : `Signature`
-    threads : `int`
-        How many of the processor's cores a run uses.
+    open_session : `OpenSession`
+        What opens it.
 
     # Raises
 
@@ -58,37 +60,27 @@ class Graph:
     another signature.
     """
 
-    def __init__(self, path: Path, signature: Signature, threads: int) -> None:
-        # Only now, because it takes longer than all else that is imported here.
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # What it has taken for the shapes of one batch, its arena never gives back, and it keeps a
-        # plan for each shape. Without, memory stays flat whatever lengths documents have, and it
-        # is as fast.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        # Threads that have nothing to do leave the cores to what is not in a graph.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        # What is wrong comes as an exception.
-        options.log_severity_level = 4
+    def __init__(self, path: Path, signature: Signature, open_session: OpenSession) -> None:
         self._path = path
         self._signature = signature
         try:
-            # By its path, which tells it what lies beside the graph: weights in any other place are
-            # refused.
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0]
+            self._session = open_session(path)
+        except SessionError as error:
             raise ExportedModelError(
-                f"{path}: cannot be loaded ({reason}); export the model again"
+                f"{path}: cannot be loaded ({error}); export the model again"
             ) from None
         self._check_inputs()
         self._check_output()
+
+    @property
+    def length_step(self) -> int:
+        """As for `Session`."""
+        return self._session.length_step
+
+    @property
+    def rows_step(self) -> int:
+        """As for `Session`."""
+        return self._session.rows_step
 
     def __call__(self, **inputs: NDArray[Any]) -> FloatArray:
         """
@@ -97,11 +89,10 @@ class Graph:
         `ExportedModelError` if the graph fails, or yields something else than it promised.
         """
         try:
-            (output,) = self._session.run([self._signature.output], inputs)
-        except Exception as error:
-            reason = str(error).strip().split("\n")[0]
+            output = self._session.run(inputs)
+        except SessionError as error:
             raise ExportedModelError(
-                f"{self._path}: failed ({reason}); does it belong to the other files?"
+                f"{self._path}: failed ({error}); does it belong to the other files?"
             ) from None
         leading = next(iter(inputs.values())).shape[: self._signature.rank - 1]
         expected = (*leading, self._signature.dim)
@@ -111,39 +102,32 @@ class Graph:
         return array
 
     def _check_inputs(self) -> None:
-        found = {
-            argument.name: (argument.type, argument.shape)
-            for argument in self._session.get_inputs()
-        }
-        wanted = self._signature.inputs
-        if found.keys() != wanted.keys():
-            raise self._fault(f"takes {_listed(found)}, and should take {_listed(wanted)}")
+        inputs, wanted = self._session.inputs, self._signature.inputs
+        found = {name: each for name in wanted for each in inputs if name in each.names}
+        if len(inputs) != len(wanted) or found.keys() != wanted.keys():
+            raise self._fault(f"takes {_listed(inputs)}, and should take {_quoted(wanted)}")
         for name, (element_type, rank, last) in wanted.items():
-            found_type, shape = found[name]
+            shape = found[name].shape
             free = shape[:-1] if last is not None else shape
             if (
-                found_type != element_type
+                found[name].type != element_type
                 or len(shape) != rank
-                or any(isinstance(length, int) for length in free)
-                or (last is not None and isinstance(shape[-1], int) and shape[-1] != last)
+                or any(length is not None for length in free)
+                or (last is not None and shape[-1] not in (None, last))
             ):
-                raise self._fault(f"takes {name} as {found_type} {shape}")
+                raise self._fault(f"takes {name} as {found[name]}")
 
     def _check_output(self) -> None:
-        outputs = self._session.get_outputs()
-        signature = self._signature
-        if [output.name for output in outputs] != [signature.output]:
-            names = _listed({output.name: None for output in outputs})
-            raise self._fault(f"gives {names}, and should give {signature.output!r}")
+        outputs, signature = self._session.outputs, self._signature
+        if len(outputs) != 1 or signature.output not in outputs[0].names:
+            raise self._fault(f"gives {_listed(outputs)}, and should give {signature.output!r}")
         (output,) = outputs
         if (
-            output.type != "tensor(float)"
+            output.type != "float32"
             or len(output.shape) != signature.rank
-            or (isinstance(output.shape[-1], int) and output.shape[-1] != signature.dim)
+            or output.shape[-1] not in (None, signature.dim)
         ):
-            raise self._fault(
-                f"gives {output.type} {output.shape}, whose width should be {signature.dim}"
-            )
+            raise self._fault(f"gives {output}, whose width should be {signature.dim}")
 
     def _fault(self, reason: str) -> ExportedModelError:
         return ExportedModelError(
@@ -152,5 +136,9 @@ class Graph:
         )
 
 
-def _listed(names: Dict[str, Any] | Sequence[str]) -> str:
+def _listed(arguments: Sequence[Argument]) -> str:
+    return _quoted([min(argument.names, default="something") for argument in arguments])
+
+
+def _quoted(names: Iterable[str]) -> str:
     return " and ".join(map(repr, names)) or "nothing"

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from sept_runtime.decoding import Decoding, decode, soft_annotation
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.candidates import Candidates, enumerate_candidates
 from sept_runtime.exported.configuration import Network
 from sept_runtime.exported.fields import FloatArray
 from sept_runtime.exported.folder import TOKENIZER, member, read_folder
 from sept_runtime.exported.graph import Graph
+from sept_runtime.exported.sessions import find_engine
 from sept_runtime.exported.windows import Encode
 from sept_runtime.processors import usable_cores
 from sept_runtime.word_pieces import WordPieces
@@ -66,20 +68,30 @@ class ExportedPredictor:
 
     folder : `Path`
     threads : `int`, optional (default = as many as there are cores to use)
+    engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
+        What runs the graphs, and in which numbers, of those that `sept_runtime.engines` names.
 
     # Raises
 
-    `ExportedModelError` if there is none, or it is not one to load; the message says why.
+    `ExportedModelError` if there is none, or it is not one to load, or the engine is not installed
+    or cannot do that here; the message says why. `ValueError` for options that are none.
     """
 
     finds_relations = False
 
-    def __init__(self, folder: Path, threads: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: Optional[int] = None,
+        engine: str = ENGINES[0],
+        precision: str = PRECISIONS[0],
+    ) -> None:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1: {threads}")
+        open_session = find_engine(engine, precision, threads or usable_cores())
         self._configuration = configuration = read_folder(folder)
         self._graphs: Dict[str, Graph] = {
-            name: Graph(member(folder, name), signature, threads or usable_cores())
+            name: Graph(member(folder, name), signature, open_session)
             for name, signature in configuration.graphs.items()
         }
         self._pieces = WordPieces(_tokenizer(folder), configuration.unknown_piece)
@@ -149,7 +161,10 @@ class ExportedPredictor:
             return scores
         # Shape: (number of pieces in the batch, dim)
         vectors = network.windows.encode(
-            self._encode(network.graph), scorer.input_dim, pieces.documents
+            self._encode(network.graph),
+            scorer.input_dim,
+            pieces.documents,
+            self._graphs[network.graph].length_step,
         )
         for first in range(0, len(scores), _SPANS_PER_CHUNK):
             chunk = slice(first, first + _SPANS_PER_CHUNK)

@@ -85,13 +85,15 @@ class PooledScorer(SpanScorer):
 
         def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
             scores = np.empty((len(starts), self.num_scores), np.float32)
+            step = head.rows_step
             size = min(len(starts), _SPANS_AT_ONCE)
-            vectors = np.empty((size, self._pooling.output_dim), np.float32)
+            # What a step has too many stands for nothing.
+            vectors = np.zeros((-(-size // step) * step, self._pooling.output_dim), np.float32)
             for first in range(0, len(starts), _SPANS_AT_ONCE):
                 part = slice(first, first + _SPANS_AT_ONCE)
-                pooled = vectors[: len(starts[part])]
-                pool(starts[part], ends[part], pooled)
-                scores[part] = head(pooled=pooled)
+                number = len(starts[part])
+                pool(starts[part], ends[part], vectors[:number])
+                scores[part] = head(pooled=vectors[: -(-number // step) * step])[:number]
             return scores
 
         return score

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sept_runtime.exported.fields import Fields, FloatArray
 from sept_runtime.formats.json_lines import JsonObject
 
-# The most pieces, padding included, that are encoded in one call. What activations take grows with
-# it, and more do not make it faster: a batch of 32 abstracts has about as many.
-_MAX_PIECES = 4096
+# The most pieces, padding included, that are encoded in one call. So many keep the cores busy; with
+# more the shorter of them are padded to more, and activations leave the cores' cache.
+_MAX_PIECES = 1024
 
 Encode = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
 
@@ -95,7 +95,9 @@ class Windows:
             for window in zip(starts, ends, [0, *borders], [*borders, length])
         ]
 
-    def encode(self, encode: Encode, dim: int, documents: Sequence[List[int]]) -> FloatArray:
+    def encode(
+        self, encode: Encode, dim: int, documents: Sequence[List[int]], step: int = 1
+    ) -> FloatArray:
         """
         # Parameters
 
@@ -105,6 +107,8 @@ class Windows:
         dim : `int`
         documents : `Sequence[List[int]]`
             Each one's pieces, without special ones.
+        step : `int`, optional (default = `1`)
+            Rows are filled up to a multiple of so many pieces.
 
         # Returns
 
@@ -118,7 +122,7 @@ class Windows:
             for window in self.of(document, len(pieces))
         ]
         for group in self._groups(windows):
-            rows = self._rows(documents, group)
+            rows = self._rows(documents, group, step)
             encoded = encode(*rows)
             for row, window in zip(encoded, group):
                 first = len(self.prefix) - window.first
@@ -141,14 +145,17 @@ class Windows:
             yield group
 
     def _rows(
-        self, documents: Sequence[List[int]], windows: List[Window]
+        self, documents: Sequence[List[int]], windows: List[Window], step: int
     ) -> Tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = [
             [*self.prefix, *documents[window.document][window.first : window.end], *self.suffix]
             for window in windows
         ]
-        longest = max(map(len, rows))
-        pieces = np.full((len(rows), longest), self.padding, np.int64)
+        length = -(-max(map(len, rows)) // step) * step
+        if self.content:
+            # Encoders know no more positions than those of a whole window.
+            length = min(length, len(self.prefix) + self.content + len(self.suffix))
+        pieces = np.full((len(rows), length), self.padding, np.int64)
         mask = np.zeros_like(pieces)
         for index, row in enumerate(rows):
             pieces[index, : len(row)] = row

@@ -14,6 +14,7 @@ from sept_runtime.annotator import Annotator
 from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.spacy_component import SEPTComponent
+from tests.openvino import ENGINES
 from tests.sept_runtime.word_predictor import NeighborPredictor
 
 TEXTS = ["We use a parser (fast) for parsing.", "", "It works on state-of-the-art documents."]
@@ -78,8 +79,9 @@ def test_a_saved_pipeline_holds_its_model(model: str, tmp_path: Path) -> None:
     assert found(spacy.load(tmp_path / "again")) == expected
 
 
-def test_another_process_loads_its_own(exported_model: Path) -> None:
-    nlp = pipeline(exported_model, threads=2)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_another_process_loads_its_own(exported_model: Path, engine: str) -> None:
+    nlp = pipeline(exported_model, threads=2, engine=engine)
     expected = found(nlp)
     # As processes that are not forked get it.
     name, component = nlp.pipeline[0]
@@ -97,6 +99,12 @@ def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -
         pipeline(tmp_path / "exported")
     with pytest.raises(ExportedModelError, match="runs on the CPU; leave 'cuda_device' out"):
         pipeline(exported_model, cuda_device=0)
+
+
+def test_an_archive_takes_no_engine(trained_archive: str) -> None:
+    for option in ({"engine": "openvino"}, {"precision": "bfloat16"}):
+        with pytest.raises(ValueError, match="takes no 'engine' and no 'precision'; export it by"):
+            pipeline(trained_archive, **option)
 
 
 def test_relations_are_between_the_spans_of_the_group(monkeypatch: pytest.MonkeyPatch) -> None:

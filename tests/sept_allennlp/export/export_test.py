@@ -32,6 +32,7 @@ from sept_runtime.exported.candidates import enumerate_candidates
 from sept_runtime.exported.graph import Graph, encoder_signature
 from sept_runtime.exported.poolings import MaxPool
 from sept_runtime.exported.scorers import PooledScorer
+from sept_runtime.exported.sessions import find_engine
 from sept_runtime.exported.windows import Windows
 from tests.experiments import experiment
 
@@ -193,7 +194,8 @@ def test_architectures(name: str, tmp_path: Path) -> None:
     scorer = ExportedScorer(PooledScorer(MaxPool(DIM), "head.onnx", 2))
     encoder = ExportedEncoder(_LastHiddenState(transformer), windows, "tiny")
     write_encoder(ExportedNetwork(encoder, scorer), tmp_path / "encoder.onnx")
-    graph = Graph(tmp_path / "encoder.onnx", encoder_signature(DIM), threads=1)
+    engine = find_engine("onnxruntime", "float32", threads=1)
+    graph = Graph(tmp_path / "encoder.onnx", encoder_signature(DIM), engine)
 
     def check(lengths: List[int]) -> None:
         mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 import pytest
 
 from sept_runtime.commands import main
+from tests.openvino import needs_openvino
 
 LINES = [
     b'{"id": "a", "text": "We use a parser for parsing."}',
@@ -89,6 +90,21 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert run(exported_model, source, "--predictor-args", options) == 2
 
 
+@needs_openvino
+def test_another_engine(
+    exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(LINES[0])
+    outputs = []
+    for engine in ("onnxruntime", "openvino"):
+        assert run(exported_model, source, "--engine", engine, "--precision", "float32") == 0
+        (output,) = outputs_of(capsys.readouterr().out)
+        outputs.append([(e["text"], e["label"], round(e["score"], 4)) for e in output["entities"]])
+    assert outputs[0] == outputs[1] != []
+    assert run(exported_model, source, "--engine", "torch") == 2
+
+
 @pytest.mark.parametrize(
     "model, source, options, fault",
     [
@@ -96,6 +112,7 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
         ("none", "-", [], "none: there is no such folder"),
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"color": 2}'], "unexpected keyword argument 'color'"),
+        (None, "-", ["--precision", "bfloat16"], "by the extra 'openvino': pip install"),
         (None, "-", ["-o", "none/out.jsonl"], "No such file or directory: 'none/out.jsonl'"),
     ],
 )

@@ -75,6 +75,13 @@ class Light(ExportedShardPredictor):
         return super().predict(shard_lines, file_name)
 
 
+def test_engine_and_precision_reach_the_model(exported_model: Path) -> None:
+    with pytest.raises(ExportedModelError, match="ONNX Runtime does not compute in bfloat16"):
+        ExportedShardPredictor.load(ModelSettings.of(str(exported_model), precision="bfloat16"))
+    with pytest.raises(ValueError, match="engine must be .*: 'other'"):
+        ExportedShardPredictor.load(ModelSettings.of(str(exported_model), engine="other"))
+
+
 @pytest.mark.processes
 def test_the_command_takes_the_folder(
     exported_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

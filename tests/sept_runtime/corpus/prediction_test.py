@@ -75,6 +75,12 @@ def test_options_reach_the_model(trained_archive: str) -> None:
     assert json.loads(predicted.lines[0])["entities"] == []
 
 
+@pytest.mark.parametrize("option", [{"engine": "openvino"}, {"precision": "bfloat16"}])
+def test_what_only_exported_models_take(trained_archive: str, option: Any) -> None:
+    with pytest.raises(CorpusError, match="an archive takes no .*; export it by"):
+        ArchiveShardPredictor.load(ModelSettings.of(trained_archive, **option))
+
+
 def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     other = tmp_path / "model.tar.gz"
     other.write_bytes(b"retrained")

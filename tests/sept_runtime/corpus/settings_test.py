@@ -24,6 +24,15 @@ def test_what_the_output_depends_on_has_the_names_of_the_first_version() -> None
     }
 
 
+def test_the_output_depends_on_engine_and_precision() -> None:
+    model = replace(MODEL, engine="openvino", precision="bfloat16")
+    assert replace(SETTINGS, model=model).identity() == {
+        **SETTINGS.identity(),
+        "engine": "openvino",
+        "precision": "bfloat16",
+    }
+
+
 def test_another_number_of_workers_or_batch_size_goes_on_with_a_run() -> None:
     other = replace(SETTINGS, workers=7, cpus=2.0, gpus=0.5, model=replace(MODEL, batch_size=8))
     assert other.identity() == SETTINGS.identity()

@@ -12,6 +12,7 @@ import sept_runtime
 from sept_runtime.annotator import Entity
 from sept_runtime.documents import Document
 from sept_runtime.exported import ExportedPredictor
+from tests.openvino import ENGINES
 
 TEXTS = [
     "We use a parser (fast) for parsing.",
@@ -38,15 +39,17 @@ def test_the_same_answers_as_the_archive(
     assert any(found)
 
 
-def test_a_batch_has_no_influence(exported_model: Path) -> None:
-    model = sept_runtime.load(exported_model)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_batch_has_no_influence(exported_model: Path, engine: str) -> None:
+    model = sept_runtime.load(exported_model, engine=engine)
     together = list(model.annotate(TEXTS, batch_size=8))
     alone = [entities for text in TEXTS for entities in model.annotate([text])]
     assert rounded(together) == rounded(alone)
 
 
-def test_threads_may_share_a_model(exported_model: Path) -> None:
-    model = sept_runtime.load(exported_model, threads=2)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_threads_may_share_a_model(exported_model: Path, engine: str) -> None:
+    model = sept_runtime.load(exported_model, threads=2, engine=engine)
     texts = [f"We train model {n} on {n % 7} documents." for n in range(60)]
     expected = list(model.annotate(texts, batch_size=1))
     with ThreadPoolExecutor(4) as threads:
@@ -80,7 +83,7 @@ from pathlib import Path
 from sept_runtime.exported import ExportedPredictor
 from sept_runtime.json_prediction import predict_lines
 
-predictor = ExportedPredictor(Path(sys.argv[1]), threads=1)
+predictor = ExportedPredictor(Path(sys.argv[1]), threads=1, engine=sys.argv[2])
 draw = random.Random(1)
 def lines(number):
     for _ in range(number):
@@ -92,7 +95,7 @@ def resident():
     return pages * 4096 / 2**20
 
 after = []
-for number in (2000, 8000):
+for number in (4000, 6000):
     for _ in predict_lines(predictor, lines(number), predictor.decoding, 32):
         pass
     after.append(resident())
@@ -102,22 +105,27 @@ print(json.dumps(after))
 
 @pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="says how much memory there is")
-def test_memory_stays_flat_over_documents_of_all_lengths(exported_model: Path) -> None:
-    run = [sys.executable, "-c", FLAT, str(exported_model)]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_memory_stays_flat_over_documents_of_all_lengths(exported_model: Path, engine: str) -> None:
+    run = [sys.executable, "-c", FLAT, str(exported_model), engine]
     output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
-    after_2000, after_10000 = json.loads(output)
-    assert after_10000 < after_2000 + 8
+    after_4000, after_10000 = json.loads(output)
+    assert after_10000 < after_4000 + 8
 
 
 LIGHT = """
 import sys
 import sept_runtime
-(entities,) = sept_runtime.load(sys.argv[1]).annotate(["We use a parser for parsing."])
+model = sept_runtime.load(sys.argv[1], engine=sys.argv[2])
+(entities,) = model.annotate(["We use a parser for parsing."])
 assert entities
 heavy = {"torch", "allennlp", "transformers", "sept_allennlp", "onnx", "pandas"} & set(sys.modules)
 assert not heavy, heavy
+# One of the two is enough.
+assert [name for name in ("onnxruntime", "openvino") if name in sys.modules] == [sys.argv[2]]
 """
 
 
-def test_it_predicts_without_the_training_half(exported_model: Path) -> None:
-    subprocess.run([sys.executable, "-c", LIGHT, str(exported_model)], check=True)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_predicts_without_the_training_half(exported_model: Path, engine: str) -> None:
+    subprocess.run([sys.executable, "-c", LIGHT, str(exported_model), engine], check=True)

@@ -21,9 +21,11 @@ class Encoder:
 
     def __init__(self) -> None:
         self.rows: List[List[int]] = []
+        self.lengths: List[int] = []
 
     def __call__(self, pieces: Any, mask: Any) -> FloatArray:
         assert (pieces[mask == 0] == 7).all()
+        self.lengths.append(pieces.shape[1])
         self.rows += [row[there == 1].tolist() for row, there in zip(pieces, mask)]
         places = np.broadcast_to(np.arange(pieces.shape[1]), pieces.shape)
         return np.stack([pieces, places], axis=-1).astype(np.float32)
@@ -53,6 +55,17 @@ def test_any_length_at_once() -> None:
     vectors, rows = encoded(cut, list(range(500)), [3], [])
     assert vectors == [[piece, piece] for piece in range(500)] + [[3, 0]]
     assert sorted(map(len, rows)) == [0, 1, 500]
+
+
+@pytest.mark.parametrize("content, lengths", [(0, [8, 16]), (11, [8, 14])])
+def test_rows_of_a_step(content: int, lengths: List[int]) -> None:
+    # With three special pieces, of which no more than 11 others may be among.
+    cut, encoder = windows(content, content), Encoder()
+    documents = [[*range(20, 25)], [*range(40, 49)]]
+    for document, length in zip(documents, lengths):
+        found = cut.encode(encoder, 2, [document], step=8)
+        assert found.tolist() == [[piece, place] for place, piece in enumerate(document, 1)]
+        assert encoder.lengths.pop() == length
 
 
 @given(
