@@ -28,7 +28,7 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.processors import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
-SHARDS_PER_WORKER = 8
+SHARDS_PER_WORKER = 16
 
 
 def write_corpus(folder: Path, documents: int) -> Path:
