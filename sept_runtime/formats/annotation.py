@@ -1,10 +1,24 @@
 """The annotation of a document as JSON has it, sentence by sentence, checked against its words."""
 
 import json
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, DocumentError
 from sept_runtime.formats.json_lines import JsonObject, json_type
+
+
+class Annotated(NamedTuple):
+    """
+    What a message calls something that is annotated, as "where: entity [3, 3, "Method"]". Written
+    out where there is a message, and not for each entity that is read.
+    """
+
+    where: str
+    kind: str
+    value: Any
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind} {json.dumps(self.value)}"
 
 
 def entities_from_ner(
@@ -21,8 +35,8 @@ def entities_from_ner(
     if ner is None:
         return None
     labels: Dict[Tuple[int, int], str] = {}
-    for words, span, at in by_sentence(ner, "ner", "[start, end, label]", sentences, where):
-        at = f"{at}: entity {json.dumps(span)}"
+    for words, span, sentence in by_sentence(ner, "ner", "[start, end, label]", sentences, where):
+        at = Annotated(sentence, "entity", span)
         _check_form(span, 2, "[start, end, label]", at)
         start, end, label = span
         check_span(start, end, words, at)
@@ -54,8 +68,8 @@ def gold_relations(
     form = "[start, end, start, end, label]"
     places = {(entity.start, entity.end) for entity in entities}
     checked: Dict[AnnotatedRelation, None] = {}
-    for words, relation, at in by_sentence(relations, name, form, sentences, where):
-        at = f"{at}: relation {json.dumps(relation)}"
+    for words, relation, sentence in by_sentence(relations, name, form, sentences, where):
+        at = Annotated(sentence, "relation", relation)
         _check_form(relation, 4, form, at)
         head, tail, label = (relation[0], relation[1]), (relation[2], relation[3]), relation[4]
         for place in (head, tail):
@@ -122,7 +136,7 @@ def by_sentence(
         first_word = words.stop
 
 
-def _check_form(value: Any, num_indices: int, form: str, where: str) -> None:
+def _check_form(value: Any, num_indices: int, form: str, where: Annotated) -> None:
     if not (
         isinstance(value, list)
         and len(value) == num_indices + 1
@@ -133,7 +147,7 @@ def _check_form(value: Any, num_indices: int, form: str, where: str) -> None:
         raise DocumentError(f"{where} is not {form}")
 
 
-def check_span(start: int, end: int, words: range, where: str) -> None:
+def check_span(start: int, end: int, words: range, where: Annotated) -> None:
     """
     # Raises
 

@@ -8,7 +8,7 @@ import json
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from sept_runtime.documents import Document, DocumentError, SoftAnnotation, SoftSpan
-from sept_runtime.formats.annotation import by_sentence, check_span
+from sept_runtime.formats.annotation import Annotated, by_sentence, check_span
 from sept_runtime.formats.json_lines import JsonObject, is_index
 
 _FORM = "[start, end, {label: probability}]"
@@ -42,8 +42,8 @@ def soft_from_json(
         return None
     labels = _checked_labels(fields.get("soft_ner_labels"), where)
     spans: Dict[Tuple[int, int], SoftSpan] = {}
-    for words, value, at in by_sentence(listed, "soft_ner", _FORM, sentences, where):
-        at = f"{at}: candidate {json.dumps(value)}"
+    for words, value, sentence in by_sentence(listed, "soft_ner", _FORM, sentences, where):
+        at = Annotated(sentence, "candidate", value)
         span = _checked_span(value, words, labels, at)
         if spans.setdefault(span[:2], span) is not span:
             raise DocumentError(f"{at} is there twice")
@@ -63,7 +63,7 @@ def _checked_labels(labels: Any, where: str) -> List[str]:
     return labels
 
 
-def _checked_span(value: Any, words: range, labels: Sequence[str], where: str) -> SoftSpan:
+def _checked_span(value: Any, words: range, labels: Sequence[str], where: Annotated) -> SoftSpan:
     if not (
         isinstance(value, list)
         and len(value) == 3
