@@ -156,5 +156,7 @@ def check_in_two_processes(rank: int, world_size: int, gpu_id: int, **kwargs: An
     assert {name: metrics[name] for name in EXPECTED} == pytest.approx(EXPECTED)
 
 
+# AllenNLP gives all such tests the same port.
+@pytest.mark.xdist_group("distributed_test")
 def test_processes_add_up_their_counts() -> None:
     run_distributed_test([-1, -1], check_in_two_processes)

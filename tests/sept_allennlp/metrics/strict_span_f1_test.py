@@ -159,5 +159,7 @@ def check_in_two_processes(rank: int, world_size: int, gpu_id: int, **kwargs: An
     assert overall(metric.get_metric()) == (0.0, 0.0, 0.0)
 
 
+# AllenNLP gives all such tests the same port.
+@pytest.mark.xdist_group("distributed_test")
 def test_processes_add_up_their_counts():
     run_distributed_test([-1, -1], check_in_two_processes)

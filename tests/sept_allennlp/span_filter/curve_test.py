@@ -95,5 +95,7 @@ def check_in_two_processes(global_rank: int, world_size: int, gpu_id: int) -> No
     assert curve.scores_for_recalls([0.5]) == [0.0]
 
 
+# AllenNLP gives all such tests the same port.
+@pytest.mark.xdist_group("distributed_test")
 def test_scores_of_two_processes_are_brought_together():
     run_distributed_test([-1, -1], check_in_two_processes)
