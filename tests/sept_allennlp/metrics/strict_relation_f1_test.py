@@ -2,7 +2,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import pytest
 from allennlp.common import Params
-from allennlp.common.testing.distributed_test import run_distributed_test
 from allennlp.training.metrics import Metric
 
 from sept_allennlp.metrics import StrictRelationF1
@@ -14,6 +13,7 @@ from sept_runtime.documents import (
     ScoredRelation,
     ScoredSpan,
 )
+from tests.two_processes import run_in_two_processes
 
 LABELS = ["USED-FOR", "COMPARE", "PART-OF"]
 SYMMETRIC = ["COMPARE"]
@@ -156,7 +156,5 @@ def check_in_two_processes(rank: int, world_size: int, gpu_id: int, **kwargs: An
     assert {name: metrics[name] for name in EXPECTED} == pytest.approx(EXPECTED)
 
 
-# AllenNLP gives all such tests the same port.
-@pytest.mark.xdist_group("distributed_test")
 def test_processes_add_up_their_counts() -> None:
-    run_distributed_test([-1, -1], check_in_two_processes)
+    run_in_two_processes(check_in_two_processes)

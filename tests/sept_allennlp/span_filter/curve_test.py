@@ -2,11 +2,11 @@ import math
 
 import pytest
 import torch
-from allennlp.common.testing.distributed_test import run_distributed_test
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_allennlp.span_filter.curve import FilterCurve
+from tests.two_processes import run_in_two_processes
 
 # Log-odds of five candidates, two of them entities; a third entity is no candidate.
 SCORES = torch.tensor([2.0, -1.0, 0.0, -3.0, 1.0])
@@ -95,7 +95,5 @@ def check_in_two_processes(global_rank: int, world_size: int, gpu_id: int) -> No
     assert curve.scores_for_recalls([0.5]) == [0.0]
 
 
-# AllenNLP gives all such tests the same port.
-@pytest.mark.xdist_group("distributed_test")
 def test_scores_of_two_processes_are_brought_together():
-    run_distributed_test([-1, -1], check_in_two_processes)
+    run_in_two_processes(check_in_two_processes)
