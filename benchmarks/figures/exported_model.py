@@ -14,19 +14,17 @@ from benchmarks.figures.shared import (
     Settings,
     configuration,
     find_as_many_as_annotated,
+    lines_to_predict,
     make_subject,
+    predict_text,
 )
 from benchmarks.measuring import time_ratio
-from benchmarks.synthetic import lines_of_text
 from sept_allennlp.export.folder import write_model
 from sept_allennlp.models.sept import SEPT
 from sept_runtime.documents import Document
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported import ExportedPredictor
-from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.json_prediction import predict_lines
 
-BATCH_SIZE = 32
 # Engine, precision, and the most that lines of text may cost.
 RUNS = [
     ("onnxruntime", "float32", 1.1),
@@ -47,7 +45,7 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
     assert isinstance(model, SEPT)
     folder = Path(tempfile.mkdtemp(dir=settings.folder))
     write_model(model, subject.reader, folder, made={"archive_sha256": ""})
-    lines = lines_of_text(16 if settings.quick else 128)
+    lines = lines_to_predict(settings)
     tensors = [
         {name: torch.from_numpy(array) for name, array in batch.items()}
         for batch in _batches(ExportedPredictor(folder), lines)
@@ -69,7 +67,7 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
             continue
         # ONNX Runtime's has the name of when there was no other.
         suffix = "" if engine == "onnxruntime" else f"_{engine}_{precision}"
-        predict = partial(_predict, predictor, lines)
+        predict = partial(predict_text, predictor, lines)
         encoder = predictor._graphs["encoder.onnx"]
         inputs = _encoded_while(predictor, predict)
         yield Figure(
@@ -83,11 +81,6 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
             "  of which its encoder's graph alone",
             time_ratio(partial(_run, encoder, inputs), encode, repeats, settings.device),
         )
-
-
-def _predict(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[str]:
-    outputs = predict_lines(predictor, lines, predictor.decoding, BATCH_SIZE)
-    return [dump_line(output) for output in outputs]
 
 
 def _run(graph: Any, inputs: List[Batch]) -> None:
@@ -113,7 +106,7 @@ def _batches(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[Batch
         return predict_batch(documents, decoding)
 
     predictor.predict_batch = record
-    _predict(predictor, lines)
+    predict_text(predictor, lines)
     return batches
 
 

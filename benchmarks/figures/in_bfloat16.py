@@ -11,18 +11,14 @@ from benchmarks.figures.shared import (
     Figure,
     Settings,
     configuration,
-    encoder_inputs,
     find_as_many_as_annotated,
     loader,
     make_subject,
+    prediction_and_encoder,
 )
 from benchmarks.measuring import time_ratio
-from benchmarks.synthetic import abstracts, lines_of_text, write_documents
+from benchmarks.synthetic import abstracts, write_documents
 from sept_allennlp.modules.bfloat16 import has_bfloat16
-from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.json_prediction import predict_lines
-
-PREDICTION_BATCH_SIZE = 32
 
 
 def bfloat16_figures(settings: Settings) -> List[Figure]:
@@ -37,21 +33,8 @@ def _prediction_figures(settings: Settings) -> List[Figure]:
     """Lines of raw text to lines of entities, against float32's encoder on the same batches."""
     subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
     find_as_many_as_annotated(subject)
-    model, transformer = subject.model.eval(), subject.transformer
-    lines = lines_of_text(16 if settings.quick else 128)
     repeats = 3 if settings.quick else 7
-    predictor = SEPTPredictor(model, subject.reader, precision="bfloat16")
-
-    def predict() -> List[str]:
-        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
-        return [predictor.dump_line(output) for output in outputs]
-
-    batches = encoder_inputs(model, predict)
-
-    @torch.no_grad()
-    def encode() -> None:
-        for batch in batches:
-            transformer(**batch)
+    predict, encode = prediction_and_encoder(settings, subject, precision="bfloat16")
 
     def encode_in_bfloat16() -> None:
         with torch.autocast(settings.device.type, dtype=torch.bfloat16):

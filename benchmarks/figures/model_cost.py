@@ -12,16 +12,12 @@ from benchmarks.figures.shared import (
     Settings,
     Subject,
     configuration,
-    encoder_inputs,
     find_as_many_as_annotated,
     make_subject,
+    prediction_and_encoder,
 )
 from benchmarks.measuring import time_ratio
-from benchmarks.synthetic import SCIBERT, WORDS, lines_of_text, write_encoder
-from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.json_prediction import predict_lines
-
-PREDICTION_BATCH_SIZE = 32
+from benchmarks.synthetic import SCIBERT, WORDS, write_encoder
 
 
 def minilm_figures(settings: Settings) -> List[Figure]:
@@ -76,22 +72,8 @@ def forward_figures(settings: Settings, name: str, subject: Subject) -> List[Fig
 
 def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
     """Measures lines of raw text to lines of entities, against the encoder on the same batches."""
-    model, reader, transformer = subject.model, subject.reader, subject.transformer
-    lines = lines_of_text(16 if settings.quick else 128)
     repeats = 3 if settings.quick else 5
-    predictor = SEPTPredictor(model.eval(), reader)
-
-    def predict() -> List[str]:
-        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
-        return [predictor.dump_line(output) for output in outputs]
-
-    batches = encoder_inputs(model, predict)
-
-    @torch.no_grad()
-    def encode() -> None:
-        for batch in batches:
-            transformer(**batch)
-
+    predict, encode = prediction_and_encoder(settings, subject)
     return [
         Figure(
             "prediction_cost_minilm",

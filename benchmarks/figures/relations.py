@@ -13,15 +13,14 @@ from benchmarks.figures.shared import (
     Subject,
     configuration,
     find_as_many_as_annotated,
+    lines_to_predict,
     make_subject,
+    predict_text,
 )
 from benchmarks.measuring import time_ratio
-from benchmarks.synthetic import abstracts, lines_of_text, with_relations, write_documents
+from benchmarks.synthetic import abstracts, with_relations, write_documents
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding
-from sept_runtime.json_prediction import predict_lines
-
-PREDICTION_BATCH_SIZE = 32
 
 
 def relation_figures(settings: Settings) -> List[Figure]:
@@ -38,7 +37,7 @@ def relation_figures(settings: Settings) -> List[Figure]:
     joint.model.load_state_dict(alone.model.state_dict(), strict=False)
     number = sum(len(sentence) for document in documents for sentence in document["relations"])
     _relate_as_many(joint, number)
-    lines = lines_of_text(16 if settings.quick else 128)
+    lines = lines_to_predict(settings)
     predict = {name: _predict(subject, lines) for name, subject in subjects.items()}
     # Before training steps change what is found.
     prediction = Figure(
@@ -77,8 +76,7 @@ def _predict(subject: Subject, lines: List[bytes]) -> Callable[[], List[str]]:
 
     def run() -> List[str]:
         subject.model.eval()
-        outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
-        return [predictor.dump_line(output) for output in outputs]
+        return predict_text(predictor, lines)
 
     return run
 

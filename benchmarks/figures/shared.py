@@ -1,7 +1,8 @@
 """What a figure is, and what is measured: a model with random weights, and a batch for it."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Params
@@ -12,11 +13,16 @@ from allennlp.nn.util import move_to_device
 from transformers import PreTrainedModel
 
 from benchmarks.measuring import Ratio
-from benchmarks.synthetic import abstracts, write_documents
+from benchmarks.synthetic import abstracts, lines_of_text, write_documents
 from sept_allennlp.models.span_classifier import SpanClassifier
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.exported import ExportedPredictor
+from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.json_prediction import predict_lines
 
 CONFIGS = Path(__file__).resolve().parents[2] / "training_config"
 BATCH_SIZE = 8
+PREDICTION_BATCH_SIZE = 32
 
 
 class Figure(NamedTuple):
@@ -151,6 +157,39 @@ def encoder_inputs(model: Model, run: Callable[[], Any]) -> List[Dict[str, torch
         run()
     hook.remove()
     return inputs
+
+
+def lines_to_predict(settings: Settings) -> List[bytes]:
+    """Makes the lines of raw text that predictions are measured on."""
+    return lines_of_text(16 if settings.quick else 128)
+
+
+def predict_text(
+    predictor: Union[SEPTPredictor, ExportedPredictor], lines: Sequence[bytes]
+) -> List[str]:
+    """Makes lines of entities of lines of raw text, all that the commands do but for files."""
+    outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
+    return [dump_line(output) for output in outputs]
+
+
+def prediction_and_encoder(
+    settings: Settings, subject: Subject, **options: Any
+) -> Tuple[Callable[[], List[str]], Callable[[], None]]:
+    """
+    Makes what is to be compared: lines of raw text to lines of entities, by a predictor with these
+    options, and the forward passes of the encoder on the same batches.
+    """
+    model = subject.model.eval()
+    lines = lines_to_predict(settings)
+    predict = partial(predict_text, SEPTPredictor(model, subject.reader, **options), lines)
+    batches = encoder_inputs(model, predict)
+
+    @torch.no_grad()
+    def encode() -> None:
+        for batch in batches:
+            subject.transformer(**batch)
+
+    return predict, encode
 
 
 def find_as_many_as_annotated(subject: Subject) -> None:
