@@ -9,7 +9,7 @@ from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.decoding import Decoding
-from sept_runtime.engines import ENGINES, PRECISIONS
+from sept_runtime.engines import chosen
 from sept_runtime.prediction import SpanPredictor
 
 
@@ -35,15 +35,11 @@ class ArchiveShardPredictor(ShardPredictor):
         `ArchiveError` if the archive is not safe to load, or holds no SEPT, and `CorpusError` for
         settings that only exported models know.
         """
-        for option, given, default in (
-            ("engine", settings.engine, ENGINES[0]),
-            ("precision", settings.precision, PRECISIONS[0]),
-        ):
-            if given != default:
-                raise CorpusError(
-                    f"{settings.archive}: an archive takes no {option}; export it by "
-                    "'allennlp sept-export', and give the folder"
-                )
+        for option in chosen(settings.engine, settings.precision):
+            raise CorpusError(
+                f"{settings.archive}: an archive takes no {option}; export it by "
+                "'allennlp sept-export', and give the folder"
+            )
         predictor = SEPTPredictor.from_path(
             settings.archive,
             cuda_device=settings.cuda_device,

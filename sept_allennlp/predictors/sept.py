@@ -15,6 +15,7 @@ from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.engines import PRECISIONS
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
@@ -69,11 +70,12 @@ class SEPTPredictor(Predictor):
         precision: str = "float32",
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
-        if precision not in ("float32", "bfloat16"):
-            raise ConfigurationError(f"precision must be 'float32' or 'bfloat16': {precision!r}")
-        if precision == "bfloat16":
-            check_bfloat16(model, self._device)
+        if precision not in PRECISIONS:
+            known = " or ".join(map(repr, PRECISIONS))
+            raise ConfigurationError(f"precision must be {known}: {precision!r}")
         self._in_bfloat16 = precision == "bfloat16"
+        if self._in_bfloat16:
+            check_bfloat16(model, self._device)
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         self.decoding = decoding.changed(
             flat=flat,

@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from sept_runtime.engines import ENGINES, PRECISIONS
+from sept_runtime.engines import ENGINES, PRECISIONS, chosen
 from sept_runtime.exported.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
 
@@ -106,7 +106,7 @@ class CorpusSettings:
         Says what the output depends on: what a run that goes on with another's must have in common
         with it. The number of workers and what they run on do not belong to it.
         """
-        identity = {
+        return {
             "version of sept_allennlp": VERSION,
             "archive's SHA-256": self.model.digest,
             "overrides": self.model.overrides,
@@ -115,15 +115,9 @@ class CorpusSettings:
             "compression": self.compression,
             "shard-size": self.lines_per_shard,
             "text-column": self.text_column,
+            # Runs that were begun before there were others have neither.
+            **chosen(self.model.engine, self.model.precision),
         }
-        # Runs that were begun before there were others have neither.
-        for option, given, default in (
-            ("engine", self.model.engine, ENGINES[0]),
-            ("precision", self.model.precision, PRECISIONS[0]),
-        ):
-            if given != default:
-                identity[option] = given
-        return identity
 
 
 def model_digest(path: str) -> str:
