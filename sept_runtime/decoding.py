@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
 
 # The class of a candidate that is no entity; the labels follow it.
 NO_ENTITY = 0
@@ -177,42 +177,3 @@ def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
             covered.update(words)
             taken.append(entity)
     return taken
-
-
-def decode_relations(
-    probabilities: NDArray[np.floating],
-    pairs: NDArray[np.integer],
-    labels: Sequence[str],
-    symmetric: NDArray[np.bool_],
-    min_score: float,
-) -> List[ScoredRelation]:
-    """
-    The relations between the entities of one document, ordered by head, tail and label.
-
-    # Parameters
-
-    probabilities : `NDArray[np.floating]`
-        Shape `(num_pairs, 2, num_labels)`: of relations from the first to the second of each pair,
-        and of those the other way.
-    pairs : `NDArray[np.integer]`
-        Shape `(num_pairs, 2)`: two different entities, each two in one pair, as places in a list.
-    labels : `Sequence[str]`
-    symmetric : `NDArray[np.bool_]`
-        Shape `(num_labels,)`: which labels' relations have no direction. Such a one is found once,
-        from the first of the pair to the second, and its probability is the mean of both ways.
-    min_score : `float`
-        Relations below this probability are dropped.
-    """
-    probabilities = probabilities.copy()
-    probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
-    kept = probabilities >= min_score
-    kept[:, 1, symmetric] = False
-    numbers, ways, chosen = kept.nonzero()
-    heads, tails = pairs[numbers, ways], pairs[numbers, 1 - ways]
-    scores = probabilities[numbers, ways, chosen]
-    return sorted(
-        ScoredRelation(head, tail, labels[label], score)
-        for head, tail, label, score in zip(
-            heads.tolist(), tails.tolist(), chosen.tolist(), scores.tolist()
-        )
-    )

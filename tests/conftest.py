@@ -104,6 +104,13 @@ def trained_archive(train_once: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def related_archive(train_once: Callable[..., str]) -> str:
+    """The archive of a SEPT trained for a moment that finds relations, too."""
+    overrides = {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01}
+    return train_once("related", overrides, "sept_minilm_relations.jsonnet")
+
+
+@pytest.fixture(scope="session")
 def filter_archive(train_once: Callable[..., str]) -> str:
     """The archive of a span filter trained for a moment, with a threshold of its own."""
     overrides = {"model.threshold": {"recall": 0.5}}
@@ -129,6 +136,12 @@ def export_once() -> Callable[[str], Path]:
 def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> Path:
     """The folder to which `trained_archive` was exported; not to be written to."""
     return export_once(trained_archive)
+
+
+@pytest.fixture(scope="session")
+def related_model(related_archive: str, export_once: Callable[[str], Path]) -> Path:
+    """The folder to which `related_archive` was exported; not to be written to."""
+    return export_once(related_archive)
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:

@@ -63,12 +63,12 @@ def _relate_as_many(subject: Subject, number: int) -> None:
     """Makes relations as likely as in a trained model, as is done with entities."""
     model, batch = subject.model, subject.batch
     relations = model._relations
-    relations._threshold = 0.0
+    relations.decoding = relations.decoding._replace(threshold=0.0)
     predictions = model.predict(batch["text"], batch["sentence_ids"], Decoding())
     scores = sorted(
         relation.score for prediction in predictions for relation in prediction.relations
     )
-    relations._threshold = scores[-number:][0]
+    relations.decoding = relations.decoding._replace(threshold=scores[-number:][0])
 
 
 def _predict(subject: Subject, lines: List[bytes]) -> Callable[[], List[str]]:

@@ -2,10 +2,12 @@
 `allennlp sept-export`: a trained model as a folder that `sept_runtime` predicts with, without
 PyTorch and AllenNLP. Which graphs there are, the parts of the model say themselves
 (`sept_allennlp.modules.exporting`); `graphs` writes them, `check` compares what they predict with
-what the archive does, `card` describes the model, and `folder` puts the folder together.
+what the archive does (`pair_check` of relations), `card` describes the model, and `folder` puts the
+folder together.
 """
 
-from sept_allennlp.export.check import Agreement, ExportError
+from sept_allennlp.export.check import Agreement
+from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.folder import export
 
 __all__ = ["Agreement", "ExportError", "export"]

@@ -12,6 +12,17 @@ _SCORES = {
     "recall": "recall",
     "f1": "micro F1",
 }
+# What they are of, and how their names begin.
+_SCORED = {
+    "entities": "",
+    "relations (Rel)": "rel_",
+    "relations (Rel+)": "rel_plus_",
+}
+
+_RELATIONS_COUNT = (
+    " A relation counts (Rel) if its label and the boundaries of both entities are right, and "
+    "(Rel+) if their labels are right as well."
+)
 
 
 def model_card(
@@ -46,6 +57,7 @@ def model_card(
             f"Finds entities of {len(configuration.labels)} kinds, "
             f"{', '.join(f'`{label}`' for label in sorted(configuration.labels))}, of up to "
             f"{limit} words, in English text like that which it was trained on.",
+            *_relations(configuration),
             "",
             "## Data",
             "",
@@ -56,7 +68,7 @@ def model_card(
             "",
             "## Scores",
             "",
-            *_scores(metrics),
+            *_scores(metrics, configuration),
             "",
             "## Use",
             "",
@@ -90,20 +102,36 @@ def read_metrics(archive: Path) -> Dict[str, Any]:
     return metrics if isinstance(metrics, dict) else {}
 
 
-def _scores(metrics: Dict[str, Any]) -> List[str]:
+def _relations(configuration: Configuration) -> List[str]:
+    if configuration.relations is None:
+        return []
+    decoding = configuration.relations.decoding
+    labels, symmetric = (
+        ", ".join(f"`{label}`" for label in sorted(names))
+        for names in (decoding.labels, decoding.symmetric_labels)
+    )
+    without = f" Without a direction are {symmetric}." if symmetric else ""
+    kinds = f"{len(decoding.labels)} kinds, {labels}"
+    return ["", f"Between entities of a sentence it finds relations of {kinds}.{without}"]
+
+
+def _scores(metrics: Dict[str, Any], configuration: Configuration) -> List[str]:
     rows = []
     for prefix, data in (("best_validation_", "validation"), ("test_", "test")):
-        values = [metrics.get(f"{prefix}{name}") for name in _SCORES]
-        if all(isinstance(value, (int, float)) for value in values):
-            rows.append(f"| {data} | {' | '.join(f'{value:.3f}' for value in values)} |")
+        for what, name in _SCORED.items():
+            values = [metrics.get(f"{prefix}{name}{score}") for score in _SCORES]
+            if all(isinstance(value, (int, float)) for value in values):
+                numbers = " | ".join(f"{value:.3f}" for value in values)
+                rows.append(f"| {data} | {what} | {numbers} |")
     if not rows:
         return ["Not known: there was no `metrics.json` of the training beside the archive."]
     return [
-        f"| data | {' | '.join(_SCORES.values())} |",
-        f"| --- |{' --- |' * len(_SCORES)}",
+        f"| data | of | {' | '.join(_SCORES.values())} |",
+        f"| --- | --- |{' --- |' * len(_SCORES)}",
         *rows,
         "",
-        "Strict: an entity counts if its first word, its last word and its label are right.",
+        "Strict: an entity counts if its first word, its last word and its label are right."
+        + (_RELATIONS_COUNT if configuration.relations is not None else ""),
     ]
 
 

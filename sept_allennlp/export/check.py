@@ -1,27 +1,23 @@
 """Whether an exported model predicts what its archive does."""
 
-from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sept_allennlp.export.errors import TIE, ExportError
+from sept_allennlp.export.pair_check import PairAgreement, compare_pairs
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.models.span_classifier import probabilities_by_document
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding, decode
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.exported import ExportedModelError
-from sept_runtime.exported.predictor import ExportedPredictor, ScoredCandidates
+from sept_runtime.exported.predictor import ExportedPredictor
+from sept_runtime.exported.scored_batch import ScoredCandidates
 
-# How near a score must be to another, or to a threshold, for rounding to decide between them.
-TIE = 1e-4
 # What no rounding explains.
 _MAX_DIFFERENCE = 1e-3
-
-
-class ExportError(ExportedModelError):
-    """What keeps a model from being exported; the message says what is wrong."""
 
 
 class Agreement(NamedTuple):
@@ -31,13 +27,15 @@ class Agreement(NamedTuple):
     # Parameters
 
     difference : `float`
-        The largest between two probabilities of a span.
+        The largest between two probabilities of a span, or of a relation.
     spans, documents : `int`
         How many were compared.
     entities : `int`
         How many the archive finds in them.
     ties : `int`
-        How many entities only one of the two finds, because rounding decides.
+        How many entities and relations only one of the two finds, because rounding decides.
+    pairs : `PairAgreement`, optional
+        Of models that find relations.
     """
 
     difference: float
@@ -45,12 +43,16 @@ class Agreement(NamedTuple):
     documents: int
     entities: int
     ties: int
+    pairs: Optional[PairAgreement] = None
 
     def __str__(self) -> str:
         ties = f", {self.ties} undecided by a tie" if self.ties else ""
+        pairs = ""
+        if self.pairs is not None:
+            pairs = f", {self.pairs.pairs:,} pairs of spans and {self.pairs.relations:,} relations"
         return (
             f"largest difference of a score {self.difference:.1e}, {self.spans:,} spans and "
-            f"{self.entities:,} entities of {self.documents} documents compared{ties}"
+            f"{self.entities:,} entities{pairs} of {self.documents} documents compared{ties}"
         )
 
 
@@ -68,6 +70,7 @@ def compare(
     `ExportError` if they do not agree.
     """
     difference, num_spans, num_entities, num_ties = 0.0, 0, 0, 0
+    pairs = PairAgreement(0.0, 0, 0, 0) if archive.finds_relations else None
     for documents in batches:
         ours, theirs = _score(archive, documents), exported.score_batch(documents)
         for document, expected, found in zip(documents, ours, theirs):
@@ -88,12 +91,19 @@ def compare(
                         f"({entity.label}, {entity.score:.4f})"
                     )
             num_ties += len(strange)
+        if pairs is not None:
+            pairs = pairs.joined(
+                compare_pairs(archive, exported, documents, list(zip(ours, theirs)))
+            )
+    if pairs is not None:
+        difference, num_ties = max(difference, pairs.difference), num_ties + pairs.ties
     if difference > _MAX_DIFFERENCE:
         raise ExportError(
             f"a score of the export differs from the archive's by {difference:.1e}, which is more "
             "than rounding does"
         )
-    return Agreement(difference, num_spans, sum(map(len, batches)), num_entities, num_ties)
+    num_documents = sum(map(len, batches))
+    return Agreement(difference, num_spans, num_documents, num_entities, num_ties, pairs)
 
 
 def _differing(

@@ -14,7 +14,8 @@ from allennlp.data import DatasetReader
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.export.card import model_card, read_metrics, readable
-from sept_allennlp.export.check import Agreement, ExportError, compare
+from sept_allennlp.export.check import Agreement, compare
+from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.graphs import write_encoder, write_head
 from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
@@ -31,11 +32,13 @@ from sept_runtime.exported.folder import (
     file_digest,
     is_exported,
 )
+from sept_runtime.exported.graph import Signature
 from sept_runtime.exported.predictor import ExportedPredictor
 from sept_runtime.version import VERSION
 
 ENCODER, HEAD = "encoder.onnx", "span_head.onnx"
 FILTER, FILTER_HEAD = "filter.onnx", "filter_head.onnx"
+RELATION_HEAD = "relation_head.onnx"
 CARD = "README.md"
 
 
@@ -128,20 +131,26 @@ def write_model(
     """
     indexer = _indexer(reader)
     network, span_filter = model.exported(HEAD), model.exported_filter(FILTER_HEAD)
+    relations = model.exported_relations(RELATION_HEAD)
     with torch.no_grad():
         _write_network(network, folder, ENCODER, HEAD)
         if span_filter is not None:
             _write_network(span_filter.network, folder, FILTER, FILTER_HEAD)
+        if relations is not None:
+            _write_head(relations.head, relations.relations.graphs, folder / RELATION_HEAD)
     indexer.save_tokenizer(folder / TOKENIZER)
     decoding = model.decoding
     configuration = Configuration(
         labels=model.labels,
         max_span_width=model.max_span_width,
         # Not the class that AllenNLP's configurations are read by.
-        decoding=Decoding(decoding.flat, decoding.min_score, decoding.top_labels),
+        decoding=Decoding(
+            decoding.flat, decoding.min_score, decoding.top_labels, decoding.min_relation_score
+        ),
         unknown_piece=indexer.unknown_piece,
         model=_network(network, ENCODER),
         filter=_filter(span_filter),
+        relations=None if relations is None else relations.relations,
         made={
             **made,
             "encoder": readable(network.encoder.name),
@@ -160,10 +169,14 @@ def write_model(
 def _write_network(network: ExportedNetwork, folder: Path, encoder: str, head: str) -> None:
     write_encoder(network, folder / encoder)
     if network.scorer.head is not None:
-        (signature,) = network.scorer.scorer.graphs.values()
-        _, _, input_dim = signature.inputs["pooled"]
-        assert input_dim is not None
-        write_head(network.scorer.head, input_dim, folder / head)
+        _write_head(network.scorer.head, network.scorer.scorer.graphs, folder / head)
+
+
+def _write_head(head: torch.nn.Module, graphs: Dict[str, Signature], path: Path) -> None:
+    (signature,) = graphs.values()
+    _, _, input_dim = signature.inputs["pooled"]
+    assert input_dim is not None
+    write_head(head, input_dim, path)
 
 
 def _network(network: ExportedNetwork, graph: str) -> Network:

@@ -1,6 +1,5 @@
 """Which spans make the pairs that relations are looked for in."""
 
-import math
 from typing import List, Sequence, Tuple
 
 import torch
@@ -9,32 +8,6 @@ from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.decoding import NO_ENTITY
 from sept_runtime.documents import ScoredSpan
-
-
-def surest_entities(
-    entities: Sequence[List[ScoredSpan]], num_words: Sequence[int], per_word: float
-) -> List[List[int]]:
-    """
-    Of each document's entities the most probable.
-
-    # Parameters
-
-    entities : `Sequence[List[ScoredSpan]]`
-    num_words : `Sequence[int]`
-        Of each document.
-    per_word : `float`
-        How many at most, as a share of the words, rounded up.
-
-    # Returns
-
-    For each document their places in the list, in order.
-    """
-
-    def surest(found: List[ScoredSpan], number: int) -> List[int]:
-        by_score = sorted(range(len(found)), key=lambda place: -(found[place].score or 0.0))
-        return sorted(by_score[:number])
-
-    return [surest(found, math.ceil(per_word * words)) for found, words in zip(entities, num_words)]
 
 
 def places_of(

@@ -11,11 +11,13 @@ from sept_allennlp.models.learning import are_taught, mean_over_documents, zero_
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.construction import labels_in
+from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_scorer
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
-from sept_runtime.decoding import Decoding, decode_relations
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.exported.relations import Relations
+from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
 
 
 class RelationClassifier(torch.nn.Module, FromParams):
@@ -111,11 +113,10 @@ class RelationClassifier(torch.nn.Module, FromParams):
                 f"model.relations.symmetric_labels has {', '.join(unknown)}, but the labels of the "
                 f"data's relations are {', '.join(sorted(self._labels))}"
             )
-        self.symmetric_labels = tuple(symmetric_labels)
+        self.decoding = RelationDecoding(self._labels, tuple(symmetric_labels), threshold)
         symmetric = [label in symmetric_labels for label in self._labels]
         self._symmetric: torch.Tensor
         self.register_buffer("_symmetric", torch.tensor(symmetric), persistent=False)
-        self._threshold = threshold
         self.loss_weight = loss_weight
         self.wrong_spans = wrong_spans
         self._max_distance = max_distance
@@ -182,15 +183,23 @@ class RelationClassifier(torch.nn.Module, FromParams):
         annotated = [document.relations is not None for document in documents]
         return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
 
-    def find(
-        self,
-        spans: RelatedSpans,
-        places: Sequence[List[int]],
-        sentence_ids: torch.Tensor,
-        decoding: Decoding,
-    ) -> List[List[ScoredRelation]]:
+    def exported(self, head_graph: str) -> ExportedRelations:
         """
-        Each document's relations between its entities.
+        By what it runs without PyTorch; `head_graph` is the file's name for the scorer's graph.
+
+        # Raises
+
+        `NotExportable`
+        """
+        scorer, head = exported_pair_scorer(self._scorer, head_graph)
+        relations = Relations(self.decoding, self._max_distance, self.entities_per_word, scorer)
+        return ExportedRelations(relations, head)
+
+    def score_pairs(
+        self, spans: RelatedSpans, places: Sequence[List[int]], sentence_ids: torch.Tensor
+    ) -> List[ScoredPairs]:
+        """
+        Each document's pairs of entities, which `decoding` makes relations of.
 
         # Parameters
 
@@ -200,30 +209,23 @@ class RelationClassifier(torch.nn.Module, FromParams):
             For each document where these stand among all its entities.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
-        decoding : `Decoding`
         """
         keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
         # Each two once.
         pairs, mask = select_pairs(keep.triu())
-        if not mask.any():
-            return [[] for _ in spans.mask]
         # Both directions, one after the other in each document.
         both, both_mask = torch.cat([pairs, pairs.flip(-1)], dim=1), mask.repeat(1, 2)
-        logits = self._scores(spans, both, both_mask).detach()
         # Shape: (batch_size, 2 * num_pairs, num_labels)
-        probabilities = logits.new_zeros(*both_mask.size(), len(self._labels))
-        probabilities[both_mask] = logits.sigmoid()
+        probabilities = torch.zeros(*both_mask.size(), len(self._labels), device=mask.device)
+        if mask.any():
+            probabilities[both_mask] = self._scores(spans, both, both_mask).detach().sigmoid()
         # Shape: (number of pairs in the batch, 2, num_labels)
         by_pair = torch.stack(probabilities.chunk(2, dim=1), dim=2)[mask].cpu()
         counts = mask.sum(dim=1).tolist()
-        symmetric = self._symmetric.cpu().numpy()
         return [
-            decode_relations(
-                document_probabilities.numpy(),
+            ScoredPairs(
                 numpy.array(document_places, dtype=int)[document_pairs.numpy()],
-                self._labels,
-                symmetric,
-                max(self._threshold, decoding.min_relation_score),
+                document_probabilities.numpy(),
             )
             for document_probabilities, document_pairs, document_places in zip(
                 by_pair.split(counts), pairs[mask].cpu().split(counts), places

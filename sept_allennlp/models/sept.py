@@ -8,7 +8,7 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.paired_spans import places_of, surest_entities
+from sept_allennlp.models.paired_spans import places_of
 from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import (
@@ -23,8 +23,8 @@ from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.exporting import (
     ExportedFilter,
     ExportedNetwork,
+    ExportedRelations,
     ExportedScorer,
-    NotExportable,
     exported_encoder,
 )
 from sept_allennlp.modules.relation_scorers import RelatedSpans
@@ -35,6 +35,7 @@ from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
 
 
 @Model.register("sept")
@@ -135,9 +136,14 @@ class SEPT(SpanClassifier):
         return self._relations is not None
 
     @property
+    def relation_decoding(self) -> Optional[RelationDecoding]:
+        """The labels of relations, and from when on there is one; `None` without such a part."""
+        return None if self._relations is None else self._relations.decoding
+
+    @property
     def symmetric_labels(self) -> Optional[Tuple[str, ...]]:
         """The labels of relations without a direction; `None` without a part for relations."""
-        return None if self._relations is None else self._relations.symmetric_labels
+        return None if self._relations is None else self._relations.decoding.symmetric_labels
 
     def forward(
         self,
@@ -284,7 +290,7 @@ class SEPT(SpanClassifier):
 
     def exported(self, head_graph: str) -> ExportedNetwork:
         """
-        By what it runs without PyTorch, its filter aside.
+        By what it runs without PyTorch, its filter and its part for relations aside.
 
         # Parameters
 
@@ -295,8 +301,6 @@ class SEPT(SpanClassifier):
 
         `NotExportable`
         """
-        if self._relations is not None:
-            raise NotExportable("a model with a part for relations")
         head = torch.nn.Sequential(self._feedforward, self._output)
         encoder = exported_encoder(self._embedder)
         num_scores = self._output.out_features
@@ -307,6 +311,37 @@ class SEPT(SpanClassifier):
         """By what its filter runs without PyTorch, if it has one."""
         return self._filter.exported(head_graph)
 
+    def exported_relations(self, head_graph: str) -> Optional[ExportedRelations]:
+        """By what its part for relations runs without PyTorch, if it has one."""
+        return None if self._relations is None else self._relations.exported(head_graph)
+
+    def score_pairs(
+        self,
+        entities: List[List[ScoredSpan]],
+        scores: SpanScores,
+        text: TextFieldTensors,
+        sentence_ids: torch.Tensor,
+    ) -> List[ScoredPairs]:
+        """
+        The pairs of each document's entities, of a model with a part for relations.
+
+        # Parameters
+
+        entities : `List[List[ScoredSpan]]`
+            Of each document some spans, in order.
+        scores : `SpanScores`
+            What `score_spans` has given for the same documents.
+        text, sentence_ids :
+            As for `score_spans`.
+        """
+        assert self._relations is not None
+        num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
+        places = surest_entities(entities, num_words, self._relations.entities_per_word)
+        surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
+        spans, mask = places_of(surest, sentence_ids.device)
+        related = self._related_spans(scores, text, spans, mask)
+        return self._relations.score_pairs(related, places, sentence_ids)
+
     def _find_relations(
         self,
         entities: List[List[ScoredSpan]],
@@ -315,14 +350,11 @@ class SEPT(SpanClassifier):
         sentence_ids: torch.Tensor,
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredRelation]]:
-        """`RelationClassifier.find`, of what `score_spans` and then `find_entities` have given."""
+        """Each document's relations between the entities that `find_entities` has given."""
         assert self._relations is not None
-        num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
-        places = surest_entities(entities, num_words, self._relations.entities_per_word)
-        surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
-        spans, mask = places_of(surest, sentence_ids.device)
-        related = self._related_spans(scores, text, spans, mask)
-        return self._relations.find(related, places, sentence_ids, decoding)
+        how, least = self._relations.decoding, decoding.min_relation_score
+        pairs = self.score_pairs(entities, scores, text, sentence_ids)
+        return [how.decode(each, least) for each in pairs]
 
     def _related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor

@@ -12,7 +12,9 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.modules.span_extractors import EndpointSpanExtractor, SpanExtractor
 from torch import Tensor
 
+from sept_runtime.exported.pair_scorers import PooledContextScorer
 from sept_runtime.exported.poolings import Concat, Endpoint, SpanPooling, SpanWidth
+from sept_runtime.exported.relations import Relations
 from sept_runtime.exported.scorers import PooledScorer, SpanScorer
 from sept_runtime.exported.windows import Windows
 
@@ -88,6 +90,26 @@ class ExportedFilter(NamedTuple):
     threshold: float
 
 
+class ExportedPairScorer(NamedTuple):
+    """
+    # Parameters
+
+    scorer : `PooledContextScorer`
+    head : `torch.nn.Module`
+        Takes pairs' vectors, of shape `(num_pairs, pair_dim)`, and gives logits.
+    """
+
+    scorer: PooledContextScorer
+    head: torch.nn.Module
+
+
+class ExportedRelations(NamedTuple):
+    """A part for relations, and the module that becomes its graph, as in `ExportedPairScorer`."""
+
+    relations: Relations
+    head: torch.nn.Module
+
+
 @runtime_checkable
 class ExportableExtractor(Protocol):
     """A span extractor that runs without PyTorch."""
@@ -102,6 +124,14 @@ class ExportableEmbedder(Protocol):
 
     def exported(self) -> ExportedEncoder:
         """By what it runs without PyTorch."""
+
+
+@runtime_checkable
+class ExportablePairScorer(Protocol):
+    """A `RelationScorer` that runs without PyTorch."""
+
+    def exported(self, head_graph: str) -> ExportedPairScorer:
+        """By what it runs without PyTorch; `head_graph` is the file's name for its graph."""
 
 
 @singledispatch
@@ -147,6 +177,19 @@ def exported_encoder(embedder: TextFieldEmbedder) -> ExportedEncoder:
         raise NotExportable(f"a model with {len(parts)} token embedders")
     exported: ExportedEncoder = parts[0].exported()  # type: ignore[operator]
     return exported
+
+
+def exported_pair_scorer(scorer: torch.nn.Module, head_graph: str) -> ExportedPairScorer:
+    """
+    By what a `RelationScorer` is exported.
+
+    # Raises
+
+    `NotExportable` if it has no method `exported`.
+    """
+    if not isinstance(scorer, ExportablePairScorer):
+        raise NotExportable(scorer)
+    return scorer.exported(head_graph)
 
 
 class _Encoder(torch.nn.Module):

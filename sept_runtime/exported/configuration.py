@@ -7,7 +7,8 @@ from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.fields import Fields
 from sept_runtime.exported.graph import Signature, encoder_signature
-from sept_runtime.exported.scorers import SpanScorer, scorer_from_json
+from sept_runtime.exported.relations import Relations
+from sept_runtime.exported.scorers import PooledScorer, SpanScorer, scorer_from_json
 from sept_runtime.exported.windows import Windows
 from sept_runtime.formats.json_lines import JsonObject
 
@@ -17,8 +18,10 @@ The `format_version` of what is written here. New keys do not change it: readers
 they do not know. What a reader must not leave alone stands in `needs`.
 """
 
-# Of what may stand in `needs`, what this release knows.
-_KNOWN_NEEDS: List[str] = []
+# Of what may stand in `needs`, what this release knows. A reader that knew nothing of relations
+# would leave them out of its predictions, and nobody would notice.
+_RELATIONS = "relations"
+_KNOWN_NEEDS = [_RELATIONS]
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class Configuration:
         What a word without word pieces gets.
     model : `Network`
     filter : `Filter`, optional
+    relations : `Relations`, optional
+        Between entities; the vectors of these are those of `model`, whose scorer is pooled.
     made : `Dict[str, Any]`
         By what it was made, and from what.
     files : `Dict[str, FileFacts]`
@@ -111,6 +116,7 @@ class Configuration:
     unknown_piece: int
     model: Network
     filter: Optional[Filter]
+    relations: Optional[Relations]
     made: Dict[str, Any]
     files: Dict[str, FileFacts]
 
@@ -148,6 +154,7 @@ class Configuration:
             unknown_piece=fields.whole("unknown_piece"),
             model=Network.from_json(fields.object("model")),
             filter=_filter(fields.object("filter")) if "filter" in fields else None,
+            relations=_relations(fields),
             made={},
             files={name: _facts(files.object(name)) for name in files.keys()},
         )
@@ -157,21 +164,36 @@ class Configuration:
                 "for them and for 'no entity'",
                 "labels",
             )
+        if read.relations is not None and not read.relations_fit():
+            raise fields.fault("are those of another model", "relations")
         if len(read.graphs) < len(read._named_graphs()):
             raise fields.fault("names a graph that another part has, too", "model")
         return read
+
+    def relations_fit(self) -> bool:
+        """Whether the part for relations takes what the model gives."""
+        scorer = self.model.scorer
+        if self.relations is None or not isinstance(scorer, PooledScorer):
+            return self.relations is None
+        pairs = self.relations.scorer
+        return (pairs.sequence_dim, pairs.span_dim, pairs.num_classes) == (
+            scorer.input_dim,
+            scorer.pooling.output_dim,
+            scorer.num_scores,
+        )
 
     def to_json(self) -> JsonObject:
         """As it stands in a configuration."""
         fields: JsonObject = {
             "format_version": FORMAT_VERSION,
-            "needs": [],
+            "needs": [] if self.relations is None else [_RELATIONS],
             "labels": self.labels,
             "max_span_width": self.max_span_width,
             "decoding": {
                 "flat": self.decoding.flat,
                 "min_score": self.decoding.min_score,
                 "top_labels": self.decoding.top_labels,
+                "min_relation_score": self.decoding.min_relation_score,
             },
             "unknown_piece": self.unknown_piece,
             "model": self.model.to_json(),
@@ -179,6 +201,8 @@ class Configuration:
         if self.filter is not None:
             network = self.filter.network.to_json()
             fields["filter"] = {**network, "threshold": self.filter.threshold}
+        if self.relations is not None:
+            fields["relations"] = self.relations.to_json()
         files = {
             name: {"size": facts.size, "sha256": facts.sha256} for name, facts in self.files.items()
         }
@@ -190,15 +214,33 @@ class Configuration:
         return dict(self._named_graphs())
 
     def _named_graphs(self) -> List[Tuple[str, Signature]]:
-        return [*self.model.graphs, *(self.filter.network.graphs if self.filter else [])]
+        return [
+            *self.model.graphs,
+            *(self.filter.network.graphs if self.filter else []),
+            *(self.relations.graphs.items() if self.relations else []),
+        ]
 
 
 def _decoding(fields: Fields) -> Decoding:
     given = fields.object("decoding")
     try:
-        return Decoding(given.truth("flat"), given.number("min_score"), given.whole("top_labels"))
+        return Decoding(
+            given.truth("flat"),
+            given.number("min_score"),
+            given.whole("top_labels"),
+            # Not in those from before relations could be exported.
+            given.number("min_relation_score") if "min_relation_score" in given else 0.0,
+        )
     except ValueError as error:
         raise fields.fault(f"is wrong: {error}", "decoding") from None
+
+
+def _relations(fields: Fields) -> Optional[Relations]:
+    if "relations" in fields:
+        return Relations.from_json(fields.object("relations"))
+    if _RELATIONS in fields.texts("needs"):
+        raise fields.fault("is missing, which 'needs' names", "relations")
+    return None
 
 
 def _filter(fields: Fields) -> Filter:

@@ -1,12 +1,11 @@
-from itertools import accumulate
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sept_runtime.decoding import Decoding, decode, soft_annotation
-from sept_runtime.documents import Document, Prediction
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.candidates import Candidates, enumerate_candidates
@@ -14,9 +13,11 @@ from sept_runtime.exported.configuration import Network
 from sept_runtime.exported.fields import FloatArray
 from sept_runtime.exported.folder import TOKENIZER, member, read_folder
 from sept_runtime.exported.graph import Graph
+from sept_runtime.exported.scored_batch import Pieces, ScoredBatch, ScoredCandidates
+from sept_runtime.exported.scorers import PooledScorer
 from sept_runtime.exported.sessions import find_engine
-from sept_runtime.exported.windows import Encode
 from sept_runtime.processors import usable_cores
+from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
 from sept_runtime.word_pieces import WordPieces
 
 # The padding included. As for a trained model on a CPU: the cores are busy with so few, and
@@ -26,37 +27,6 @@ _MAX_BATCH_WORDS = 2_048
 # The vectors of so many spans are looked up in one part of the sequence, which bounds the memory
 # that a very long document takes.
 _SPANS_PER_CHUNK = 65_536
-
-
-class ScoredCandidates(NamedTuple):
-    """
-    # Parameters
-
-    spans : `NDArray[np.int64]`
-        Shape `(num_spans, 2)`: first and last word in the document, both inclusive.
-    probabilities : `FloatArray`
-        Shape `(num_spans, 1 + num_labels)`; "no entity" comes first.
-    """
-
-    spans: NDArray[np.int64]
-    probabilities: FloatArray
-
-
-class _Pieces(NamedTuple):
-    """
-    The word pieces of a batch of documents.
-
-    # Parameters
-
-    documents : `List[List[int]]`
-    firsts, lasts : `NDArray[np.int64]`
-        Shape `(number of words in the batch,)`: each word's first and last piece, counted over all
-        documents.
-    """
-
-    documents: List[List[int]]
-    firsts: NDArray[np.int64]
-    lasts: NDArray[np.int64]
 
 
 class ExportedPredictor:
@@ -76,8 +46,6 @@ class ExportedPredictor:
     `ExportedModelError` if there is none, or it is not one to load, or the engine is not installed
     or cannot do that here; the message says why. `ValueError` for options that are none.
     """
-
-    finds_relations = False
 
     def __init__(
         self,
@@ -107,6 +75,17 @@ class ExportedPredictor:
         return self._configuration.labels
 
     @property
+    def finds_relations(self) -> bool:
+        """As for `SpanPredictor`."""
+        return self._configuration.relations is not None
+
+    @property
+    def relation_decoding(self) -> Optional[RelationDecoding]:
+        """The model's own, if it finds relations."""
+        relations = self._configuration.relations
+        return None if relations is None else relations.decoding
+
+    @property
     def max_batch_words(self) -> int:
         """As for `SpanPredictor`."""
         return _MAX_BATCH_WORDS
@@ -119,26 +98,44 @@ class ExportedPredictor:
 
         `ExportedModelError` if a graph fails.
         """
-        return [self._prediction(scored, decoding) for scored in self.score_batch(documents)]
+        scored = self._score_candidates(documents)
+        found = [self._prediction(each, decoding) for each in scored.by_document()]
+        relations = self._configuration.relations
+        if relations is None:
+            return found
+        pairs = self._score_pairs(scored, [prediction.entities for prediction in found])
+        how = relations.decoding
+        return [
+            prediction._replace(
+                relations=how.decode(each, decoding.min_relation_score),
+                symmetric_labels=how.symmetric_labels,
+            )
+            for prediction, each in zip(found, pairs)
+        ]
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """For each document the candidates that are classified, and their probabilities."""
+        return self._score_candidates(documents).by_document()
+
+    def score_pairs(
+        self, documents: Sequence[Document], spans: Sequence[List[ScoredSpan]]
+    ) -> List[ScoredPairs]:
+        """
+        For each document the probabilities of relations between spans of it, which are among those
+        that `score_batch` gives, in order; of a model that finds relations.
+        """
+        return self._score_pairs(self._score_candidates(documents), spans)
+
+    def _score_candidates(self, documents: Sequence[Document]) -> ScoredBatch:
         configuration = self._configuration
         pieces = self._split(documents)
         candidates = enumerate_candidates(documents, configuration.max_span_width)
         if configuration.filter is not None:
-            scores = self._score(configuration.filter.network, pieces, candidates)
+            # The vectors, which are not needed any more, are not held while the model encodes.
+            scores = self._score(configuration.filter.network, pieces, candidates)[1]
             candidates = candidates.where(scores[:, 0] >= configuration.filter.threshold)
-        probabilities = _softmax(self._score(configuration.model, pieces, candidates))
-
-        lengths = [sum(map(len, document.sentences)) for document in documents]
-        first_words = np.array([0, *accumulate(lengths)])
-        spans = np.stack([candidates.starts, candidates.ends], axis=1)
-        spans -= first_words[candidates.documents, None]
-        borders = np.searchsorted(candidates.documents, np.arange(1, len(documents)))
-        return list(
-            map(ScoredCandidates, np.split(spans, borders), np.split(probabilities, borders))
-        )
+        vectors, scores = self._score(configuration.model, pieces, candidates)
+        return ScoredBatch(documents, pieces, vectors, candidates, _softmax(scores))
 
     def _prediction(self, scored: ScoredCandidates, decoding: Decoding) -> Prediction:
         spans, probabilities = scored
@@ -147,24 +144,46 @@ class ExportedPredictor:
             soft = soft_annotation(probabilities, spans, self.labels, decoding.soft_labels)
         return Prediction(decode(probabilities, spans, self.labels, decoding), soft=soft)
 
-    def _split(self, documents: Sequence[Document]) -> _Pieces:
+    def _score_pairs(
+        self, scored: ScoredBatch, entities: Sequence[List[ScoredSpan]]
+    ) -> List[ScoredPairs]:
+        relations, scorer = self._configuration.relations, self._configuration.model.scorer
+        assert relations is not None and isinstance(scorer, PooledScorer)
+        places = relations.surest(entities, scored.num_words)
+        kept = [[found[place] for place in its] for found, its in zip(entities, places)]
+        mentions = scored.mentions(kept)
+        pairs, probabilities = relations.score(
+            self._graphs, scorer.pooling, scored.vectors, mentions
+        )
+        # Where each document's mentions begin, and so its pairs.
+        borders = np.cumsum(list(map(len, kept)))[:-1]
+        borders = np.searchsorted(pairs[:, 0], borders)
+        pairs = np.concatenate([np.array(its, np.int64) for its in places])[pairs]
+        return list(map(ScoredPairs, np.split(pairs, borders), np.split(probabilities, borders)))
+
+    def _split(self, documents: Sequence[Document]) -> Pieces:
         split = [self._pieces.split(document.words) for document in documents]
         counts = np.concatenate([np.array(counts, np.int64) for _, counts in split])
         ends = counts.cumsum()
-        return _Pieces([pieces for pieces, _ in split], ends - counts, ends - 1)
+        return Pieces([pieces for pieces, _ in split], ends - counts, ends - 1)
 
-    def _score(self, network: Network, pieces: _Pieces, candidates: Candidates) -> FloatArray:
-        """Shape `(num_spans, num_scores)`."""
-        scorer = network.scorer
+    def _score(
+        self, network: Network, pieces: Pieces, candidates: Candidates
+    ) -> Tuple[FloatArray, FloatArray]:
+        """
+        The pieces' vectors, of shape `(number of pieces in the batch, dim)` (of none where there is
+        no candidate), and the candidates' scores, of shape `(num_spans, num_scores)`.
+        """
+        scorer, graph = network.scorer, self._graphs[network.graph]
         scores = np.empty((len(candidates.starts), scorer.num_scores), np.float32)
         if not len(scores):
-            return scores
-        # Shape: (number of pieces in the batch, dim)
+            return np.empty((0, scorer.input_dim), np.float32), scores
+
+        def encode(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> FloatArray:
+            return graph(input_ids=ids, attention_mask=mask)
+
         vectors = network.windows.encode(
-            self._encode(network.graph),
-            scorer.input_dim,
-            pieces.documents,
-            self._graphs[network.graph].length_step,
+            encode, scorer.input_dim, pieces.documents, graph.length_step
         )
         for first in range(0, len(scores), _SPANS_PER_CHUNK):
             chunk = slice(first, first + _SPANS_PER_CHUNK)
@@ -176,10 +195,7 @@ class ExportedPredictor:
             widest = int((ends - starts).max()) + 1
             score = scorer.over(self._graphs, stretch, widest)
             scores[chunk] = score(starts - starts[0], ends - starts[0], widths)
-        return scores
-
-    def _encode(self, graph: str) -> Encode:
-        return lambda pieces, mask: self._graphs[graph](input_ids=pieces, attention_mask=mask)
+        return vectors, scores
 
 
 def _tokenizer(folder: Path) -> Any:

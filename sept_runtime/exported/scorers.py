@@ -8,14 +8,12 @@ import numpy as np
 from sept_runtime.exported.fields import Fields, FloatArray, Indices, array_to_json
 from sept_runtime.exported.graph import Graph, Signature, head_signature
 from sept_runtime.exported.poolings import SpanPooling, pooling_from_json
+from sept_runtime.exported.rows import parts, score_rows
 from sept_runtime.formats.json_lines import JsonObject
 
 # Takes the first and last positions of some spans, both inclusive, and their widths in words, each
 # of shape (num_spans,), and gives scores of shape (num_spans, num_scores).
 Score = Callable[[Indices, Indices, Indices], FloatArray]
-
-# So many spans' vectors are made and scored at once: they stay in the processor's cache.
-_SPANS_AT_ONCE = 2048
 
 
 class SpanScorer(ABC):
@@ -70,31 +68,25 @@ class PooledScorer(SpanScorer):
 
     def __init__(self, pooling: SpanPooling, graph: str, num_scores: int) -> None:
         super().__init__(pooling.input_dim, num_scores)
-        self._pooling = pooling
+        self.pooling = pooling
         self._graph = graph
 
     @property
     def graphs(self) -> Dict[str, Signature]:
         """The graphs that it needs, by the names of their files."""
-        return {self._graph: head_signature(self._pooling.output_dim, self.num_scores)}
+        return {self._graph: head_signature(self.pooling.output_dim, self.num_scores)}
 
     def over(self, graphs: Mapping[str, Graph], sequence: FloatArray, widest: int) -> Score:
         """As for the class that this is derived from."""
-        pool = self._pooling.over(sequence, widest)
+        pool = self.pooling.over(sequence, widest)
         head = graphs[self._graph]
 
         def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
-            scores = np.empty((len(starts), self.num_scores), np.float32)
-            step = head.rows_step
-            size = min(len(starts), _SPANS_AT_ONCE)
-            # What a step has too many stands for nothing.
-            vectors = np.zeros((-(-size // step) * step, self._pooling.output_dim), np.float32)
-            for first in range(0, len(starts), _SPANS_AT_ONCE):
-                part = slice(first, first + _SPANS_AT_ONCE)
-                number = len(starts[part])
-                pool(starts[part], ends[part], vectors[:number])
-                scores[part] = head(pooled=vectors[: -(-number // step) * step])[:number]
-            return scores
+            def fill(part: slice, out: FloatArray) -> None:
+                pool(starts[part], ends[part], out)
+
+            dim = self.pooling.output_dim
+            return score_rows(head, len(starts), dim, self.num_scores, fill)
 
         return score
 
@@ -112,7 +104,7 @@ class PooledScorer(SpanScorer):
         return {
             "graph": self._graph,
             "num_scores": self.num_scores,
-            "pooling": self._pooling.to_json(),
+            "pooling": self.pooling.to_json(),
         }
 
 
@@ -144,8 +136,7 @@ class StartEndWidthScorer(SpanScorer):
 
         def score(starts: Indices, ends: Indices, widths: Indices) -> FloatArray:
             scores = np.empty((len(starts), 1), np.float32)
-            for first in range(0, len(starts), _SPANS_AT_ONCE):
-                part = slice(first, first + _SPANS_AT_ONCE)
+            for part in parts(len(starts)):
                 start, end = firsts[starts[part]], lasts[ends[part]]
                 together = np.einsum("sd,sd->s", start[:, 1:], end[:, 1:])
                 alone = start[:, 0] + end[:, 0] + self._widths[widths[part] - 1]

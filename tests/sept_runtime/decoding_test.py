@@ -6,11 +6,10 @@ import pytest
 from sept_runtime.decoding import (
     Decoding,
     decode,
-    decode_relations,
     soft_annotation,
     without_overlaps,
 )
-from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
 
 LABELS = ["Task", "Method"]
 
@@ -143,45 +142,3 @@ def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
 def test_soft_labels_where_there_is_no_candidate():
     nothing = soft_annotation(np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64), LABELS, 0.01)
     assert nothing == SoftAnnotation(("Task", "Method"), [])
-
-
-RELATION_LABELS = ["USED-FOR", "COMPARE"]
-# USED-FOR and COMPARE, from the first to the second and the other way.
-PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
-PAIR_PROBABILITIES = np.array(
-    [
-        [[0.75, 0.0], [0.5, 0.25]],
-        [[0.25, 1.0], [0.125, 0.5]],
-        [[0.0, 0.25], [1.0, 0.5]],
-    ]
-)
-
-
-def test_relations_are_as_probable_as_asked_for_and_in_order():
-    directed = np.array([False, False])
-    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, directed, 0.5)
-    assert found == [
-        ScoredRelation(0, 1, "USED-FOR", 0.75),
-        ScoredRelation(0, 2, "COMPARE", 1.0),
-        ScoredRelation(1, 0, "USED-FOR", 0.5),
-        ScoredRelation(2, 0, "COMPARE", 0.5),
-        ScoredRelation(2, 1, "COMPARE", 0.5),
-        ScoredRelation(2, 1, "USED-FOR", 1.0),
-    ]
-
-
-def test_a_symmetric_relation_is_found_once_with_the_mean_of_both_ways():
-    before = PAIR_PROBABILITIES.copy()
-    symmetric = np.array([False, True])
-    found = decode_relations(PAIR_PROBABILITIES, PAIRS, RELATION_LABELS, symmetric, 0.375)
-    assert [relation for relation in found if relation.label == "COMPARE"] == [
-        ScoredRelation(0, 2, "COMPARE", 0.75),
-        ScoredRelation(1, 2, "COMPARE", 0.375),
-    ]
-    assert len([relation for relation in found if relation.label == "USED-FOR"]) == 3
-    assert (before == PAIR_PROBABILITIES).all()
-
-
-def test_no_pairs_no_relations():
-    nothing = np.zeros((0, 2, 2))
-    assert decode_relations(nothing, PAIRS[:0], RELATION_LABELS, np.array([True, False]), 0.0) == []

@@ -123,5 +123,16 @@ def test_relations_are_between_the_spans_of_the_group(monkeypatch: pytest.Monkey
     assert [doc._.sept_relations for doc in others] == [[], []]
 
 
+def test_an_exported_model_of_relations(related_archive: str, related_model: Path) -> None:
+    texts = [*TEXTS, "We train a small model on a corpus of documents for parsing."]
+    exported, trained = (list(pipeline(m).pipe(texts)) for m in (related_model, related_archive))
+    for doc, expected in zip(exported, trained):
+        found, wanted = doc._.sept_relations, expected._.sept_relations
+        scores = [[each.pop("score") for each in relations] for relations in (found, wanted)]
+        assert found == wanted
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    assert exported[-1]._.sept_relations
+
+
 def test_a_model_without_relations_leaves_them_unset(model: str) -> None:
     assert pipeline(model)(TEXTS[0])._.sept_relations is None

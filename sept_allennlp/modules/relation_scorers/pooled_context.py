@@ -6,11 +6,15 @@ from allennlp.modules import FeedForward
 from allennlp.nn.util import bucket_values
 
 from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.exporting import ExportedPairScorer
 from sept_allennlp.modules.relation_scorers.relation_scorer import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
+from sept_runtime.exported.pair_scorers import PooledContextScorer as ExportedScorer
 
 # Of the number of words between two spans: 0, 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, more.
 _NUM_BUCKETS = 10
+# From here on, all distances share a bucket.
+_LAST_DISTANCE = 64
 
 
 @RelationScorer.register("pooled_context")
@@ -54,6 +58,7 @@ class PooledContextScorer(RelationScorer):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self._span_dim = span_dim
         self._context_extractor = MaxPoolSpanExtractor(sequence_dim)
         self._label_embedding = torch.nn.Linear(num_classes, label_dim, bias=False)
         self._distance_embedding = torch.nn.Embedding(2 * _NUM_BUCKETS, distance_dim)
@@ -64,6 +69,24 @@ class PooledContextScorer(RelationScorer):
             self._feedforward = construct_with_input_dim(feedforward, pair_dim)
             pair_dim = self._feedforward.get_output_dim()
         self._output = torch.nn.Linear(pair_dim, num_labels)
+
+    def exported(self, head_graph: str) -> ExportedPairScorer:
+        """By what it runs without PyTorch."""
+        labels = self._label_embedding.weight.detach().cpu().numpy().T
+        distances = bucket_values(torch.arange(1 + _LAST_DISTANCE), num_total_buckets=_NUM_BUCKETS)
+        # Shape: (2, 1 + _LAST_DISTANCE, distance_dim)
+        places = torch.stack([distances, distances + _NUM_BUCKETS])
+        embedded = self._distance_embedding.weight.detach().cpu()[places].numpy()
+        scorer = ExportedScorer(
+            self._span_dim,
+            self._context_extractor.get_input_dim(),
+            labels,
+            embedded,
+            head_graph,
+            self._output.out_features,
+        )
+        parts = [self._output] if self._feedforward is None else [self._feedforward, self._output]
+        return ExportedPairScorer(scorer, torch.nn.Sequential(*parts))
 
     def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """As for `RelationScorer`: shape `(number of pairs in the batch, num_labels)`."""

@@ -31,6 +31,7 @@ from sept_runtime.exported import ExportedPredictor
 from sept_runtime.exported.candidates import enumerate_candidates
 from sept_runtime.exported.graph import Graph, encoder_signature
 from sept_runtime.exported.poolings import MaxPool
+from sept_runtime.exported.scored_batch import ScoredCandidates
 from sept_runtime.exported.scorers import PooledScorer
 from sept_runtime.exported.sessions import find_engine
 from sept_runtime.exported.windows import Windows
@@ -68,7 +69,8 @@ def test_the_command(
     graphs = {"encoder.onnx", "span_head.onnx"}
     assert files == graphs | {"tokenizer.json", "sept.json", "README.md"}
     card = (folder / "README.md").read_text()
-    assert "| validation | 0." in card and "`abstracts/train.json`" in card
+    assert "| validation | entities | 0." in card and "`abstracts/train.json`" in card
+    assert "elation" not in card
     assert json.loads((folder / "sept.json").read_text())["made"]["archive_sha256"] in card
     # Nothing of the machine that made it.
     for path in folder.iterdir():
@@ -131,28 +133,21 @@ def test_what_cannot_be_exported_leaves_nothing_behind(filter_archive: str, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_part_for_relations_cannot_be_exported(trained_archive: str) -> None:
-    model = load_archive(trained_archive).model
-    assert isinstance(model, SEPT)
-    model._relations = torch.nn.Identity()  # type: ignore[assignment]
-    with pytest.raises(NotExportable, match="a model with a part for relations cannot be exp"):
-        model.exported("span_head.onnx")
-
-
 @pytest.mark.parametrize(
     "shift, fault", [(0.02, "differs from the archive's by"), (8.0, "finds other entities than")]
 )
 def test_an_export_that_does_not_agree_leaves_nothing_behind(
     trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: float, fault: str
 ) -> None:
-    score = ExportedPredictor._score
+    score = ExportedPredictor.score_batch
 
-    def shifted(self: ExportedPredictor, *args: Any) -> Any:
-        scores = score(self, *args)
-        # One that keeps each order, and one that does not.
-        return scores * (1 + shift) if shift < 1 else scores + shift * np.eye(7)[1]
+    def shifted(self: ExportedPredictor, documents: List[Document]) -> Any:
+        for spans, probabilities in score(self, documents):
+            # One that keeps each order, and one that does not.
+            changed = probabilities * (1 + shift) if shift < 1 else probabilities + np.eye(7)[1]
+            yield ScoredCandidates(spans, changed)
 
-    monkeypatch.setattr(ExportedPredictor, "_score", shifted)
+    monkeypatch.setattr(ExportedPredictor, "score_batch", shifted)
     with pytest.raises(ExportError, match=fault):
         export(trained_archive, tmp_path / "exported")
     assert not list(tmp_path.iterdir())
@@ -166,13 +161,15 @@ def test_a_tie_may_be_decided_either_way(
     assert isinstance(loaded.model, SEPT)
     loaded.model._output.weight.data.zero_()
     loaded.model._output.bias.data.zero_()
+    score = ExportedPredictor.score_batch
 
-    def tied(self: ExportedPredictor, network: Any, pieces: Any, candidates: Any) -> Any:
-        scores = np.zeros((len(candidates.starts), 7), np.float32)
-        scores[:, -1] = 1e-6
-        return scores
+    def tied(self: ExportedPredictor, documents: List[Document]) -> Any:
+        for spans, _ in score(self, documents):
+            probabilities = np.full((len(spans), 7), 1 / 7, np.float32)
+            probabilities[:, -1] += 1e-6
+            yield ScoredCandidates(spans, probabilities)
 
-    monkeypatch.setattr(ExportedPredictor, "_score", tied)
+    monkeypatch.setattr(ExportedPredictor, "score_batch", tied)
     predictor = SEPTPredictor(loaded.model.eval(), loaded.validation_dataset_reader, flat=False)
     agreed = compare(predictor, ExportedPredictor(exported_model), check_batches(62)[:1])
     assert agreed.ties

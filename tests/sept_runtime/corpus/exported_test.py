@@ -1,6 +1,7 @@
 """Corpora annotated by an exported model, whose workers import neither PyTorch nor AllenNLP."""
 
 import gzip
+import io
 import json
 import shutil
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 
+from sept_runtime.corpus.formats import encode
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ExportedShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
@@ -30,6 +33,15 @@ def test_a_shard_is_predicted_as_by_predict(exported_model: Path) -> None:
     expected = list(predict_lines(predictor, LINES, predictor.decoding.changed(min_score=0.2)))
     assert predicted.lines == [dump_line(expected[0]), dump_line(expected[3])]
     assert [json.loads(error)["line"] for error in predicted.errors] == [102, 103]
+
+
+def test_relations_are_a_column(related_model: Path) -> None:
+    shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES)
+    predicted = ExportedShardPredictor(ModelSettings.of(str(related_model))).predict(shard, "in")
+    table = parquet.read_table(io.BytesIO(encode(predicted.lines, "parquet", "zst")))
+    relations = table["relations"].to_pylist()
+    assert relations == [json.loads(line)["relations"] for line in predicted.lines]
+    assert relations[0]
 
 
 def test_a_model_that_is_another_by_now(exported_model: Path, tmp_path: Path) -> None:

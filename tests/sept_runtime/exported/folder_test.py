@@ -23,6 +23,12 @@ def folder(exported_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(exported_model, tmp_path / "exported"))
 
 
+@pytest.fixture
+def related(related_model: Path, tmp_path: Path) -> Path:
+    """A copy to damage, of a model that finds relations."""
+    return Path(shutil.copytree(related_model, tmp_path / "related"))
+
+
 def change(folder: Path, edit: Callable[[Dict[str, Any]], Any]) -> None:
     """Edits the configuration."""
     path = folder / "sept.json"
@@ -53,9 +59,12 @@ def test_what_is_no_folder(tmp_path: Path) -> None:
     assert "sept.json: is missing; copy the folder again" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "span_head.onnx", "tokenizer.json", "sept.json"])
-def test_a_member_that_is_missing_cut_or_changed(folder: Path, name: str) -> None:
-    path = folder / name
+@pytest.mark.parametrize(
+    "name",
+    ["encoder.onnx", "span_head.onnx", "relation_head.onnx", "tokenizer.json", "sept.json"],
+)
+def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> None:
+    folder, path = related, related / name
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     assert f"{name}: is damaged" in refusal(folder)
@@ -72,8 +81,23 @@ def test_a_newer_version(folder: Path) -> None:
 
 
 def test_what_a_reader_must_know(folder: Path) -> None:
-    change(folder, lambda fields: fields.update(needs=["relations"], format_version=1))
-    assert "has relations, which this release does not know: install a newer" in refusal(folder)
+    change(folder, lambda fields: fields.update(needs=["magic"], format_version=1))
+    assert "has magic, which this release does not know: install a newer" in refusal(folder)
+
+
+def test_only_a_model_of_relations_is_refused_where_these_are_not_known(
+    exported_model: Path, related_model: Path
+) -> None:
+    # Releases before there were any know no needs, and the same version.
+    for folder, needs in ((exported_model, []), (related_model, ["relations"])):
+        fields = json.loads((folder / "sept.json").read_text())
+        assert (fields["format_version"], fields["needs"]) == (1, needs)
+
+
+def test_a_folder_of_before_relations_could_be_exported(folder: Path) -> None:
+    expected = list(sept_runtime.load(folder).annotate(["We train a parser."]))
+    change(folder, lambda fields: fields["decoding"].pop("min_relation_score"))
+    assert list(sept_runtime.load(folder).annotate(["We train a parser."])) == expected
 
 
 def test_keys_that_nobody_knows_are_left_alone(folder: Path) -> None:
@@ -104,6 +128,51 @@ def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) 
     message = refusal(folder)
     assert fault in message
     assert "export the model again" in message
+
+
+@pytest.mark.parametrize(
+    "edit, fault",
+    [
+        (lambda f: f.pop("relations"), "'relations' is missing, which 'needs' names"),
+        (lambda f: f["relations"].pop("threshold"), "'threshold' is missing"),
+        (lambda f: f["relations"]["labels"].pop(), "'labels' are 6, and the scorer has 7 scores"),
+        (
+            lambda f: f["relations"]["symmetric_labels"].append("MAGIC"),
+            "'symmetric_labels' has MAGIC, not among 'labels'",
+        ),
+        (lambda f: f["relations"]["scorer"].update(type="magic"), "'magic' is not known here"),
+        (
+            lambda f: f["relations"]["scorer"].update(graph="span_head.onnx"),
+            "names a graph that another part has",
+        ),
+        (lambda f: f["relations"]["scorer"].update(sequence_dim=8), "are those of another model"),
+        (lambda f: f["relations"]["scorer"].update(span_dim=8), "are those of another model"),
+        (
+            lambda f: f["relations"]["scorer"]["distances"].update(shape=[2, 0, 25], float32=""),
+            "'distances' is empty",
+        ),
+        (lambda f: f["decoding"].update(min_relation_score=2.0), "min_relation_score must lie"),
+        (lambda f: f["files"].pop("relation_head.onnx"), "does not tell of relation_head.onnx"),
+    ],
+)
+def test_relations_that_are_not_right(related: Path, edit: Any, fault: str) -> None:
+    change(related, edit)
+    message = refusal(related)
+    assert fault in message
+    assert "export the model again" in message
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_graph_of_relations_of_another_model(related: Path, engine: str) -> None:
+    # A pair's vector: two of 16 with 25 for the label, 16 between them, 25 for the distance.
+    for graph, fault in (
+        (head({"pooled": (1, ["n", 122])}), "relation_head.onnx: takes pooled as float32"),
+        (head({"vectors": (1, ["n", 123])}), "takes 'vectors', and should take 'pooled'"),
+        (head({"pooled": (1, ["n", 123])}, (1, ["n", 6])), "whose width should be 7"),
+    ):
+        put(related, "relation_head.onnx", graph)
+        message = refusal(related, engine)
+        assert fault in message and "export the model again" in message
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b"[]", b"NaN"])

@@ -1,0 +1,133 @@
+"""Whether an exported model says of pairs of spans what its archive does."""
+
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import torch
+
+from sept_allennlp.export.errors import TIE, ExportError
+from sept_allennlp.models.sept import SEPT
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.documents import Document, ScoredRelation, ScoredSpan
+from sept_runtime.exported.predictor import ExportedPredictor
+from sept_runtime.exported.scored_batch import ScoredCandidates
+from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
+
+# So many spans of each document make pairs, whatever the model takes them for: one that finds
+# nothing in these texts is compared all the same.
+_MIN_SPANS = 8
+
+
+class PairAgreement(NamedTuple):
+    """
+    # Parameters
+
+    difference : `float`
+        The largest between two probabilities of a relation.
+    pairs, relations : `int`
+        How many were compared, and how many of them are related by the archive's model.
+    ties : `int`
+        How many relations only one of the two finds, because rounding decides.
+    """
+
+    difference: float
+    pairs: int
+    relations: int
+    ties: int
+
+    def joined(self, other: "PairAgreement") -> "PairAgreement":
+        """That of all documents that either of the two is of."""
+        return PairAgreement(
+            max(self.difference, other.difference),
+            self.pairs + other.pairs,
+            self.relations + other.relations,
+            self.ties + other.ties,
+        )
+
+
+def compare_pairs(
+    archive: SEPTPredictor,
+    exported: ExportedPredictor,
+    documents: Sequence[Document],
+    candidates: Sequence[Tuple[ScoredCandidates, ScoredCandidates]],
+) -> PairAgreement:
+    """
+    Has both models, which find relations, look for some between the same spans: those that are most
+    surely entities.
+
+    # Parameters
+
+    archive : `SEPTPredictor`
+    exported : `ExportedPredictor`
+    documents : `Sequence[Document]`
+    candidates : `Sequence[Tuple[ScoredCandidates, ScoredCandidates]]`
+        Those of each document, by the archive and by the export.
+
+    # Raises
+
+    `ExportError` if they do not agree.
+    """
+    model, min_score = archive._model, archive.decoding.min_relation_score
+    assert isinstance(model, SEPT) and model.relation_decoding is not None
+    how = model.relation_decoding
+    spans = [_surest(*of_document) for of_document in candidates]
+    ours, theirs = _score(archive, documents, spans), exported.score_pairs(documents, spans)
+    agreed = PairAgreement(0.0, 0, 0, 0)
+    for document, paired, expected, found in zip(documents, spans, ours, theirs):
+        if not np.array_equal(expected.pairs, found.pairs):
+            raise ExportError("the export makes other pairs of entities than the archive")
+        differences = np.abs(expected.probabilities - found.probabilities)
+        related, strange = _differing(expected, found, how, min_score)
+        for relation in strange:
+            assert relation.score is not None
+            if abs(relation.score - how.least(min_score)) > TIE:
+                raise ExportError(
+                    "the export finds other relations than the archive: only one of them finds "
+                    f"{_text(document, paired[relation.head])!r} {relation.label} "
+                    f"{_text(document, paired[relation.tail])!r} ({relation.score:.4f})"
+                )
+        difference = float(differences.max(initial=0.0))
+        agreed = agreed.joined(
+            PairAgreement(difference, len(expected.pairs), related, len(strange))
+        )
+    return agreed
+
+
+@torch.no_grad()
+def _score(
+    predictor: SEPTPredictor, documents: Sequence[Document], spans: List[List[ScoredSpan]]
+) -> List[ScoredPairs]:
+    model, tensors = predictor._model, predictor.tensors(documents)
+    assert isinstance(model, SEPT)
+    inputs = tensors["text"], tensors["sentence_ids"]
+    return model.score_pairs(spans, model.score_spans(*inputs), *inputs)
+
+
+def _surest(expected: ScoredCandidates, found: ScoredCandidates) -> List[ScoredSpan]:
+    """Of the candidates that both have as many as the archive finds, and some at least."""
+    shared = set(map(tuple, found.spans.tolist()))
+    entity = 1.0 - expected.probabilities[:, NO_ENTITY]
+    number = max(_MIN_SPANS, int((expected.probabilities.argmax(axis=1) != NO_ENTITY).sum()))
+    surest = np.argsort(-entity, kind="stable")[:number]
+    return sorted(
+        ScoredSpan(start, end, "", score)
+        for (start, end), score in zip(expected.spans[surest].tolist(), entity[surest].tolist())
+        if (start, end) in shared
+    )
+
+
+def _differing(
+    expected: ScoredPairs, found: ScoredPairs, how: RelationDecoding, min_score: float
+) -> Tuple[int, List[ScoredRelation]]:
+    """How many relations are expected, and those that are not the same."""
+    ours, theirs = (
+        {relation[:3]: relation for relation in how.decode(side, min_score)}
+        for side in (expected, found)
+    )
+    strange = ours.keys() ^ theirs.keys()
+    return len(ours), [{**theirs, **ours}[key] for key in sorted(strange)]
+
+
+def _text(document: Document, span: ScoredSpan) -> str:
+    return " ".join(document.words[span.start : span.end + 1])

@@ -1,0 +1,128 @@
+"""Exporting a model that finds relations; `tests/sept_runtime/exported` has what it then finds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sept_allennlp.archives import load_archive
+from sept_allennlp.export import ExportError, export
+from sept_allennlp.models.sept import SEPT
+from sept_allennlp.modules.exporting import ExportedPairScorer, NotExportable
+from sept_allennlp.modules.relation_scorers import PooledContextScorer, RelationScorer
+from sept_runtime.documents import Document
+
+
+class Shift(torch.nn.Module):
+    """Adds a number to all logits."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self._by = by
+
+    def forward(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits + self._by
+
+
+@pytest.fixture
+def shift(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has scorers say that they are exported by a graph whose logits are shifted."""
+    exported = PooledContextScorer.exported
+
+    def by(number: float) -> None:
+        def shifted(self: PooledContextScorer, head_graph: str) -> ExportedPairScorer:
+            scorer, head = exported(self, head_graph)
+            return ExportedPairScorer(scorer, torch.nn.Sequential(head, Shift(number)))
+
+        monkeypatch.setattr(PooledContextScorer, "exported", shifted)
+
+    return by
+
+
+def test_what_is_in_the_folder(related_archive: str, tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    agreed = export(related_archive, folder)
+    assert agreed.difference < 1e-5
+    assert agreed.pairs is not None and agreed.pairs.pairs > 300 and agreed.pairs.relations > 100
+    assert agreed.pairs.difference > 0.0 and agreed.pairs.ties == 0
+    assert (folder / "relation_head.onnx").is_file()
+    card = (folder / "README.md").read_text()
+    assert "relations of 7 kinds, `COMPARE`, `CONJUNCTION`, " in card
+    assert "Without a direction are `COMPARE`, `CONJUNCTION`." in card
+    for what in ("entities", "relations (Rel)", "relations (Rel+)"):
+        assert f"| validation | {what} | 0." in card
+    assert f"{agreed.pairs.pairs} pairs of spans and {agreed.pairs.relations} relations" in card
+
+
+def test_with_features_of_spans_and_a_filter(
+    filter_archive: str, train_once: Any, tmp_path: Path
+) -> None:
+    extractors = [
+        {"type": "max_pool"},
+        {"type": "span_width", "embedding_dim": 4},
+        {"type": "self_attentive_sum"},
+    ]
+    overrides = {
+        "model.span_filter": {"type": "pretrained", "archive": filter_archive},
+        "model.span_extractor": {"type": "concat", "extractors": extractors},
+        "model.relations.scorer": {"type": "pooled_context", "label_dim": 3, "distance_dim": 2},
+        "model.relations.symmetric_labels": [],
+        "model.relations.threshold": 0.45,
+    }
+    archive = train_once("related_features", overrides, "sept_minilm_relations.jsonnet")
+    agreed = export(archive, tmp_path / "exported")
+    assert agreed.difference < 1e-5
+    assert agreed.pairs is not None and 0 < agreed.pairs.relations < 14 * agreed.pairs.pairs
+
+
+def test_texts_without_a_pair(related_archive: str, tmp_path: Path) -> None:
+    agreed = export(related_archive, tmp_path / "exported", [Document("", [["We"]])])
+    assert str(agreed).startswith("largest difference of a score ")
+    assert "1 spans and 1 entities, 0 pairs of spans and 0 relations of 1 documents" in str(agreed)
+
+
+@pytest.mark.parametrize(
+    "by, fault", [(0.05, "differs from the archive's by"), (3.0, "finds other relations than")]
+)
+def test_relations_that_do_not_agree_leave_nothing_behind(
+    related_archive: str, tmp_path: Path, shift: Any, by: float, fault: str
+) -> None:
+    # Of those that differ a little, none may lie where the threshold decides.
+    documents = None if by > 1 else [Document("", [["We", "train", "it"]])]
+    shift(by)
+    with pytest.raises(ExportError, match=fault):
+        export(related_archive, tmp_path / "exported", documents)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_threshold_may_be_decided_either_way(
+    related_archive: str, tmp_path: Path, shift: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load_archive(related_archive)
+    assert isinstance(loaded.model, SEPT) and loaded.model._relations is not None
+    output = loaded.model._relations._scorer._output
+    # All labels are related by a hair, and then not.
+    output.weight.data.zero_()
+    output.bias.data.fill_(torch.logit(torch.tensor(0.3)).item() + 1e-5)
+    shift(-2e-5)
+    monkeypatch.setattr("sept_allennlp.export.folder.load_archive", lambda archive: loaded)
+    agreed = export(related_archive, tmp_path / "exported")
+    assert agreed.pairs is not None
+    # Five labels in both directions, and two without one.
+    assert agreed.ties >= agreed.pairs.ties == agreed.pairs.relations == 12 * agreed.pairs.pairs > 0
+
+
+def test_a_scorer_that_does_not_say_how(
+    related_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnScorer(RelationScorer):
+        """Of one's own."""
+
+    loaded = load_archive(related_archive)
+    assert isinstance(loaded.model, SEPT) and loaded.model._relations is not None
+    loaded.model._relations._scorer = OwnScorer()
+    monkeypatch.setattr("sept_allennlp.export.folder.load_archive", lambda archive: loaded)
+    with pytest.raises(NotExportable, match="an? OwnScorer cannot be exported; docs/prediction.md"):
+        export(related_archive, tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
