@@ -164,23 +164,11 @@ class Configuration:
                 "for them and for 'no entity'",
                 "labels",
             )
-        if read.relations is not None and not read.relations_fit():
+        if not read._relations_fit():
             raise fields.fault("are those of another model", "relations")
         if len(read.graphs) < len(read._named_graphs()):
             raise fields.fault("names a graph that another part has, too", "model")
         return read
-
-    def relations_fit(self) -> bool:
-        """Whether the part for relations takes what the model gives."""
-        scorer = self.model.scorer
-        if self.relations is None or not isinstance(scorer, PooledScorer):
-            return self.relations is None
-        pairs = self.relations.scorer
-        return (pairs.sequence_dim, pairs.span_dim, pairs.num_classes) == (
-            scorer.input_dim,
-            scorer.pooling.output_dim,
-            scorer.num_scores,
-        )
 
     def to_json(self) -> JsonObject:
         """As it stands in a configuration."""
@@ -212,6 +200,18 @@ class Configuration:
     def graphs(self) -> Dict[str, Signature]:
         """All graphs, by the names of their files."""
         return dict(self._named_graphs())
+
+    def _relations_fit(self) -> bool:
+        """Whether the part for relations, if there is one, takes what the model gives."""
+        scorer = self.model.scorer
+        if self.relations is None or not isinstance(scorer, PooledScorer):
+            return self.relations is None
+        pairs = self.relations.scorer
+        return (pairs.sequence_dim, pairs.span_dim, pairs.num_classes) == (
+            scorer.input_dim,
+            scorer.pooling.output_dim,
+            scorer.num_scores,
+        )
 
     def _named_graphs(self) -> List[Tuple[str, Signature]]:
         return [
