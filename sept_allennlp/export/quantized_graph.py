@@ -12,7 +12,7 @@ It is written as pairs of `QuantizeLinear` and `DequantizeLinear`, which engines
 the layer's product.
 """
 
-from typing import Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
@@ -170,7 +170,7 @@ def _quantize_weights(graph: onnx.GraphProto, name: str, matrix: FloatArray) -> 
     return helper.make_node("DequantizeLinear", inputs, [rounded], rounded, axis=1)
 
 
-def _add(graph: onnx.GraphProto, name: str, values: Dict[str, NDArray]) -> Tuple[str, ...]:
+def _add(graph: onnx.GraphProto, name: str, values: Dict[str, Any]) -> Tuple[str, ...]:
     """Constants, and their names."""
     names = tuple(f"{name}_{what}" for what in values)
     for each, value in zip(names, values.values()):
