@@ -112,7 +112,7 @@ def add_int8(
     if not chosen:
         raise ExportError(
             f"no linear layer of {network.graph} can be computed in int8 without an error of the "
-            f"encoder's vectors of more than {_LARGEST_ERROR:.0%}; leave int8 out"
+            f"encoder's vectors of more than {_LARGEST_ERROR:.1%}; leave int8 out"
         )
     graph = calibration.graph(chosen)
     onnx.save(graph, str(folder / name))
