@@ -35,7 +35,8 @@ def load(
     engine : `str`, optional (default = `"onnxruntime"`)
         What runs the model; or `"openvino"`, an extra.
     precision : `str`, optional (default = `"float32"`)
-        In which numbers; or `"bfloat16"`, with OpenVINO on processors with instructions for it.
+        In which numbers; or `"bfloat16"`, with OpenVINO on processors with instructions for it, or
+        `"int8"`, of a model that was exported with it.
     options :
         `flat`, `min_score`, `top_labels`, as for `sept_runtime.decoding.Decoding`; what is left out
         stays as the model has it.

@@ -7,7 +7,7 @@ from typing import Dict
 
 # The first is what is taken where nothing is said.
 ENGINES = ("onnxruntime", "openvino")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 
 def chosen(engine: str, precision: str) -> Dict[str, str]:

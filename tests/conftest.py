@@ -139,6 +139,20 @@ def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> 
 
 
 @pytest.fixture(scope="session")
+def int8_model(trained_archive: str) -> Path:
+    """The folder to which `trained_archive` was exported with int8, too; not to be written to."""
+    from sept_allennlp.export import export
+    from sept_runtime.formats.scierc import read_scierc
+
+    folder = Path(trained_archive).with_name("exported_int8")
+    texts = read_scierc(str(TINY_ENCODER.parent / "abstracts" / "train.json"))
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            export(trained_archive, folder, int8_texts=texts)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def related_model(related_archive: str, export_once: Callable[[str], Path]) -> Path:
     """The folder to which `related_archive` was exported; not to be written to."""
     return export_once(related_archive)

@@ -1,6 +1,7 @@
 import argparse
 import importlib.util
 from pathlib import Path
+from typing import List, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.file_utils import cached_path
@@ -8,7 +9,7 @@ from allennlp.common.file_utils import cached_path
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.modules.exporting import NotExportable
-from sept_runtime.documents import DocumentError
+from sept_runtime.documents import Document, DocumentError
 from sept_runtime.exported import ExportedModelError
 from sept_runtime.formats.json_lines import read_json_lines
 from sept_runtime.formats.requests import document_from_request
@@ -41,6 +42,12 @@ class SeptExport(SeptSubcommand):
             "for 'allennlp predict' (default = a few of our own)",
         )
         parser.add_argument(
+            "--int8",
+            metavar="FILE",
+            help="write the encoder in int8, too, for 'sept predict --precision int8'; it is "
+            "calibrated on FILE: a hundred texts or more like those to predict, as for --check",
+        )
+        parser.add_argument(
             "--force", action="store_true", help="replace an exported model of that name"
         )
 
@@ -51,9 +58,13 @@ class SeptExport(SeptSubcommand):
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
         from sept_allennlp.export import export
 
-        documents = None
-        if args.check is not None:
-            documents = [document_from_request(fields) for _, fields in read_json_lines(args.check)]
-        agreement = export(cached_path(args.archive), args.folder, documents, args.force)
+        documents, texts = _read(args.check), _read(args.int8)
+        agreement = export(cached_path(args.archive), args.folder, documents, args.force, texts)
         print(f"{args.folder}: {agreement}")
         return 0
+
+
+def _read(path: Optional[str]) -> Optional[List[Document]]:
+    if path is None:
+        return None
+    return [document_from_request(fields) for _, fields in read_json_lines(path)]

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from sept_allennlp.export.errors import TIE, ExportError
+from sept_allennlp.export.int8 import Int8
 from sept_allennlp.export.pair_check import PairAgreement, compare_pairs
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.models.span_classifier import probabilities_by_document
@@ -36,6 +37,8 @@ class Agreement(NamedTuple):
         How many entities and relations only one of the two finds, because rounding decides.
     pairs : `PairAgreement`, optional
         Of models that find relations.
+    int8 : `Int8`, optional
+        Of an export with an encoder in int8, too: how far that differs from the one in float32.
     """
 
     difference: float
@@ -44,6 +47,7 @@ class Agreement(NamedTuple):
     entities: int
     ties: int
     pairs: Optional[PairAgreement] = None
+    int8: Optional[Int8] = None
 
     def __str__(self) -> str:
         ties = f", {self.ties} undecided by a tie" if self.ties else ""
@@ -53,6 +57,7 @@ class Agreement(NamedTuple):
         return (
             f"largest difference of a score {self.difference:.1e}, {self.spans:,} spans and "
             f"{self.entities:,} entities{pairs} of {self.documents} documents compared{ties}"
+            f"{'' if self.int8 is None else f'; {self.int8}'}"
         )
 
 

@@ -1,6 +1,5 @@
 """Writing an exported model: whole and compared with its archive, or not at all."""
 
-import json
 import shutil
 import uuid
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from sept_allennlp.export.card import model_card, read_metrics, readable
 from sept_allennlp.export.check import Agreement, compare
 from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.graphs import write_encoder, write_head
+from sept_allennlp.export.int8 import add_int8
 from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.modules.exporting import ExportedFilter, ExportedNetwork, NotExportable
@@ -26,17 +26,18 @@ from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
 from sept_runtime.exported.configuration import Configuration, Filter, Network
 from sept_runtime.exported.folder import (
-    CONFIGURATION,
     TOKENIZER,
     facts_of,
     file_digest,
     is_exported,
+    write_configuration,
 )
 from sept_runtime.exported.graph import Signature
 from sept_runtime.exported.predictor import ExportedPredictor
 from sept_runtime.version import VERSION
 
 ENCODER, HEAD = "encoder.onnx", "span_head.onnx"
+INT8_ENCODER = "encoder_int8.onnx"
 FILTER, FILTER_HEAD = "filter.onnx", "filter_head.onnx"
 RELATION_HEAD = "relation_head.onnx"
 CARD = "README.md"
@@ -47,6 +48,7 @@ def export(
     folder: Path,
     documents: Optional[Iterable[Document]] = None,
     replace: bool = False,
+    int8_texts: Optional[Iterable[Document]] = None,
 ) -> Agreement:
     """
     Exports the model of an archive, and compares the two.
@@ -61,16 +63,18 @@ def export(
         What to compare the predictions for.
     replace : `bool`, optional (default = `False`)
         Whether `folder` may be an exported model already, which it replaces.
+    int8_texts : `Iterable[Document]`, optional
+        Texts like those to predict: the encoder is written in int8, too, calibrated on these.
 
     # Returns
 
-    How well they agree.
+    How well they agree, and how far int8 differs.
 
     # Raises
 
-    `ExportError` if the folder exists, or the two do not agree; `NotExportable` if the model has a
-    part that does not run without PyTorch; `ArchiveError` as for `SEPTPredictor.from_path`. Then
-    nothing is left behind.
+    `ExportError` if the folder exists, the two do not agree, or int8 cannot be had of these texts;
+    `NotExportable` if the model has a part that does not run without PyTorch; `ArchiveError` as for
+    `SEPTPredictor.from_path`. Then nothing is left behind.
     """
     _check_free(folder, replace)
     loaded = load_archive(archive)
@@ -87,6 +91,9 @@ def export(
         configuration = write_model(model, loaded.validation_dataset_reader, temporary, made)
         batches = check_batches(configuration.model.windows.content, documents)
         agreement = compare(predictor, ExportedPredictor(temporary), batches)
+        if int8_texts is not None:
+            configuration, int8 = add_int8(temporary, configuration, INT8_ENCODER, int8_texts)
+            agreement = agreement._replace(int8=int8)
         card = model_card(
             configuration, loaded.config.params, read_metrics(Path(archive)), str(agreement)
         )
@@ -161,8 +168,7 @@ def write_model(
         },
         files=facts_of(folder, sorted(path.name for path in folder.iterdir())),
     )
-    text = json.dumps(configuration.to_json(), indent=2, ensure_ascii=False)
-    (folder / CONFIGURATION).write_text(f"{text}\n", encoding="utf-8")
+    write_configuration(folder, configuration)
     return configuration
 
 

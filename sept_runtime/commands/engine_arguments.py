@@ -20,6 +20,6 @@ def add_engine_arguments(
         "--precision",
         choices=PRECISIONS,
         default=PRECISIONS[0],
-        help="in which numbers; bfloat16 is faster with openvino on processors that have it "
-        f"(default = {PRECISIONS[0]})",
+        help="in which numbers; bfloat16 is faster with openvino on processors that have it, int8 "
+        f"with models that were exported with --int8 (default = {PRECISIONS[0]})",
     )

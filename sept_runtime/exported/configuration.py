@@ -1,6 +1,6 @@
 """The configuration file of an exported model: what its graphs leave open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Tuple
 
 from sept_runtime.decoding import Decoding
@@ -43,17 +43,21 @@ class Network:
         The name of the encoder's file.
     windows : `Windows`
     scorer : `SpanScorer`
+    int8 : `str`, optional
+        The name of the file of the encoder with layers in int8, if there is one.
     """
 
     graph: str
     windows: Windows
     scorer: SpanScorer
+    int8: Optional[str] = None
 
     @property
     def graphs(self) -> List[Tuple[str, Signature]]:
         """All of its graphs: the names of their files, and what they take."""
-        encoder = self.graph, encoder_signature(self.scorer.input_dim)
-        return [encoder, *self.scorer.graphs.items()]
+        encoders = [self.graph] if self.int8 is None else [self.graph, self.int8]
+        signature = encoder_signature(self.scorer.input_dim)
+        return [*((name, signature) for name in encoders), *self.scorer.graphs.items()]
 
     @classmethod
     def from_json(cls, fields: Fields) -> "Network":
@@ -62,6 +66,7 @@ class Network:
             fields.text("graph"),
             Windows.from_json(fields.object("windows")),
             scorer_from_json(fields.object("scorer")),
+            fields.text("int8") if "int8" in fields else None,
         )
 
     def to_json(self) -> JsonObject:
@@ -70,6 +75,7 @@ class Network:
             "graph": self.graph,
             "windows": self.windows.to_json(),
             "scorer": self.scorer.to_json(),
+            **({} if self.int8 is None else {"int8": self.int8}),
         }
 
 
@@ -195,6 +201,16 @@ class Configuration:
             name: {"size": facts.size, "sha256": facts.sha256} for name, facts in self.files.items()
         }
         return {**fields, "made": self.made, "files": files}
+
+    def in_precision(self, precision: str) -> Optional["Configuration"]:
+        """
+        With the encoder that computes in it, one of `sept_runtime.engines`, as the model's only
+        one; `None` if there is none. All but int8 are of the same graph. A filter has no other.
+        """
+        encoder = self.model.int8 if precision == "int8" else self.model.graph
+        if encoder is None:
+            return None
+        return replace(self, model=replace(self.model, graph=encoder, int8=None))
 
     @property
     def graphs(self) -> Dict[str, Signature]:

@@ -64,6 +64,12 @@ def _read_configuration(folder: Path) -> "tuple[object, str]":
         ) from None
 
 
+def write_configuration(folder: Path, configuration: Configuration) -> None:
+    """What `read_folder` reads; one that is there is replaced."""
+    text = json.dumps(configuration.to_json(), indent=2, ensure_ascii=False)
+    (folder / CONFIGURATION).write_text(f"{text}\n", encoding="utf-8")
+
+
 def member(folder: Path, name: str) -> Path:
     """
     A file of the folder.

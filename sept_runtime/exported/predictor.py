@@ -57,7 +57,13 @@ class ExportedPredictor:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1: {threads}")
         open_session = find_engine(engine, precision, threads or usable_cores())
-        self._configuration = configuration = read_folder(folder)
+        configuration = read_folder(folder).in_precision(precision)
+        if configuration is None:
+            raise ExportedModelError(
+                f"{folder}: has no encoder in {precision}; export the model again, by 'allennlp "
+                "sept-export' with --int8 and texts, or take the precision 'float32'"
+            )
+        self._configuration = configuration
         self._graphs: Dict[str, Graph] = {
             name: Graph(member(folder, name), signature, open_session)
             for name, signature in configuration.graphs.items()

@@ -14,7 +14,7 @@ _TYPES = {"float": "float32", "double": "float64"}
 class OnnxRuntimeSession(Session):
     """
     Of ONNX Runtime, which is installed with this package. It computes in float32, as PyTorch did
-    when the model was trained.
+    when the model was trained, and what a graph has in int8 in that.
     """
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:
@@ -45,7 +45,7 @@ class OnnxRuntimeSession(Session):
     @staticmethod
     def check(precision: str) -> None:
         """As for the class that this is derived from."""
-        if precision != "float32":
+        if precision == "bfloat16":
             raise ExportedModelError(
                 f"ONNX Runtime does not compute in {precision} on processors; the engine "
                 f"'openvino' does, which comes by the extra 'openvino': {HOW_TO_INSTALL}"

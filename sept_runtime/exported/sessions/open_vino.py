@@ -10,7 +10,8 @@ from sept_runtime.exported.sessions.session import Argument, Session, SessionErr
 
 HOW_TO_INSTALL = "pip install 'openvino>=2026.4,<2027'"
 
-_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+# Of what a graph has in floating point.
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 _TYPES = {"f32": "float32", "f64": "float64", "i64": "int64", "i32": "int32"}
 
 # What it makes for the shapes of a batch, it keeps for so many operations; for 5,000 unless told,

@@ -75,6 +75,13 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
     assert f"{name}: is missing" in refusal(folder)
 
 
+def test_an_encoder_in_int8_that_is_another(int8_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(int8_model, tmp_path / "int8"))
+    (folder / "encoder_int8.onnx").write_bytes(b"of another model")
+    # Also for what does without it: the folder is what was exported, or it is not.
+    assert "encoder_int8.onnx: is damaged, or of another model" in refusal(folder)
+
+
 def test_a_newer_version(folder: Path) -> None:
     change(folder, lambda fields: fields.update(format_version=2))
     assert "reads versions up to 1: install a newer release" in refusal(folder)

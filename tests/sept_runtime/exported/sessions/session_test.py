@@ -11,7 +11,7 @@ from sept_runtime.documents import Document
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported import ExportedPredictor, load
 from sept_runtime.exported.sessions import find_engine, open_vino
-from tests.openvino import needs_bfloat16, needs_openvino
+from tests.openvino import ENGINES, needs_bfloat16, needs_openvino
 
 # Batches of other lengths than each other, one of them read in several windows.
 WORDS = ["We", "train", "unsupervised", "models", "on", "a", "corpus", "."]
@@ -53,6 +53,21 @@ def test_bfloat16_is_near(exported_model: Path) -> None:
     assert (found.argmax(axis=1) == expected.argmax(axis=1))[clear].all()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_int8_is_near(int8_model: Path, engine: str) -> None:
+    expected = probabilities(int8_model, engine)
+    found = probabilities(int8_model, engine, "int8")
+    assert 1e-4 < np.abs(found - expected).max() < 0.05
+    # All graphs of the same model but one.
+    again = probabilities(int8_model, "onnxruntime", "int8")
+    np.testing.assert_allclose(found, again, atol=5e-3)
+
+
+def test_a_model_that_was_exported_without_int8(exported_model: Path) -> None:
+    with pytest.raises(ExportedModelError, match="no encoder in int8; export the model again, by"):
+        load(exported_model, precision="int8")
+
+
 @needs_openvino
 def test_a_processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     openvino = open_vino.import_openvino()
@@ -86,5 +101,7 @@ def test_onnx_runtime_has_no_bfloat16(exported_model: Path) -> None:
 def test_options_that_are_none(exported_model: Path) -> None:
     with pytest.raises(ValueError, match="engine must be 'onnxruntime' or 'openvino': 'torch'"):
         load(exported_model, engine="torch")
-    with pytest.raises(ValueError, match="precision must be 'float32' or 'bfloat16': 'int8'"):
-        load(exported_model, precision="int8")
+    with pytest.raises(
+        ValueError, match="precision must be 'float32' or 'bfloat16' or 'int8': 'int4'"
+    ):
+        load(exported_model, precision="int4")
