@@ -19,17 +19,21 @@ from benchmarks.figures.shared import (
     predict_text,
 )
 from benchmarks.measuring import time_ratio
-from sept_allennlp.export.folder import write_model
+from sept_allennlp.export.folder import INT8_ENCODER, write_model
+from sept_allennlp.export.int8 import add_int8
 from sept_allennlp.models.sept import SEPT
 from sept_runtime.documents import Document
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported import ExportedPredictor
+from sept_runtime.json_prediction import Request
 
 # Engine, precision, and the most that lines of text may cost.
 RUNS = [
     ("onnxruntime", "float32", 1.1),
+    ("onnxruntime", "int8", 0.7),
     ("openvino", "float32", None),
     ("openvino", "bfloat16", 0.7),
+    ("openvino", "int8", 0.7),
 ]
 
 Batch = Dict[str, np.ndarray]
@@ -44,8 +48,10 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
     model = subject.model.eval()
     assert isinstance(model, SEPT)
     folder = Path(tempfile.mkdtemp(dir=settings.folder))
-    write_model(model, subject.reader, folder, made={"archive_sha256": ""})
+    written = write_model(model, subject.reader, folder, made={"archive_sha256": ""})
     lines = lines_to_predict(settings)
+    texts = [Request.from_line(line).document for line in lines]
+    add_int8(folder, written, INT8_ENCODER, texts)
     tensors = [
         {name: torch.from_numpy(array) for name, array in batch.items()}
         for batch in _batches(ExportedPredictor(folder), lines)
@@ -65,11 +71,11 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
         except ExportedModelError as error:
             print(f"{engine}, {precision}: {error}")
             continue
-        # ONNX Runtime's has the name of when there was no other.
-        suffix = "" if engine == "onnxruntime" else f"_{engine}_{precision}"
+        # The first has the name of when there was no other.
+        suffix = "" if (engine, precision) == RUNS[0][:2] else f"_{engine}_{precision}"
         predict = partial(predict_text, predictor, lines)
-        encoder = predictor._graphs["encoder.onnx"]
-        inputs = _encoded_while(predictor, predict)
+        name = predictor._configuration.model.graph
+        encoder, inputs = predictor._graphs[name], _encoded_while(predictor, name, predict)
         yield Figure(
             f"exported_prediction_cost_minilm{suffix}",
             f"{engine}, {precision}: lines of text cost, in PyTorch's forward passes",
@@ -110,10 +116,10 @@ def _batches(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[Batch
     return batches
 
 
-def _encoded_while(predictor: ExportedPredictor, run: Any) -> List[Batch]:
-    """Records what the encoder's graph is given while something runs."""
+def _encoded_while(predictor: ExportedPredictor, name: str, run: Any) -> List[Batch]:
+    """Records what the encoder's graph of that name is given while something runs."""
     batches: List[Batch] = []
-    graph = predictor._graphs["encoder.onnx"]
+    graph = predictor._graphs[name]
 
     class Recorder:
         length_step = graph.length_step
@@ -122,7 +128,7 @@ def _encoded_while(predictor: ExportedPredictor, run: Any) -> List[Batch]:
             batches.append(inputs)
             return graph(**inputs)
 
-    predictor._graphs["encoder.onnx"] = Recorder()
+    predictor._graphs[name] = Recorder()
     run()
-    predictor._graphs["encoder.onnx"] = graph
+    predictor._graphs[name] = graph
     return batches

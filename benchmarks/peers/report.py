@@ -1,9 +1,8 @@
 """Makes the table in `docs/peers.md` of the figures that `run.py` has measured."""
 
-from statistics import median
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
-Figures = Dict[str, Any]
+from benchmarks.peers.measures import Figures, Measure, measures
 
 OURS = "sept"
 BLANK = ""
@@ -25,47 +24,32 @@ NOTES = """
   SciERC's own all but exactly.
 - F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity
   counts, those that a peer cannot express (overlaps for tags, over 8 words for SpanMarker) too. One
-  training each (seed {seed}), the last weights, no epoch chosen on the dev split. But the settings
-  of `sept_minilm.jsonnet` (batch, averaging, dropout, no overlaps) were once chosen by SciERC's dev
-  split (`results.md`), and those of the peers are their defaults. A difference of a point or two
-  may be chance.
-- Ours sees a whole abstract at once, and so does spaCy's; the others are documented on sentences
-  (SpanMarker can be given the sentences around, as an option).
+  training for each seed ({seeds}); where there are several, mean ± standard deviation. The last
+  weights, no epoch chosen on the dev split. But the settings of `sept_minilm.jsonnet` (batch,
+  averaging, dropout, no overlaps) were once chosen by SciERC's dev split (`results.md`), and those
+  of the peers are their defaults. Of one seed, a difference of a point or two may be chance.
+- Ours sees a whole abstract at once, and so do spaCy's and GLiNER; the others are documented on
+  sentences (SpanMarker can be given the sentences around, as an option).
+- The exported model is SEPT's, of the same trainings, by `allennlp sept-export`, in an environment
+  that `pip install .` makes: ONNX Runtime, float32, no PyTorch.
+- GLiNER is trained from the same encoder as the others, by its configuration's `model_name`. It is
+  more often used with a model that its authors trained on other texts; that is not compared.
 - Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model,
   everything in between included. Each trains as many epochs as fit, with its schedule over these.
   A peer that has seen the abstracts once or twice by then may have found nothing yet, and what it
   would reach in the end the table does not say.
 - Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch
   size, in the text units of the first table. Memory is the process's peak of resident memory,
-  libraries included.
+  libraries included. "Encoders" are the time that the encoder alone takes for the same abstracts,
+  one after the other, run by transformers in SEPT's environment, in turn with the peers.
 - An epoch: its updates alone, as far as each lets them be timed, without loading the encoder and
   saving the model; where it is of fewer abstracts than there are, the table says of how many and
   scales the time.
 - Cold start: from the start of a fresh process to the entities of one abstract, the files in the
   operating system's cache.
-- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch. Ours
-  holds the test tools too.
-- GLiNER is not compared: it is used with a model that its authors trained, and its package comes
-  without one.
+- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch where
+  there is one. That of SEPT holds all extras (OpenVINO, Ray, spaCy) and the test tools, too.
 """
-
-
-class Measure(NamedTuple):
-    """
-    # Parameters
-
-    title : `str`
-    value : `Callable[[Figures], Optional[float]]`
-        None where it has not been measured.
-    shown : `str`
-        How a value is formatted.
-    more_is_better : `bool`
-    """
-
-    title: str
-    value: Callable[[Figures], Optional[float]]
-    shown: str
-    more_is_better: bool = False
 
 
 class Goal(NamedTuple):
@@ -83,129 +67,56 @@ class Goal(NamedTuple):
     tagger: Optional[float]
 
 
-def _middle(values: Sequence[float]) -> Optional[float]:
-    return median(values) if values else None
-
-
-def _runs(size: int) -> Callable[[Figures], List[Dict[str, float]]]:
-    return lambda figures: figures.get("predictions", {}).get(str(size), [])
-
-
-def _speed(size: int, dev_abstracts: int) -> Measure:
-    def value(figures: Figures) -> Optional[float]:
-        return _middle([dev_abstracts / run["seconds"] for run in _runs(size)(figures)])
-
-    return Measure(f"predicts, batch {size} (abstracts/s)", value, ".1f", True)
-
-
-def _memory(size: int) -> Measure:
-    def value(figures: Figures) -> Optional[float]:
-        # In later rounds the process still holds what larger batches needed.
-        return min((run["peak_mb"] for run in _runs(size)(figures)), default=None)
-
-    return Measure(f"peak memory, batch {size} (MB)", value, ".0f")
-
-
-def _epoch(train_abstracts: int) -> Measure:
-    def value(figures: Figures) -> Optional[float]:
-        return _middle(
-            [
-                run["update_seconds"] / run["abstracts"] * train_abstracts / run["epochs"]
-                for run in figures.get("epochs", [])
-            ]
-        )
-
-    return Measure("training epoch (s)", value, ".0f")
-
-
-def _f1(training: str, title: str) -> Measure:
-    return Measure(title, lambda figures: figures.get(training, {}).get("f1"), ".3f", True)
-
-
-def measures(settings: Dict[str, Any]) -> Dict[str, Measure]:
-    dev, train = settings["dev_abstracts"], settings["train_abstracts"]
-    return {
-        "speed_1": _speed(1, dev),
-        "speed_32": _speed(32, dev),
-        "memory_1": _memory(1),
-        "memory_32": _memory(32),
-        "epoch": _epoch(train),
-        "cold_start": Measure(
-            "cold start (s)", lambda figures: _middle(figures.get("cold_starts", [])), ".1f"
-        ),
-        "environment": Measure(
-            "environment (MB)", lambda figures: figures.get("environment_mb"), ".0f"
-        ),
-        "equal": _f1("equal", "F1, equal time"),
-        "recommended": _f1("recommended", "F1, recommended epochs"),
-    }
-
-
 def render(results: Dict[str, Any]) -> str:
     """The whole page, in Markdown."""
     settings, peers = results["settings"], results["peers"]
-    by_name = measures(settings)
-    machine = results["machine"]
+    by_name = measures(results)
     sections = [
         HEADER,
         "Machine: {processor}, {cores} cores, {memory_gib} GiB, Python {python}.\n\n".format(
-            **machine
+            **results["machine"]
         ),
         _table(
             ["", *(figures["title"] for figures in peers.values())],
-            _rows(by_name, peers, settings["train_abstracts"]),
+            _rows(by_name, list(peers.values())),
         ),
         "\n## Goals\n\n",
         _table(["what", "against", "reached", "goal", ""], _goals(by_name, peers)),
         "\n## Where a peer wins\n\n",
         _wins(by_name, peers),
         "\n## How it was measured\n",
-        NOTES.format(budget_minutes=settings["budget_seconds"] / 60, **settings),
+        NOTES.format(
+            budget_minutes=settings["budget_seconds"] / 60, seeds=_seeds(peers), **settings
+        ),
     ]
     return "".join(sections)
 
 
-def _rows(
-    by_name: Dict[str, Measure], peers: Dict[str, Figures], train_abstracts: int
-) -> Iterator[List[str]]:
-    everyone = list(peers.values())
+def _seeds(peers: Dict[str, Figures]) -> str:
+    runs = [
+        run
+        for figures in peers.values()
+        for name in ("equal", "recommended")
+        for run in figures.get(name, [])
+    ]
+    return ", ".join(str(seed) for seed in sorted({run["seed"] for run in runs}))
+
+
+def _rows(by_name: Dict[str, Measure], everyone: List[Figures]) -> Iterator[List[str]]:
     yield ["versions", *(_versions(figures) for figures in everyone)]
     yield ["text unit", *(figures["unit"] for figures in everyone)]
     for name, measure in by_name.items():
-        cells = [_shown(measure, measure.value(figures)) for figures in everyone]
-        if name == "epoch":
-            cells = [
-                cell + _fraction(figures, train_abstracts) for cell, figures in zip(cells, everyone)
-            ]
-        if name in ("equal", "recommended"):
-            with_minutes = name == "equal"
-            cells = [
-                cell + _training(figures.get(name, {}), with_minutes)
-                for cell, figures in zip(cells, everyone)
-            ]
-        yield [measure.title, *cells]
+        yield [measure.title, *(_cell(name, measure, figures) for figures in everyone)]
+
+
+def _cell(name: str, measure: Measure, figures: Figures) -> str:
+    if name == "epoch" and figures.get("trained_by"):
+        return "(trained by the first)"
+    return measure.cell(figures)
 
 
 def _versions(figures: Figures) -> str:
     return ", ".join(f"{name} {number}" for name, number in figures.get("versions", {}).items())
-
-
-def _shown(measure: Measure, value: Optional[float]) -> str:
-    return BLANK if value is None else format(value, measure.shown)
-
-
-def _fraction(figures: Figures, train_abstracts: int) -> str:
-    seen = figures.get("epoch_abstracts", train_abstracts)
-    return BLANK if seen == train_abstracts else f" (from {seen} of {train_abstracts} abstracts)"
-
-
-def _training(training: Dict[str, Any], with_minutes: bool) -> str:
-    if "left_out" in training:
-        return f"({training['left_out']})"
-    if not training:
-        return BLANK
-    minutes = f", {training['seconds'] / 60:.1f} min" if with_minutes else BLANK
-    return f" ({training['epochs']:.3g} epochs{minutes})"
 
 
 def _advantage(measure: Measure, ours: float, theirs: float) -> float:
@@ -213,6 +124,15 @@ def _advantage(measure: Measure, ours: float, theirs: float) -> float:
     if measure.title.startswith("F1"):
         return ours - theirs
     return ours / theirs if measure.more_is_better else theirs / ours
+
+
+def _others(peers: Dict[str, Figures]) -> Dict[str, Figures]:
+    """What is not ours."""
+    return {
+        name: figures
+        for name, figures in peers.items()
+        if OURS not in (name, figures.get("trained_by"))
+    }
 
 
 def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[List[str]]:
@@ -223,9 +143,9 @@ def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[L
         Goal(by_name["equal"], span_based=0.01, tagger=0.01),
     ]
     for measure, span_based, tagger in goals:
-        for name, figures in peers.items():
+        for figures in _others(peers).values():
             least = span_based if figures["span_based"] else tagger
-            if name == OURS or least is None or OURS not in peers:
+            if least is None or OURS not in peers:
                 continue
             ours, theirs = measure.value(peers[OURS]), measure.value(figures)
             if ours is None or theirs is None:
@@ -245,20 +165,33 @@ def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[L
 
 
 def _wins(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> str:
-    lines = []
+    """Where a peer is better than all that is ours, then where it is better than some of it."""
+    ours = {name: figures for name, figures in peers.items() if name not in _others(peers)}
+    everywhere, elsewhere = [], []
     for measure in by_name.values():
-        for name, figures in peers.items():
-            if name == OURS or OURS not in peers:
+        for figures in _others(peers).values():
+            theirs = measure.value(figures)
+            measured = {
+                each["title"]: value
+                for each in ours.values()
+                if (value := measure.value(each)) is not None
+            }
+            if theirs is None or not measured:
                 continue
-            ours, theirs = measure.value(peers[OURS]), measure.value(figures)
-            if ours is None or theirs is None:
-                continue
-            if theirs > ours if measure.more_is_better else theirs < ours:
-                lines.append(
-                    f"- {measure.title}: {figures['title']} {_shown(measure, theirs)}, "
-                    f"ours {_shown(measure, ours)}\n"
-                )
-    return "".join(lines) or "Nowhere.\n"
+            lost = [
+                theirs > own if measure.more_is_better else theirs < own
+                for own in measured.values()
+            ]
+            against = ", ".join(f"{title} {measure.text(own)}" for title, own in measured.items())
+            line = f"- {measure.title}: {figures['title']} {measure.text(theirs)}; {against}\n"
+            if all(lost):
+                everywhere.append(line)
+            elif any(lost):
+                elsewhere.append(line)
+    page = "".join(everywhere) or "Nowhere.\n"
+    if elsewhere:
+        page += "\nAgainst one of ours and not the other:\n\n" + "".join(elsewhere)
+    return page
 
 
 def _table(header: Sequence[str], rows: Iterator[List[str]]) -> str:

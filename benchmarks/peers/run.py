@@ -43,6 +43,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--environments", type=absolute, default=ROOT / ".venv-peers")
     parser.add_argument("--output", type=absolute, default=ROOT / "docs")
     parser.add_argument("--only", nargs="+", help="names of peers, 'sept' for ours")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[13370], help="of the scored trainings"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="of predictions and cold starts")
     parser.add_argument("--epoch-repeats", type=int, default=2)
     parser.add_argument(

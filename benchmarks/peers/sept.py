@@ -16,6 +16,7 @@ from allennlp.common import Params
 import sept_allennlp
 from benchmarks.peers.corpus import Abstract, Entity
 from benchmarks.peers.peer import Peer, Trained, Training, serve
+from benchmarks.peers.workers import ARCHIVE
 
 CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
 
@@ -36,7 +37,7 @@ class Sept(Peer):
         epochs = max(1, int(training.epochs))
         overrides = {"trainer.num_epochs": epochs, "validation_data_path": None}
         params = Params.from_file(str(CONFIG), json.dumps(overrides))
-        run = training.folder / "run"
+        run = (training.folder / ARCHIVE).parent
         train_model(params, str(run))
         # As AllenNLP writes it: 0:01:02.345678.
         duration = json.loads((run / "metrics.json").read_text())["training_duration"]
@@ -44,7 +45,7 @@ class Sept(Peer):
         return Trained(epochs, (hours * 60 + minutes) * 60 + seconds)
 
     def load(self, folder: Path) -> None:
-        self._annotator = sept_allennlp.load(folder / "run" / "model.tar.gz")
+        self._annotator = sept_allennlp.load(folder / ARCHIVE)
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
         """A batch is of abstracts."""

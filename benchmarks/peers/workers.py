@@ -11,6 +11,8 @@ from typing import Any, Dict, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+# Where ours leaves its archive, within the folder of a training.
+ARCHIVE = Path("run") / "model.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class PeerInfo:
         As its documentation recommends.
     why_no_epochs : `str`, optional
         For the table.
+    trained_by : `str`, optional
+        The peer whose trained models it runs, exported; it trains none itself.
     """
 
     name: str
@@ -38,6 +42,7 @@ class PeerInfo:
     span_based: bool
     epochs: Optional[int]
     why_no_epochs: str = ""
+    trained_by: str = ""
 
 
 OURS = PeerInfo(
@@ -49,6 +54,15 @@ OURS = PeerInfo(
     epochs=20,
 )
 PEERS = (
+    PeerInfo(
+        name="sept_exported",
+        title="SEPT, exported (ours)",
+        unit="abstract",
+        packages=("onnxruntime", "tokenizers", "numpy"),
+        span_based=True,
+        epochs=OURS.epochs,
+        trained_by=OURS.name,
+    ),
     PeerInfo(
         name="token_classification",
         title="Hugging Face token classification",
@@ -74,6 +88,24 @@ PEERS = (
         epochs=None,
         why_no_epochs="left out: up to 20000 updates, hundreds of epochs",
     ),
+    PeerInfo(
+        name="gliner",
+        title="GLiNER",
+        unit="abstract",
+        packages=("gliner", "transformers", "torch"),
+        span_based=True,
+        epochs=None,
+        why_no_epochs="left out: 10000 updates, hundreds of epochs",
+    ),
+)
+# No peer: what all of them have to do at least.
+ENCODER = PeerInfo(
+    name="encoder",
+    title="the encoder alone",
+    unit="abstract",
+    packages=(),
+    span_based=False,
+    epochs=None,
 )
 
 
@@ -94,7 +126,7 @@ class Worker:
         self._name = peer.name
         # On the CPU, all of them.
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-        if peer is not OURS:
+        if peer not in (OURS, ENCODER):
             # What is ours must not enter a peer's environment. The folder that it runs in does, but
             # a peer imports nothing from there but these modules.
             environment.pop("PYTHONPATH", None)

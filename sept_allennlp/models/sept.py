@@ -1,4 +1,4 @@
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 import torch
 from allennlp.common import Lazy
@@ -8,11 +8,10 @@ from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
 
-from sept_allennlp.models.paired_spans import places_of
-from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
-from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
+from sept_allennlp.models.joint_classifier import JointClassifier
+from sept_allennlp.models.relation_classifier import RelationClassifier
+from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import (
-    PADDING,
     enumerate_spans,
     piece_offsets,
     select,
@@ -33,13 +32,10 @@ from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
-from sept_runtime.decoding import Decoding as RuntimeDecoding
-from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
 
 
 @Model.register("sept")
-class SEPT(SpanClassifier):
+class SEPT(JointClassifier):
     """
     Span Extractor with Pre-trained Transformers: named entity recognition by classifying spans.
 
@@ -119,7 +115,7 @@ class SEPT(SpanClassifier):
         self._filter.check(text_field_embedder, max_span_width)
         self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1 + len(self._labels))
         # Last, so that the other parts begin with the same weights as without it.
-        self._relations: Optional[RelationClassifier] = None
+        self._relations = None
         if relations is not None:
             self._relations = relations.construct(
                 vocab=vocab,
@@ -129,94 +125,6 @@ class SEPT(SpanClassifier):
             )
         if initializer is not None:
             initializer(self)
-
-    @property
-    def finds_relations(self) -> bool:
-        """Whether there is a part for relations, so that predictions have some."""
-        return self._relations is not None
-
-    @property
-    def relation_decoding(self) -> Optional[RelationDecoding]:
-        """The labels of relations, and from when on there is one; `None` without such a part."""
-        return None if self._relations is None else self._relations.decoding
-
-    @property
-    def symmetric_labels(self) -> Optional[Tuple[str, ...]]:
-        """The labels of relations without a direction; `None` without a part for relations."""
-        return None if self._relations is None else self._relations.decoding.symmetric_labels
-
-    def forward(
-        self,
-        text: TextFieldTensors,
-        sentence_ids: torch.Tensor,
-        gold: torch.Tensor,
-        metadata: List[Dict[str, Any]],
-        soft: Optional[torch.Tensor] = None,
-        relations: Optional[torch.Tensor] = None,
-    ) -> Dict[str, Any]:
-        """
-        # Parameters
-
-        text, sentence_ids, gold, metadata, soft :
-            As for `SpanClassifier`.
-        relations : `torch.LongTensor`, optional
-            Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
-            label; `PADDING` beyond the document's relations, and where they are not annotated.
-
-        # Returns
-
-        As for `SpanClassifier`. With a part for relations their loss is added to `loss`, and in
-        evaluation there are `relations`, per document a list of `ScoredRelation`.
-
-        # Raises
-
-        `ConfigurationError` if in training a document is not annotated, relations included where
-        there is a part for them; a teacher's soft labels do for entities and need no relations.
-        """
-        documents: List[Document] = [fields["document"] for fields in metadata]
-        scores, outputs = self._outputs(text, sentence_ids, gold, documents, soft)
-        if self._relations is None:
-            return outputs
-        if self.training:
-            check_relations_annotated(documents, relations, soft)
-        related_by_hand = any(document.relations is not None for document in documents)
-        if relations is not None and (self.training or related_by_hand):
-            spans, mask = gold[..., :2], gold[..., 0] != PADDING
-            if self.training and self._relations.wrong_spans:
-                labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
-                spans, mask = self._relations.add_wrong_spans(spans, mask, scores, labels)
-            related = self._related_spans(scores, text, spans, mask)
-            loss = self._relations.loss(related, sentence_ids, relations, documents)
-            outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss
-        if not self.training:
-            outputs["relations"] = self._find_relations(
-                outputs["entities"], scores, text, sentence_ids, self.decoding
-            )
-            self._relations.count(outputs["entities"], outputs["relations"], documents)
-        return outputs
-
-    def predict(
-        self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
-    ) -> List[Prediction]:
-        """As for `SpanClassifier`, shapes included; with a part for relations, with these."""
-        scores = self.score_spans(text, sentence_ids)
-        found = self._predictions(scores, decoding)
-        if self._relations is None:
-            return found
-        entities = [each.entities for each in found]
-        relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
-        symmetric = self.symmetric_labels
-        return [
-            each._replace(relations=its, symmetric_labels=symmetric)
-            for each, its in zip(found, relations)
-        ]
-
-    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
-        metrics = super().get_metrics(reset)
-        if self._relations is not None and not self.training:
-            metrics.update(self._relations.report(reset))
-        return metrics
 
     def score_spans(
         self,
@@ -315,51 +223,10 @@ class SEPT(SpanClassifier):
         """By what its part for relations runs without PyTorch, if it has one."""
         return None if self._relations is None else self._relations.exported(head_graph)
 
-    def score_pairs(
-        self,
-        entities: List[List[ScoredSpan]],
-        scores: SpanScores,
-        text: TextFieldTensors,
-        sentence_ids: torch.Tensor,
-    ) -> List[ScoredPairs]:
-        """
-        The pairs of each document's entities, of a model with a part for relations.
-
-        # Parameters
-
-        entities : `List[List[ScoredSpan]]`
-            Of each document some spans, in order.
-        scores : `SpanScores`
-            What `score_spans` has given for the same documents.
-        text, sentence_ids :
-            As for `score_spans`.
-        """
-        assert self._relations is not None
-        num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
-        places = surest_entities(entities, num_words, self._relations.entities_per_word)
-        surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
-        spans, mask = places_of(surest, sentence_ids.device)
-        related = self._related_spans(scores, text, spans, mask)
-        return self._relations.score_pairs(related, places, sentence_ids)
-
-    def _find_relations(
-        self,
-        entities: List[List[ScoredSpan]],
-        scores: SpanScores,
-        text: TextFieldTensors,
-        sentence_ids: torch.Tensor,
-        decoding: RuntimeDecoding,
-    ) -> List[List[ScoredRelation]]:
-        """Each document's relations between the entities that `find_entities` has given."""
-        assert self._relations is not None
-        how, least = self._relations.decoding, decoding.min_relation_score
-        pairs = self.score_pairs(entities, scores, text, sentence_ids)
-        return [how.decode(each, least) for each in pairs]
-
-    def _related_spans(
+    def related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> RelatedSpans:
-        """What tells relations between spans, which have shape `(batch_size, num_spans, 2)`."""
+        """As for `JointClassifier`."""
         assert scores.sequence is not None
         positions = spans
         if self._over_pieces and spans.size(1):

@@ -21,8 +21,9 @@ PEER = {
         ],
     },
     "cold_starts": [3.0],
-    "equal": {"f1": 0.5, "epochs": 1.5, "seconds": 60.0},
-    "recommended": {"left_out": "would take 90 minutes"},
+    "equal": [{"seed": 1, "f1": 0.5, "epochs": 1.5, "seconds": 60.0}],
+    "recommended": [],
+    "recommended_left_out": "would take 90 minutes",
 }
 OURS = {
     **PEER,
@@ -34,8 +35,8 @@ OURS = {
         "32": [{"seconds": 2.0, "peak_mb": 300.0}],
     },
     "cold_starts": [6.0],
-    "equal": {"f1": 0.505, "epochs": 3, "seconds": 60.0},
-    "recommended": {"f1": 0.6, "epochs": 20, "seconds": 120.0},
+    "equal": [{"seed": 1, "f1": 0.505, "epochs": 3, "seconds": 60.0}],
+    "recommended": [{"seed": 1, "f1": 0.6, "epochs": 20, "seconds": 120.0}],
 }
 
 
@@ -48,7 +49,6 @@ def results():
                 "train_abstracts": 10,
                 "dev_abstracts": 8,
                 "budget_seconds": 60.0,
-                "seed": 1,
             },
             "peers": {"sept": OURS, "spans": PEER},
         }
@@ -78,14 +78,48 @@ def test_goals_are_met_or_missed(results):
 
 
 def test_says_where_a_peer_wins(results):
-    results["peers"]["spans"]["equal"]["f1"] = 0.7
+    results["peers"]["spans"]["equal"][0]["f1"] = 0.7
     page = render(results)
     assert "**the peer wins**" in line_with(page, "F1, equal time", "at least")
     wins = page.split("## Where a peer wins")[1].split("##")[0].strip().splitlines()
     assert wins == [
-        "- cold start (s): Spans Inc. 3.0, ours 6.0",
-        "- F1, equal time: Spans Inc. 0.700, ours 0.505",
+        "- cold start (s): Spans Inc. 3.0; Ours 6.0",
+        "- F1, equal time: Spans Inc. 0.700; Ours 0.505",
     ]
+
+
+def test_a_peer_wins_against_the_exported_model_or_only_against_the_trained_one(results):
+    exported = {"title": "Exported", "unit": "abstract", "trained_by": "sept", "span_based": True}
+    exported.update(cold_starts=[1.0], environment_mb=950.0)
+    results["peers"]["sept_exported"] = exported
+    results["peers"]["sept"]["environment_mb"] = 2000.0
+    page = render(results)
+    everywhere, elsewhere = (
+        page.split("## Where a peer wins")[1].split("##")[0].split("Against one of ours")
+    )
+    assert "- environment (MB): Spans Inc. 900; Ours 2000, Exported 950" in everywhere
+    assert "- cold start (s): Spans Inc. 3.0; Ours 6.0, Exported 1.0" in elsewhere
+    # It is no peer, and has no goal to reach.
+    assert "Exported" not in page.split("## Goals")[1].split("##")[0]
+
+
+def test_several_seeds_are_a_mean_and_a_deviation(results):
+    results["peers"]["spans"]["equal"].append(
+        {"seed": 2, "f1": 0.7, "epochs": 2.5, "seconds": 120.0}
+    )
+    page = render(results)
+    # (.5 + .7) / 2, and the root of .1² + .1².
+    assert "0.600 ± 0.141 (2 epochs, 1.5 min, 2 seeds)" in line_with(page, "| F1, equal", "min")
+    assert "for each seed (1, 2)" in page
+
+
+def test_time_in_times_of_the_encoder(results):
+    results["encoder_alone"] = [{"seconds": 0.5}, {"seconds": 1.0}, {"seconds": 3.0}]
+    page = render(results)
+    # 8 abstracts in 2 s and in 4 s; the encoder needs 1 s.
+    assert line_with(page, "| predicts, batch 32", "encoders").endswith(
+        "| 4.0 (2.00 encoders) | 2.0 (4.00 encoders) |"
+    )
 
 
 def test_a_tagger_has_goals_of_its_own(results):

@@ -5,6 +5,11 @@
   function(relations, features) [
     { system: '+ relations and the three', run: 'relations_features', change: relations + features },
     {
+      system: '+ length, endpoint, attention, twice the epochs',
+      run: 'features_20_epochs',
+      change: features { trainer+: { num_epochs: 20 } },
+    },
+    {
       system: "the prior's correction",
       run: 'prior',
       change: { model+: { prior_correction: 1.0 } },

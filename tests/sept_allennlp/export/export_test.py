@@ -37,6 +37,8 @@ from sept_runtime.exported.sessions import find_engine
 from sept_runtime.exported.windows import Windows
 from tests.experiments import experiment
 
+pytestmark = pytest.mark.exports
+
 DIM = 16
 SIZES: Dict[str, Any] = {
     "vocab_size": 50,

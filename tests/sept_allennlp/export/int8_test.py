@@ -15,6 +15,8 @@ from sept_allennlp.export.quantized_graph import linear_layers
 from sept_runtime.documents import Document
 from sept_runtime.exported import ExportedPredictor
 
+pytestmark = pytest.mark.exports
+
 TEXTS = [
     Document("", [["We", "train", "a", "parser", "."][: 1 + index % 5]]) for index in range(20)
 ]

@@ -13,6 +13,8 @@ from sept_allennlp.modules.exporting import ExportedPairScorer, NotExportable
 from sept_allennlp.modules.relation_scorers import PooledContextScorer, RelationScorer
 from sept_runtime.documents import Document
 
+pytestmark = pytest.mark.exports
+
 
 class Shift(torch.nn.Module):
     """Adds a number to all logits."""

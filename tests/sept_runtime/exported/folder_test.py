@@ -75,6 +75,7 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
     assert f"{name}: is missing" in refusal(folder)
 
 
+@pytest.mark.exports
 def test_an_encoder_in_int8_that_is_another(int8_model: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(int8_model, tmp_path / "int8"))
     (folder / "encoder_int8.onnx").write_bytes(b"of another model")

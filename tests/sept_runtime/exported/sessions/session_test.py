@@ -53,6 +53,7 @@ def test_bfloat16_is_near(exported_model: Path) -> None:
     assert (found.argmax(axis=1) == expected.argmax(axis=1))[clear].all()
 
 
+@pytest.mark.exports
 @pytest.mark.parametrize("engine", ENGINES)
 def test_int8_is_near(int8_model: Path, engine: str) -> None:
     expected = probabilities(int8_model, engine)

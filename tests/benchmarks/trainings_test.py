@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.peers.comparison import epochs_to_train_anew
+from benchmarks.peers.trainings import epochs_to_train_anew
 
 
 def test_a_training_that_came_to_its_end_in_time_stands():
