@@ -7,7 +7,9 @@ from typing import Dict
 
 # The first is what is taken where nothing is said.
 ENGINES = ("onnxruntime", "openvino")
-PRECISIONS = ("float32", "bfloat16", "int8")
+# Those of a trained model; the others an export has to have.
+TRAINED_PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = (*TRAINED_PRECISIONS, "int8")
 
 
 def chosen(engine: str, precision: str) -> Dict[str, str]:

@@ -129,7 +129,9 @@ class Trainings:
     def _why_left_out(self, peer: PeerInfo) -> str:
         if peer.epochs is None:
             return peer.why_no_epochs
-        minutes = 0.0 if peer.trained_by else self._epoch_seconds(peer) * peer.epochs / 60
+        if peer.trained_by:
+            return str(self._results.of(OURS).get("recommended_left_out", ""))
+        minutes = self._epoch_seconds(peer) * peer.epochs / 60
         if minutes <= self._arguments.recommended_minutes:
             return ""
         return f"left out: would take about {minutes:.0f} min"

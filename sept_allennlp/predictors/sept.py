@@ -15,7 +15,7 @@ from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
-from sept_runtime.engines import PRECISIONS
+from sept_runtime.engines import PRECISIONS, TRAINED_PRECISIONS
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.json_prediction import Request, predict_requests
@@ -70,8 +70,13 @@ class SEPTPredictor(Predictor):
         precision: str = "float32",
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
-        if precision not in PRECISIONS:
-            known = " or ".join(map(repr, PRECISIONS))
+        if precision not in TRAINED_PRECISIONS:
+            if precision in PRECISIONS:
+                raise ConfigurationError(
+                    f"a trained model does not compute in {precision}, an exported one can: "
+                    "'allennlp sept-export --help' says how"
+                )
+            known = " or ".join(map(repr, TRAINED_PRECISIONS))
             raise ConfigurationError(f"precision must be {known}: {precision!r}")
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:

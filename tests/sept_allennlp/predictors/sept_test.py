@@ -179,6 +179,8 @@ def test_what_cannot_be_in_bfloat16_is_refused(
     load_with(trained_archive, precision="float32")
     with pytest.raises(ConfigurationError, match="must be 'float32' or 'bfloat16': 'int3'"):
         load_with(trained_archive, precision="int3")
+    with pytest.raises(ConfigurationError, match="does not compute in int8, an exported one can"):
+        load_with(trained_archive, precision="int8")
 
 
 def test_batches_and_order_do_not_matter(predictor: SEPTPredictor) -> None:
