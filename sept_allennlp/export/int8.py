@@ -1,11 +1,12 @@
 """An exported model's encoder in int8, beside the one in float32."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-import onnx
 import onnxruntime
 import tokenizers
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ from sept_runtime.exported.folder import TOKENIZER, facts_of, member, write_conf
 from sept_runtime.exported.predictor import ExportedPredictor
 from sept_runtime.processors import usable_cores
 from sept_runtime.word_pieces import WordPieces
+
+if TYPE_CHECKING:
+    # Of the extra 'export'; imported where it is used, so that the plugin is without it, too.
+    import onnx
 
 # Fewer tell nothing of how large values become.
 _FEWEST_TEXTS = 10
@@ -93,6 +98,8 @@ def add_int8(
 
     `ExportError` if they are too few, or no layer can be computed in int8.
     """
+    import onnx
+
     given = [document for document in documents if any(document.sentences)]
     if len(given) < _FEWEST_TEXTS:
         raise ExportError(
@@ -144,6 +151,8 @@ class Calibration:
     def __init__(
         self, network: Network, path: Path, calibrated: Sequence[Pieces], compared: Sequence[Pieces]
     ) -> None:
+        import onnx
+
         self._network = network
         self._model = onnx.load(str(path))
         self.layers = linear_layers(self._model)

@@ -12,12 +12,16 @@ It is written as pairs of `QuantizeLinear` and `DequantizeLinear`, which engines
 the layer's product.
 """
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+
+if TYPE_CHECKING:
+    # As in `int8`.
+    import onnx
 
 # How much of the large channels goes from what is multiplied into the weights; the paper's alpha.
 _SMOOTHING = 0.7
@@ -46,7 +50,7 @@ class Range(NamedTuple):
     low: FloatArray
     high: FloatArray
 
-    def joined(self, other: "Range") -> "Range":
+    def joined(self, other: Range) -> Range:
         """That of what either is of."""
         return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
@@ -66,6 +70,9 @@ def observed(model: onnx.ModelProto, layers: Sequence[Linear]) -> onnx.ModelProt
     The graph with other outputs: for each of `inputs_of(layers)` the smallest value in each of its
     channels, and then the largest.
     """
+    import onnx
+    from onnx import helper, numpy_helper
+
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
@@ -101,6 +108,9 @@ def quantized(
     ranges : `Dict[str, Range]`
         Of all `inputs_of(layers)`.
     """
+    import onnx
+    from onnx import numpy_helper
+
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graph = copy.graph
@@ -144,6 +154,8 @@ def _factors(values: Range, matrices: Sequence[FloatArray]) -> FloatArray:
 def _quantize_input(
     graph: onnx.GraphProto, name: str, factors: FloatArray, values: Range
 ) -> Iterator[onnx.NodeProto]:
+    from onnx import helper
+
     # 0 must be among what can be written exactly.
     low = min(float((values.low / factors).min()), 0.0)
     high = max(float((values.high / factors).max()), _SMALLEST)
@@ -158,6 +170,8 @@ def _quantize_input(
 
 
 def _quantize_weights(graph: onnx.GraphProto, name: str, matrix: FloatArray) -> onnx.NodeProto:
+    from onnx import helper
+
     scales = np.maximum(np.abs(matrix).max(axis=0), _SMALLEST) / _LARGEST_WEIGHT
     whole = np.round(matrix / scales).astype(np.int8)
     values = {
@@ -172,6 +186,8 @@ def _quantize_weights(graph: onnx.GraphProto, name: str, matrix: FloatArray) -> 
 
 def _add(graph: onnx.GraphProto, name: str, values: Dict[str, Any]) -> Tuple[str, ...]:
     """Constants, and their names."""
+    from onnx import numpy_helper
+
     names = tuple(f"{name}_{what}" for what in values)
     for each, value in zip(names, values.values()):
         graph.initializer.append(numpy_helper.from_array(np.asarray(value), each))
