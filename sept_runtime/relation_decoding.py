@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredRelation, ScoredSpan
+from sept_runtime.documents import Prediction, ScoredRelation, ScoredSpan
 
 
 class ScoredPairs(NamedTuple):
@@ -67,6 +67,17 @@ class RelationDecoding(NamedTuple):
                 heads.tolist(), tails.tolist(), chosen.tolist(), scores.tolist()
             )
         )
+
+    def predict(
+        self, entities: Sequence[Prediction], scored: Sequence[ScoredPairs], min_score: float = 0.0
+    ) -> List[Prediction]:
+        """The documents' predictions, each with the relations that `decode` makes of its pairs."""
+        return [
+            prediction._replace(
+                relations=self.decode(pairs, min_score), symmetric_labels=self.symmetric_labels
+            )
+            for prediction, pairs in zip(entities, scored)
+        ]
 
 
 def surest_entities(

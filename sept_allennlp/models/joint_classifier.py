@@ -12,7 +12,7 @@ from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_runtime.decoding import Decoding as RuntimeDecoding
-from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
 
 
@@ -87,9 +87,9 @@ class JointClassifier(SpanClassifier):
             loss = self._relations.loss(related, sentence_ids, relations, documents)
             outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss
         if not self.training:
-            outputs["relations"] = self._find_relations(
-                outputs["entities"], scores, text, sentence_ids, self.decoding
-            )
+            pairs = self.score_pairs(outputs["entities"], scores, text, sentence_ids)
+            least = self.decoding.min_relation_score
+            outputs["relations"] = [self._relations.decoding.decode(each, least) for each in pairs]
             self._relations.count(outputs["entities"], outputs["relations"], documents)
         return outputs
 
@@ -102,12 +102,8 @@ class JointClassifier(SpanClassifier):
         if self._relations is None:
             return found
         entities = [each.entities for each in found]
-        relations = self._find_relations(entities, scores, text, sentence_ids, decoding)
-        symmetric = self.symmetric_labels
-        return [
-            each._replace(relations=its, symmetric_labels=symmetric)
-            for each, its in zip(found, relations)
-        ]
+        pairs = self.score_pairs(entities, scores, text, sentence_ids)
+        return self._relations.decoding.predict(found, pairs, decoding.min_relation_score)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
@@ -142,20 +138,6 @@ class JointClassifier(SpanClassifier):
         spans, mask = places_of(surest, sentence_ids.device)
         related = self.related_spans(scores, text, spans, mask)
         return self._relations.score_pairs(related, places, sentence_ids)
-
-    def _find_relations(
-        self,
-        entities: List[List[ScoredSpan]],
-        scores: SpanScores,
-        text: TextFieldTensors,
-        sentence_ids: torch.Tensor,
-        decoding: RuntimeDecoding,
-    ) -> List[List[ScoredRelation]]:
-        """Each document's relations between the entities that `find_entities` has given."""
-        assert self._relations is not None
-        how, least = self._relations.decoding, decoding.min_relation_score
-        pairs = self.score_pairs(entities, scores, text, sentence_ids)
-        return [how.decode(each, least) for each in pairs]
 
     @abstractmethod
     def related_spans(

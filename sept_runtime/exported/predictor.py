@@ -17,7 +17,7 @@ from sept_runtime.exported.scored_batch import Pieces, ScoredBatch, ScoredCandid
 from sept_runtime.exported.scorers import PooledScorer
 from sept_runtime.exported.sessions import find_engine
 from sept_runtime.processors import usable_cores
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
+from sept_runtime.relation_decoding import ScoredPairs
 from sept_runtime.word_pieces import WordPieces
 
 # The padding included. As for a trained model on a CPU: the cores are busy with so few, and
@@ -86,12 +86,6 @@ class ExportedPredictor:
         return self._configuration.relations is not None
 
     @property
-    def relation_decoding(self) -> Optional[RelationDecoding]:
-        """The model's own, if it finds relations."""
-        relations = self._configuration.relations
-        return None if relations is None else relations.decoding
-
-    @property
     def max_batch_words(self) -> int:
         """As for `SpanPredictor`."""
         return _MAX_BATCH_WORDS
@@ -110,14 +104,7 @@ class ExportedPredictor:
         if relations is None:
             return found
         pairs = self._score_pairs(scored, [prediction.entities for prediction in found])
-        how = relations.decoding
-        return [
-            prediction._replace(
-                relations=how.decode(each, decoding.min_relation_score),
-                symmetric_labels=how.symmetric_labels,
-            )
-            for prediction, each in zip(found, pairs)
-        ]
+        return relations.decoding.predict(found, pairs, decoding.min_relation_score)
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """For each document the candidates that are classified, and their probabilities."""
