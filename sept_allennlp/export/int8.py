@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Sequenc
 
 import numpy as np
 import onnxruntime
-import tokenizers
 from numpy.typing import NDArray
 
 from sept_allennlp.export.errors import ExportError
@@ -22,10 +21,14 @@ from sept_allennlp.export.quantized_graph import (
 )
 from sept_runtime.documents import Document
 from sept_runtime.exported.configuration import Configuration, Network
-from sept_runtime.exported.folder import TOKENIZER, facts_of, member, write_configuration
+from sept_runtime.exported.folder import (
+    facts_of,
+    member,
+    read_word_pieces,
+    write_configuration,
+)
 from sept_runtime.exported.predictor import ExportedPredictor
 from sept_runtime.processors import usable_cores
-from sept_runtime.word_pieces import WordPieces
 
 if TYPE_CHECKING:
     # Of the extra 'export'; imported where it is used, so that the plugin is without it, too.
@@ -106,9 +109,7 @@ def add_int8(
             f"int8 is calibrated on texts like those to predict: give at least {_FEWEST_TEXTS}, "
             f"better some hundred; these are {len(given)} with a word in them"
         )
-    splitter = WordPieces(
-        tokenizers.Tokenizer.from_file(str(member(folder, TOKENIZER))), configuration.unknown_piece
-    )
+    splitter = read_word_pieces(folder, configuration)
     pieces = [splitter.split(document.words)[0] for document in given]
     calibrated = [text for index, text in enumerate(pieces) if index % _COMPARED]
     network = configuration.model

@@ -17,7 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from sept_runtime.exported.fields import FloatArray
 
 if TYPE_CHECKING:
     # As in `int8`.
@@ -32,8 +33,6 @@ _LARGEST_WEIGHT = 63
 
 # Channels that are 0 in all of the calibration's texts, and in all weights.
 _SMALLEST = 1e-5
-
-FloatArray = NDArray[np.float32]
 
 
 class Linear(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Dict, Iterable
 
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.configuration import Configuration, FileFacts
+from sept_runtime.word_pieces import WordPieces
 
 CONFIGURATION = "sept.json"
 TOKENIZER = "tokenizer.json"
@@ -50,6 +51,27 @@ def read_folder(folder: Path) -> Configuration:
                 "model again"
             )
     return configuration
+
+
+def read_word_pieces(folder: Path, configuration: Configuration) -> WordPieces:
+    """
+    What cuts words into pieces in an exported model.
+
+    # Raises
+
+    `ExportedModelError` if its tokenizer cannot be loaded.
+    """
+    # Only now: what does not predict needs none.
+    import tokenizers
+
+    path = member(folder, TOKENIZER)
+    try:
+        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    except Exception as error:
+        raise ExportedModelError(
+            f"{path}: cannot be loaded ({error}); export the model again"
+        ) from None
+    return WordPieces(tokenizer, configuration.unknown_piece)
 
 
 def _read_configuration(folder: Path) -> "tuple[object, str]":

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,13 @@ from sept_runtime.errors import ExportedModelError
 from sept_runtime.exported.candidates import Candidates, enumerate_candidates
 from sept_runtime.exported.configuration import Network
 from sept_runtime.exported.fields import FloatArray
-from sept_runtime.exported.folder import TOKENIZER, member, read_folder
+from sept_runtime.exported.folder import member, read_folder, read_word_pieces
 from sept_runtime.exported.graph import Graph
 from sept_runtime.exported.scored_batch import Pieces, ScoredBatch, ScoredCandidates
 from sept_runtime.exported.scorers import PooledScorer
 from sept_runtime.exported.sessions import find_engine
 from sept_runtime.processors import usable_cores
 from sept_runtime.relation_decoding import ScoredPairs
-from sept_runtime.word_pieces import WordPieces
 
 # The padding included. As for a trained model on a CPU: the cores are busy with so few, and
 # activations stay in their cache.
@@ -68,7 +67,7 @@ class ExportedPredictor:
             name: Graph(member(folder, name), signature, open_session)
             for name, signature in configuration.graphs.items()
         }
-        self._pieces = WordPieces(_tokenizer(folder), configuration.unknown_piece)
+        self._pieces = read_word_pieces(folder, configuration)
 
     @property
     def decoding(self) -> Decoding:
@@ -189,19 +188,6 @@ class ExportedPredictor:
             score = scorer.over(self._graphs, stretch, widest)
             scores[chunk] = score(starts - starts[0], ends - starts[0], widths)
         return vectors, scores
-
-
-def _tokenizer(folder: Path) -> Any:
-    # Only now: what does not predict needs none.
-    import tokenizers
-
-    path = member(folder, TOKENIZER)
-    try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:
-        raise ExportedModelError(
-            f"{path}: cannot be loaded ({error}); export the model again"
-        ) from None
 
 
 def _softmax(logits: FloatArray) -> FloatArray:
