@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sept_allennlp.export.errors import TIE, ExportError
+from sept_allennlp.export.differences import TIE, differing
+from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.int8 import Int8
 from sept_allennlp.export.pair_check import PairAgreement, compare_pairs
 from sept_allennlp.models.sept import SEPT
@@ -86,7 +87,12 @@ def compare(
             differences = [float(np.abs(scores[span] - other[span]).max()) for span in shared]
             difference = max([difference, *differences])
             num_spans += len(shared)
-            entities, strange = _differing(expected, found, exported.labels, archive.decoding)
+            entities, strange = differing(
+                *(
+                    decode(side.probabilities, side.spans, exported.labels, archive.decoding)
+                    for side in (expected, found)
+                )
+            )
             num_entities += entities
             for entity in strange:
                 if not _is_tie(entity, scores, other, archive.decoding):
@@ -109,18 +115,6 @@ def compare(
         )
     num_documents = sum(map(len, batches))
     return Agreement(difference, num_spans, num_documents, num_entities, num_ties, pairs)
-
-
-def _differing(
-    expected: ScoredCandidates, found: ScoredCandidates, labels: List[str], decoding: Decoding
-) -> Tuple[int, List[ScoredSpan]]:
-    """How many entities are expected, and those that are not the same."""
-    sides = [
-        {span[:3]: span for span in decode(side.probabilities, side.spans, labels, decoding)}
-        for side in (expected, found)
-    ]
-    strange = sides[0].keys() ^ sides[1].keys()
-    return len(sides[0]), [{**sides[1], **sides[0]}[key] for key in sorted(strange)]
 
 
 def _is_tie(entity: ScoredSpan, ours: Scores, theirs: Scores, decoding: Decoding) -> bool:

@@ -5,14 +5,15 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy as np
 import torch
 
-from sept_allennlp.export.errors import TIE, ExportError
+from sept_allennlp.export.differences import TIE, differing
+from sept_allennlp.export.errors import ExportError
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import NO_ENTITY
-from sept_runtime.documents import Document, ScoredRelation, ScoredSpan
+from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.exported.predictor import ExportedPredictor
 from sept_runtime.exported.scored_batch import ScoredCandidates
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
+from sept_runtime.relation_decoding import ScoredPairs
 
 # So many spans of each document make pairs, whatever the model takes them for: one that finds
 # nothing in these texts is compared all the same.
@@ -78,7 +79,7 @@ def compare_pairs(
         if not np.array_equal(expected.pairs, found.pairs):
             raise ExportError("the export makes other pairs of entities than the archive")
         differences = np.abs(expected.probabilities - found.probabilities)
-        related, strange = _differing(expected, found, how, min_score)
+        related, strange = differing(how.decode(expected, min_score), how.decode(found, min_score))
         for relation in strange:
             assert relation.score is not None
             if abs(relation.score - how.least(min_score)) > TIE:
@@ -115,18 +116,6 @@ def _surest(expected: ScoredCandidates, found: ScoredCandidates) -> List[ScoredS
         for (start, end), score in zip(expected.spans[surest].tolist(), entity[surest].tolist())
         if (start, end) in shared
     )
-
-
-def _differing(
-    expected: ScoredPairs, found: ScoredPairs, how: RelationDecoding, min_score: float
-) -> Tuple[int, List[ScoredRelation]]:
-    """How many relations are expected, and those that are not the same."""
-    ours, theirs = (
-        {relation[:3]: relation for relation in how.decode(side, min_score)}
-        for side in (expected, found)
-    )
-    strange = ours.keys() ^ theirs.keys()
-    return len(ours), [{**theirs, **ours}[key] for key in sorted(strange)]
 
 
 def _text(document: Document, span: ScoredSpan) -> str:
