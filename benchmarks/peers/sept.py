@@ -8,20 +8,21 @@ A text is a whole abstract.
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict
 
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 
 import sept_allennlp
-from benchmarks.peers.corpus import Abstract, Entity
-from benchmarks.peers.peer import Peer, Trained, Training, serve
+from benchmarks.peers.annotating import Annotating
+from benchmarks.peers.corpus import Abstract
+from benchmarks.peers.peer import Trained, Training, serve
 from benchmarks.peers.workers import ARCHIVE
 
 CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
 
 
-class Sept(Peer):
+class Sept(Annotating):
     def train(self, training: Training) -> Trained:
         """Has no deadline: whole epochs that fit are what it is asked for."""
         data = training.folder / "data"
@@ -46,11 +47,6 @@ class Sept(Peer):
 
     def load(self, folder: Path) -> None:
         self._annotator = sept_allennlp.load(folder / ARCHIVE)
-
-    def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts."""
-        for entities in self._annotator.annotate(texts, batch_size):
-            yield [Entity(entity.start, entity.end, entity.label) for entity in entities]
 
 
 def in_scierc_format(abstract: Abstract) -> Dict[str, Any]:

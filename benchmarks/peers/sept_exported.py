@@ -6,24 +6,18 @@ A text is a whole abstract.
 """
 
 from pathlib import Path
-from typing import Iterator, List
 
 import sept_runtime
-from benchmarks.peers.corpus import Entity
-from benchmarks.peers.peer import Peer, Trained, Training, serve
+from benchmarks.peers.annotating import Annotating
+from benchmarks.peers.peer import Trained, Training, serve
 
 
-class SeptExported(Peer):
+class SeptExported(Annotating):
     def train(self, training: Training) -> Trained:
         raise NotImplementedError("an exported model was trained before: by 'sept'")
 
     def load(self, folder: Path) -> None:
         self._annotator = sept_runtime.load(folder)
-
-    def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts."""
-        for entities in self._annotator.annotate(texts, batch_size):
-            yield [Entity(entity.start, entity.end, entity.label) for entity in entities]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ def code_digest(peer: PeerInfo) -> str:
     """Makes a digest of all that a peer's figures depend on here."""
     files = [HERE / name for name in (f"{peer.name}.py", "peer.py", "corpus.py", "scoring.py")]
     if OURS.name in (peer.name, peer.trained_by):
+        files += [HERE / "annotating.py"]
         files += sorted([*ROOT.glob("sept_*/**/*.py"), *ROOT.glob("training_config/*sonnet")])
     else:
         files += [HERE / "deadline.py", HERE / f"requirements-{peer.name}.txt"]
