@@ -12,6 +12,7 @@ if find_spec("allennlp") is None or find_spec("torch") is None:
     )
 
 from sept_allennlp import (
+    adaptation,
     archives,
     baselines,
     commands,
@@ -37,6 +38,7 @@ __all__ = [
     "Annotator",
     "Entity",
     "Relation",
+    "adaptation",
     "archives",
     "baselines",
     "commands",

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "SEPT_ELMO_WEIGHTS": str(FIXTURES / "tiny_elmo" / "weights.hdf5"),
     "SEPT_DATA": str(FIXTURES / "abstracts"),
     "SEPT_CONLL": str(FIXTURES / "conll"),
+    "SEPT_TEXTS": str(FIXTURES / "raw_abstracts.jsonl"),
     "SEPT_DEVICE": "-1",
 }
 

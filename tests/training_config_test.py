@@ -15,7 +15,8 @@ from sept_allennlp.experiments import SuiteError, read_suite, read_trainings
 from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment, small
 
-NAMES = sorted(path.name for path in CONFIGS.glob("*.jsonnet"))
+# What finds entities, or judges spans; an adapted encoder does neither.
+NAMES = sorted({path.name for path in CONFIGS.glob("*.jsonnet")} - {"adapted_encoder.jsonnet"})
 SUITES = sorted(path.name for path in (CONFIGS / "suites").glob("*.jsonnet"))
 
 # Per configuration that trains on another data set than SciERC: its folder and one of its types.
@@ -106,6 +107,19 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
     assert config["trainer"]["cuda_device"] == 1
     files = EMBEDDINGS.get(name.removesuffix(".jsonnet").split("_")[-1], ["an/encoder"])
     assert all(file in json.dumps(config["model"]) for file in files)
+
+
+def test_the_environment_says_what_an_encoder_adapts_to() -> None:
+    config = evaluated(
+        "adapted_encoder.jsonnet",
+        SEPT_ENCODER="an/encoder",
+        SEPT_TEXTS="texts.jsonl",
+        SEPT_SEED="7",
+    )
+    assert config["train_data_path"] == "texts.jsonl"
+    parts = (config["dataset_reader"], config["model"], config["data_loader"]["collate_fn"])
+    assert [part["model_name"] for part in parts] == ["an/encoder"] * 3
+    assert [config[f"{kind}_seed"] for kind in ("random", "numpy", "pytorch")] == [7, 7, 7]
 
 
 def test_the_published_taggers_are_the_defaults() -> None:

@@ -29,6 +29,8 @@ DEFAULTS = {
     "SEPT_CONLL": CONLL_FOLDER,
     # What a teacher has annotated, for a student: files, or the output of `allennlp sept-annotate`.
     "SEPT_TEACHER_ANNOTATIONS": "runs/annotated",
+    # Texts that nobody has annotated, for an encoder to adapt to.
+    "SEPT_TEXTS": "texts.jsonl.gz",
     # For all three of AllenNLP's random seeds.
     "SEPT_SEED": "13370",
     # A CUDA device's number, -1 for the CPU; "auto" takes a GPU if there is one.

@@ -1,0 +1,27 @@
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from allennlp.training.callbacks import TrainerCallback
+
+
+@TrainerCallback.register("write_encoder")
+class WriteEncoder(TrainerCallback):
+    """
+    Writes what an `adapted_encoder` has learned into the folder `encoder` of the run, as
+    `SEPT_ENCODER` takes it, when the training has come to its end.
+
+    Registered as a `TrainerCallback` with name "write_encoder".
+    """
+
+    def on_end(
+        self,
+        trainer: Any,
+        metrics: Optional[Dict[str, Any]] = None,
+        epoch: Optional[int] = None,
+        is_primary: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """By the model's `write_encoder`."""
+        # AllenNLP calls this for interrupted trainings, too, but then has no metrics.
+        if is_primary and metrics is not None:
+            trainer.model.write_encoder(str(Path(self.serialization_dir) / "encoder"))
