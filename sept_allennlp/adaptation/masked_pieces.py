@@ -1,3 +1,4 @@
+import random
 from typing import List
 
 import torch
@@ -51,5 +52,9 @@ class MaskedPieces(DataCollator):
         # Shape: (batch_size, block_length)
         pieces = allennlp_collate(instances)["pieces"]
         special = torch.isin(pieces, self._special)
-        masked, targets = self._collator.torch_mask_tokens(pieces.clone(), special)
+        # Drawn as AllenNLP shuffles: by Python's generator, which "--recover" brings to where it was
+        # by reading the batches that were trained on once more. Torch's goes on as if nobody read.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(random.getrandbits(63))
+            masked, targets = self._collator.torch_mask_tokens(pieces.clone(), special)
         return {"pieces": masked, "targets": targets}
