@@ -52,8 +52,8 @@ class MaskedPieces(DataCollator):
         # Shape: (batch_size, block_length)
         pieces = allennlp_collate(instances)["pieces"]
         special = torch.isin(pieces, self._special)
-        # Drawn as AllenNLP shuffles: by Python's generator, which "--recover" brings to where it was
-        # by reading the batches that were trained on once more. Torch's goes on as if nobody read.
+        # Drawn as AllenNLP shuffles: by Python's generator, which "--recover" brings to where it
+        # was by reading once more what was trained on. Torch's goes on as if nobody had read.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random.getrandbits(63))
             masked, targets = self._collator.torch_mask_tokens(pieces.clone(), special)

@@ -21,6 +21,9 @@ FOLDS = "folds"
 
 _FILES = {"train_data_path": "train.json", "validation_data_path": "dev.json"}
 
+# In the path of what a teacher has annotated: stands for the fold that the teacher has not seen.
+_FOLD = "{fold}"
+
 # The callbacks of a training in folds: the first has it choose no epoch by the documents that it
 # is scored on, the second leaves its predictions to put together with those of the other folds.
 _CALLBACKS = ["last_weights", "keep_predictions"]
@@ -73,7 +76,9 @@ def fold_folders(run: Path) -> List[Path]:
 
 def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str, Any]:
     """
-    The configuration of a run, made one that chooses nothing by its validation data.
+    The configuration of a run, made one that chooses nothing by its validation data. A student's
+    (`student.libsonnet`) reads, beside the fold's `train.json`, what a teacher has annotated that
+    has not seen the fold either: `{fold}` in its path becomes the fold's name.
 
     # Parameters
 
@@ -87,12 +92,23 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
 
     `SuiteError` for a run that reads other data, or stops by its score on the validation data.
     """
+    train = config.get("train_data_path")
+    paths = train if isinstance(train, list) else [train]
+    gold = f"{data}/{_FILES['train_data_path']}"
     for key, file in _FILES.items():
-        if config.get(key) != f"{data}/{file}":
+        given = paths if key == "train_data_path" else [config.get(key)]
+        if f"{data}/{file}" not in given:
             raise SuiteError(
                 f"run '{name}' cannot be trained in folds: its {key} is {config.get(key)!r} and "
                 f"not {file} in SEPT_DATA's folder, and only those files (in SciERC's format) are "
                 "split into folds. Name the runs to train with --runs."
+            )
+    for path in paths:
+        if path != gold and _FOLD not in path:
+            raise SuiteError(
+                f"run '{name}' cannot be trained in folds: it reads {path!r} with every fold. What "
+                f"a teacher has annotated must be from one that has not seen the fold: say {_FOLD} "
+                "in the path, which becomes fold_1_of_5 and so on."
             )
     trainer = config.get("trainer", {})
     if trainer.get("patience") is not None:
@@ -104,7 +120,12 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
     given = trainer.get("callbacks") or []
     there = [entry.get("type") if isinstance(entry, dict) else entry for entry in given]
     callbacks = [*given, *(callback for callback in _CALLBACKS if callback not in there)]
-    return {**config, "trainer": {**trainer, "callbacks": callbacks}}
+    own = [path.replace(_FOLD, data.name) for path in paths]
+    return {
+        **config,
+        "train_data_path": own if isinstance(train, list) else gold,
+        "trainer": {**trainer, "callbacks": callbacks},
+    }
 
 
 def write_folds(source: str, root: Path, count: int) -> None:

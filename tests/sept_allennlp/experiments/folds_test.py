@@ -102,9 +102,29 @@ def test_a_training_in_folds_ends_with_its_last_weights_and_keeps_its_prediction
     assert callbacks == ["last_weights", "keep_predictions"]
 
 
+def test_a_student_reads_what_a_teacher_annotated_that_has_not_seen_the_fold() -> None:
+    fold = Path("runs/folds/fold_2_of_5")
+    gold = "runs/folds/fold_2_of_5/train.json"
+    student = {
+        **CONFIG,
+        "train_data_path": [gold, gold, "annotated/{fold}/*.jsonl"],
+        "validation_data_path": "runs/folds/fold_2_of_5/dev.json",
+    }
+    read = config_of_fold("a", student, fold)["train_data_path"]
+    assert read == [gold, gold, "annotated/fold_2_of_5/*.jsonl"]
+
+
 @pytest.mark.parametrize(
     "changes, complaint",
     [
+        (
+            {"train_data_path": ["data/train.json", "annotated"]},
+            r"run 'a' .*: it reads 'annotated' with every fold.* say {fold} in the path",
+        ),
+        (
+            {"train_data_path": ["annotated/{fold}"]},
+            r"run 'a' .*: its train_data_path is \['annotated/{fold}'\] and not train.json",
+        ),
         ({"trainer": {"patience": 3}}, "run 'a' .*: its trainer.patience would choose"),
         (
             {"validation_data_path": "conll/dev.txt"},
