@@ -51,6 +51,7 @@ class MaskedPieces(DataCollator):
         """
         # Shape: (batch_size, block_length)
         pieces = allennlp_collate(instances)["pieces"]
+        assert isinstance(pieces, torch.Tensor)
         special = torch.isin(pieces, self._special)
         # Drawn as AllenNLP shuffles: by Python's generator, which "--recover" brings to where it
         # was by reading once more what was trained on. Torch's goes on as if nobody had read.

@@ -93,11 +93,11 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
     `SuiteError` for a run that reads other data, or stops by its score on the validation data.
     """
     train = config.get("train_data_path")
-    paths = train if isinstance(train, list) else [train]
+    paths: List[Any] = train if isinstance(train, list) else [train]
     gold = f"{data}/{_FILES['train_data_path']}"
     for key, file in _FILES.items():
-        given = paths if key == "train_data_path" else [config.get(key)]
-        if f"{data}/{file}" not in given:
+        files = paths if key == "train_data_path" else [config.get(key)]
+        if f"{data}/{file}" not in files:
             raise SuiteError(
                 f"run '{name}' cannot be trained in folds: its {key} is {config.get(key)!r} and "
                 f"not {file} in SEPT_DATA's folder, and only those files (in SciERC's format) are "
