@@ -9,8 +9,7 @@ from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.dataset_readers.data_files import DataPath, data_files
 from sept_allennlp.token_indexers import WordPieceIndexer
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.json_lines import read_json_lines
-from sept_runtime.formats.requests import document_from_request
+from sept_runtime.formats.requests import read_requests
 
 
 @DatasetReader.register("text_blocks")
@@ -57,8 +56,13 @@ class TextBlockReader(DatasetReader):
 
     def _read(self, file_path: DataPath) -> Iterable[Instance]:
         found = False
+        documents = (
+            document
+            for path, name in data_files(file_path)
+            for document in read_requests(path, name)
+        )
         try:
-            for block in self._blocks(self.shard_iterable(_documents(file_path))):
+            for block in self._blocks(self.shard_iterable(documents)):
                 found = True
                 yield self.text_to_instance(block)
         except DocumentError as error:
@@ -86,12 +90,3 @@ class TextBlockReader(DatasetReader):
         """A block, given without its special pieces."""
         block = torch.tensor([*self._before, *pieces, *self._after])
         return Instance({"pieces": TensorField(block)})
-
-
-def _documents(file_path: DataPath) -> Iterator[Document]:
-    for path, name in data_files(file_path):
-        for origin, fields in read_json_lines(path, name):
-            try:
-                yield document_from_request(fields)
-            except DocumentError as error:
-                raise DocumentError(f"{origin}: {error}") from None

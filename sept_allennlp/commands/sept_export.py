@@ -11,8 +11,7 @@ from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.modules.exporting import NotExportable
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.exported import ExportedModelError
-from sept_runtime.formats.json_lines import read_json_lines
-from sept_runtime.formats.requests import document_from_request
+from sept_runtime.formats.requests import read_requests
 
 
 @Subcommand.register("sept-export")
@@ -65,6 +64,4 @@ class SeptExport(SeptSubcommand):
 
 
 def _read(path: Optional[str]) -> Optional[List[Document]]:
-    if path is None:
-        return None
-    return [document_from_request(fields) for _, fields in read_json_lines(path)]
+    return None if path is None else list(read_requests(path))

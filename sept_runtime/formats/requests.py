@@ -1,12 +1,29 @@
 """What goes into prediction: JSON objects, each with a document in one of three forms."""
 
-from typing import Any, List, Sequence
+from typing import Any, Iterator, List, Optional, Sequence
 
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.json_lines import JsonObject, json_type
+from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
 from sept_runtime.formats.scierc import annotated_document, checked_sentences, checked_words
 from sept_runtime.tokenization import tokenize
 from sept_runtime.words import with_joined_text
+
+
+def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:
+    """
+    The documents of a file that holds one JSON object a line, in order, by `document_from_request`.
+    Its parameters are those of `read_json_lines`.
+
+    # Raises
+
+    `DocumentError` at the first line that is wrong, and where the file is missing or holds no
+    document.
+    """
+    for origin, fields in read_json_lines(path, name):
+        try:
+            yield document_from_request(fields)
+        except DocumentError as error:
+            raise DocumentError(f"{origin}: {error}") from None
 
 
 def document_from_request(fields: Any) -> Document:
