@@ -2,14 +2,8 @@
 // (docs/results.md): masked language modeling with texts that nobody has annotated
 // (docs/training.md, "An encoder for your domain").
 local encoder = std.extVar('SEPT_ENCODER');
-local seed = std.parseInt(std.extVar('SEPT_SEED'));
-local device = std.extVar('SEPT_DEVICE');
 
-{
-  random_seed: seed,
-  numpy_seed: seed,
-  pytorch_seed: seed,
-
+(import 'seed_and_device.libsonnet') + {
   dataset_reader: { type: 'text_blocks', model_name: encoder },
   train_data_path: std.extVar('SEPT_TEXTS'),
   // The pieces' indices are the encoder's.
@@ -26,7 +20,7 @@ local device = std.extVar('SEPT_DEVICE');
     shuffle: true,
     collate_fn: { type: 'masked_pieces', model_name: encoder },
   },
-  trainer: {
+  trainer+: {
     num_epochs: 6,
     // 32 blocks, some 8,000 pieces, an update.
     num_gradient_accumulation_steps: 2,
@@ -40,6 +34,5 @@ local device = std.extVar('SEPT_DEVICE');
     },
     learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.06, ratio: 1000 },
     callbacks: ['write_encoder', 'reproducible_randomness'],
-    [if device != 'auto' then 'cuda_device']: std.parseInt(device),
   },
 }

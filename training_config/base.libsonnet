@@ -4,14 +4,8 @@
 // what it does not say (sept_allennlp/training/config_defaults.py).
 local encoder = std.extVar('SEPT_ENCODER');
 local data = std.extVar('SEPT_DATA');
-local seed = std.parseInt(std.extVar('SEPT_SEED'));
-local device = std.extVar('SEPT_DEVICE');
 
-{
-  random_seed: seed,
-  numpy_seed: seed,
-  pytorch_seed: seed,
-
+(import 'seed_and_device.libsonnet') + {
   dataset_reader: {
     type: 'scierc',
     token_indexers: { tokens: { type: 'word_pieces', model_name: encoder } },
@@ -30,11 +24,10 @@ local device = std.extVar('SEPT_DEVICE');
 
   data_loader: error 'data_loader must be given',
 
-  trainer: {
+  trainer+: {
     num_epochs: error 'trainer.num_epochs must be given',
     optimizer: error 'trainer.optimizer must be given',
     validation_metric: '+f1',
     callbacks: ['archive_encoder', 'reproducible_randomness', 'keep_predictions'],
-    [if device != 'auto' then 'cuda_device']: std.parseInt(device),
   },
 }

@@ -1,13 +1,2 @@
-// student_base.jsonnet in five folds of SciERC's train and dev split: an encoder of BERT's base size, taught by a
-// teacher of each fold that has not seen it either (docs/experiments.md, "Folds").
-{
-  folds: 5,
-  runs: { student: import '../student_base.jsonnet' },
-  tables: [
-    {
-      name: 'student',
-      title: 'Taught by a large model, on SciERC in five folds',
-      rows: [{ system: 'SEPT, taught', run: 'student' }],
-    },
-  ],
-}
+// student.libsonnet on an encoder of BERT's base size, which SEPT_ENCODER is to name.
+(import 'student.libsonnet')(import '../student_base.jsonnet')
