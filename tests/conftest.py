@@ -1,5 +1,8 @@
+import hashlib
+import io
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
@@ -72,6 +75,13 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all of pytest's processes have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    # Each process has a folder of its own in that one.
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 @pytest.fixture(scope="session")
 def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """
@@ -82,10 +92,7 @@ def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
     from tests.experiments import experiment
 
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        # Each process has a folder of its own in this one.
-        folder = folder.parent
+    folder = _shared(tmp_path_factory)
 
     def train(name: str, overrides: Dict[str, Any], config: str = "sept_minilm.jsonnet") -> str:
         archive = folder / name / "model.tar.gz"
@@ -118,7 +125,39 @@ def filter_archive(train_once: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def export_once() -> Callable[[str], Path]:
+def encoders_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """
+    Has the exporter make the graph of an encoder once for all of pytest's processes: it takes
+    seconds, and most of what is exported here has the same encoder with the same weights.
+    """
+    import torch
+
+    from sept_allennlp.export import folder
+    from sept_allennlp.modules.exporting import ExportedNetwork
+
+    made = _shared(tmp_path_factory) / "encoders"
+    made.mkdir(exist_ok=True)
+    write = folder.write_encoder
+
+    def write_once(network: ExportedNetwork, path: Path) -> None:
+        # All that the graph is made of: the weights, the layers, and the shapes of the examples.
+        content = io.BytesIO()
+        torch.save(list(network.encoder_graph.state_dict().items()), content)
+        content.write(repr((network.encoder_graph, network.encoder.windows, path.name)).encode())
+        graph = made / f"{hashlib.sha256(content.getbuffer()).hexdigest()}.onnx"
+        with FileLock(f"{graph}.lock"):
+            if not graph.exists():
+                write(network, path)
+                shutil.copy(path, graph)
+        shutil.copy(graph, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folder, "write_encoder", write_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def export_once(encoders_once: None) -> Callable[[str], Path]:
     """Exports an archive that several tests read, once for all of pytest's processes."""
     from sept_allennlp.export import export
 
@@ -139,7 +178,7 @@ def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> 
 
 
 @pytest.fixture(scope="session")
-def int8_model(trained_archive: str) -> Path:
+def int8_model(trained_archive: str, encoders_once: None) -> Path:
     """The folder to which `trained_archive` was exported with int8, too; not to be written to."""
     from sept_allennlp.export import export
     from sept_runtime.formats.scierc import read_scierc

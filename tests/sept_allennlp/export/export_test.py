@@ -37,7 +37,7 @@ from sept_runtime.exported.sessions import find_engine
 from sept_runtime.exported.windows import Windows
 from tests.experiments import experiment
 
-pytestmark = pytest.mark.exports
+pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 
 DIM = 16
 SIZES: Dict[str, Any] = {

@@ -15,7 +15,7 @@ from sept_allennlp.export.quantized_graph import linear_layers
 from sept_runtime.documents import Document
 from sept_runtime.exported import ExportedPredictor
 
-pytestmark = pytest.mark.exports
+pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 
 TEXTS = [
     Document("", [["We", "train", "a", "parser", "."][: 1 + index % 5]]) for index in range(20)

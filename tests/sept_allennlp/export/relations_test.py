@@ -13,7 +13,7 @@ from sept_allennlp.modules.exporting import ExportedPairScorer, NotExportable
 from sept_allennlp.modules.relation_scorers import PooledContextScorer, RelationScorer
 from sept_runtime.documents import Document
 
-pytestmark = pytest.mark.exports
+pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 
 
 class Shift(torch.nn.Module):
