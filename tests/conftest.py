@@ -1,3 +1,4 @@
+import gc
 import hashlib
 import io
 import json
@@ -195,6 +196,18 @@ def int8_model(trained_archive: str, encoders_once: None) -> Path:
 def related_model(related_archive: str, export_once: Callable[[str], Path]) -> Path:
     """The folder to which `related_archive` was exported; not to be written to."""
     return export_once(related_archive)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """
+    Has Python not look for garbage in what is imported, neither now nor after every few tests: it
+    is some million objects, and stays.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
