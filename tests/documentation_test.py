@@ -9,7 +9,7 @@ import pytest
 from allennlp.commands.train import train_model
 
 from sept_allennlp.plugin import PATCHES
-from tests.experiments import CONFIGS, ROOT, experiment
+from tests.experiments import CONFIGS, QUICK, ROOT, experiment
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
@@ -39,7 +39,7 @@ def test_a_part_is_one_file_one_test_and_a_line_of_configuration(
     config = tmp_path / "config.jsonnet"
     config.write_text(f"(import '{CONFIGS}/sept_minilm.jsonnet') + {configuration}")
     run = tmp_path / "run"
-    train_model(experiment({"trainer.num_epochs": 1}, str(config)), str(run))
+    train_model(experiment(QUICK, str(config)), str(run))
     assert (run / "model.tar.gz").is_file()
 
 

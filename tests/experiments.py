@@ -33,6 +33,12 @@ SMALL: Dict[str, Any] = {
     "data_loader.batch_size": 4,
 }
 
+# Two batches: for what trains, saves and loads, however badly.
+QUICK: Dict[str, Any] = {"trainer.num_epochs": 1, "dataset_reader.max_instances": 8}
+
+# Six batches an epoch: for trainings that are interrupted in one.
+SIX_BATCHES: Dict[str, Any] = {"dataset_reader.max_instances": 12, "data_loader.batch_size": 2}
+
 # For `crf_glove.jsonnet`: a tagger that finds something after a few dozen steps.
 QUICK_TAGGER: Dict[str, Any] = {
     "vocabulary": {},

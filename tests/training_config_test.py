@@ -13,7 +13,7 @@ from allennlp.models import Model
 
 from sept_allennlp.experiments import SuiteError, read_suite, read_trainings
 from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
-from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, experiment, small
+from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK, experiment, small
 
 # What finds entities, or judges spans; an adapted encoder does neither.
 NAMES = sorted({path.name for path in CONFIGS.glob("*.jsonnet")} - {"adapted_encoder.jsonnet"})
@@ -25,9 +25,6 @@ CONLL = {
     "sept_ncbi_disease.jsonnet": ("NCBI-disease", "Disease"),
     "sept_jnlpba.jsonnet": ("JNLPBA", "cell_type"),
 }
-
-# Two batches.
-QUICK = {"trainer.num_epochs": 1, "dataset_reader.max_instances": 8}
 
 # Where a configuration's name ends in one of these: what its embeddings are read from.
 EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]}

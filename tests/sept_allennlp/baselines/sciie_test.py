@@ -14,7 +14,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives import load_archive
 from sept_allennlp.baselines.sciie import keep_best
 from sept_runtime.documents import AnnotatedSpan, Document
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 from tests.sept_allennlp.models.checks import (
     EntityModelChecks,
     assert_chunks_change_nothing,
@@ -305,7 +305,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 def test_an_archive_predicts_like_one_of_sept(tmp_path: Path) -> None:
-    params = experiment({"trainer.num_epochs": 1}, config="sciie_scibert.jsonnet")
+    params = experiment(QUICK, config="sciie_scibert.jsonnet")
     train_model(params, str(tmp_path / "run"))
     archive = load_archive(tmp_path / "run" / "model.tar.gz")
     archive.model._ner_output.bias.data += 5.0

@@ -10,7 +10,7 @@ from allennlp.models import Model
 
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_runtime.documents import Document
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 
 
 class ModelChecks(ModelTestCase):
@@ -20,7 +20,7 @@ class ModelChecks(ModelTestCase):
 
     def setup_method(self) -> None:
         super().setup_method()
-        params = experiment({"trainer.num_epochs": 1}, self.config)
+        params = experiment(QUICK, self.config)
         self.param_file = self.TEST_DIR / "experiment.json"
         self.param_file.write_text(json.dumps(params.as_dict(quiet=True)))
         self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")

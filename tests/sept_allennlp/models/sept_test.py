@@ -13,7 +13,7 @@ from allennlp.models import Model
 from sept_allennlp.dataset_readers import SciERCReader
 from sept_allennlp.token_indexers import WordPieceIndexer
 from sept_runtime.documents import AnnotatedSpan, Document
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 from tests.sept_allennlp.models.checks import (
     EntityModelChecks,
     assert_chunks_change_nothing,
@@ -191,7 +191,7 @@ def test_chunks_of_spans_change_nothing() -> None:
 def test_extractors_of_allennlp_drop_in(span_extractor: Dict[str, Any], tmp_path: Path) -> None:
     from allennlp.commands.train import train_model
 
-    params = experiment({"model.span_extractor": span_extractor, "trainer.num_epochs": 1})
+    params = experiment({"model.span_extractor": span_extractor, **QUICK})
     model = train_model(params, str(tmp_path / "run"))
     predicted: List[Any] = model(
         **tensors_of_reader(model, params_reader(), FIXTURES / "abstracts" / "dev.json")

@@ -140,8 +140,8 @@ def test_the_threshold_of_a_recall_is_found_when_training_ends(config: str, tmp_
     assert metrics["best_validation_filtration_rate"] > 0
 
     # Elsewhere the same threshold, which need not have the same recall.
-    model = load_archive(run / "model.tar.gz").model.eval()
-    reader = load_archive(run / "model.tar.gz").validation_dataset_reader
+    loaded = load_archive(run / "model.tar.gz")
+    model, reader = loaded.model.eval(), loaded.validation_dataset_reader
     for path, same in (("dev.json", True), ("test.json", False)):
         instances = list(reader.read(str(FIXTURES / "abstracts" / path)))
         for instance in instances:
@@ -149,8 +149,9 @@ def test_the_threshold_of_a_recall_is_found_when_training_ends(config: str, tmp_
         at_threshold = model.get_metrics(reset=True)
         assert (at_threshold["recall"] == metrics["best_validation_recall"]) == same
     # A threshold for any other recall is known, too.
+    archived = model.threshold_logit()
     model.set_threshold({"recall": 0.9})
-    assert model.threshold_logit() < load_archive(run / "model.tar.gz").model.threshold_logit()
+    assert model.threshold_logit() < archived
 
 
 def test_before_training_has_ended_a_recall_is_no_threshold() -> None:

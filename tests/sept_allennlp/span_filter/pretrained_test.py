@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.modules.candidate_spans import enumerate_spans
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 
 DEV = FIXTURES / "abstracts" / "dev.json"
 TEXT = {"text": "We use a parser for parsing ( quickly ) ."}
@@ -96,9 +96,9 @@ def _inputs(archive: str) -> Any:
 @pytest.mark.parametrize("config", ["span_filter.jsonnet", "span_filter_light.jsonnet"])
 def test_the_filter_is_inside_the_models_own_archive(config: str, tmp_path: Path) -> None:
     filter_run, run = tmp_path / "filter", tmp_path / "run"
-    train_model(experiment({"trainer.num_epochs": 1}, config), str(filter_run))
+    train_model(experiment(QUICK, config), str(filter_run))
     archive = str(filter_run / "model.tar.gz")
-    train_model(experiment({**filtered(archive), "trainer.num_epochs": 1}), str(run))
+    train_model(experiment({**filtered(archive), **QUICK}), str(run))
     metrics = json.loads((run / "metrics.json").read_text())
     before = Predictor.from_path(str(run / "model.tar.gz")).predict_json(TEXT)
 
@@ -184,7 +184,7 @@ def trained_filter_on(encoder: str, run: Path) -> str:
     overrides = {
         "dataset_reader.token_indexers.tokens.model_name": encoder,
         "model.text_field_embedder.token_embedders.tokens.model_name": encoder,
-        "trainer.num_epochs": 1,
+        **QUICK,
     }
     train_model(experiment(overrides, "span_filter_light.jsonnet"), str(run))
     return str(run / "model.tar.gz")
@@ -226,7 +226,7 @@ def test_an_archive_downloads_no_filter(trained_archive: str) -> None:
 @pytest.fixture(scope="session")
 def filtered_archive(filter_archive: str, train_once: Callable[..., str]) -> str:
     """A SEPT that holds a filter."""
-    return train_once("filtered", {**filtered(filter_archive), "trainer.num_epochs": 1})
+    return train_once("filtered", {**filtered(filter_archive), **QUICK})
 
 
 def test_the_archive_holds_it_once(filtered_archive: str) -> None:
@@ -269,7 +269,7 @@ def test_mixed_precision(name: str, trained_archive: str, request: pytest.Fixtur
 
 
 def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_path: Path) -> None:
-    config = experiment({"trainer.num_epochs": 1}).as_dict()
+    config = experiment(QUICK).as_dict()
     config["model"] = {"type": "from_archive", "archive_file": filtered_archive}
     train_model(Params(config), str(tmp_path / "run"))
     assert (tmp_path / "run" / "model.tar.gz").is_file()

@@ -9,7 +9,7 @@ from allennlp.commands.train import train_model
 from allennlp.common import cached_transformers
 from allennlp.predictors import Predictor
 
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 
 TEXT = "We use a parser for parsing ( quickly ) ."
 
@@ -47,7 +47,7 @@ def test_an_archive_needs_nothing_else(
     overrides: Dict[str, Any] = {
         name: str(pretrained / path) for name, path in FILES[config].items()
     }
-    overrides.update({"trainer.num_epochs": 1, "trainer.optimizer.lr": 0.03})
+    overrides.update({**QUICK, "trainer.optimizer.lr": 0.03})
     params = experiment(overrides, config)
     run = tmp_path / "run"
     train_model(params, str(run))

@@ -9,7 +9,7 @@ from allennlp.commands.train import train_model
 from allennlp.common.checks import ConfigurationError
 
 from sept_allennlp.modules import bfloat16
-from tests.experiments import QUICK_TAGGER, experiment
+from tests.experiments import QUICK, QUICK_TAGGER, SIX_BATCHES, experiment
 from tests.sept_allennlp.training.recover_test import assert_same_result, final_weights
 
 BFLOAT16 = {"trainer.type": "bfloat16"}
@@ -28,7 +28,7 @@ def train(run: Path, overrides: Dict[str, Any], recover: bool = False) -> None:
 def test_training_is_in_bfloat16_and_validation_is_not(tmp_path: Path) -> None:
     # Nothing is learned, so that both validate the same weights.
     still = {
-        "trainer.num_epochs": 1,
+        **QUICK,
         "trainer.optimizer": {"type": "sgd", "lr": 0.0},
         "trainer.learning_rate_scheduler": None,
         "trainer.moving_average": None,
@@ -45,7 +45,7 @@ def test_training_is_in_bfloat16_and_validation_is_not(tmp_path: Path) -> None:
 
 
 def test_recovering_gives_what_an_undisturbed_run_gives(tmp_path: Path) -> None:
-    epochs = {"trainer.num_epochs": 3, **BFLOAT16}
+    epochs = {"trainer.num_epochs": 3, **SIX_BATCHES, **BFLOAT16}
     train(tmp_path / "undisturbed", epochs)
     weights = final_weights(tmp_path / "undisturbed")
     assert {weight.dtype for weight in weights.values()} <= {torch.float32, torch.int64}
@@ -73,6 +73,7 @@ def test_two_processes_train_in_bfloat16_too(
         overrides = {
             "trainer.type": {"float32": "gradient_descent"}.get(name, name),
             "trainer.num_epochs": 1,
+            **SIX_BATCHES,
             "distributed": {"cuda_devices": [-1, -1]},
         }
         train_model(experiment(overrides), str(run), include_package=["sept_allennlp"])

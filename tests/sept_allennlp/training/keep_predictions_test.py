@@ -7,7 +7,7 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import load_archive
 from sept_runtime.formats.json_lines import dump_line
-from tests.experiments import FIXTURES, experiment
+from tests.experiments import FIXTURES, QUICK, experiment
 
 DEV = FIXTURES / "abstracts" / "dev.json"
 
@@ -40,6 +40,6 @@ def test_the_predictions_of_the_archives_weights_are_kept(tmp_path: Path) -> Non
 
 def test_a_model_without_entities_leaves_no_file(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train_model(experiment({"trainer.num_epochs": 1}, "span_filter_light.jsonnet"), str(run))
+    train_model(experiment(QUICK, "span_filter_light.jsonnet"), str(run))
     assert (run / "metrics.json").exists()
     assert not (run / "validation_predictions.jsonl").exists()

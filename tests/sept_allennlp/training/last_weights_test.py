@@ -7,13 +7,14 @@ import torch
 from allennlp.commands.train import train_model
 
 from sept_allennlp.archives import load_archive
-from tests.experiments import experiment
+from tests.experiments import SIX_BATCHES, experiment
 from tests.sept_allennlp.training import recover_test  # noqa: F401  registers what interrupts
 
 CALLBACKS = ["archive_encoder", "reproducible_randomness"]
 
 OVERRIDES: Dict[str, Any] = {
     "trainer.num_epochs": 3,
+    **SIX_BATCHES,
     # The loss falls, so by this metric the first epoch is the best.
     "trainer.validation_metric": "+loss",
     "trainer.moving_average.decay": 0.5,

@@ -9,9 +9,9 @@ from allennlp.common.util import SigTermReceived
 from allennlp.training.callbacks import TrainerCallback
 
 from sept_allennlp.archives import load_archive
-from tests.experiments import experiment
+from tests.experiments import SIX_BATCHES, experiment
 
-EPOCHS = {"trainer.num_epochs": 3}
+EPOCHS = {"trainer.num_epochs": 3, **SIX_BATCHES}
 
 
 @TrainerCallback.register("interrupt_in_a_test", exist_ok=True)
