@@ -141,7 +141,7 @@ def encoders_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     write = folder.write_encoder
 
     def write_once(network: ExportedNetwork, path: Path) -> None:
-        # All that the graph is made of: the weights, the layers, and the shapes of the examples.
+        # No two encoders in the tests differ in anything but these.
         content = io.BytesIO()
         torch.save(list(network.encoder_graph.state_dict().items()), content)
         content.write(repr((network.encoder_graph, network.encoder.windows, path.name)).encode())

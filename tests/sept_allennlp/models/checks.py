@@ -14,13 +14,14 @@ from tests.experiments import FIXTURES, QUICK, experiment
 
 
 class ModelChecks(ModelTestCase):
-    """Checks of the model of a configuration; a subclass names the configuration."""
+    """Checks of the model of a configuration; a subclass names it, and what it changes in it."""
 
     config: str
+    overrides: Dict[str, Any] = {}
 
     def setup_method(self) -> None:
         super().setup_method()
-        params = experiment(QUICK, self.config)
+        params = experiment({**QUICK, **self.overrides}, self.config)
         self.param_file = self.TEST_DIR / "experiment.json"
         self.param_file.write_text(json.dumps(params.as_dict(quiet=True)))
         self.set_up_model(self.param_file, FIXTURES / "abstracts" / "dev.json")

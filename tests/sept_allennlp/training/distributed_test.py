@@ -45,7 +45,7 @@ def odd_data(tmp_path: Path) -> Path:
 TRAINING = {
     "sept_minilm.jsonnet": {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01},
     "span_filter_light.jsonnet": {"trainer.num_epochs": 5, "model.threshold": 0.05},
-    "crf_glove.jsonnet": {**QUICK_TAGGER, "trainer.num_epochs": 12},
+    "crf_glove.jsonnet": {**QUICK_TAGGER, "trainer.num_epochs": 6, "trainer.optimizer.lr": 0.06},
 }
 
 
