@@ -1,6 +1,6 @@
 # make train   the main job on the fixtures: train, evaluate, predict; export, predict without PyTorch
 # make test    style and the test suite
-# make test-quick  without the tests that start processes (Ray, distributed training) or export
+# make test-quick  without the tests that start processes (Ray, distributed training), export or train
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokenizer
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
@@ -69,7 +69,7 @@ test: lint
 	$(PYTEST)
 
 test-quick: lint
-	$(PYTEST) -m 'not processes and not exports'
+	$(PYTEST) -m 'not processes and not exports and not trains'
 
 fuzz: install
 	$(BIN)/python -m pytest --hypothesis-profile fuzz tests/sept_runtime/formats/requests_test.py tests/sept_runtime/tokenization_test.py

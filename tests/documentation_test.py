@@ -20,6 +20,7 @@ def blocks(heading: str) -> List[Tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```$", section, re.DOTALL | re.M)
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("heading", ["A span extractor", "A data format", "A baseline"])
 def test_a_part_is_one_file_one_test_and_a_line_of_configuration(
     heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -42,6 +42,7 @@ def test_there_are_configurations() -> None:
     assert "sept.jsonnet" in NAMES
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("name", NAMES)
 def test_every_configuration_trains(name: str, tmp_path: Path) -> None:
     train_model(experiment(QUICK, config=name), str(tmp_path / "run"))
@@ -224,6 +225,7 @@ def test_a_suites_systems_have_the_same_time_to_learn() -> None:
     assert {suite.runs[run]["trainer"]["num_epochs"] for run in lines["NCBI-disease"]} == {4}
 
 
+@pytest.mark.trains
 def test_a_suites_systems_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)

@@ -13,6 +13,8 @@ from tests.conftest import TINY_ENCODER
 from tests.experiments import experiment
 from tests.sept_allennlp.training.recover_test import assert_same_result
 
+pytestmark = pytest.mark.trains
+
 SHORT: Dict[str, Any] = {"dataset_reader.block_length": 32}
 
 

@@ -304,6 +304,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         words_model(spans_per_word=0.0)
 
 
+@pytest.mark.trains
 def test_an_archive_predicts_like_one_of_sept(tmp_path: Path) -> None:
     params = experiment(QUICK, config="sciie_scibert.jsonnet")
     train_model(params, str(tmp_path / "run"))

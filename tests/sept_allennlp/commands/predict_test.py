@@ -92,6 +92,7 @@ def test_a_dataset_reader_still_works(
     assert output["text"] == "We use parsers ."
 
 
+@pytest.mark.trains
 def test_a_model_trained_on_conll_columns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -22,6 +22,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.trains
 def test_draws_what_the_filter_does(
     command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -413,6 +413,7 @@ def test_a_model_learns_the_relations_of_a_few_abstracts() -> None:
     assert metrics["rel_plus_f1"] > 0.75
 
 
+@pytest.mark.trains
 def test_an_archive_finds_what_the_trained_model_did(tmp_path: Path) -> None:
     overrides = {
         "trainer.optimizer.lr": 0.01,

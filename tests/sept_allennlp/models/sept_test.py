@@ -173,6 +173,7 @@ def test_chunks_of_spans_change_nothing() -> None:
     assert_chunks_change_nothing(model, batch)
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "span_extractor",
     [

@@ -130,6 +130,7 @@ def test_empty_documents() -> None:
     assert outputs["probabilities"][0].tolist() == []
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("config", ["span_filter.jsonnet", "span_filter_light.jsonnet"])
 def test_the_threshold_of_a_recall_is_found_when_training_ends(config: str, tmp_path: Path) -> None:
     overrides: Dict[str, Any] = {"trainer.num_epochs": 3, "model.threshold": {"recall": 0.7}}

@@ -93,6 +93,7 @@ def _inputs(archive: str) -> Any:
     return batch["text"], *enumerate_spans(batch["sentence_ids"], 12)
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("config", ["span_filter.jsonnet", "span_filter_light.jsonnet"])
 def test_the_filter_is_inside_the_models_own_archive(config: str, tmp_path: Path) -> None:
     filter_run, run = tmp_path / "filter", tmp_path / "run"
@@ -190,6 +191,7 @@ def trained_filter_on(encoder: str, run: Path) -> str:
     return str(run / "model.tar.gz")
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -268,6 +270,7 @@ def test_mixed_precision(name: str, trained_archive: str, request: pytest.Fixtur
     assert any(p.grad is not None and p.grad.any() for p in alone.parameters())
 
 
+@pytest.mark.trains
 def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_path: Path) -> None:
     config = experiment(QUICK).as_dict()
     config["model"] = {"type": "from_archive", "archive_file": filtered_archive}
@@ -289,6 +292,7 @@ def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> 
         sept(trained_archive, str(tmp_path / "filter.tar.gz"))
 
 
+@pytest.mark.trains
 def test_a_tokenizer_that_cuts_otherwise_is_refused(trained_archive: str, tmp_path: Path) -> None:
     encoder = Path(copy_of_the_encoder(tmp_path / "encoder"))
     settings = encoder / "tokenizer_config.json"
@@ -298,6 +302,7 @@ def test_a_tokenizer_that_cuts_otherwise_is_refused(trained_archive: str, tmp_pa
         sept(trained_archive, archive)
 
 
+@pytest.mark.trains
 def test_an_encoder_of_the_same_kind_with_other_weights_is_refused(
     trained_archive: str, tmp_path: Path
 ) -> None:

@@ -11,6 +11,8 @@ from allennlp.predictors import Predictor
 
 from tests.experiments import FIXTURES, QUICK, experiment
 
+pytestmark = pytest.mark.trains
+
 TEXT = "We use a parser for parsing ( quickly ) ."
 
 

@@ -25,6 +25,7 @@ def train(run: Path, overrides: Dict[str, Any], recover: bool = False) -> None:
     train_model(experiment(overrides), str(run), recover=recover)
 
 
+@pytest.mark.trains
 def test_training_is_in_bfloat16_and_validation_is_not(tmp_path: Path) -> None:
     # Nothing is learned, so that both validate the same weights.
     still = {
@@ -44,6 +45,7 @@ def test_training_is_in_bfloat16_and_validation_is_not(tmp_path: Path) -> None:
     assert metrics["training_loss"] == pytest.approx(expected["training_loss"], rel=0.01)
 
 
+@pytest.mark.trains
 def test_recovering_gives_what_an_undisturbed_run_gives(tmp_path: Path) -> None:
     epochs = {"trainer.num_epochs": 3, **SIX_BATCHES, **BFLOAT16}
     train(tmp_path / "undisturbed", epochs)

@@ -78,6 +78,7 @@ def test_what_a_teacher_writes_is_what_it_believes(annotated: str, trained_archi
     torch.testing.assert_close(read[clear], expected[clear], atol=4e-4, rtol=0)
 
 
+@pytest.mark.trains
 def test_a_student_learns_from_gold_and_from_the_teacher(
     gold: str, annotated: str, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_student_learns_from_gold_and_from_the_teacher(
     assert torch.isfinite(archive.model(**batch.as_tensor_dict())["loss"])
 
 
+@pytest.mark.trains
 def test_a_student_needs_no_gold(annotated: str, tmp_path: Path) -> None:
     labels = json.loads(next(_lines(annotated)))["soft_ner_labels"]
     overrides = {
@@ -120,6 +122,7 @@ def _lines(annotated: str) -> Any:
         yield from gzip.decompress(shard.read_bytes()).splitlines()
 
 
+@pytest.mark.trains
 def test_a_student_that_was_interrupted_ends_the_same(
     gold: str, annotated: str, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from sept_allennlp.archives import load_archive
 from sept_runtime.formats.json_lines import dump_line
 from tests.experiments import FIXTURES, QUICK, experiment
 
+pytestmark = pytest.mark.trains
+
 DEV = FIXTURES / "abstracts" / "dev.json"
 
 

@@ -10,6 +10,8 @@ from sept_allennlp.archives import load_archive
 from tests.experiments import SIX_BATCHES, experiment
 from tests.sept_allennlp.training import recover_test  # noqa: F401  registers what interrupts
 
+pytestmark = pytest.mark.trains
+
 CALLBACKS = ["archive_encoder", "reproducible_randomness"]
 
 OVERRIDES: Dict[str, Any] = {

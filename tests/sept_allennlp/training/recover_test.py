@@ -11,6 +11,8 @@ from allennlp.training.callbacks import TrainerCallback
 from sept_allennlp.archives import load_archive
 from tests.experiments import SIX_BATCHES, experiment
 
+pytestmark = pytest.mark.trains
+
 EPOCHS = {"trainer.num_epochs": 3, **SIX_BATCHES}
 
 
