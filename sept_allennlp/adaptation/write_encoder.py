@@ -1,7 +1,10 @@
 from pathlib import Path
 from typing import Any, Dict, Optional
 
+from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
+
+from sept_allennlp.adaptation.masked_language_model import MaskedLanguageModel
 
 
 @TrainerCallback.register("write_encoder")
@@ -12,6 +15,18 @@ class WriteEncoder(TrainerCallback):
 
     Registered as a `TrainerCallback` with name "write_encoder".
     """
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` for another model than an `adapted_encoder`.
+        """
+        super().on_start(trainer, is_primary, **kwargs)
+        if not isinstance(trainer.model, MaskedLanguageModel):
+            raise ConfigurationError(
+                "the callback 'write_encoder' is for models of type 'adapted_encoder'"
+            )
 
     def on_end(
         self,

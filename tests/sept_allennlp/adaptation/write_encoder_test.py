@@ -6,11 +6,12 @@ import pytest
 import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from transformers import AutoModel
 
 from sept_allennlp.token_embedders import WordPieceEmbedder
 from tests.conftest import TINY_ENCODER
-from tests.experiments import experiment
+from tests.experiments import QUICK, experiment
 from tests.sept_allennlp.training.recover_test import assert_same_result
 
 pytestmark = pytest.mark.trains
@@ -60,3 +61,10 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     train_model(configuration(**epochs), str(run), recover=True)
     assert_same_result(run, undisturbed)
     assert torch.equal(table(run / "encoder"), table(undisturbed / "encoder"))
+
+
+def test_another_model_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    params = experiment({**QUICK, "trainer.callbacks": ["write_encoder"]})
+    with pytest.raises(ConfigurationError, match="for models of type 'adapted_encoder'"):
+        train_model(params, str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "metrics_epoch_0.json").exists()
