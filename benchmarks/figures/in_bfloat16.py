@@ -80,7 +80,7 @@ def _training_figure(settings: Settings, name: str, config: str, encoder: str) -
             Params({**trainer_params, "callbacks": [], "cuda_device": cuda_device}),
             model=model,
             data_loader=data_loader,
-            serialization_dir=str(settings.folder / name / trainer_type),
+            serialization_dir=str(settings.folder / f"{trainer_type}_{name}"),
         )
         assert isinstance(trainer, GradientDescentTrainer)
         average = trainer._moving_average

@@ -38,7 +38,8 @@ class PaddedSpansExtractor(SpanExtractor):
     ) -> torch.Tensor:
         """
         The vectors of spans, of which at least one is there and no padded one points elsewhere than
-        to the first position. `forward` may write into what this returns.
+        to the first position. `forward` writes into what this returns, for which autograd copies
+        what is a view.
 
         # Parameters
 
