@@ -57,12 +57,12 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The parts' vectors, in the order of the parts: shape `(batch_size, num_spans, sum of the
+        The parts' vectors, in the order of the parts: shape `(batch_size * num_spans, sum of the
         parts' output_dim)`.
         """
         return torch.cat(
             [
-                extractor(sequence_tensor, span_indices, sequence_mask=sequence_mask)
+                extractor(sequence_tensor, span_indices, sequence_mask=sequence_mask).flatten(0, 1)
                 for extractor in self._extractors
             ],
             dim=-1,

@@ -44,7 +44,7 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The maxima, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked at.
+        The maxima, of shape `(batch_size * num_spans, input_dim)`; the mask is not looked at.
 
         # Raises
 
@@ -74,7 +74,9 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
         rows = torch.arange(batch_size, device=starts.device).unsqueeze(1)
         level_starts = (levels * batch_size + rows) * length
         right_starts = ends + 1 - torch.bitwise_left_shift(torch.ones_like(levels), levels)
-        return _MaximumOfRows.apply(flat_table, level_starts + starts, level_starts + right_starts)
+        return _MaximumOfRows.apply(
+            flat_table, (level_starts + starts).flatten(), (level_starts + right_starts).flatten()
+        )
 
 
 class _MaximumOfRows(torch.autograd.Function):
@@ -85,8 +87,8 @@ class _MaximumOfRows(torch.autograd.Function):
     what is looked up then stays in the cache, which is several times as fast, and nothing but the
     result takes memory.
 
-    The table has shape `(number of rows, dim)`, the row numbers have any shape, the result
-    `(*that shape, dim)`: it is no view, so that writing into it costs autograd no copy.
+    The table has shape `(number of rows, dim)`, the row numbers have shape `(number of pairs,)`,
+    the result `(number of pairs, dim)`.
     """
 
     @staticmethod
@@ -94,7 +96,8 @@ class _MaximumOfRows(torch.autograd.Function):
         ctx: Any, table: torch.Tensor, left: torch.Tensor, right: torch.Tensor
     ) -> torch.Tensor:
         ctx.save_for_backward(table, left, right)
-        result = table.new_empty(*left.size(), table.size(1))
+        # Shape: (number of pairs, dim)
+        result = table.new_empty(left.size(0), table.size(1))
         for left_part, right_part, out in _in_parts(left, right, result):
             torch.maximum(
                 table.index_select(0, left_part), table.index_select(0, right_part), out=out
@@ -117,17 +120,11 @@ class _MaximumOfRows(torch.autograd.Function):
         return table_gradient, None, None
 
 
-def _in_parts(
-    left: torch.Tensor, right: torch.Tensor, vectors: torch.Tensor
-) -> Iterator[Tuple[torch.Tensor, ...]]:
-    """
-    Cuts row numbers of any shape, and vectors of shape `(*that shape, dim)`, into parts of a few
-    hundred pairs.
-    """
+def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
+    """Cuts tensors of shape `(number of pairs, ...)` into parts of a few hundred rows."""
     # A GPU wants all at once.
-    pairs = 512 if left.device.type == "cpu" else max(1, left.numel())
-    flat = left.flatten(), right.flatten(), vectors.flatten(0, -2)
-    return zip(*(tensor.split(pairs) for tensor in flat))
+    rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
+    return zip(*(tensor.split(rows) for tensor in tensors))
 
 
 def _floor_log2(values: torch.Tensor) -> torch.Tensor:

@@ -38,8 +38,8 @@ class PaddedSpansExtractor(SpanExtractor):
     ) -> torch.Tensor:
         """
         The vectors of spans, of which at least one is there and no padded one points elsewhere than
-        to the first position. `forward` writes into what this returns, for which autograd copies
-        what is a view.
+        to the first position. `forward` writes into what this returns: it is flat because autograd
+        would copy a view.
 
         # Parameters
 
@@ -48,7 +48,7 @@ class PaddedSpansExtractor(SpanExtractor):
 
         # Returns
 
-        `torch.FloatTensor` of shape `(batch_size, num_spans, output_dim)`, anything for padded
+        `torch.FloatTensor` of shape `(batch_size * num_spans, output_dim)`, anything for padded
         spans.
         """
         raise NotImplementedError
@@ -85,4 +85,5 @@ class PaddedSpansExtractor(SpanExtractor):
             return sequence_tensor.new_zeros(batch_size, num_spans, self._output_dim)
         padded = ~span_indices_mask.unsqueeze(-1)
         vectors = self.extract(sequence_tensor, span_indices.masked_fill(padded, 0), sequence_mask)
-        return vectors.masked_fill_(padded, 0.0)
+        vectors.masked_fill_(padded.reshape(-1, 1), 0.0)
+        return vectors.view(batch_size, num_spans, self._output_dim)

@@ -41,7 +41,7 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The weighted means, of shape `(batch_size, num_spans, input_dim)`; the mask is not looked
+        The weighted means, of shape `(batch_size * num_spans, input_dim)`; the mask is not looked
         at.
 
         # Raises
@@ -65,12 +65,10 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
 
         rows = torch.arange(batch_size, device=starts.device).view(-1, 1, 1) * length + positions
         ends_in_bag = widths.flatten().cumsum(0)
-        # Shape: (batch_size * num_spans, dim)
-        summed = torch.nn.functional.embedding_bag(
+        return torch.nn.functional.embedding_bag(
             rows[inside],
             sequence_tensor.reshape(-1, dim),
             ends_in_bag - widths.flatten(),
             mode="sum",
             per_sample_weights=weights[inside].to(sequence_tensor.dtype),
         )
-        return summed.view(*widths.size(), dim)

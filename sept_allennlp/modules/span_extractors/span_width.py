@@ -45,9 +45,9 @@ class SpanWidthExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The embeddings of the spans' widths, of shape `(batch_size, num_spans, embedding_dim)`;
+        The embeddings of the spans' widths, of shape `(batch_size * num_spans, embedding_dim)`;
         neither sequence nor mask is looked at.
         """
         widths_minus_one = span_indices[..., 1] - span_indices[..., 0]
         rows = widths_minus_one.clamp(0, self._embedding.num_embeddings - 1)
-        return self._embedding(rows)
+        return self._embedding(rows.flatten())
