@@ -1,7 +1,8 @@
 """
 What annotating a corpus costs with 1, 2, ... workers of `allennlp sept-annotate`, each on a core of
-its own: throughput, efficiency, and where the workers' time goes. Writes a JSON file, and prints
-the tables of docs/scaling.md from it (`--from-json` prints them from one that was written before).
+its own, in turns: throughput, efficiency, and where the workers' time goes. Writes a JSON file, and
+prints the tables of docs/scaling.md from it (`--from-json` prints them from one that was written
+before).
 """
 
 import argparse
@@ -12,7 +13,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
@@ -29,6 +30,8 @@ from sept_runtime.processors import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
 SHARDS_PER_WORKER = 16
+# What the record of a shard has the seconds of.
+SHARES = ("annotating", "reading", "writing", "processor")
 
 
 def write_corpus(folder: Path, documents: int) -> Path:
@@ -58,9 +61,10 @@ def measure(
         "documents": counts.read,
         "shards": counts.shards,
         "documents_a_second": counts.read / (ended(done) - begun(done)),
+        "documents_a_core_second": counts.read / sum(one.seconds["processor"] for one in done),
         "seconds_to_start": begun(done) - started,
         "seconds_to_end": finished - ended(done),
-        **shares(done, workers),
+        **shares(done, workers, run.cpus),
         "output_bytes_a_document": sum(record.shard_bytes for record in done) / counts.read,
         "input_bytes_a_document": sum(record.shard.num_bytes for record in done) / counts.read,
     }
@@ -74,37 +78,42 @@ def ended(done: Sequence[ShardRecord]) -> float:
     return max(record.started + record.seconds["annotating"] for record in done)
 
 
-def shares(done: Sequence[ShardRecord], workers: int) -> Dict[str, float]:
-    """What part of the workers' time they annotate, and what reading and writing take beside it."""
+def shares(done: Sequence[ShardRecord], workers: int, cpus: float) -> Dict[str, float]:
+    """
+    What part of the workers' time they annotate, what reading and writing take beside it, and how
+    much of its cores a worker has.
+    """
     available = workers * (ended(done) - begun(done))
-    seconds = {
-        name: sum(record.seconds[name] for record in done)
-        for name in ("reading", "annotating", "writing")
-    }
+    seconds = {name: sum(record.seconds[name] for record in done) for name in SHARES}
+    seconds["processor"] /= cpus
     return {f"{name}_share": total / available for name, total in seconds.items()}
 
 
 def measured(arguments: argparse.Namespace) -> Dict[str, Any]:
     runs: List[Dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in arguments.workers:
-            documents = arguments.documents_per_worker * number
-            corpus = write_corpus(Path(folder) / f"corpus-{number}", documents)
-            for repeat in range(arguments.repeats):
-                output = Path(folder) / f"out-{number}-{repeat}"
-                runs.append(
-                    measure(
-                        ModelSettings.of(arguments.archive, batch_size=arguments.batch_size),
-                        corpus,
-                        output,
-                        documents,
-                        workers=number,
-                        cpus=arguments.cpus_per_worker,
-                        gpus=arguments.gpus_per_worker,
-                    )
+        corpora = {
+            number: write_corpus(
+                Path(folder) / f"corpus-{number}", arguments.documents_per_worker * number
+            )
+            for number in arguments.workers
+        }
+        # In turns, because the speed of a machine that others share changes by the minute.
+        for repeat, number in product(range(arguments.repeats), arguments.workers):
+            output = Path(folder) / f"out-{number}-{repeat}"
+            runs.append(
+                measure(
+                    ModelSettings.of(arguments.archive, batch_size=arguments.batch_size),
+                    corpora[number],
+                    output,
+                    arguments.documents_per_worker * number,
+                    workers=number,
+                    cpus=arguments.cpus_per_worker,
+                    gpus=arguments.gpus_per_worker,
                 )
-                shutil.rmtree(output)
-                print(json.dumps(runs[-1]), flush=True)
+            )
+            shutil.rmtree(output)
+            print(json.dumps(runs[-1]), flush=True)
     return {
         "machine": {
             "processor": processor(),
@@ -135,8 +144,9 @@ def tables(result: Dict[str, Any]) -> str:
     for run in result["runs"]:
         by_workers.setdefault(run["workers"], []).append(run)
     lines = [
-        "| workers | documents a second | efficiency | annotating | reading | writing |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| workers | documents a second | efficiency | of its cores | documents a core-second "
+        "| annotating | reading | writing |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     fewest = min(by_workers)
     single = median(by_workers[fewest], "documents_a_second") / fewest
@@ -147,10 +157,9 @@ def tables(result: Dict[str, Any]) -> str:
             str(number),
             f"{speed:.1f} ({min(spread):.1f} to {max(spread):.1f})",
             f"{speed / number / single:.0%}",
-            *(
-                f"{median(runs, f'{name}_share'):.2%}"
-                for name in ("annotating", "reading", "writing")
-            ),
+            f"{median(runs, 'processor_share'):.1%}",
+            f"{median(runs, 'documents_a_core_second'):.1f}",
+            *(f"{median(runs, f'{name}_share'):.2%}" for name in SHARES[:-1]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)

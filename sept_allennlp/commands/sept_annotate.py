@@ -70,7 +70,7 @@ class SeptAnnotate(SeptSubcommand):
         Gives status 130 after Ctrl-C. That single lines failed is no failure of the run.
         """
         if importlib.util.find_spec("ray") is None:
-            raise CorpusError("needs Ray, which comes by: pip install 'ray[data]>=2.60,<2.64'")
+            raise CorpusError("needs Ray, which comes by: pip install 'ray>=2.60,<3' 'pyarrow>=17'")
         if args.format == "parquet" and args.predictor_args.get("soft_labels") is not None:
             raise CorpusError("soft labels go into JSON lines alone; leave out --format parquet")
         # What it needs is imported when the command runs, and not at every start of AllenNLP.

@@ -20,7 +20,8 @@ class ShardRecord:
     shard_bytes, error_bytes : `int`
         The sizes of these files.
     seconds : `Dict[str, float]`
-        How long "reading", "annotating" and "writing" took.
+        How long "reading", "annotating" and "writing" took, and "processor": of its cores' time
+        that a worker had for the last two. Records of earlier versions lack the last.
     started : `float`
         When prediction began, in seconds since 1970.
     """

@@ -250,6 +250,10 @@ def test_the_command(
     assert "9 lines in = 6 annotated + 3 failed, in 2 shards" in said
     assert "1 worker, with 1 core" in said
     assert "100.0% of the input done" in said
+    done = [json.loads(path.read_text())["seconds"] for path in output.glob("done/*.json")]
+    assert [sorted(seconds) for seconds in done] == [
+        ["annotating", "processor", "reading", "writing"]
+    ] * 2
     rows = [parquet.read_table(path).to_pylist() for path in sorted(output.glob("*/*.parquet"))]
     assert [[row["id"] for row in shard] for shard in rows] == [
         [None, None],
