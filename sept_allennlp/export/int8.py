@@ -42,7 +42,7 @@ _COMPARED = 5
 _MOST_FOR_A_LAYER = 16
 
 # How large the error of the encoder's vectors may be, in their mean length. By it the layers are
-# chosen; docs/results.md has what it costs.
+# chosen; docs/speed.md has what it costs.
 _LARGEST_ERROR = 0.035
 
 Pieces = List[int]

@@ -24,7 +24,7 @@ from sept_runtime.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
-# Of which each core has its own (docs/results.md).
+# Of which each core has its own (docs/speed.md).
 _MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 

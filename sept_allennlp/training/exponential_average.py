@@ -9,7 +9,7 @@ class RecoverableExponentialAverage(ExponentialMovingAverage):
     """
     AllenNLP's exponential moving average of the parameters, fit for `--recover`, and in one pass
     over a parameter and its average where AllenNLP makes three and a copy of each parameter: beside
-    a small encoder that is a tenth of a training step on a CPU (docs/results.md).
+    a small encoder that is a tenth of a training step on a CPU (docs/speed.md).
 
     AllenNLP's own, taken up from a checkpoint, goes on averaging the parameters that lie in the
     checkpoint, which no longer are the model's. This one takes only the averages from there.

@@ -10,7 +10,7 @@ class FusedAdamW(Optimizer, torch.optim.AdamW):
     AdamW in PyTorch's fused implementation: one pass over a parameter and its state for the whole
     update, where AllenNLP's `adamw` makes one for each operation of it. On a CPU, with batches of a
     few abstracts, that other way of updating takes as long as the encoder's backward pass
-    (docs/results.md).
+    (docs/speed.md).
 
     Registered as an `Optimizer` with name "fused_adamw". Its parameters are those of `adamw`.
     """
