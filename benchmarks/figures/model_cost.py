@@ -27,6 +27,7 @@ def minilm_figures(settings: Settings) -> List[Figure]:
         *forward_figures(settings, "minilm", subject),
         *prediction_figures(settings, subject),
         *training_figures(settings, "minilm", subject),
+        *attention_dropout_figures(settings, subject),
     ]
 
 
@@ -88,25 +89,8 @@ def training_figures(settings: Settings, name: str, subject: Subject) -> List[Fi
     """Measures training steps on a batch, with either optimizer."""
     model, _, batch, transformer, inputs = subject
     model.train()
-
-    def step(
-        module: torch.nn.Module, loss: Callable[[], torch.Tensor], optimizer: str = "fused_adamw"
-    ) -> Callable[[], None]:
-        optimizer_ = Optimizer.from_params(
-            Params({"type": optimizer, "lr": 1e-6}),
-            model_parameters=list(module.named_parameters()),
-        )
-
-        def run() -> None:
-            optimizer_.zero_grad()
-            loss().backward()
-            optimizer_.step()
-
-        return run
-
-    model_step = step(model, lambda: model(**batch)["loss"])
-    encoder_step = step(transformer, lambda: transformer(**inputs).last_hidden_state.mean())
-    other_step = step(model, lambda: model(**batch)["loss"], "adamw")
+    model_step = _model_step(subject)
+    encoder_step = _step(transformer, lambda: transformer(**inputs).last_hidden_state.mean())
     return [
         Figure(
             f"training_step_cost_{name}",
@@ -117,6 +101,44 @@ def training_figures(settings: Settings, name: str, subject: Subject) -> List[Fi
         Figure(
             f"fused_adamw_saving_{name}",
             "  and with adamw in fused_adamw's place, in its own",
-            time_ratio(other_step, model_step, settings.repeats, settings.device),
+            time_ratio(
+                _model_step(subject, "adamw"), model_step, settings.repeats, settings.device
+            ),
         ),
     ]
+
+
+def attention_dropout_figures(settings: Settings, subject: Subject) -> List[Figure]:
+    """Measures training steps with the encoder's own dropout of attention."""
+    params = configuration("sept_minilm.jsonnet", settings.encoder)
+    params["model"]["text_field_embedder"]["token_embedders"]["tokens"].pop("attention_dropout")
+    other = make_subject(settings, params)
+    steps = [_model_step(each) for each in (other, subject)]
+    return [
+        Figure(
+            "attention_dropout_cost_minilm",
+            "  and with dropout of attention, in its own",
+            time_ratio(*steps, settings.repeats, settings.device),
+        )
+    ]
+
+
+def _model_step(subject: Subject, optimizer: str = "fused_adamw") -> Callable[[], None]:
+    model = subject.model.train()
+    return _step(model, lambda: model(**subject.batch)["loss"], optimizer)
+
+
+def _step(
+    module: torch.nn.Module, loss: Callable[[], torch.Tensor], optimizer: str = "fused_adamw"
+) -> Callable[[], None]:
+    optimizer_ = Optimizer.from_params(
+        Params({"type": optimizer, "lr": 1e-6}),
+        model_parameters=list(module.named_parameters()),
+    )
+
+    def run() -> None:
+        optimizer_.zero_grad()
+        loss().backward()
+        optimizer_.step()
+
+    return run

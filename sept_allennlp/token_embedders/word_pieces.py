@@ -11,6 +11,9 @@ from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.token_embedders.encoder_embedder import EncoderEmbedder
 from sept_runtime.exported.windows import Windows
 
+# BERT's and its relatives' name, and DistilBERT's.
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
 
 @TokenEmbedder.register("word_pieces")
 class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
@@ -38,6 +41,9 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     train_parameters : `bool`, optional (default = `True`)
         If false, the encoder is frozen.
     gradient_checkpointing : `bool`, optional (default = `False`)
+    attention_dropout : `float`, optional (default = the encoder's own)
+        The dropout of its attention's probabilities. Without it PyTorch has a faster attention, on
+        CPUs by a quarter of a training step.
     transformer_kwargs : `Dict[str, Any]`, optional
         For `AutoModel.from_pretrained`.
     serialization_dir : `str`, optional
@@ -46,7 +52,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     # Raises
 
     `ConfigurationError` if windows of these sizes do not get on, or are longer than what the
-    encoder takes.
+    encoder takes, and for the dropout of an attention that calls it otherwise.
     """
 
     transformer_model: PreTrainedModel
@@ -62,6 +68,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         windows_at_once: int = 32,
         train_parameters: bool = True,
         gradient_checkpointing: bool = False,
+        attention_dropout: Optional[float] = None,
         transformer_kwargs: Optional[Dict[str, Any]] = None,
         serialization_dir: Optional[str] = None,
     ) -> None:
@@ -70,6 +77,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
         # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}
+        if attention_dropout is not None:
+            kwargs = {_attention_dropout_argument(source.location): attention_dropout, **kwargs}
         if source.archived:
             # The weights come with the model's, and code comes with no archive.
             kwargs = {**kwargs, "trust_remote_code": False}
@@ -248,4 +257,17 @@ def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
         start=starts[exists],
         first=counts.cumsum(0) - counts,
         borders=borders.contiguous(),
+    )
+
+
+def _attention_dropout_argument(location: str) -> str:
+    """What `from_pretrained` takes the dropout of an encoder's attention by."""
+    config = AutoConfig.from_pretrained(location)
+    for name in _ATTENTION_DROPOUT:
+        if hasattr(config, name):
+            return name
+    raise ConfigurationError(
+        f"attention_dropout: an encoder of type {config.model_type} has none by the names "
+        f"{' and '.join(_ATTENTION_DROPOUT)}; set it to null, and what the encoder calls it in "
+        "transformer_kwargs"
     )

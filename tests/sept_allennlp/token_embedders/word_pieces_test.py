@@ -1,3 +1,5 @@
+import shutil
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -5,7 +7,7 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
-from transformers import AutoModel
+from transformers import AutoModel, DistilBertConfig, DistilBertModel, XLNetConfig
 
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders
 from sept_allennlp.token_embedders import WordPieceEmbedder
@@ -165,6 +167,29 @@ def test_gradient_checkpointing_changes_no_gradient():
         trained(**batch_of(random_document(150))).pow(3).sum().backward()
         gradients.append([weight.grad for weight in trained.parameters()])
     torch.testing.assert_close(*gradients)
+
+
+def test_attention_without_its_dropout():
+    document = batch_of(random_document(30))
+
+    def varies(**parameters: Any) -> bool:
+        rest = {"hidden_dropout_prob": 0.0}
+        trained = embedder(transformer_kwargs=rest, **parameters).train()
+        return not torch.equal(trained(**document), trained(**document))
+
+    assert varies() and varies(attention_dropout=0.5)
+    assert not varies(attention_dropout=0.0)
+
+
+def test_attention_dropout_by_other_names(tmp_path: Path) -> None:
+    shutil.copytree(TINY_ENCODER, tmp_path, dirs_exist_ok=True)
+    size = {"dim": DIM, "hidden_dim": 32, "n_layers": 1, "n_heads": 2, "vocab_size": 233}
+    DistilBertModel(DistilBertConfig(**size)).save_pretrained(tmp_path)
+    distilled = WordPieceEmbedder(str(tmp_path), attention_dropout=0.3)
+    assert distilled.transformer_model.config.attention_dropout == 0.3
+    XLNetConfig().save_pretrained(tmp_path)
+    with pytest.raises(ConfigurationError, match="type xlnet has none by .*; set it to null"):
+        WordPieceEmbedder(str(tmp_path), attention_dropout=0.3)
 
 
 def test_an_encoder_that_is_not_trained_is_frozen():
