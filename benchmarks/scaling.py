@@ -30,8 +30,8 @@ from sept_runtime.processors import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
 SHARDS_PER_WORKER = 16
-# What the record of a shard has the seconds of.
-SHARES = ("annotating", "reading", "writing", "processor")
+# What a worker does with a shard.
+PARTS = ("annotating", "reading", "writing")
 
 
 def write_corpus(folder: Path, documents: int) -> Path:
@@ -54,17 +54,20 @@ def measure(
     counts = predict_corpus(run, lambda line: None, ArchiveShardPredictor)
     finished = time.time()
     done = OutputFolder(output, ".jsonl.gz").done()
+    annotating = ended(done) - begun(done)
+    core_seconds = sum(record.seconds["processor"] for record in done)
     return {
         "workers": workers,
         "cpus_per_worker": run.cpus,
         "gpus_per_worker": run.gpus,
         "documents": counts.read,
         "shards": counts.shards,
-        "documents_a_second": counts.read / (ended(done) - begun(done)),
-        "documents_a_core_second": counts.read / sum(one.seconds["processor"] for one in done),
+        "documents_a_second": counts.read / annotating,
+        "documents_a_core_second": counts.read / core_seconds,
         "seconds_to_start": begun(done) - started,
         "seconds_to_end": finished - ended(done),
-        **shares(done, workers, run.cpus),
+        **shares(done, workers),
+        "processor_share": core_seconds / (workers * run.cpus * annotating),
         "output_bytes_a_document": sum(record.shard_bytes for record in done) / counts.read,
         "input_bytes_a_document": sum(record.shard.num_bytes for record in done) / counts.read,
     }
@@ -78,14 +81,10 @@ def ended(done: Sequence[ShardRecord]) -> float:
     return max(record.started + record.seconds["annotating"] for record in done)
 
 
-def shares(done: Sequence[ShardRecord], workers: int, cpus: float) -> Dict[str, float]:
-    """
-    What part of the workers' time they annotate, what reading and writing take beside it, and how
-    much of its cores a worker has.
-    """
+def shares(done: Sequence[ShardRecord], workers: int) -> Dict[str, float]:
+    """What part of the workers' time they annotate, and what reading and writing take beside it."""
     available = workers * (ended(done) - begun(done))
-    seconds = {name: sum(record.seconds[name] for record in done) for name in SHARES}
-    seconds["processor"] /= cpus
+    seconds = {name: sum(record.seconds[name] for record in done) for name in PARTS}
     return {f"{name}_share": total / available for name, total in seconds.items()}
 
 
@@ -159,7 +158,7 @@ def tables(result: Dict[str, Any]) -> str:
             f"{speed / number / single:.0%}",
             f"{median(runs, 'processor_share'):.1%}",
             f"{median(runs, 'documents_a_core_second'):.1f}",
-            *(f"{median(runs, f'{name}_share'):.2%}" for name in SHARES[:-1]),
+            *(f"{median(runs, f'{name}_share'):.2%}" for name in PARTS),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items() if value)

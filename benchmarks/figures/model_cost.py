@@ -87,9 +87,8 @@ def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
 
 def training_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:
     """Measures training steps on a batch, with either optimizer."""
-    model, _, batch, transformer, inputs = subject
-    model.train()
     model_step = _model_step(subject)
+    transformer, inputs = subject.transformer, subject.encoder_inputs
     encoder_step = _step(transformer, lambda: transformer(**inputs).last_hidden_state.mean())
     return [
         Figure(

@@ -3,7 +3,7 @@ from typing import Any, Dict, NamedTuple, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
 from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
@@ -77,11 +77,14 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
         # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}
-        if attention_dropout is not None:
-            kwargs = {_attention_dropout_argument(source.location): attention_dropout, **kwargs}
         if source.archived:
-            # The weights come with the model's, and code comes with no archive.
+            # Code comes with no archive.
             kwargs = {**kwargs, "trust_remote_code": False}
+        if attention_dropout is not None:
+            config = AutoConfig.from_pretrained(source.location, **kwargs)
+            kwargs = {_attention_dropout_argument(config): attention_dropout, **kwargs}
+        if source.archived:
+            # The weights come with the model's.
             config = AutoConfig.from_pretrained(source.location, **kwargs)
             self.transformer_model = AutoModel.from_config(config)
         else:
@@ -260,9 +263,8 @@ def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     )
 
 
-def _attention_dropout_argument(location: str) -> str:
+def _attention_dropout_argument(config: PretrainedConfig) -> str:
     """What `from_pretrained` takes the dropout of an encoder's attention by."""
-    config = AutoConfig.from_pretrained(location)
     for name in _ATTENTION_DROPOUT:
         if hasattr(config, name):
             return name

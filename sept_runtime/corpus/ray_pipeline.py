@@ -30,6 +30,8 @@ from sept_runtime.corpus.shards import ShardLines, read_shards
 from sept_runtime.corpus.workers import Workers
 
 if TYPE_CHECKING:
+    from ray.exceptions import RayError
+
     from sept_runtime.corpus.prediction import ShardPredictor
 
 # Read by Ray when it is imported, and by its processes.
@@ -127,8 +129,11 @@ def predict_shards(
     def next_done() -> ShardRecord:
         try:
             record: ShardRecord = pool.get_next_unordered(timeout=_MAX_SECONDS_WITHOUT_PROGRESS)
-        except (TimeoutError, RayError) as error:
+        except RayError as error:
             raise _explained(error) from None
+        except TimeoutError:
+            waited = duration(_MAX_SECONDS_WITHOUT_PROGRESS)
+            raise WorkerLost(f"nothing was done for {waited}") from None
         return record
 
     try:
@@ -162,15 +167,15 @@ class WorkerLost(CorpusError):
     """A worker's process, or its machine, is gone; what is not done can be tried again."""
 
 
-def _explained(error: Exception) -> CorpusError:
+def _explained(error: "RayError") -> CorpusError:
     """Says what an error of Ray's means for the run."""
     from ray.exceptions import ActorDiedError, RayError, RayTaskError
 
-    if isinstance(error, TimeoutError) and not isinstance(error, RayError):
-        return WorkerLost(f"nothing was done for {duration(_MAX_SECONDS_WITHOUT_PROGRESS)}")
     if isinstance(error, RayTaskError):
-        return CorpusError(f"a worker failed: {error.cause}")
-    if isinstance(error, ActorDiedError) and error.actor_init_failed:
+        if not isinstance(error.cause, RayError):
+            return CorpusError(f"a worker failed: {error.cause}")
+        error = error.cause
+    elif isinstance(error, ActorDiedError) and error.actor_init_failed:
         return CorpusError(f"a worker could not start: {str(error).strip().splitlines()[-1]}")
     reason = str(error).strip().splitlines()[0].rstrip(".")
     return WorkerLost(f"a worker died: {reason}")

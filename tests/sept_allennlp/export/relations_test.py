@@ -1,6 +1,5 @@
 """Exporting a model that finds relations; `tests/sept_runtime/exported` has what it then finds."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,9 @@ def test_with_features_of_spans_and_a_filter(
 
 
 def test_texts_without_a_pair(related_archive: str, tmp_path: Path) -> None:
-    agreed = export(related_archive, tmp_path / "exported", [Document("", [["We"]])])
-    # Whether that one span is an entity is the model's business.
-    assert re.fullmatch(
-        "largest difference of a score .*, 1 spans and [01] entities, "
-        "0 pairs of spans and 0 relations of 1 documents compared",
-        str(agreed),
-    )
+    agreed = export(related_archive, tmp_path / "exported", [Document("", [["system"]])])
+    assert str(agreed).startswith("largest difference of a score ")
+    assert "1 spans and 1 entities, 0 pairs of spans and 0 relations of 1 documents" in str(agreed)
 
 
 @pytest.mark.parametrize(
