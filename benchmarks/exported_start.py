@@ -21,8 +21,8 @@ from sept_runtime.commands.engine_arguments import add_engine_arguments
 _PREDICT = """
 import itertools, json, re, sys
 from pathlib import Path
-from sept_runtime.exported import ExportedPredictor
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.onnx import ExportedPredictor
+from sept_runtime.inference.json_lines import predict_lines
 
 folder, lines, batch_size, number, engine, precision = sys.argv[1:]
 predictor = ExportedPredictor(Path(folder), engine=engine, precision=precision)

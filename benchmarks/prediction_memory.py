@@ -11,7 +11,7 @@ from typing import Iterator
 
 from benchmarks.synthetic import lines_of_text
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
 
 
 def texts(number: int) -> Iterator[bytes]:

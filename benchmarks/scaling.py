@@ -26,7 +26,7 @@ from sept_runtime.corpus.output_folder import OutputFolder
 from sept_runtime.corpus.records import ShardRecord
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
-from sept_runtime.processors import usable_cores
+from sept_runtime.cpu import usable_cores
 
 # So many shards a worker that it does not matter that some wait for others at the very end.
 SHARDS_PER_WORKER = 16

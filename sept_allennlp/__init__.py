@@ -11,24 +11,15 @@ if find_spec("allennlp") is None or find_spec("torch") is None:
         "itself: AllenNLP's bounds forbid a current PyTorch). sept_runtime works without them."
     )
 
-from sept_allennlp import (
-    adaptation,
-    archives,
-    baselines,
-    commands,
-    dataset_readers,
-    fields,
-    metrics,
-    models,
-    modules,
-    plugin,
-    predictors,
-    span_filter,
-    token_embedders,
-    token_indexers,
-    training,
-)
+from sept_allennlp import archives, commands, data, models, modules, plugin, predictors, training
 from sept_allennlp.annotator import AnnotatedText, Annotator, Entity, Relation, load
+from sept_allennlp.modules.span_filters import pretrained  # noqa: F401
+from sept_allennlp.training import (  # noqa: F401 (these register, and build on models)
+    bfloat16_trainer,
+    callbacks,
+    exponential_average,
+    fused_adamw,
+)
 from sept_runtime.version import VERSION
 
 __version__ = VERSION
@@ -38,21 +29,14 @@ __all__ = [
     "Annotator",
     "Entity",
     "Relation",
-    "adaptation",
     "archives",
-    "baselines",
     "commands",
-    "dataset_readers",
-    "fields",
+    "data",
     "load",
-    "metrics",
     "models",
     "modules",
     "plugin",
     "predictors",
-    "span_filter",
-    "token_embedders",
-    "token_indexers",
     "training",
 ]
 

@@ -4,7 +4,7 @@ from os import PathLike
 from typing import Any, Union
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.annotator import AnnotatedText, Annotator, Entity, Relation
+from sept_runtime.inference.annotator import AnnotatedText, Annotator, Entity, Relation
 
 __all__ = ["AnnotatedText", "Annotator", "Entity", "Relation", "load"]
 

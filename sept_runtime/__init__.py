@@ -10,7 +10,7 @@ from sept_runtime.version import VERSION
 if TYPE_CHECKING:
     from os import PathLike
 
-    from sept_runtime.annotator import Annotator
+    from sept_runtime.inference.annotator import Annotator
 
 __version__ = VERSION
 
@@ -43,10 +43,10 @@ def load(
 
     # Raises
 
-    `sept_runtime.exported.ExportedModelError` if there is none, or it is not one to load, or the
+    `sept_runtime.onnx.ExportedModelError` if there is none, or it is not one to load, or the
     engine is not installed or cannot do that here; `ValueError` for options that are none.
     """
     # Only now: whoever looks at predictions needs no model.
-    from sept_runtime.exported import load as load_exported
+    from sept_runtime.onnx import load as load_exported
 
     return load_exported(folder, threads, engine, precision, **options)

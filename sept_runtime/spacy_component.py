@@ -13,7 +13,7 @@ from sept_runtime.engines import ENGINES, PRECISIONS, chosen
 
 # spaCy imports this module for every pipeline of every user, whoever loads a model or not.
 if TYPE_CHECKING:
-    from sept_runtime.annotator import AnnotatedText, Annotator, Entity
+    from sept_runtime.inference.annotator import AnnotatedText, Annotator, Entity
 
 # Where a saved pipeline has its model: the folder of an exported one, or an archive.
 _FOLDER, _ARCHIVE = "model", "model.tar.gz"
@@ -208,7 +208,7 @@ def make_sept(
 def _load(model: str, options: Dict[str, Any]) -> "Annotator":
     options = dict(options)
     if Path(model).is_dir():
-        from sept_runtime.exported import ExportedModelError, load
+        from sept_runtime.onnx import ExportedModelError, load
 
         if options.pop("cuda_device") >= 0:
             raise ExportedModelError(

@@ -12,7 +12,7 @@ base {
     threshold: { recall: 0.99 },
   },
   trainer+: {
-    callbacks+: ['resolve_threshold'],
+    callbacks+: ['calibrate_threshold'],
     validation_metric: '+filtration_rate_at_99_recall',
   },
 }

@@ -23,6 +23,6 @@ local gold_repeats = 4;
   data_loader+: { batch_size: 4 },
   trainer+: {
     num_epochs: 4,
-    callbacks+: ['last_weights'],
+    callbacks+: ['keep_last_epoch'],
   },
 }

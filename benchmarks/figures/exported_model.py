@@ -24,8 +24,8 @@ from sept_allennlp.export.int8 import add_int8
 from sept_allennlp.models.sept import SEPT
 from sept_runtime.documents import Document
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.exported import ExportedPredictor
 from sept_runtime.formats.scierc import read_scierc
+from sept_runtime.onnx import ExportedPredictor
 
 # Engine, precision, and the most that lines of text may cost.
 RUNS = [

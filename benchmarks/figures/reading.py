@@ -12,7 +12,7 @@ from benchmarks.classic_reader import NOT_ANNOTATED, ClassicReader
 from benchmarks.figures.shared import Figure, Settings, configuration, loader
 from benchmarks.measuring import Ratio, time_ratio
 from benchmarks.synthetic import NUM_DOCUMENTS, abstracts, write_documents
-from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_allennlp.data.token_indexers import WordPieceIndexer
 
 
 def reading_figures(settings: Settings) -> List[Figure]:

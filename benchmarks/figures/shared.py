@@ -16,9 +16,9 @@ from benchmarks.measuring import Ratio
 from benchmarks.synthetic import abstracts, lines_of_text, write_documents
 from sept_allennlp.models.span_classifier import SpanClassifier
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.exported import ExportedPredictor
 from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.onnx import ExportedPredictor
 
 CONFIGS = Path(__file__).resolve().parents[2] / "training_config"
 BATCH_SIZE = 8

@@ -4,7 +4,7 @@ from typing import Iterator, List
 
 from benchmarks.peers.corpus import Entity
 from benchmarks.peers.peer import Peer
-from sept_runtime.annotator import Annotator
+from sept_runtime.inference.annotator import Annotator
 
 
 class Annotating(Peer):

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
-class GoesIntoArchive(Protocol):
+class Archivable(Protocol):
     """
     A part of a model that is made from files: an encoder, a span filter. What has this method is
     asked, when training begins, to put its files where AllenNLP packs them into `model.tar.gz`

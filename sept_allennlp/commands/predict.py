@@ -21,7 +21,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.prediction_files import STANDARD_INPUT, open_lines, predict_file
+from sept_runtime.inference.prediction_files import STANDARD_INPUT, open_lines, predict_file
 
 _AllenNLPManager = predict._PredictManager
 

@@ -14,7 +14,7 @@ from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_runtime.commands.command import positive_int
 from sept_runtime.commands.engine_arguments import add_engine_arguments
 from sept_runtime.corpus import LINES_PER_SHARD, CorpusError
-from sept_runtime.exported import ExportedModelError
+from sept_runtime.onnx import ExportedModelError
 
 
 @Subcommand.register("sept-annotate")

@@ -10,8 +10,8 @@ from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.modules.exporting import NotExportable
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.exported import ExportedModelError
-from sept_runtime.formats.requests import read_requests
+from sept_runtime.formats.inputs import read_requests
+from sept_runtime.onnx import ExportedModelError
 
 
 @Subcommand.register("sept-export")

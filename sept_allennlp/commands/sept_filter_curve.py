@@ -11,8 +11,8 @@ from allennlp.data.data_loaders import MultiProcessDataLoader
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_allennlp.span_filter.figure import curve_table, save_curve, save_filter_figure
-from sept_allennlp.span_filter.model import SpanFilterModel
+from sept_allennlp.models.span_filter import SpanFilterModel
+from sept_allennlp.training.filter_figure import curve_table, save_curve, save_filter_figure
 from sept_runtime.documents import DocumentError
 
 

@@ -11,7 +11,7 @@ from sept_allennlp.experiments.counts import Counted
 from sept_allennlp.experiments.errors import RunError
 from sept_allennlp.experiments.results import collect, to_markdown
 from sept_allennlp.experiments.scores import HEADINGS
-from sept_allennlp.metrics.relation_sets import SENSES
+from sept_allennlp.training.metrics.relation_sets import SENSES
 
 
 @Subcommand.register("sept-results")

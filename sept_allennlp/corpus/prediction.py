@@ -10,7 +10,7 @@ from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.decoding import Decoding
 from sept_runtime.engines import chosen
-from sept_runtime.prediction import SpanPredictor
+from sept_runtime.inference.prediction import SpanPredictor
 
 
 class ArchiveShardPredictor(ShardPredictor):

@@ -8,8 +8,8 @@ import pandas
 
 from sept_allennlp.experiments.errors import RunError
 from sept_allennlp.experiments.folds import fold_folders
-from sept_allennlp.metrics.relation_sets import Sense, relation_sets
-from sept_allennlp.training.keep_predictions import PREDICTIONS
+from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
+from sept_allennlp.training.metrics.relation_sets import Sense, relation_sets
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import SYMMETRIC_LABELS

@@ -26,7 +26,7 @@ _FOLD = "{fold}"
 
 # The callbacks of a training in folds: the first has it choose no epoch by the documents that it
 # is scored on, the second leaves its predictions to put together with those of the other folds.
-_CALLBACKS = ["last_weights", "keep_predictions"]
+_CALLBACKS = ["keep_last_epoch", "keep_predictions"]
 
 
 @dataclass(frozen=True)

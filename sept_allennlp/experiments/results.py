@@ -12,7 +12,7 @@ from sept_allennlp.experiments.counts import COUNTS, Counted, count_run
 from sept_allennlp.experiments.errors import RunError, UnfinishedRunError
 from sept_allennlp.experiments.folds import fold_folders
 from sept_allennlp.experiments.scores import RELATION_SCORES, SCORES
-from sept_allennlp.metrics.relation_sets import SENSES
+from sept_allennlp.training.metrics.relation_sets import SENSES
 from sept_runtime.scoring import precision_recall_f1
 
 COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]

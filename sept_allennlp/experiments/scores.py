@@ -1,6 +1,6 @@
 """The scores of a run, and what tables call them."""
 
-from sept_allennlp.metrics.relation_sets import SENSES
+from sept_allennlp.training.metrics.relation_sets import SENSES
 
 SCORES = ["precision", "recall", "f1"]
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-from sept_runtime.exported.configuration import Configuration
+from sept_runtime.onnx.configuration import Configuration
 
 # The scores that people look for, and what they are called.
 _SCORES = {

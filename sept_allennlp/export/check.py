@@ -15,8 +15,8 @@ from sept_allennlp.models.span_classifier import probabilities_by_document
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import Decoding, decode
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.exported.predictor import ExportedPredictor
-from sept_runtime.exported.scored_batch import ScoredCandidates
+from sept_runtime.onnx.predictor import ExportedPredictor
+from sept_runtime.onnx.scored_batch import ScoredCandidates
 
 # What no rounding explains.
 _MAX_DIFFERENCE = 1e-3

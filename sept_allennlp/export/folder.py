@@ -12,6 +12,7 @@ import transformers
 from allennlp.data import DatasetReader
 
 from sept_allennlp.archives import load_archive
+from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_allennlp.export.card import model_card, read_metrics, readable
 from sept_allennlp.export.check import Agreement, compare
 from sept_allennlp.export.errors import ExportError
@@ -21,19 +22,18 @@ from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.modules.exporting import ExportedFilter, ExportedNetwork, NotExportable
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.token_indexers import WordPieceIndexer
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
-from sept_runtime.exported.configuration import Configuration, Filter, Network
-from sept_runtime.exported.folder import (
+from sept_runtime.onnx.configuration import Configuration, Filter, Network
+from sept_runtime.onnx.folder import (
     TOKENIZER,
     facts_of,
     file_digest,
     is_exported,
     write_configuration,
 )
-from sept_runtime.exported.graph import Signature
-from sept_runtime.exported.predictor import ExportedPredictor
+from sept_runtime.onnx.graph import Signature
+from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.version import VERSION
 
 ENCODER, HEAD = "encoder.onnx", "span_head.onnx"

@@ -19,16 +19,16 @@ from sept_allennlp.export.quantized_graph import (
     observed,
     quantized,
 )
+from sept_runtime.cpu import usable_cores
 from sept_runtime.documents import Document
-from sept_runtime.exported.configuration import Configuration, Network
-from sept_runtime.exported.folder import (
+from sept_runtime.onnx.configuration import Configuration, Network
+from sept_runtime.onnx.folder import (
     facts_of,
     member,
     read_word_pieces,
     write_configuration,
 )
-from sept_runtime.exported.predictor import ExportedPredictor
-from sept_runtime.processors import usable_cores
+from sept_runtime.onnx.predictor import ExportedPredictor
 
 if TYPE_CHECKING:
     # Of the extra 'export'; imported where it is used, so that the plugin is without it, too.

@@ -11,8 +11,8 @@ from sept_allennlp.models.sept import SEPT
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.decoding import NO_ENTITY
 from sept_runtime.documents import Document, ScoredSpan
-from sept_runtime.exported.predictor import ExportedPredictor
-from sept_runtime.exported.scored_batch import ScoredCandidates
+from sept_runtime.onnx.predictor import ExportedPredictor
+from sept_runtime.onnx.scored_batch import ScoredCandidates
 from sept_runtime.relation_decoding import ScoredPairs
 
 # So many spans of each document make pairs, whatever the model takes them for: one that finds

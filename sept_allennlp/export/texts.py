@@ -4,7 +4,7 @@ from itertools import cycle, islice
 from typing import Iterable, List, Optional
 
 from sept_runtime.documents import Document
-from sept_runtime.formats.requests import document_from_text
+from sept_runtime.formats.inputs import document_from_text
 from sept_runtime.tokenization import tokenize
 
 # Of different lengths, with words of many pieces, and what encoders have no piece for.

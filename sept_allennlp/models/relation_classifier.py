@@ -6,8 +6,6 @@ from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from sept_allennlp.metrics import StrictRelationF1
-from sept_allennlp.models.learning import are_taught, mean_over_documents, zero_loss
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.construction import labels_in
@@ -15,8 +13,10 @@ from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_sco
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
+from sept_allennlp.training.losses import are_taught, mean_over_documents, zero_loss
+from sept_allennlp.training.metrics import StrictRelationF1
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
-from sept_runtime.exported.relations import Relations
+from sept_runtime.onnx.relations import Relations
 from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
 
 

@@ -30,7 +30,7 @@ from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
-from sept_allennlp.token_embedders import yields_pieces
+from sept_allennlp.modules.token_embedders import yields_pieces
 from sept_runtime.decoding import NO_ENTITY
 
 

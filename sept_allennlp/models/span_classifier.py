@@ -6,20 +6,20 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from numpy.typing import NDArray
 
-from sept_allennlp.metrics import StrictSpanF1
-from sept_allennlp.models.learning import (
-    are_taught,
-    check_annotated,
-    check_not_given,
-    mean_over_documents,
-    zero_loss,
-)
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
 from sept_allennlp.modules.span_scoring import score_in_chunks
+from sept_allennlp.training.losses import (
+    are_taught,
+    check_annotated,
+    check_not_given,
+    mean_over_documents,
+    zero_loss,
+)
+from sept_allennlp.training.metrics import StrictSpanF1
 from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import decode, soft_annotation
 from sept_runtime.documents import Document, Prediction, ScoredSpan

@@ -6,6 +6,7 @@ from sept_allennlp.modules import (
     span_extractors,
     span_filters,
     span_samplers,
+    token_embedders,
 )
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "span_extractors",
     "span_filters",
     "span_samplers",
+    "token_embedders",
 ]

@@ -1,6 +1,6 @@
 """
 What parts of a model say of themselves when it is exported: each by which ONNX graphs and by which
-class of `sept_runtime.exported` it runs without PyTorch. A part that does not say so is not
+class of `sept_runtime.onnx` it runs without PyTorch. A part that does not say so is not
 exported.
 """
 
@@ -12,11 +12,11 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.modules.span_extractors import EndpointSpanExtractor, SpanExtractor
 from torch import Tensor
 
-from sept_runtime.exported.pair_scorers import PooledContextScorer
-from sept_runtime.exported.poolings import Concat, Endpoint, SpanPooling, SpanWidth
-from sept_runtime.exported.relations import Relations
-from sept_runtime.exported.scorers import PooledScorer, SpanScorer
-from sept_runtime.exported.windows import Windows
+from sept_runtime.onnx.pair_scorers import PooledContextScorer
+from sept_runtime.onnx.poolings import Concat, Endpoint, SpanPooling, SpanWidth
+from sept_runtime.onnx.relations import Relations
+from sept_runtime.onnx.scorers import PooledScorer, SpanScorer
+from sept_runtime.onnx.windows import Windows
 
 
 class NotExportable(RuntimeError):

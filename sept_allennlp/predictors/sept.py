@@ -18,8 +18,8 @@ from sept_runtime.documents import Document, Prediction
 from sept_runtime.engines import PRECISIONS, TRAINED_PRECISIONS
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
-from sept_runtime.json_prediction import Request, predict_requests
-from sept_runtime.words import with_joined_text
+from sept_runtime.inference.json_lines import Request, predict_requests
+from sept_runtime.tokenization.words import with_joined_text
 
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
@@ -33,7 +33,7 @@ class SEPTPredictor(Predictor):
     """
     Predicts the entities of documents, and their relations where the model finds any, and is the
     `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
-    `text`, `tokens` or `sentences` (see `sept_runtime.formats.requests`). An input that cannot be
+    `text`, `tokens` or `sentences` (see `sept_runtime.formats.inputs`). An input that cannot be
     used yields an object with `error` instead of entities; nothing is raised and nothing is left
     out.
 

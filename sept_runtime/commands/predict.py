@@ -56,8 +56,8 @@ class Predict(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Predicts, and says how many lines failed."""
         # Only now: the other commands need no model.
-        from sept_runtime.exported.predictor import ExportedPredictor
-        from sept_runtime.prediction_files import open_lines, predict_file
+        from sept_runtime.inference.prediction_files import open_lines, predict_file
+        from sept_runtime.onnx.predictor import ExportedPredictor
 
         with contextlib.ExitStack() as files:
             # First, because it takes no time to find that it is not there.

@@ -27,7 +27,7 @@ from sept_runtime.corpus.inputs import (
     CorpusError,
     InputFile,
 )
-from sept_runtime.words import without_surrogates
+from sept_runtime.tokenization.words import without_surrogates
 
 # A longer line is no document; it is passed over without being held.
 MAX_LINE_BYTES = 256 * 2**20

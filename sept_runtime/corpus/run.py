@@ -12,7 +12,7 @@ from sept_runtime.corpus.records import Counts, ShardRecord, finished_shards
 from sept_runtime.corpus.settings import CorpusSettings
 from sept_runtime.corpus.shards import Shard
 from sept_runtime.corpus.workers import Workers, plan_workers
-from sept_runtime.processors import usable_cores
+from sept_runtime.cpu import usable_cores
 
 # A worker that died so often with no shard done in between: it may well be a document that kills
 # it.

@@ -3,12 +3,12 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from sept_runtime.engines import ENGINES, PRECISIONS, chosen
-from sept_runtime.exported.folder import file_digest, folder_digest
+from sept_runtime.onnx.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
 
-# Whole blocks of the batches that `sept_runtime.prediction` makes of like documents, for a batch
-# size of 32 or another power of two up to 128: so a document shares its batch with the same others
-# as in `allennlp predict`.
+# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32 or
+# another power of two up to 128. A document then shares its batch with the same documents as in
+# `allennlp predict`.
 LINES_PER_SHARD = 2048
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from sept_runtime.documents import Document, DocumentError, Span
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
-from sept_runtime.words import with_joined_text, without_surrogates
+from sept_runtime.tokenization.words import with_joined_text, without_surrogates
 
 
 def entity_table(prediction: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:

@@ -9,7 +9,7 @@ from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.exporting import ExportedPairScorer
 from sept_allennlp.modules.relation_scorers.relation_scorer import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
-from sept_runtime.exported.pair_scorers import PooledContextScorer as ExportedScorer
+from sept_runtime.onnx.pair_scorers import PooledContextScorer as ExportedScorer
 
 # Of the number of words between two spans: 0, 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, more.
 _NUM_BUCKETS = 10

@@ -8,7 +8,7 @@ from allennlp.modules.span_extractors import SpanExtractor
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.exporting import exported_pooling
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.exported.poolings import Concat
+from sept_runtime.onnx.poolings import Concat
 
 
 @SpanExtractor.register("concat", constructor="from_partial_objects")

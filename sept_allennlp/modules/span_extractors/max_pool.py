@@ -6,7 +6,7 @@ from torch.autograd.function import once_differentiable
 
 from sept_allennlp.modules.span_extractors.bounds import widest
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.exported.poolings import MaxPool
+from sept_runtime.onnx.poolings import MaxPool
 
 
 @SpanExtractor.register("max_pool")

@@ -5,7 +5,7 @@ from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.bounds import widest
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.exported.poolings import SelfAttentiveSum
+from sept_runtime.onnx.poolings import SelfAttentiveSum
 
 
 @SpanExtractor.register("self_attentive_sum")

@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.exported.poolings import SpanWidth
+from sept_runtime.onnx.poolings import SpanWidth
 
 
 @SpanExtractor.register("span_width")

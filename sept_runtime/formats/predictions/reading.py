@@ -11,7 +11,7 @@ from sept_runtime.formats.predictions.entities import predicted_entities
 from sept_runtime.formats.predictions.relations import predicted_relations, symmetric_labels
 from sept_runtime.formats.predictions.writing import FORMAT_VERSION
 from sept_runtime.formats.scierc import checked_offsets, document_from_scierc
-from sept_runtime.words import offsets_of_joined
+from sept_runtime.tokenization.words import offsets_of_joined
 
 
 @dataclass

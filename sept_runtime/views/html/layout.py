@@ -11,8 +11,8 @@ from itertools import accumulate, pairwise
 from typing import Dict, Iterable, List, NamedTuple, Sequence
 
 from sept_runtime.documents import Document, Span
+from sept_runtime.tokenization.words import restore_brackets
 from sept_runtime.views.html.comparison import JudgedEntity
-from sept_runtime.words import restore_brackets
 
 # A label's face is smaller than the text's: of the text, so many characters are as wide as one of
 # a label, and so many as the label's padding and the space up to the next.

@@ -95,11 +95,11 @@ def test_a_training_in_folds_ends_with_its_last_weights_and_keeps_its_prediction
     assert config["trainer"] == {
         "num_epochs": 3,
         "patience": None,
-        "callbacks": [{"type": "keep_predictions"}, "last_weights"],
+        "callbacks": [{"type": "keep_predictions"}, "keep_last_epoch"],
     }
     without = {**CONFIG, "trainer": {}}
     callbacks = config_of_fold("a", without, Path("data"))["trainer"]["callbacks"]
-    assert callbacks == ["last_weights", "keep_predictions"]
+    assert callbacks == ["keep_last_epoch", "keep_predictions"]
 
 
 def test_a_student_reads_what_a_teacher_annotated_that_has_not_seen_the_fold() -> None:

@@ -77,7 +77,7 @@ def test_a_run_in_folds_is_trained_once_for_each(tmp_path: Path) -> None:
         "train_data_path": f"{tmp_path}/folds/fold_2_of_2/train.json",
         "validation_data_path": f"{tmp_path}/folds/fold_2_of_2/dev.json",
         "seed": "5",
-        "trainer": {"callbacks": ["last_weights", "keep_predictions"]},
+        "trainer": {"callbacks": ["keep_last_epoch", "keep_predictions"]},
     }
     assert len(read_trainings(suite, tmp_path, [5], folds=3)) == 6
     plain = read_trainings(suite, tmp_path, [5], folds=0)

@@ -24,17 +24,17 @@ from sept_allennlp.modules.exporting import (
     ExportedScorer,
     NotExportable,
 )
+from sept_allennlp.modules.token_embedders.word_pieces import _LastHiddenState
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.token_embedders.word_pieces import _LastHiddenState
 from sept_runtime.documents import AnnotatedSpan, Document
-from sept_runtime.exported import ExportedPredictor
-from sept_runtime.exported.candidates import enumerate_candidates
-from sept_runtime.exported.graph import Graph, encoder_signature
-from sept_runtime.exported.poolings import MaxPool
-from sept_runtime.exported.scored_batch import ScoredCandidates
-from sept_runtime.exported.scorers import PooledScorer
-from sept_runtime.exported.sessions import find_engine
-from sept_runtime.exported.windows import Windows
+from sept_runtime.onnx import ExportedPredictor
+from sept_runtime.onnx.candidates import enumerate_candidates
+from sept_runtime.onnx.graph import Graph, encoder_signature
+from sept_runtime.onnx.poolings import MaxPool
+from sept_runtime.onnx.scored_batch import ScoredCandidates
+from sept_runtime.onnx.scorers import PooledScorer
+from sept_runtime.onnx.sessions import find_engine
+from sept_runtime.onnx.windows import Windows
 from tests.experiments import experiment
 
 pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]

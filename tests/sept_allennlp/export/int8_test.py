@@ -13,7 +13,7 @@ from sept_allennlp.export import ExportError, export
 from sept_allennlp.export import int8 as module
 from sept_allennlp.export.quantized_graph import linear_layers
 from sept_runtime.documents import Document
-from sept_runtime.exported import ExportedPredictor
+from sept_runtime.onnx import ExportedPredictor
 
 pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 

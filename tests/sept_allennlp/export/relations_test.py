@@ -1,4 +1,4 @@
-"""Exporting a model that finds relations; `tests/sept_runtime/exported` has what it then finds."""
+"""Exporting a model that finds relations; `tests/sept_runtime/onnx` has what it then finds."""
 
 from pathlib import Path
 from typing import Any

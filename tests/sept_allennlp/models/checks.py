@@ -8,7 +8,7 @@ from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch
 from allennlp.models import Model
 
-from sept_allennlp.dataset_readers import SciERCReader
+from sept_allennlp.data.dataset_readers import SciERCReader
 from sept_runtime.documents import Document
 from tests.experiments import FIXTURES, QUICK, experiment
 

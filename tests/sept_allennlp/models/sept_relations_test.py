@@ -14,12 +14,12 @@ from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 
 from sept_allennlp.archives import load_archive
-from sept_allennlp.dataset_readers import SciERCReader
+from sept_allennlp.data.dataset_readers import SciERCReader
 from sept_allennlp.experiments.counts import count_run
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
-from sept_allennlp.training.keep_predictions import PREDICTIONS
+from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, ScoredSpan
 from sept_runtime.formats.predictions import read_predictions

@@ -10,8 +10,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 
-from sept_allennlp.dataset_readers import SciERCReader
-from sept_allennlp.token_indexers import WordPieceIndexer
+from sept_allennlp.data.dataset_readers import SciERCReader
+from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_runtime.documents import AnnotatedSpan, Document
 from tests.experiments import FIXTURES, QUICK, experiment
 from tests.sept_allennlp.models.checks import (

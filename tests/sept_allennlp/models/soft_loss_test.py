@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 from allennlp.models import Model
 
-from sept_allennlp.dataset_readers import SciERCReader
+from sept_allennlp.data.dataset_readers import SciERCReader
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
 from tests.sept_allennlp.baselines.sciie_test import words_model as sciie_model

@@ -12,9 +12,9 @@ from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding
 
 from sept_allennlp.modules.exporting import NotExportable, exported_encoder, exported_pooling
-from sept_allennlp.token_embedders import PooledWordPieceEmbedder, WordPieceEmbedder
-from sept_runtime.exported.fields import Fields
-from sept_runtime.exported.poolings import pooling_from_json
+from sept_allennlp.modules.token_embedders import PooledWordPieceEmbedder, WordPieceEmbedder
+from sept_runtime.onnx.fields import Fields
+from sept_runtime.onnx.poolings import pooling_from_json
 
 DIM = 3
 LENGTH = 40

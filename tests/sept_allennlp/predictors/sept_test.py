@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from sept_allennlp.archives import ArchiveError, load_archive
 from sept_allennlp.modules import bfloat16
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
 from tests.experiments import FIXTURES
 
 TEXT = "We use a parser (fast) for parsing. It works, e.g. on long documents of any kind!"

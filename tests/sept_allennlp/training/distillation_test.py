@@ -16,7 +16,7 @@ from sept_allennlp.archives import load_archive
 from sept_allennlp.modules.soft_targets import soft_targets
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
 from tests.experiments import FIXTURES, experiment
 from tests.sept_allennlp.training.recover_test import assert_same_result
 
@@ -84,7 +84,7 @@ def test_a_student_learns_from_gold_and_from_the_teacher(
 ) -> None:
     dev = str(FIXTURES / "abstracts" / "dev.json")
     params = student([gold, gold, annotated], **{"trainer.num_epochs": 2})
-    assert params["trainer"]["callbacks"][-1] == "last_weights"
+    assert params["trainer"]["callbacks"][-1] == "keep_last_epoch"
     train_model(params, str(tmp_path / "run"))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["best_epoch"] == 1

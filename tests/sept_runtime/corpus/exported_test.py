@@ -18,9 +18,9 @@ from sept_runtime.corpus.prediction import ExportedShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.exported import ExportedPredictor
 from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.onnx import ExportedPredictor
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
 

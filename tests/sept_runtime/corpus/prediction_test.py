@@ -12,7 +12,7 @@ from sept_runtime.corpus.settings import ModelSettings, model_digest
 from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
 

@@ -24,7 +24,7 @@ from sept_runtime.corpus.records import Counts
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
-from sept_runtime.json_prediction import predict_lines
+from sept_runtime.inference.json_lines import predict_lines
 from tests.experiments import ROOT
 
 pytest.importorskip("ray")

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sept_runtime import processors
+from sept_runtime import cpu as processors
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.workers import Workers, plan_workers
-from sept_runtime.processors import usable_cores
+from sept_runtime.cpu import usable_cores
 
 GIB = 2**30
 

@@ -14,10 +14,10 @@ from sept_allennlp.modules.relation_scorers import (
     RelatedSpans,
     RelationScorer,
 )
-from sept_runtime.exported import pair_scorers
-from sept_runtime.exported.fields import Fields
-from sept_runtime.exported.graph import Graph
-from sept_runtime.exported.sessions import find_engine
+from sept_runtime.onnx import pair_scorers
+from sept_runtime.onnx.fields import Fields
+from sept_runtime.onnx.graph import Graph
+from sept_runtime.onnx.sessions import find_engine
 
 # One document of seven words, of which each is a position; two dimensions.
 SEQUENCE = torch.tensor(
@@ -154,6 +154,6 @@ def test_the_exported_one_scores_as_this_does(
         ),
         probabilities[0].numpy(),
     )
-    monkeypatch.setattr("sept_runtime.exported.rows._ROWS_AT_ONCE", 50)
+    monkeypatch.setattr("sept_runtime.onnx.rows._ROWS_AT_ONCE", 50)
     found = exported.score(graphs, arrays, pairs.numpy())
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-5)

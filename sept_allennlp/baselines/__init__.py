@@ -1,7 +1,0 @@
-"""The systems that the paper compares SEPT with, and what they alone need."""
-
-from sept_allennlp.baselines.elmo import ElmoEmbedder
-from sept_allennlp.baselines.sciie import SciIE
-from sept_allennlp.baselines.strict_crf_tagger import StrictCrfTagger
-
-__all__ = ["ElmoEmbedder", "SciIE", "StrictCrfTagger"]

@@ -1,0 +1,132 @@
+from typing import Any, Dict, Iterable, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Field, Instance
+from allennlp.data.fields import MetadataField, TensorField, TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
+from allennlp.data.tokenizers import Token
+
+from sept_allennlp.data.dataset_readers.data_files import DataPath, data_files
+from sept_allennlp.data.fields import LabeledRelationsField, LabeledSpansField, SoftSpansField
+from sept_allennlp.modules.candidate_spans import PADDING
+from sept_runtime.documents import Document, DocumentError
+from sept_runtime.tokenization.words import restore_brackets
+
+
+class DocumentReader(DatasetReader):
+    """
+    What the readers of all formats have in common. A subclass says in `read_documents` which
+    documents a file holds.
+
+    A document becomes one `Instance` with
+
+    - text : `TextField`, the words, as an author types them (see `restore_brackets`);
+    - sentence_ids : `TensorField`, each word's sentence;
+    - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
+    - relations : `LabeledRelationsField`, where they are asked for;
+    - soft : `SoftSpansField`, what a teacher believes of spans, where that is asked for (empty
+      where no teacher has annotated the document);
+    - metadata : `MetadataField`, the `Document` itself under "document".
+
+    What is read may be several files, see `data_files`: a list of paths, folders and patterns.
+
+    In distributed training each process reads every n-th document, and if the file does not divide
+    evenly the last ones get an empty document more: AllenNLP ends validation as soon as one
+    process has no batch left, and would leave the others' last documents out of the metrics.
+
+    # Parameters
+
+    token_indexers : `Dict[str, TokenIndexer]`, optional
+        By default one `SingleIdTokenIndexer` named "tokens".
+    label_namespace : `str`, optional (default = `"labels"`)
+    relations : `bool`, optional (default = `False`)
+        Whether the model is to learn the relations between the entities, too.
+    relation_label_namespace : `str`, optional (default = `"relation_labels"`)
+    soft_labels : `bool`, optional (default = `False`)
+        Whether documents may have a teacher's soft labels, for the model to learn from.
+
+    # Raises
+
+    `ConfigurationError` at the first line that is wrong; the message names file, line and fault.
+    """
+
+    def __init__(
+        self,
+        token_indexers: Optional[Dict[str, TokenIndexer]] = None,
+        label_namespace: str = "labels",
+        relations: bool = False,
+        relation_label_namespace: str = "relation_labels",
+        soft_labels: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs
+        )
+        self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
+        self._label_namespace = label_namespace
+        self._relations = relations
+        self._relation_label_namespace = relation_label_namespace
+        self._soft_labels = soft_labels
+
+    def read_documents(self, path: str, name: str) -> Iterable[Document]:
+        """
+        The documents of a file, in order.
+
+        # Parameters
+
+        path : `str`
+            The file, on this machine.
+        name : `str`
+            What messages call it: for a downloaded one its address.
+
+        # Raises
+
+        `DocumentError` at the first line that is wrong.
+        """
+        raise NotImplementedError
+
+    def _read(self, file_path: DataPath) -> Iterable[Instance]:
+        documents = (
+            document
+            for path, name in data_files(file_path)
+            for document in self.read_documents(path, name)
+        )
+        try:
+            for document in self.shard_iterable(self._evenly(documents)):
+                yield self.text_to_instance(document)
+        except DocumentError as error:
+            raise ConfigurationError(str(error)) from None
+
+    def _evenly(self, documents: Iterable[Document]) -> Iterable[Document]:
+        """The documents, filled up with empty ones to a multiple of the number of processes."""
+        count = 0
+        for document in documents:
+            yield document
+            count += 1
+        info = self.get_distributed_info()
+        if info is not None:
+            for _ in range(-count % info.world_size):
+                yield Document(key="", sentences=[], entities=[], relations=[])
+
+    def text_to_instance(self, document: Document) -> Instance:
+        """One document as an `Instance`; the token indexers are applied later."""
+        sentence_ids = torch.tensor(document.sentence_ids, dtype=torch.long)
+        described_as = document.describe()
+        fields: Dict[str, Field[Any]] = {
+            "text": TextField([Token(word) for word in restore_brackets(document.words)]),
+            "sentence_ids": TensorField(sentence_ids, padding_value=PADDING),
+            "gold": LabeledSpansField(document.entities or [], self._label_namespace, described_as),
+            "metadata": MetadataField({"document": document}),
+        }
+        if self._relations:
+            fields["relations"] = LabeledRelationsField(
+                document.relations or [], self._relation_label_namespace, described_as
+            )
+        if self._soft_labels:
+            fields["soft"] = SoftSpansField(document.soft, self._label_namespace, described_as)
+        return Instance(fields)
+
+    def apply_token_indexers(self, instance: Instance) -> None:
+        """Only now: an instance that goes to another process need not carry its indexers along."""
+        instance["text"].token_indexers = self._token_indexers  # type: ignore[attr-defined]

@@ -1,5 +1,0 @@
-from sept_allennlp.fields.labeled_relations_field import LabeledRelationsField
-from sept_allennlp.fields.labeled_spans_field import LabeledSpansField
-from sept_allennlp.fields.soft_spans_field import SoftSpansField
-
-__all__ = ["LabeledRelationsField", "LabeledSpansField", "SoftSpansField"]

@@ -1,4 +1,0 @@
-from sept_allennlp.metrics.strict_relation_f1 import StrictRelationF1
-from sept_allennlp.metrics.strict_span_f1 import StrictSpanF1
-
-__all__ = ["StrictRelationF1", "StrictSpanF1"]

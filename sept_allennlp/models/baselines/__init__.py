@@ -1,0 +1,7 @@
+"""The systems that the paper compares SEPT with, and what they alone need."""
+
+from sept_allennlp.models.baselines.elmo import ElmoEmbedder
+from sept_allennlp.models.baselines.sciie import SciIE
+from sept_allennlp.models.baselines.strict_crf_tagger import StrictCrfTagger
+
+__all__ = ["ElmoEmbedder", "SciIE", "StrictCrfTagger"]

@@ -1,0 +1,82 @@
+import torch
+from allennlp.common import Lazy
+from allennlp.modules import FeedForward
+from allennlp.modules.span_extractors import SpanExtractor
+
+from sept_allennlp.modules.construction import construct_with_input_dim
+from sept_allennlp.modules.exporting import ExportedScorer
+from sept_allennlp.modules.renamed_keys import RenamedKeys
+from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
+from sept_allennlp.modules.span_scoring import score_in_chunks
+
+
+@SpanScorer.register("pooled")
+class PooledScorer(SpanScorer, RenamedKeys):
+    """
+    An MLP over each span's vector: the paper's filter (section 3.5).
+
+    Registered as a `SpanScorer` with name "pooled".
+
+    # Parameters
+
+    input_dim : `int`
+        The last dimension of the sequence.
+    max_span_width : `int`
+        Not used here.
+    span_extractor : `Lazy[SpanExtractor]`
+        Its `input_dim` follows and may be left out.
+    feedforward : `Lazy[FeedForward]`
+        The MLP before the score. Its `input_dim` follows and may be left out.
+    max_spans_per_chunk : `int`, optional (default = `65536`)
+        In evaluation, the most candidates to represent in one go, which bounds the memory that a
+        very long document takes.
+    """
+
+    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
+
+    def __init__(
+        self,
+        input_dim: int,
+        max_span_width: int,
+        span_extractor: Lazy[SpanExtractor],
+        feedforward: Lazy[FeedForward],
+        max_spans_per_chunk: int = 65536,
+    ) -> None:
+        super().__init__()
+        self._span_extractor = construct_with_input_dim(span_extractor, input_dim)
+        self._feedforward = construct_with_input_dim(
+            feedforward, self._span_extractor.get_output_dim()
+        )
+        self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1)
+        self._max_spans_per_chunk = max_spans_per_chunk
+
+    def exported(self, head_graph: str) -> ExportedScorer:
+        """By what it runs without PyTorch."""
+        head = torch.nn.Sequential(self._feedforward, self._output)
+        return ExportedScorer.pooled(self._span_extractor, head, 1, head_graph)
+
+    def forward(
+        self,
+        embedded: torch.Tensor,
+        embedded_mask: torch.Tensor,
+        spans: torch.Tensor,
+        widths: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """
+        As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
+        `embedded_mask` and `widths` are not used.
+        """
+        scores = torch.zeros(mask.size(), device=mask.device)
+        if mask.any():
+            scores[mask] = score_in_chunks(
+                lambda sequence, spans, mask: self._span_extractor(
+                    sequence, spans, span_indices_mask=mask
+                ),
+                lambda vectors: self._output(self._feedforward(vectors)),
+                [embedded],
+                spans,
+                mask,
+                None if self.training else self._max_spans_per_chunk,
+            ).squeeze(-1)
+        return scores

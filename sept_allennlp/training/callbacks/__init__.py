@@ -1,0 +1,17 @@
+"""Callbacks of AllenNLP's trainer."""
+
+from sept_allennlp.training.callbacks.archive_encoder import ArchiveEncoder
+from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThreshold
+from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
+from sept_allennlp.training.callbacks.keep_predictions import KeepPredictions
+from sept_allennlp.training.callbacks.reproducible_randomness import ReproducibleRandomness
+from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
+
+__all__ = [
+    "ArchiveEncoder",
+    "CalibrateThreshold",
+    "KeepLastEpoch",
+    "KeepPredictions",
+    "ReproducibleRandomness",
+    "WriteEncoder",
+]

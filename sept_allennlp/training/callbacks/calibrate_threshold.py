@@ -1,0 +1,74 @@
+import logging
+import math
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.training.callbacks import TrainerCallback
+
+from sept_allennlp.models.span_filter import SpanFilterModel
+from sept_allennlp.training.filter_figure import curve_table, save_curve
+
+logger = logging.getLogger(__name__)
+
+
+@TrainerCallback.register("calibrate_threshold")
+class CalibrateThreshold(TrainerCallback):
+    """
+    When the training of a span filter has ended, finds on the validation data which threshold gives
+    which recall, and puts that into the best weights, from where it comes into the archive. The
+    whole curve is written as `filter_curve.csv` into the run's folder.
+
+    Registered as a `TrainerCallback` with name "calibrate_threshold".
+    """
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """
+        # Raises
+
+        `ConfigurationError` for another model than a span filter, and without validation data.
+        """
+        super().on_start(trainer, is_primary, **kwargs)
+        if not isinstance(trainer.model, SpanFilterModel):
+            raise ConfigurationError(
+                "the callback 'calibrate_threshold' is for models of type 'span_filter'"
+            )
+        if trainer._validation_data_loader is None:
+            raise ConfigurationError(
+                "the callback 'calibrate_threshold' needs a 'validation_data_path'"
+            )
+        # Where the training goes on from a filter that has its thresholds.
+        trainer.model.forget_thresholds()
+
+    def on_end(
+        self,
+        trainer: Any,
+        metrics: Optional[Dict[str, Any]] = None,
+        epoch: Optional[int] = None,
+        is_primary: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Scores the validation data with the best weights, which AllenNLP has loaded by then."""
+        # Without metrics, training has failed.
+        if metrics is None:
+            return
+        model = trainer.model
+        # What was counted during training was of other weights.
+        model.count(trainer._validation_data_loader, trainer.cuda_device)
+        model.calibrate_threshold(model.metric)
+        if model.threshold_logit() == -math.inf:
+            logger.warning(
+                "No threshold has the recall that is asked for: too many of the validation data's "
+                "entities are wider than max_span_width. This filter removes nothing."
+            )
+        # By every process: the scores of all are brought together.
+        points = curve_table(model.metric)
+        model.metric.reset()
+        best = trainer._best_model_filename
+        if is_primary and best is not None:
+            save_curve(points, Path(best).with_name("filter_curve.csv"))
+            # Not into the file itself: a checkpoint may be the same file under another name.
+            torch.save(model.state_dict(), f"{best}.new")
+            os.replace(f"{best}.new", best)

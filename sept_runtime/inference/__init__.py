@@ -1,0 +1,1 @@
+"""Prediction: batching, JSON lines, files, and the annotator."""

@@ -1,0 +1,70 @@
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoModel
+
+from sept_allennlp.modules.token_embedders import WordPieceEmbedder
+from tests.conftest import TINY_ENCODER
+from tests.experiments import QUICK, experiment
+from tests.sept_allennlp.training.recover_test import assert_same_result
+
+pytestmark = pytest.mark.trains
+
+SHORT: Dict[str, Any] = {"dataset_reader.block_length": 32}
+
+
+def configuration(**overrides: Any) -> Params:
+    return experiment({**SHORT, **overrides}, "masked_language_model.jsonnet")
+
+
+def table(folder: Path) -> torch.Tensor:
+    return AutoModel.from_pretrained(str(folder)).get_input_embeddings().weight
+
+
+def test_an_encoder_learns_to_guess_and_is_one_that_sept_takes(tmp_path: Path) -> None:
+    learning = {"trainer.num_epochs": 12, "trainer.optimizer.lr": 0.01}
+    train_model(configuration(**learning), str(tmp_path / "adapted"))
+    perplexities = [
+        json.loads((tmp_path / "adapted" / f"metrics_epoch_{epoch}.json").read_text())[
+            "training_perplexity"
+        ]
+        for epoch in (0, 11)
+    ]
+    assert perplexities[1] < 0.8 * perplexities[0]
+    encoder = tmp_path / "adapted" / "encoder"
+    assert not torch.equal(table(encoder), table(TINY_ENCODER))
+
+    # SEPT takes it as any other.
+    embedder = WordPieceEmbedder(str(encoder))
+    assert torch.equal(embedder.transformer_model.get_input_embeddings().weight, table(encoder))
+
+
+def test_recovering_gives_what_an_undisturbed_run_gives(
+    tmp_path: Path, train_once: Callable[..., str]
+) -> None:
+    epochs = {**SHORT, "trainer.num_epochs": 3}
+    undisturbed = Path(train_once("adapted", epochs, "masked_language_model.jsonnet")).parent
+    interruption = {"type": "interrupt_in_a_test", "epoch": 1, "batch": 3, "by": "ctrl-c"}
+    interrupted = configuration(**epochs).as_dict()
+    interrupted["trainer"]["callbacks"].append(interruption)
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train_model(Params(interrupted), str(run))
+    assert not (run / "encoder").exists()
+    (run / "config.json").write_text(json.dumps(configuration(**epochs).as_dict()))
+    train_model(configuration(**epochs), str(run), recover=True)
+    assert_same_result(run, undisturbed)
+    assert torch.equal(table(run / "encoder"), table(undisturbed / "encoder"))
+
+
+def test_another_model_is_refused_before_it_is_trained(tmp_path: Path) -> None:
+    params = experiment({**QUICK, "trainer.callbacks": ["write_encoder"]})
+    with pytest.raises(ConfigurationError, match="for models of type 'masked_language_model'"):
+        train_model(params, str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "metrics_epoch_0.json").exists()

@@ -1,0 +1,36 @@
+from typing import List
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sept_runtime.documents import Document
+from sept_runtime.onnx.candidates import enumerate_candidates
+
+SENTENCE_LENGTHS = st.lists(st.integers(0, 5), max_size=4)
+
+
+@given(lengths=st.lists(SENTENCE_LENGTHS, min_size=1, max_size=4), width=st.integers(1, 4))
+def test_every_span_of_every_sentence(lengths: List[List[int]], width: int) -> None:
+    documents = [
+        Document(key="", sentences=[["w"] * length for length in document]) for document in lengths
+    ]
+    expected = []
+    word = 0
+    for index, document in enumerate(lengths):
+        for length in document:
+            expected += [
+                (word + start, word + end, index)
+                for start in range(length)
+                for end in range(start, min(start + width, length))
+            ]
+            word += length
+    candidates = enumerate_candidates(documents, width)
+    found = zip(*(array.tolist() for array in candidates))
+    assert list(found) == expected
+
+
+def test_those_that_a_mask_keeps() -> None:
+    documents = [Document(key="", sentences=[["a", "b"]]), Document(key="", sentences=[["c"]])]
+    candidates = enumerate_candidates(documents, 2)
+    kept = candidates.where(candidates.ends == 1)
+    assert [array.tolist() for array in kept] == [[0, 1], [1, 1], [0, 0]]

@@ -1,0 +1,38 @@
+// An encoder adapted to a domain, which is worth three points of F1 to SEPT on MiniLM
+// (docs/results.md): masked language modeling with texts that nobody has annotated
+// (docs/training.md, "An encoder for your domain").
+local encoder = std.extVar('SEPT_ENCODER');
+
+(import 'seed_and_device.libsonnet') + {
+  dataset_reader: { type: 'text_blocks', model_name: encoder },
+  train_data_path: std.extVar('SEPT_TEXTS'),
+  // The pieces' indices are the encoder's.
+  vocabulary: { type: 'empty' },
+  model: {
+    type: 'masked_language_model',
+    model_name: encoder,
+    // So few passes over so many texts overfit nothing, and on a CPU dropout takes as long as all
+    // the rest of an update. What is written has the encoder's own.
+    transformer_kwargs: { hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0 },
+  },
+  data_loader: {
+    batch_size: 16,
+    shuffle: true,
+    collate_fn: { type: 'mlm_collator', model_name: encoder },
+  },
+  trainer+: {
+    num_epochs: 6,
+    // 32 blocks, some 8,000 pieces, an update.
+    num_gradient_accumulation_steps: 2,
+    grad_norm: 1.0,
+    optimizer: {
+      type: 'fused_adamw',
+      lr: 5e-4,
+      betas: [0.9, 0.98],
+      eps: 1e-6,
+      weight_decay: 0.01,
+    },
+    learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.06, ratio: 1000 },
+    callbacks: ['write_encoder', 'reproducible_randomness'],
+  },
+}
