@@ -6,8 +6,8 @@ from sept_runtime.engines import ENGINES, PRECISIONS, chosen
 from sept_runtime.onnx.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
 
-# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32 or
-# another power of two up to 128. A document then shares its batch with the same documents as in
+# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
+# or another power of two up to 128. A document then shares its batch with the same documents as in
 # `allennlp predict`.
 LINES_PER_SHARD = 2048
 
