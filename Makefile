@@ -4,7 +4,7 @@
 # make fuzz    tens of thousands of odd inputs to prediction and to the tokenizer
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
-# make lint    style, types, and which room may import which
+# make lint    style, spelling, types, and the layers of imports
 # make lock    a new requirements.txt
 
 VENV ?= .venv
@@ -83,6 +83,7 @@ bench-peers: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 

@@ -9,7 +9,7 @@ local encoder = std.extVar('SEPT_ENCODER');
   // The pieces' indices are the encoder's.
   vocabulary: { type: 'empty' },
   model: {
-    type: 'masked_language_model',
+    type: 'masked_lm',
     model_name: encoder,
     // So few passes over so many texts overfit nothing, and on a CPU dropout takes as long as all
     // the rest of an update. What is written has the encoder's own.

@@ -64,7 +64,7 @@ def model_card(
             *(data or ["The archive does not say what it was trained on."]),
             f"- encoder: `{made['encoder']}`",
             "",
-            "The data's own licence and limits hold for what the model has learned from them.",
+            "The data's own license and limits hold for what the model has learned from them.",
             "",
             "## Scores",
             "",

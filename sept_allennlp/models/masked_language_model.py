@@ -14,7 +14,7 @@ from sept_allennlp.archives.encoders import encoder_source
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
 
 
-@Model.register("masked_language_model")
+@Model.register("masked_lm")
 class MaskedLanguageModel(Model, Bfloat16Encoder):
     """
     An encoder that goes on learning to guess masked word pieces, in texts of the domain that it is
@@ -24,7 +24,7 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
     AllenNLP-models' `masked_language_model` was "developed for use in a demo, not for training", as
     it says itself.
 
-    Registered as a `Model` with name "masked_language_model".
+    Registered as a `Model` with name "masked_lm".
 
     # Parameters
 

@@ -84,7 +84,7 @@ class Windows:
         last = max(length - self.content, 0) if self.content else 0
         starts = [*range(0, last, self.stride or 1), last]
         ends = [min(start + self.content, length) if self.content else length for start in starts]
-        # Two neighbours share the pieces from the later's start to the earlier's end; the border
+        # Two neighbors share the pieces from the later's start to the earlier's end; the border
         # lies in the middle.
         borders = [
             (start + next_start + self.content) // 2

@@ -10,7 +10,7 @@ from sept_allennlp.models.masked_language_model import MaskedLanguageModel
 @TrainerCallback.register("write_encoder")
 class WriteEncoder(TrainerCallback):
     """
-    Writes what an `masked_language_model` has learned into the folder `encoder` of the run, as
+    Writes what a `masked_lm` has learned into the folder `encoder` of the run, as
     `SEPT_ENCODER` takes it, when the training has come to its end.
 
     Registered as a `TrainerCallback` with name "write_encoder".
@@ -20,12 +20,12 @@ class WriteEncoder(TrainerCallback):
         """
         # Raises
 
-        `ConfigurationError` for another model than an `masked_language_model`.
+        `ConfigurationError` for another model than a `masked_lm`.
         """
         super().on_start(trainer, is_primary, **kwargs)
         if not isinstance(trainer.model, MaskedLanguageModel):
             raise ConfigurationError(
-                "the callback 'write_encoder' is for models of type 'masked_language_model'"
+                "the callback 'write_encoder' is for models of type 'masked_lm'"
             )
 
     def on_end(

@@ -65,6 +65,6 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
 
 def test_another_model_is_refused_before_it_is_trained(tmp_path: Path) -> None:
     params = experiment({**QUICK, "trainer.callbacks": ["write_encoder"]})
-    with pytest.raises(ConfigurationError, match="for models of type 'masked_language_model'"):
+    with pytest.raises(ConfigurationError, match="for models of type 'masked_lm'"):
         train_model(params, str(tmp_path / "run"))
     assert not (tmp_path / "run" / "metrics_epoch_0.json").exists()
