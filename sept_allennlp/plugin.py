@@ -22,8 +22,8 @@ PATCHES: Tuple[Patch, ...] = (
     Patch(
         "`load_archive`, and in threads that load an archive also `cached_path`, "
         "`Registrable.resolve_class_name` and transformers' offline mode",
-        "archives come from strangers, and AllenNLP's loading downloads, imports and runs what they "
-        "name",
+        "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
+        "they name",
         loading.install,
     ),
     Patch(

@@ -208,9 +208,7 @@ def _install_class_names() -> None:
 
 def _install_offline_mode() -> None:
     # transformers asks for this value by a function that its modules have imported.
-    transformers_hub._is_offline_mode = _OfflineWhileGuarded(  # type: ignore[assignment]
-        transformers_hub._is_offline_mode
-    )
+    transformers_hub._is_offline_mode = _OfflineWhileGuarded(transformers_hub._is_offline_mode)
 
 
 class _OfflineWhileGuarded:
@@ -306,14 +304,14 @@ def _system_folders() -> Tuple[str, ...]:
     one by its name on the hub.
     """
     # Packages that are developed elsewhere, such as a plugin in the working directory.
+    modules = [module for name, module in list(sys.modules.items()) if "." not in name]
     packages = {
-        os.path.dirname(module.__file__)
-        for name, module in list(sys.modules.items())
-        if "." not in name
-        and getattr(module, "__file__", None)
-        and getattr(module, "__path__", None)
+        os.path.realpath(folder)
+        for module in modules
+        for folder in getattr(module, "__path__", ())
+        if isinstance(folder, str)
     }
-    return (*_FIXED_FOLDERS, *map(os.path.realpath, packages))
+    return (*_FIXED_FOLDERS, *packages)
 
 
 _FIXED_FOLDERS = tuple(

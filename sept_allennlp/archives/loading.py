@@ -22,7 +22,7 @@ import zlib
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 from allennlp.common import Params
 from allennlp.common.file_utils import cached_path
@@ -71,7 +71,9 @@ def load_archive(
     guard.check_location(str(archive_file))
     with guard.unguarded():
         resolved = cached_path(archive_file)
-        changes = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
+        changes = parse_overrides(
+            json.dumps(overrides) if isinstance(overrides, dict) else overrides
+        )
         with _folder_of(resolved) as folder:
             config = _read_config(archive_file, folder)
             if changes:
@@ -87,10 +89,10 @@ def load_archive(
                 )
             with guard.guarded(folder, named):
                 # AllenNLP takes the parameters out of what it is given.
-                readers = _load_readers(Params(config).duplicate(), str(folder))
+                reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
                 model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
             meta = _read_meta(archive_file, folder / META_NAME)
-    return archival.Archive(model, Params(config), *readers, meta)
+    return archival.Archive(model, Params(config), reader, validation_reader, meta)
 
 
 def install() -> None:
@@ -210,10 +212,10 @@ def _items(value: Any) -> Iterator[Tuple[Any, Any]]:
             yield from _items(inner)
 
 
-def _load_readers(config: Params, folder: str) -> List[DatasetReader]:
+def _load_readers(config: Params, folder: str) -> Tuple[DatasetReader, DatasetReader]:
     """Load the dataset reader and the one for validation, which is the same by default."""
     try:
-        return list(archival._load_dataset_readers(config, folder))
+        return archival._load_dataset_readers(config, folder)
     except OSError as error:
         raise _not_self_contained(error) from error
 
@@ -221,8 +223,8 @@ def _load_readers(config: Params, folder: str) -> List[DatasetReader]:
 def _not_self_contained(error: OSError) -> ArchiveError:
     reason = str(error).strip().split("\n")[0]
     return ArchiveError(
-        "the archive does not hold its encoder or another file that it is made from (it was trained "
-        f"without the callback 'archive_encoder'): {reason}"
+        "the archive does not hold its encoder or another file that it is made from; train with "
+        f"the callback 'archive_encoder' ({reason})"
     )
 
 

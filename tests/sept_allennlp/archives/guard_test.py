@@ -211,7 +211,9 @@ def test_no_part_of_an_archive_uses_a_path_on_this_machine(
         target = trained_archive
     else:
         target = str(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
-    with pytest.raises(ArchiveError, match="refused: loading the archive would|does not hold its ELMo"):
+    with pytest.raises(
+        ArchiveError, match="refused: loading the archive would|does not hold its ELMo"
+    ):
         load_with(stranger, base, filled(part, target))
 
 
