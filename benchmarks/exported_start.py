@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple
 
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from sept_runtime.commands.arguments import add_engine_arguments
 
 # Its own processes import neither PyTorch nor what makes the abstracts.
 _PREDICT = """

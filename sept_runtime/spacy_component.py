@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import minibatch
 
-from sept_runtime.engines import ENGINES, PRECISIONS, chosen
+from sept_runtime.options import ENGINES, PRECISIONS, non_default_options
 
 # spaCy imports this module for every pipeline of every user, whoever loads a model or not.
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _load(model: str, options: Dict[str, Any]) -> "Annotator":
         return load(model, **options)
     from sept_allennlp.annotator import load as load_archive
 
-    if chosen(options.pop("engine"), options.pop("precision")):
+    if non_default_options(options.pop("engine"), options.pop("precision")):
         raise ValueError(
             f"{model}: an archive takes no 'engine' and no 'precision'; export it by 'allennlp "
             "sept-export', and give the folder"

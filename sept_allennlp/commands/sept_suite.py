@@ -20,7 +20,7 @@ from sept_allennlp.experiments import (
     write_folds,
 )
 from sept_allennlp.training.config_defaults import config_variables
-from sept_runtime.commands.command import positive_int
+from sept_runtime.commands.arguments import positive_int
 
 
 @Subcommand.register("sept-suite")

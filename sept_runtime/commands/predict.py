@@ -1,12 +1,16 @@
 import argparse
 import contextlib
-import json
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Iterator
 
-from sept_runtime.commands.command import Command, positive_int
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from sept_runtime.commands.arguments import (
+    add_decoding_arguments,
+    add_engine_arguments,
+    decoding_arguments,
+    positive_int,
+)
+from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject
@@ -41,17 +45,11 @@ class Predict(Command):
             help="how many documents go through the model at once (default = %(default)s)",
         )
         parser.add_argument(
-            "--predictor-args",
-            type=_options,
-            default={},
-            metavar="JSON",
-            help="min_score, flat and top_labels, as in '{\"min_score\": 0.5}'",
-        )
-        parser.add_argument(
             "--threads", type=positive_int, help="(default = as many as there are cores to use)"
         )
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
+        add_decoding_arguments(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """Predicts, and says how many lines failed."""
@@ -64,8 +62,8 @@ class Predict(Command):
             lines = files.enter_context(open_lines(args.input_file))
             predictor = ExportedPredictor(args.model, args.threads, args.engine, args.precision)
             try:
-                decoding = predictor.decoding.changed(**args.predictor_args)
-            except (TypeError, ValueError) as error:
+                decoding = predictor.decoding.changed(**decoding_arguments(args))
+            except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
             output = sys.stdout
             if args.output_file is not None:
@@ -76,13 +74,6 @@ class Predict(Command):
             )
         print(predicted, file=sys.stderr)
         return predicted.status
-
-
-def _options(text: str) -> Dict[str, Any]:
-    options = json.loads(text)
-    if not isinstance(options, dict):
-        raise argparse.ArgumentTypeError("must be a JSON object")
-    return options
 
 
 def _shown(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import tee
 from typing import Iterable, Iterator, List, Tuple
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.formats.inputs import document_from_text
 from sept_runtime.inference.prediction import SpanPredictor, predict
+from sept_runtime.options import Decoding
 
 
 @dataclass(frozen=True)

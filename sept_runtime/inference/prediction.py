@@ -2,9 +2,9 @@
 
 from typing import Dict, Iterable, Iterator, List, Protocol, Sequence
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.inference.batching import batches, blocks, num_words
+from sept_runtime.options import Decoding
 
 # How many batches' worth of documents are read ahead and sorted by length.
 _BATCHES_AHEAD = 16

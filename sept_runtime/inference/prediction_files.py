@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, Literal, NamedTuple
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding
 
 STANDARD_INPUT = "-"
 

@@ -10,9 +10,9 @@ from spacy.tokens import Doc
 
 import sept_allennlp
 from sept_runtime import spacy_component
-from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.inference.annotator import Annotator
+from sept_runtime.options import Decoding
 from sept_runtime.spacy_component import SEPTComponent
 from tests.openvino import ENGINES
 from tests.sept_runtime.word_predictor import NeighborPredictor

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
@@ -8,6 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 from sept_runtime.commands import main
+from sept_runtime.options import Decoding
 from tests.openvino import needs_openvino
 
 LINES = [
@@ -86,8 +88,39 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert output["entities"] and all(len(e["labels"]) == 2 for e in output["entities"])
     assert run(exported_model, source, "--predictor-args", '{"min_score": 1.0}') == 0
     assert outputs_of(capsys.readouterr().out)[0]["entities"] == []
-    for options in ("{", "[]"):
-        assert run(exported_model, source, "--predictor-args", options) == 2
+    # An option of its own overrides the same one in JSON.
+    options = ["--predictor-args", '{"min_score": 1.0, "top_labels": 1}', "--min-score", ".0"]
+    assert run(exported_model, source, *options, "--no-flat") == 0
+    (output,) = outputs_of(capsys.readouterr().out)
+    assert output["entities"] and all(len(e["labels"]) == 1 for e in output["entities"])
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--predictor-args", "{"], "--predictor-args: must be a JSON object, got '{'"),
+        (["--predictor-args", "[1]"], "--predictor-args: must be a JSON object, got '[1]'"),
+        (["--min-score", "1.5"], "--min-score: must be a number between 0 and 1, got '1.5'"),
+        (["--min-score", "nan"], "--min-score: must be a number between 0 and 1, got 'nan'"),
+        (["--min-relation-score", "high"], "must be a number between 0 and 1, got 'high'"),
+        (["--top-labels", "1.5"], "--top-labels: must be a whole number, 0 or more, got '1.5'"),
+        (["--flat=false"], "--flat"),
+        (["--batch-size", "0"], "--batch-size: must be a whole number, 1 or more, got '0'"),
+        (["--threads", "none"], "--threads: must be a whole number, 1 or more, got 'none'"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_loaded(
+    options: List[str], message: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert run("no such folder", "-", *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_lists_every_option(capsys: pytest.CaptureFixture) -> None:
+    assert run("--help") == 0
+    words = capsys.readouterr().out.split()
+    for option in fields(Decoding):
+        assert f"--{option.name.replace('_', '-')}" in [word.strip(",[]") for word in words]
 
 
 @needs_openvino
@@ -111,7 +144,8 @@ def test_another_engine(
         (None, "none.jsonl", [], "No such file or directory: 'none.jsonl'"),
         ("none", "-", [], "none: there is no such folder"),
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
-        (None, "-", ["--predictor-args", '{"color": 2}'], "unexpected keyword argument 'color'"),
+        (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
+        (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
         (None, "-", ["--precision", "bfloat16"], "by the extra 'openvino': pip install"),
         (None, "-", ["-o", "none/out.jsonl"], "No such file or directory: 'none/out.jsonl'"),
     ],

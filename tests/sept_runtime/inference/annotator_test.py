@@ -2,8 +2,8 @@ from typing import Iterator
 
 import pytest
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.inference.annotator import AnnotatedText, Annotator, Entity, Relation
+from sept_runtime.options import Decoding
 from tests.sept_runtime.word_predictor import NeighborPredictor, WordPredictor
 
 TEXTS = ["We use a parser (a corpus).", "", "\n ", "It works: nothing here.", "parser"]
