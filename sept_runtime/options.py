@@ -31,7 +31,7 @@ class Kind(NamedTuple):
 
 def _is_probability(value: Any) -> bool:
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and 0 <= value <= 1  # type: ignore[operator]
+    return is_number and 0 <= value <= 1
 
 
 def _is_count(value: Any) -> bool:

@@ -162,6 +162,12 @@ class SEPTPredictor(Predictor):
         return dump_line(outputs)
 
     @property
+    def labels(self) -> Sequence[str]:
+        """Return the labels of entities."""
+        labels: Sequence[str] = self._model.labels  # type: ignore[assignment]
+        return labels
+
+    @property
     def finds_relations(self) -> bool:
         """As for `SpanPredictor`."""
         # AllenNLP's models know nothing of relations, nor do our other ones.

@@ -18,8 +18,12 @@ class SpanPredictor(Protocol):
         """How many words a batch should have at most, padding included."""
 
     @property
+    def labels(self) -> Sequence[str]:
+        """Return the labels of entities."""
+
+    @property
     def finds_relations(self) -> bool:
-        """Whether predictions have relations; without any, then, an empty list and not `None`."""
+        """Tell whether predictions have relations, if only an empty list; otherwise `None`."""
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """

@@ -11,6 +11,7 @@ class WordPredictor:
     """A `SpanPredictor` that knows two words, and remembers how long its documents were."""
 
     finds_relations = False
+    labels = ("Thing",)
 
     def __init__(self, max_batch_words: int = 1000) -> None:
         self.max_batch_words = max_batch_words

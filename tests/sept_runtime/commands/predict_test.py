@@ -47,7 +47,7 @@ def test_what_allennlp_predict_writes(
         SEPTPredictManager(predictor, str(source), str(expected), 2, False).run()
     said = [line for line in capsys.readouterr().err.splitlines() if "annotating" not in line]
 
-    assert run(exported_model, source, "--output-file", target, "--batch-size", 2) == 1
+    assert run("--model", exported_model, source, "--output-file", target, "--batch-size", 2) == 1
     captured = capsys.readouterr()
     assert captured.err.splitlines() == said[-2:]
     assert "6 lines, 2 annotated, 4 failed" in captured.err
@@ -69,13 +69,13 @@ def test_compressed_and_standard_input_to_standard_output(
 ) -> None:
     source = tmp_path / "in.jsonl.gz"
     source.write_bytes(gzip.compress(LINES[0] + b"\n" + LINES[4] + b"\n"))
-    assert run(exported_model, source, "--threads", 1) == 0
+    assert run("--model", exported_model, source, "--threads", 1) == 0
     written = capsys.readouterr().out
     assert [output["id"] for output in outputs_of(written)] == ["a", "e"]
 
     standard_input = SimpleNamespace(buffer=io.BytesIO(gzip.decompress(source.read_bytes())))
     monkeypatch.setattr("sys.stdin", standard_input)
-    assert run(exported_model, "-", "--silent") == 0
+    assert run("--model", exported_model, "-", "--silent") == 0
     assert capsys.readouterr().out == written
 
 
@@ -83,14 +83,14 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     source = tmp_path / "in.jsonl"
     source.write_bytes(LINES[0])
     options = '{"flat": false, "top_labels": 2}'
-    assert run(exported_model, source, "--predictor-args", options) == 0
+    assert run("--model", exported_model, source, "--predictor-args", options) == 0
     (output,) = outputs_of(capsys.readouterr().out)
     assert output["entities"] and all(len(e["labels"]) == 2 for e in output["entities"])
-    assert run(exported_model, source, "--predictor-args", '{"min_score": 1.0}') == 0
+    assert run("--model", exported_model, source, "--predictor-args", '{"min_score": 1.0}') == 0
     assert outputs_of(capsys.readouterr().out)[0]["entities"] == []
     # An option of its own overrides the same one in JSON.
     options = ["--predictor-args", '{"min_score": 1.0, "top_labels": 1}', "--min-score", ".0"]
-    assert run(exported_model, source, *options, "--no-flat") == 0
+    assert run("--model", exported_model, source, *options, "--no-flat") == 0
     (output,) = outputs_of(capsys.readouterr().out)
     assert output["entities"] and all(len(e["labels"]) == 1 for e in output["entities"])
 
@@ -112,7 +112,7 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
 def test_arguments_are_checked_before_anything_is_loaded(
     options: List[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
-    assert run("no such folder", "-", *options) == 2
+    assert run("-", "--model", "none", *options) == 2
     assert message in capsys.readouterr().err
 
 
@@ -131,18 +131,21 @@ def test_another_engine(
     source.write_bytes(LINES[0])
     outputs = []
     for engine in ("onnxruntime", "openvino"):
-        assert run(exported_model, source, "--engine", engine, "--precision", "float32") == 0
+        assert (
+            run("--model", exported_model, source, "--engine", engine, "--precision", "float32")
+            == 0
+        )
         (output,) = outputs_of(capsys.readouterr().out)
         outputs.append([(e["text"], e["label"], round(e["score"], 4)) for e in output["entities"]])
     assert outputs[0] == outputs[1] != []
-    assert run(exported_model, source, "--engine", "torch") == 2
+    assert run("--model", exported_model, source, "--engine", "torch") == 2
 
 
 @pytest.mark.parametrize(
     "model, source, options, fault",
     [
         (None, "none.jsonl", [], "No such file or directory: 'none.jsonl'"),
-        ("none", "-", [], "none: there is no such folder"),
+        ("none", "-", [], "none: there is no such folder, and no installed model of that name"),
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
@@ -154,6 +157,6 @@ def test_what_is_wrong_is_said_in_a_line(
     exported_model: Path, model: Any, source: str, options: List[str], fault: str
 ) -> None:
     with pytest.raises(SystemExit) as error:
-        main(["predict", str(model or exported_model), source, *options])
+        main(["predict", source, "--model", str(model or exported_model), *options])
     message = str(error.value)
     assert message.startswith("sept predict: ") and fault in message and "\n" not in message

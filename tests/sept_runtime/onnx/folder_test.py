@@ -159,7 +159,7 @@ def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) 
             lambda f: f["relations"]["scorer"]["distances"].update(shape=[2, 0, 25], float32=""),
             "'distances' is empty",
         ),
-        (lambda f: f["decoding"].update(min_relation_score=2.0), "min_relation_score must lie"),
+        (lambda f: f["decoding"].update(min_relation_score=2.0), "min_relation_score must be"),
         (lambda f: f["files"].pop("relation_head.onnx"), "does not tell of relation_head.onnx"),
     ],
 )
