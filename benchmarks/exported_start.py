@@ -62,7 +62,7 @@ def start_seconds(folder: Path, lines: Path, engine: Tuple[str, str]) -> float:
     options = ["--engine", engine[0], "--precision", engine[1]]
     started = time.perf_counter()
     subprocess.run(
-        [*run, "predict", str(folder), "-", *options],
+        [*run, "predict", "--model", str(folder), "-", *options],
         input=first,
         check=True,
         capture_output=True,
