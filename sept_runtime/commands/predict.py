@@ -15,6 +15,7 @@ from sept_runtime.commands.arguments import (
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
+from sept_runtime.formats.files import open_input, open_output
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 
 
@@ -39,7 +40,7 @@ class Predict(Command):
         source.add_argument(
             "input_file",
             nargs="?",
-            help="the documents; decompressed if it ends in .gz or .bz2, - for stdin",
+            help="the documents, plain or compressed (gzip, bzip2, xz, Zstandard); - for stdin",
         )
         source.add_argument(
             "--text",
@@ -52,7 +53,15 @@ class Predict(Command):
             "installed model if there is exactly one; 'sept models' lists them)",
         )
         parser.add_argument(
-            "-o", "--output-file", help="the file for the predictions (default = stdout)"
+            "-o",
+            "--output-file",
+            help="the file to write, compressed if its name ends in .gz, .bz2, .xz or .zst "
+            "(default = stdout)",
+        )
+        parser.add_argument(
+            "--unbuffered",
+            action="store_true",
+            help="answer each line before the next one is read",
         )
         parser.add_argument(
             "--batch-size",
@@ -70,17 +79,20 @@ class Predict(Command):
     @override
     def run(self, args: argparse.Namespace) -> int:
         # Importing it here keeps other commands light.
-        from sept_runtime.inference.prediction_files import open_lines, predict_file
+        from sept_runtime.inference.prediction_files import predict_file
         from sept_runtime.models import find_model
         from sept_runtime.onnx.predictor import ExportedPredictor
 
         with contextlib.ExitStack() as files:
-            # First, because it takes no time to notice that the file is missing.
+            # First, because it takes no time to notice that a file is missing.
+            inputs = []
             if args.text is None:
-                lines = files.enter_context(open_lines(args.input_file))
+                inputs.append(args.input_file)
+                lines = files.enter_context(open_input(args.input_file))
             else:
                 requests = "".join(dump_line({"text": text}) for text in args.text)
                 lines = io.BytesIO(requests.encode())
+            output = files.enter_context(open_output(args.output_file, inputs=inputs))
             predictor = ExportedPredictor(
                 find_model(args.model), args.threads, args.engine, args.precision
             )
@@ -88,12 +100,20 @@ class Predict(Command):
                 decoding = predictor.decoding.changed(**decoding_arguments(args))
             except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
-            output = sys.stdout
-            if args.output_file is not None:
-                output = files.enter_context(open(args.output_file, "w", encoding="utf-8"))
-            progress = _silent if args.silent else _shown
+
+            def write(line: str) -> None:
+                output.write(line.encode())
+                if args.unbuffered:
+                    output.flush()
+
             predicted = predict_file(
-                predictor, lines, decoding, args.batch_size, output.write, progress
+                predictor,
+                lines,
+                decoding,
+                args.batch_size,
+                write,
+                _silent if args.silent else _shown,
+                args.unbuffered,
             )
         print(predicted, file=sys.stderr)
         return predicted.status
