@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from allennlp.common import Params
-from allennlp.models.archival import archive_model
 
 from sept_allennlp.experiments.checkpoints import (
     checkpoints,
@@ -20,6 +19,7 @@ from sept_allennlp.experiments.checkpoints import (
 from sept_allennlp.experiments.errors import RunError, SuiteError
 from sept_allennlp.experiments.folds import Fold, config_of_fold, make_folds
 from sept_allennlp.experiments.suite import read_suite
+from sept_allennlp.training.recovery import archive_model
 
 
 class Status(Enum):

@@ -1,10 +1,8 @@
 import logging
 import math
-import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
@@ -69,6 +67,4 @@ class CalibrateThreshold(TrainerCallback):
         best = trainer._best_model_filename
         if is_primary and best is not None:
             write_curve(points, Path(best).with_name("filter_curve.csv"))
-            # Not into the file itself: a checkpoint may be the same file under another name.
-            torch.save(model.state_dict(), f"{best}.new")
-            os.replace(f"{best}.new", best)
+            trainer.save_best_weights()
