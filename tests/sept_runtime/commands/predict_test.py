@@ -251,7 +251,6 @@ def test_the_output_is_utf_8_whatever_the_locale(exported_model: Path, tmp_path:
 
 def test_unbuffered_answers_each_line_before_the_next_is_read(exported_model: Path) -> None:
     code = "from sept_runtime.commands import main; main()"
-    options = ["--model", str(exported_model), "--unbuffered"]
     process = subprocess.Popen(
         [
             sys.executable,
