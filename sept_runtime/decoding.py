@@ -6,14 +6,10 @@ from typing import Any, List, Optional, Sequence, Set
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import SOFT_DIGITS, ScoredSpan, SoftAnnotation, SoftSpan
 
 # The class of a candidate that is no entity; the labels follow it.
 NO_ENTITY = 0
-
-# To how many digits the probabilities of soft labels are given: files stay small, and no model
-# knows more.
-_SOFT_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -36,11 +32,14 @@ class Decoding:
         A probability: beside the entities, report what the model believes of each candidate that is
         an entity with at least this probability, whatever becomes of it (`soft_annotation`), for a
         smaller model to learn.
+    soft_relations : `float`, optional (default = `None`)
+        A probability: beside `soft_labels`, report for each pair of entities the probabilities of
+        relations, leaving out labels below this one. The model must find relations.
 
     # Raises
 
-    `ValueError` for a `min_score`, `min_relation_score` or `soft_labels` that is no probability,
-    or a negative `top_labels`.
+    `ValueError` for a `min_score`, `min_relation_score`, `soft_labels` or `soft_relations` that is
+    no probability, a negative `top_labels`, and `soft_relations` without `soft_labels`.
     """
 
     flat: bool = False
@@ -48,14 +47,17 @@ class Decoding:
     top_labels: int = 0
     min_relation_score: float = 0.0
     soft_labels: Optional[float] = None
+    soft_relations: Optional[float] = None
 
     def __post_init__(self) -> None:
-        for name in ("min_score", "min_relation_score", "soft_labels"):
+        for name in ("min_score", "min_relation_score", "soft_labels", "soft_relations"):
             score = getattr(self, name)
             if score is not None and not 0.0 <= score <= 1.0:
                 raise ValueError(f"{name} must lie between 0 and 1: {score}")
         if self.top_labels < 0:
             raise ValueError(f"top_labels must not be negative: {self.top_labels}")
+        if self.soft_relations is not None and self.soft_labels is None:
+            raise ValueError("soft_relations needs soft_labels: give both, such as 0.01 and 0.01")
 
     def changed(self, **options: Any) -> "Decoding":
         """
@@ -157,7 +159,7 @@ def soft_annotation(
     listed = (1 - probabilities[:, NO_ENTITY] >= threshold).nonzero()[0]
     listed = listed[np.lexsort((spans[listed, 1], spans[listed, 0]))]
     # In double precision, in which rounded numbers are written with the digits that they have.
-    rounded = probabilities[listed, 1:].astype(np.float64).round(_SOFT_DIGITS)
+    rounded = probabilities[listed, 1:].astype(np.float64).round(SOFT_DIGITS)
     return SoftAnnotation(
         tuple(labels),
         [

@@ -1,12 +1,19 @@
 """From scores of pairs of entities to relations: pure functions, as in `decoding`."""
 
 import math
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.documents import (
+    SOFT_DIGITS,
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+    SoftRelation,
+    SoftRelations,
+)
 
 
 class ScoredPairs(NamedTuple):
@@ -54,7 +61,7 @@ class RelationDecoding(NamedTuple):
         below `min_score`, which can only raise the threshold.
         """
         pairs, probabilities = scored.pairs, scored.probabilities.copy()
-        symmetric = np.array([label in self.symmetric_labels for label in self.labels], bool)
+        symmetric = self._symmetric
         probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
         kept = probabilities >= self.least(min_score)
         kept[:, 1, symmetric] = False
@@ -68,16 +75,70 @@ class RelationDecoding(NamedTuple):
             )
         )
 
-    def predict(
-        self, entities: Sequence[Prediction], scored: Sequence[ScoredPairs], min_score: float = 0.0
-    ) -> List[Prediction]:
-        """The documents' predictions, each with the relations that `decode` makes of its pairs."""
-        return [
-            prediction._replace(
-                relations=self.decode(pairs, min_score), symmetric_labels=self.symmetric_labels
+    def soft_relations(
+        self, entities: Sequence[ScoredSpan], scored: ScoredPairs, threshold: float
+    ) -> SoftRelations:
+        """
+        Return the probabilities of all scored pairs of a document, for another model to learn.
+
+        Each pair is listed in both directions. A symmetric label has the mean of both directions.
+        Probabilities are rounded, and those below `threshold` are left out.
+
+        # Parameters
+
+        entities : `Sequence[ScoredSpan]`
+            The document's entities, to which the indices of the pairs refer.
+        scored : `ScoredPairs`
+        threshold : `float`
+        """
+        # In double precision, in which rounded numbers are written with the digits that they have.
+        probabilities = scored.probabilities.astype(np.float64)
+        mean = probabilities.mean(axis=1, keepdims=True)
+        probabilities = np.where(self._symmetric, mean, probabilities)
+        rounded = np.where(probabilities < threshold, 0.0, probabilities.round(SOFT_DIGITS))
+        places = [(entity.start, entity.end) for entity in entities]
+        pairs = [
+            SoftRelation(
+                places[head],
+                places[tail],
+                {label: value for label, value in zip(self.labels, row) if value},
             )
-            for prediction, pairs in zip(entities, scored)
+            for (first, second), ways in zip(scored.pairs.tolist(), rounded.tolist())
+            for head, tail, row in ((first, second, ways[0]), (second, first, ways[1]))
         ]
+        return SoftRelations(tuple(self.labels), sorted(pairs, key=lambda pair: pair[:2]))
+
+    def predict(
+        self,
+        entities: Sequence[Prediction],
+        scored: Sequence[ScoredPairs],
+        min_score: float = 0.0,
+        soft_relations: Optional[float] = None,
+    ) -> List[Prediction]:
+        """
+        Return the documents' predictions with the relations that `decode` finds in their pairs.
+
+        With `soft_relations`, soft labels get the probabilities of relations, too.
+        """
+        predictions = []
+        for prediction, pairs in zip(entities, scored):
+            soft = prediction.soft
+            if soft is not None and soft_relations is not None:
+                relations = self.soft_relations(prediction.entities, pairs, soft_relations)
+                soft = soft._replace(relations=relations)
+            predictions.append(
+                prediction._replace(
+                    relations=self.decode(pairs, min_score),
+                    soft=soft,
+                    symmetric_labels=self.symmetric_labels,
+                )
+            )
+        return predictions
+
+    @property
+    def _symmetric(self) -> NDArray[np.bool_]:
+        """Shape `(num_labels,)`."""
+        return np.array([label in self.symmetric_labels for label in self.labels], bool)
 
 
 def surest_entities(

@@ -22,8 +22,11 @@ class Decoding(RuntimeDecoding, FromParams):
         top_labels: int = 0,
         min_relation_score: float = 0.0,
         soft_labels: Optional[float] = None,
+        soft_relations: Optional[float] = None,
     ) -> None:
         try:
-            super().__init__(flat, min_score, top_labels, min_relation_score, soft_labels)
+            super().__init__(
+                flat, min_score, top_labels, min_relation_score, soft_labels, soft_relations
+            )
         except ValueError as error:
             raise ConfigurationError(str(error)) from None

@@ -46,7 +46,7 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels, min_relation_score, soft_labels : optional
+    flat, min_score, top_labels, min_relation_score, soft_labels, soft_relations : optional
         As for `Decoding`; what is left out stays as the model has it.
     precision : `str`, optional (default = `"float32"`)
         Of the encoder: `"float32"`, or `"bfloat16"` where the processor or the GPU has it, which is
@@ -67,6 +67,7 @@ class SEPTPredictor(Predictor):
         top_labels: Optional[int] = None,
         min_relation_score: Optional[float] = None,
         soft_labels: Optional[float] = None,
+        soft_relations: Optional[float] = None,
         precision: str = "float32",
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
@@ -81,6 +82,11 @@ class SEPTPredictor(Predictor):
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:
             check_bfloat16(model, self._device)
+        if soft_relations is not None and not self.finds_relations:
+            raise ConfigurationError(
+                "soft_relations needs a model that finds relations: leave it out, or predict with "
+                "a model that was trained with model.relations"
+            )
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         self.decoding = decoding.changed(
             flat=flat,
@@ -88,6 +94,7 @@ class SEPTPredictor(Predictor):
             top_labels=top_labels,
             min_relation_score=min_relation_score,
             soft_labels=soft_labels,
+            soft_relations=soft_relations,
         )
 
     @classmethod

@@ -103,7 +103,8 @@ class ExportedPredictor:
         if relations is None:
             return found
         pairs = self._score_pairs(scored, [prediction.entities for prediction in found])
-        return relations.decoding.predict(found, pairs, decoding.min_relation_score)
+        least, soft = decoding.min_relation_score, decoding.soft_relations
+        return relations.decoding.predict(found, pairs, least, soft)
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """For each document the candidates that are classified, and their probabilities."""

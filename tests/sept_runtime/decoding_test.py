@@ -111,6 +111,8 @@ def test_the_most_probable_labels_are_reported():
         {"min_relation_score": -0.1},
         {"min_relation_score": 1.1},
         {"soft_labels": 1.5},
+        {"soft_relations": -0.1, "soft_labels": 0.5},
+        {"soft_relations": 0.5},
     ],
 )
 def test_options_out_of_range_are_refused(options):
