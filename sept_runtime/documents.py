@@ -3,9 +3,6 @@
 from dataclasses import dataclass, field
 from typing import AbstractSet, Dict, List, NamedTuple, Optional, Tuple, Union
 
-# Soft labels are rounded to so many digits, which keeps files small.
-SOFT_DIGITS = 4
-
 
 class DocumentError(ValueError):
     """A document that cannot be used; the message says what is wrong and where."""

@@ -16,9 +16,9 @@ from sept_allennlp.models.relation_classifier import (
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.relation_scorers import RelatedSpans
-from sept_runtime.decoding import Decoding as RuntimeDecoding
+from sept_runtime.decoding import RelationDecoding, ScoredPairs, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
+from sept_runtime.options import Decoding as RuntimeDecoding
 
 
 class JointClassifier(SpanClassifier):
@@ -118,9 +118,7 @@ class JointClassifier(SpanClassifier):
             return found
         entities = [each.entities for each in found]
         pairs = self.score_pairs(entities, scores, text, sentence_ids)
-        return self._relations.decoding.predict(
-            found, pairs, decoding.min_relation_score, decoding.soft_relations
-        )
+        return self._relations.decoding.predict(found, pairs, decoding)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""
@@ -150,7 +148,7 @@ class JointClassifier(SpanClassifier):
         """
         assert self._relations is not None
         num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
-        places = surest_entities(entities, num_words, self._relations.entities_per_word)
+        places = top_scoring_entities(entities, num_words, self._relations.entities_per_word)
         surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
         spans, mask = places_of(surest, sentence_ids.device)
         related = self.related_spans(scores, text, spans, mask)

@@ -10,7 +10,6 @@ from allennlp.data import Batch
 from allennlp.models import Model
 
 from sept_allennlp.data.dataset_readers import SciERCReader
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import (
     AnnotatedRelation,
     AnnotatedSpan,
@@ -20,6 +19,7 @@ from sept_runtime.documents import (
     SoftRelations,
     SoftSpan,
 )
+from sept_runtime.options import Decoding
 from tests.sept_allennlp.models.baselines.sciie_test import words_model as sciie_model
 from tests.sept_allennlp.models.checks import tensors as read_tensors
 from tests.sept_allennlp.models.sept_relations_test import always as always_related
