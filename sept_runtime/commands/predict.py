@@ -1,5 +1,4 @@
 import argparse
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from sept_runtime.commands.command import Command, positive_int
 from sept_runtime.commands.engine_arguments import add_engine_arguments
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
+from sept_runtime.formats.files import open_input, open_output
 from sept_runtime.formats.json_lines import JsonObject
 
 
@@ -29,10 +29,19 @@ class Predict(Command):
         """The model, the documents, and options."""
         parser.add_argument("model", type=Path, help="the folder of the exported model")
         parser.add_argument(
-            "input_file", help="the documents; decompressed if it ends in .gz or .bz2, - for stdin"
+            "input_file",
+            help="the documents, plain or compressed (gzip, bzip2, xz, Zstandard); - for stdin",
         )
         parser.add_argument(
-            "-o", "--output-file", help="where the predictions go (default = to stdout)"
+            "-o",
+            "--output-file",
+            help="the file to write, compressed if its name ends in .gz, .bz2, .xz or .zst "
+            "(default = stdout)",
+        )
+        parser.add_argument(
+            "--unbuffered",
+            action="store_true",
+            help="answer each line before the next one is read",
         )
         parser.add_argument(
             "--batch-size",
@@ -56,23 +65,32 @@ class Predict(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Predicts, and says how many lines failed."""
         # Only now: the other commands need no model.
-        from sept_runtime.inference.prediction_files import open_lines, predict_file
+        from sept_runtime.inference.prediction_files import predict_file
         from sept_runtime.onnx.predictor import ExportedPredictor
 
-        with contextlib.ExitStack() as files:
-            # First, because it takes no time to find that it is not there.
-            lines = files.enter_context(open_lines(args.input_file))
+        with (
+            open_input(args.input_file) as lines,
+            open_output(args.output_file, inputs=[args.input_file]) as output,
+        ):
             predictor = ExportedPredictor(args.model, args.threads, args.engine, args.precision)
             try:
                 decoding = predictor.decoding.changed(**args.predictor_args)
             except (TypeError, ValueError) as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
-            output = sys.stdout
-            if args.output_file is not None:
-                output = files.enter_context(open(args.output_file, "w", encoding="utf-8"))
-            progress = _silent if args.silent else _shown
+
+            def write(line: str) -> None:
+                output.write(line.encode())
+                if args.unbuffered:
+                    output.flush()
+
             predicted = predict_file(
-                predictor, lines, decoding, args.batch_size, output.write, progress
+                predictor,
+                lines,
+                decoding,
+                args.batch_size,
+                write,
+                _silent if args.silent else _shown,
+                args.unbuffered,
             )
         print(predicted, file=sys.stderr)
         return predicted.status

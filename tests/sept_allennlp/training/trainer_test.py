@@ -94,7 +94,7 @@ def test_what_cannot_be_in_bfloat16_is_refused_in_one_line(
             train_model(params, str(tmp_path / name))
         assert "\n" not in str(caught.value.message)
 
-    refuse("leave one of them out", "amp", {"trainer.use_amp": True})
+    refuse("remove one of them", "amp", {"trainer.use_amp": True})
     refuse("this model has none", "glove", QUICK_TAGGER, config="crf_glove.jsonnet")
     monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: False)
     refuse("this processor has no instructions for bfloat16", "old", {})

@@ -4,10 +4,37 @@ import pytest
 import torch
 from allennlp.common import Params
 from allennlp.training.moving_average import MovingAverage
+from allennlp.training.optimizers import Optimizer
+
+SETTINGS = {
+    "lr": 0.1,
+    "weight_decay": 0.01,
+    "parameter_groups": [[["bias"], {"lr": 0.01, "weight_decay": 0.0}]],
+}
+
+
+def trained_with(type_: str) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    module = torch.nn.Linear(4, 3)
+    inputs = torch.randn(8, 4)
+    optimizer = Optimizer.from_params(
+        Params({"type": type_, **SETTINGS}), model_parameters=list(module.named_parameters())
+    )
+    for _ in range(5):
+        optimizer.zero_grad()
+        module(inputs).pow(2).sum().backward()
+        optimizer.step()
+    return module
+
+
+def test_updates_are_those_of_allennlps_adamw() -> None:
+    ours, theirs = trained_with("fused_adamw"), trained_with("adamw")
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)
 
 
 def averages(type_: str, decay: float, counted: bool) -> Dict[str, torch.Tensor]:
-    """What a layer's parameters are on average, whose every update draws new ones."""
+    """Return a layer's averaged parameters after five random updates."""
     torch.manual_seed(0)
     layer = torch.nn.Linear(4, 3)
     average = MovingAverage.from_params(
@@ -21,7 +48,7 @@ def averages(type_: str, decay: float, counted: bool) -> Dict[str, torch.Tensor]
 
 
 @pytest.mark.parametrize("counted", [False, True])
-# Behind the first updates that are counted the decay is less than what it is to be.
+# During the first counted updates the decay is smaller than the configured one.
 @pytest.mark.parametrize("decay", [0.3, 0.9])
 def test_averages_are_those_of_allennlp(decay: float, counted: bool) -> None:
     ours, theirs = (
