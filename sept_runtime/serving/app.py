@@ -175,7 +175,7 @@ class _Server:
             Route("/metrics", self._show_metrics),
             Route("/openapi.json", self._openapi),
         ]
-        # Label Studio calls these below the address that it was given, which may be the server's own.
+        # Label Studio calls these below the address that it was given, which may be the root.
         for prefix in ("", "/label-studio"):
             routes += [
                 Route(prefix + "/health", self._health),
