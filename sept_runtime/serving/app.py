@@ -9,7 +9,18 @@ import json
 import logging
 from dataclasses import replace
 from importlib.resources import files
-from typing import Any, AsyncIterator, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    AsyncIterator,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
@@ -20,7 +31,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, DocumentError, Prediction
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import (
@@ -31,6 +41,7 @@ from sept_runtime.formats.predictions import (
 from sept_runtime.inference.batching import num_words
 from sept_runtime.inference.json_lines import Request
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding
 from sept_runtime.serving import label_studio
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.metrics import Metrics
@@ -43,7 +54,7 @@ from sept_runtime.views.html.page import render_document, style_sheet
 
 logger = logging.getLogger(__name__)
 
-_OPTIONS = {
+_OPTIONS: Dict[str, Callable[[str], Any]] = {
     "min_score": float,
     "min_relation_score": float,
     "top_labels": int,
@@ -68,15 +79,17 @@ class ServedModel(NamedTuple):
     decoding : `Decoding`
         Used where a request does not say otherwise.
     name, version : `str`
-    labels : `Sequence[str]`
-        The entity labels.
     """
 
     predictor: SpanPredictor
     decoding: Decoding
     name: str
     version: str
-    labels: Sequence[str]
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return the entity labels that the model knows."""
+        return self.predictor.labels
 
 
 class _Refused(Exception):

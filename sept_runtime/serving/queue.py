@@ -3,10 +3,10 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Deque, List, NamedTuple, Sequence, Union
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.inference.batching import num_words
 from sept_runtime.inference.prediction import SpanPredictor, predict
+from sept_runtime.options import Decoding
 
 Outcome = Union[Prediction, Exception]
 

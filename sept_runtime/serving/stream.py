@@ -4,10 +4,11 @@ from typing import AsyncIterator, List, Optional, Tuple
 
 from starlette.types import Receive, Send
 
-from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
 from sept_runtime.inference.json_lines import Request
+from sept_runtime.options import Decoding
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.queue import Outcome, PredictionQueue, QueueFullError
 
@@ -205,7 +206,9 @@ async def _answers(
     return answers
 
 
-async def _computed(queue: PredictionQueue, documents: list, decoding: Decoding) -> List[Outcome]:
+async def _computed(
+    queue: PredictionQueue, documents: List[Document], decoding: Decoding
+) -> List[Outcome]:
     # A stream has a bounded number of lines in flight, so it waits for its turn.
     while True:
         try:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.options import Decoding
 from sept_runtime.serving.app import ServedModel, make_app
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.queue import PredictionQueue, QueueFullError
@@ -46,7 +46,7 @@ class StalledPredictor(WordPredictor):
 
 
 def client(predictor: Any = None, limits: Optional[Limits] = None, **options: Any) -> Any:
-    model = ServedModel(predictor or FailingPredictor(), Decoding(), "words", "1.0", ["Thing"])
+    model = ServedModel(predictor or FailingPredictor(), Decoding(), "words", "1.0")
     app = make_app(model, limits, **options)
     return testclient.TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 

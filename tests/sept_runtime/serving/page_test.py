@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.options import Decoding
 from sept_runtime.serving.app import ServedModel, make_app
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -37,6 +37,7 @@ class PagePredictor:
 
     finds_relations = True
     max_batch_words = 1000
+    labels = ("Material", "Method", "Task")
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         predictions = []
@@ -57,8 +58,7 @@ class PagePredictor:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    labels = ["Material", "Method", "Task"]
-    app = make_app(ServedModel(PagePredictor(), Decoding(), "words", "1.0", labels))
+    app = make_app(ServedModel(PagePredictor(), Decoding(), "words", "1.0"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         running = threading.Thread(target=server.run, args=([listening],), daemon=True)
