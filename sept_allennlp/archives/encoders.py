@@ -1,11 +1,11 @@
 """
 Pre-trained encoders: where their files come from, and what is derived from them.
 
-While a model is trained, an encoder comes from the hub, from a folder, or from the archive of a model
-that was trained before. Ever after it comes from the model's own archive: AllenNLP packs the
-configuration, the weights and the vocabulary of a model, but of an encoder only its name. We put the
-encoder's configuration and tokenizer beside the vocabulary, because AllenNLP packs that folder whole
-into every archive, and reads only the entries whose name does not begin with a dot.
+While a model is trained, an encoder comes from the hub, from a folder, or from the archive of a
+model that was trained before. Ever after it comes from the model's own archive: AllenNLP packs the
+configuration, the weights and the vocabulary of a model, but of an encoder only its name. We put
+the encoder's configuration and tokenizer beside the vocabulary, because AllenNLP packs that folder
+whole into every archive, and reads only the entries whose name does not begin with a dot.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from sept_allennlp.archives.guard import check_location
 from sept_allennlp.archives.unpacking import unpacked
@@ -96,8 +97,8 @@ class PretrainedEncoder:
     # Parameters
 
     name : `str`
-        A name on the hub, a folder in Hugging Face's format, or the archive of a trained model or the
-        folder of its training, whose encoder is taken.
+        A name on the hub, a folder in Hugging Face's format, or the archive of a trained model or
+        the folder of its training, whose encoder is taken.
     serialization_dir : `str`, optional
         The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
         encoder that lies in there is taken instead.
@@ -159,8 +160,8 @@ class PretrainedEncoder:
         # Parameters
 
         table : `torch.FloatTensor`
-            Shape `(vocabulary size, embedding_dim)`: the input embeddings, as pre-trained unless the
-            encoder is archived.
+            Shape `(vocabulary size, embedding_dim)`: the input embeddings, as pre-trained unless
+            the encoder is archived.
 
         # Raises
 
@@ -245,7 +246,8 @@ def check_same_encoders(reader: Any, model: torch.nn.Module) -> None:
 
 
 def has_weights(serialization_dir: Path) -> bool:
-    """Return whether a folder has the weights of a model: an archive's, the best or a checkpoint's."""
+    """Return whether a folder has the weights of a model: an archive's, the best or a "
+    "checkpoint's."""
     return any(
         True
         for pattern in ("weights.th", "best.th", "model_state_*.th")
@@ -332,7 +334,8 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
         encoders = [file.parent for file in (folder / _FOLDER).glob("*/config.json")]
         if len(encoders) != 1:
             raise ConfigurationError(
-                f"{archive}: the model has {len(encoders)} pre-trained encoders in its archive, and "
+                f"{archive}: the model has {len(encoders)} pre-trained encoders in its archive, "
+                f"and "
                 "an encoder can be taken only where there is exactly one"
             )
         parts: Dict[str, Dict[str, torch.Tensor]] = {}
@@ -374,16 +377,15 @@ def _fast_tokenizer(
     name: str, location: str, lowercase: Optional[bool]
 ) -> Tuple[PreTrainedTokenizerFast, str]:
     """Return a tokenizer and a digest of how it cuts text into pieces."""
+    if _has_slow_tokenizer_alone(location):
+        raise _no_fast_tokenizer(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
     except (ValueError, ImportError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ConfigurationError(f"{name}: its tokenizer cannot be loaded ({reason})") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise ConfigurationError(
-            f"{name}: this encoder has no fast tokenizer (a 'tokenizer.json', or a vocabulary "
-            "that one can be made from), which is needed to align its pieces with words"
-        )
+        raise _no_fast_tokenizer(name)
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
@@ -396,6 +398,21 @@ def _fast_tokenizer(
     parts = ("normalizer", "pre_tokenizer", "model", "added_tokens")
     cutting = json.dumps([state[part] for part in parts], sort_keys=True)
     return tokenizer, _digest(cutting.encode())
+
+
+def _has_slow_tokenizer_alone(location: str) -> bool:
+    """Tell without loading the tokenizer: CANINE's takes long, with a piece for each character."""
+    if not Path(location).is_dir() or (Path(location) / "tokenizer.json").is_file():
+        return False
+    kind = AutoConfig.from_pretrained(location, trust_remote_code=False).model_type
+    return TOKENIZER_MAPPING_NAMES.get(kind, ("", ""))[1] is None
+
+
+def _no_fast_tokenizer(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name}: this encoder has no fast tokenizer (a 'tokenizer.json', or a vocabulary that one "
+        "can be made from), which is needed to align its pieces with words"
+    )
 
 
 def _set_lowercase(backend: Tokenizer, lowercase: bool) -> None:
@@ -452,7 +469,8 @@ def _check_any_word(name: str, backend: Tokenizer) -> None:
         backend.encode(["\N{NAZAR AMULET}", "\N{SNOWMAN}x"], is_pretokenized=True)
     except Exception as error:
         raise ConfigurationError(
-            f"{name}: its tokenizer stops at words that it does not know, because it has no unknown "
+            f"{name}: its tokenizer stops at words that it does not know, because it has no "
+            f"unknown "
             f"piece ({error})"
         ) from error
 
@@ -468,7 +486,8 @@ def _tell_casing(name: str, backend: Tokenizer) -> None:
     if lowercases and capitalized > len(vocabulary) / 100:
         warnings.warn(
             f"{name}: the tokenizer lower-cases, although {capitalized} of its "
-            f"{len(vocabulary)} pieces begin with a capital letter. If this encoder knows upper and "
+            f"{len(vocabulary)} pieces begin with a capital letter. If this encoder knows upper "
+            f"and "
             "lower case, set 'lowercase' of its token indexer and its embedder to false.",
             stacklevel=2,
         )

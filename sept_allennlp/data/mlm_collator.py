@@ -15,9 +15,9 @@ class MaskedLanguageModelCollator(DataCollator):
     """
     Collator that masks word pieces for a model to guess, other ones each time a block is seen.
 
-    Of the chosen pieces 80% are replaced by the encoder's mask, 10% by any other piece, and 10% stay
-    as they are (Devlin et al. 2019, section 3.1), which `transformers` does. Special pieces are never
-    chosen.
+    Of the chosen pieces 80% are replaced by the encoder's mask, 10% by any other piece, and 10%
+    stay as they are (Devlin et al. 2019, section 3.1), which `transformers` does. Special pieces
+    are never chosen.
 
     AllenNLP's collator `language_model` does the same for a text that is a `TextField`, with an
     object for each of its pieces.
@@ -40,7 +40,8 @@ class MaskedLanguageModelCollator(DataCollator):
         tokenizer = PretrainedEncoder(model_name).tokenizer
         if tokenizer.mask_token is None:
             raise ConfigurationError(
-                f"{model_name}: this encoder cannot be adapted by masked language modeling, because "
+                f"{model_name}: this encoder cannot be adapted by masked language modeling, "
+                f"because "
                 "its tokenizer has no mask"
             )
         self._special = torch.tensor(tokenizer.all_special_ids)

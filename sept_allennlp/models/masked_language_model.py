@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
+from sept_allennlp.modules.token_embedders import WordPieceEmbedder
 
 
 @Model.register("masked_lm")
@@ -41,7 +42,8 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
     model_name : `str`
         A hub name, a folder, or the archive of a trained model.
     dropout : `float`, optional (default = the encoder's own)
-        All dropout inside the encoder while it is adapted. The encoder that is written keeps its own.
+        All dropout inside the encoder while it is adapted. The encoder that is written keeps its
+        own.
 
     # Raises
 
@@ -65,7 +67,8 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
             raise _not_adaptable(model_name, config, "it has a decoder as well")
         with _without_warning_of_new_heads():
             self.network = AutoModelForMaskedLM.from_pretrained(self._location, config=config)
-        encoder.check_table(self.network.get_input_embeddings().weight)
+        # An encoder that SEPT cannot use is refused before it is adapted.
+        WordPieceEmbedder(model_name)
         self._head = _head(self.network)
         self._perplexity = Perplexity()
 
@@ -89,7 +92,8 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
             else:
                 # Shape: (batch_size, block_length, embedding_dim)
                 encoded = self.network.base_model(input_ids=pieces)[0]
-                # The head costs as much as the encoder of a small model, so it sees no other pieces.
+                # The head costs as much as the encoder of a small model, so it sees no other
+                # pieces.
                 logits = self._head(encoded[guessed])
         # A sum of nothing is 0, a mean is not.
         loss = cross_entropy(logits.float(), targets[guessed], reduction="sum")
@@ -105,8 +109,8 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
         """
         Write the encoder with its tokenizer, without the head, in Hugging Face's format.
 
-        `SEPT_ENCODER` takes the folder. Parts that are not trained here, such as a pooler, are those
-        of the original encoder.
+        `SEPT_ENCODER` takes the folder. Parts that are not trained here, such as a pooler, are
+        those of the original encoder.
         """
         encoder = AutoModel.from_pretrained(self._location)
         encoder.load_state_dict(

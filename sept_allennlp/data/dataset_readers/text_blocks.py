@@ -22,8 +22,8 @@ class TextBlockReader(DatasetReader):
     nothing is padding. The rest that does not fill the last block is dropped.
 
     It reads JSON lines in any form that prediction takes: `text`, `tokens` or `sentences`; of
-    annotated documents only the words. It may be several files, see `data_files`. Words are cut into
-    pieces as `WordPieceIndexer` does it for SEPT.
+    annotated documents only the words. It may be several files, see `data_files`. Words are cut
+    into pieces as `WordPieceIndexer` does it for SEPT.
 
     A block becomes one `Instance` with
 

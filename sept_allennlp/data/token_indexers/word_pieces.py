@@ -31,8 +31,8 @@ class WordPieceIndexer(TokenIndexer):
     serialization_dir : `str`, optional
         Given by AllenNLP: where an archived encoder is looked for.
     lowercase : `bool`, optional
-        Whether words are lower-cased; by default, what the tokenizer says. Encoders with nothing but
-        a `vocab.txt` do not say it, and transformers lower-cases then.
+        Whether words are lower-cased; by default, what the tokenizer says. Encoders with nothing
+        but a `vocab.txt` do not say it, and transformers lower-cases then.
 
     # Raises
 
@@ -72,7 +72,7 @@ class WordPieceIndexer(TokenIndexer):
     @override
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """
-        Return `token_ids` and `wordpiece_mask` for each piece, `mask` and `piece_offsets` for each word.
+        Return `token_ids`, `wordpiece_mask` of pieces, and `mask`, `piece_offsets` of words.
 
         The offsets are a word's first and last piece, both inclusive.
         """

@@ -65,8 +65,9 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     # Raises
 
     `ConfigurationError` if `max_length` and `overlap` are incompatible, or longer than what the
-    encoder takes; for an encoder that calls the dropout of its attention otherwise; if the tokenizer
-    has pieces that have no embedding; and for an encoder that does not encode rows of any length.
+    encoder takes; for an encoder that calls the dropout of its attention otherwise; if the
+    tokenizer has pieces that have no embedding; and for an encoder that does not encode rows of
+    any length.
     """
 
     transformer_model: PreTrainedModel
@@ -219,8 +220,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         except Exception as error:
             reason = str(error).strip().split("\n")[0]
             raise ConfigurationError(
-                f"{self.model_name}: an encoder of type {kind!r} cannot be used, because it does not "
-                f"encode rows of any length ({reason})"
+                f"{self.model_name}: an encoder of type {kind!r} cannot be used. A trial with rows "
+                f"of different lengths ended in: {reason}"
             ) from error
         finally:
             self.transformer_model.train(training)
@@ -231,7 +232,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
                 )
         if not difference < _NOTABLE_DIFFERENCE * alone.abs().max().item():
             warnings.warn(
-                f"{self.model_name}: the vectors that an encoder of type {kind!r} gives to a document "
+                f"{self.model_name}: the vectors that an encoder of type {kind!r} gives to a "
+                f"document "
                 f"depend on the other documents of its batch (by {difference:.1e} in a trial), and "
                 "so will predictions.",
                 stacklevel=2,
@@ -293,7 +295,8 @@ class _Windows(NamedTuple):
     borders: torch.Tensor
 
     def best_for_each_piece(self, num_pieces: int) -> torch.Tensor:
-        """Return the window in which each piece has the most context, `(batch_size, num_pieces)`."""
+        """Return the window in which each piece has the most context, `(batch_size, "
+        "num_pieces)`."""
         pieces = torch.arange(num_pieces, device=self.first.device).expand(len(self.first), -1)
         passed = torch.searchsorted(self.borders, pieces.contiguous(), right=True)
         return self.first.unsqueeze(1) + passed

@@ -14,9 +14,10 @@ class ArchiveEncoder(TrainerCallback):
     Callback that makes the archive self-contained.
 
     Before the first epoch it puts the files that the model was made from where AllenNLP packs them
-    into `model.tar.gz`: those of every module and token indexer that is `Archivable`, for example an
-    encoder's configuration and tokenizer, and the skeletons of archives that the model was made from.
-    So the archive evaluates and predicts on a machine that has neither a network nor those files.
+    into `model.tar.gz`: those of every module and token indexer that is `Archivable`, for example
+    an encoder's configuration and tokenizer, and the skeletons of archives that the model was made
+    from. So the archive evaluates and predicts on a machine that has neither a network nor those
+    files.
 
     It also compares the encoders of the token indexers and of the model.
 

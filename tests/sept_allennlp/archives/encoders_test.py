@@ -49,8 +49,6 @@ def test_special_pieces_are_those_of_the_tokenizer(
         # The tokenizer does not say, and RoBERTa's positions are two more than it takes.
         (None, 514, 512),
         (None, 128, 128),
-        # No learned positions, and no limit stated.
-        (None, -1, 512),
     ],
 )
 def test_the_length_is_what_tokenizer_and_positions_allow(
