@@ -21,7 +21,6 @@ from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
 from sept_allennlp.training.checkpointer import BEST_WEIGHTS, epoch_of_weights, save_weights
 
 
-@Trainer.register("gradient_descent", constructor="from_partial_objects", exist_ok=True)
 class RecoverableTrainer(GradientDescentTrainer):
     """
     AllenNLP's trainer, whose trainings end as if they had never been interrupted.

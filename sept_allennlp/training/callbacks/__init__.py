@@ -4,6 +4,7 @@ from sept_allennlp.training.callbacks.archive_encoder import ArchiveEncoder
 from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThreshold
 from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
 from sept_allennlp.training.callbacks.keep_predictions import KeepPredictions
+from sept_allennlp.training.callbacks.log_writers import TensorBoard, WandB
 from sept_allennlp.training.callbacks.reproducible_randomness import ReproducibleRandomness
 from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
 
@@ -13,5 +14,7 @@ __all__ = [
     "KeepLastEpoch",
     "KeepPredictions",
     "ReproducibleRandomness",
+    "TensorBoard",
+    "WandB",
     "WriteEncoder",
 ]
