@@ -7,16 +7,21 @@ Nothing else in this package sets, replaces or filters anything on import.
 from importlib import import_module
 from typing import Any, Callable, NamedTuple, Optional, Tuple
 
-from allennlp.evaluation.serializers.serializers import Serializer
 from allennlp.training import Checkpointer, Trainer, TrainerCallback
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import predict, push_to_hf
-from sept_allennlp.training import config_defaults, config_keys, recovery, trainer
+from sept_allennlp.training import (
+    config_defaults,
+    config_keys,
+    console,
+    evaluation,
+    recovery,
+    trainer,
+)
 from sept_allennlp.training.callbacks.log_writers import TensorBoard, WandB
 from sept_allennlp.training.checkpointer import RecoverableCheckpointer
-from sept_allennlp.training.evaluation import DocumentSerializer
 from sept_allennlp.training.optimization import ReduceOnPlateau
 from sept_allennlp.training.trainer import RecoverableTrainer
 
@@ -41,12 +46,19 @@ class Patch(NamedTuple):
     install: Callable[[], None]
 
 
-def replace(base: Any, name: str, part: Any, constructor: Optional[str] = None) -> Callable[[], None]:
+def replace(
+    base: Any, name: str, part: Any, constructor: Optional[str] = None
+) -> Callable[[], None]:
     """Return the function that registers a part in place of AllenNLP's of the same name."""
     return lambda: base.register(name, constructor=constructor, exist_ok=True)(part)
 
 
 PATCHES: Tuple[Patch, ...] = (
+    Patch(
+        "what the commands print, by `prepare_global_logging` and `TqdmToLogsWriter`",
+        "AllenNLP prints more than a thousand lines for a training; they go to its log file",
+        console.install,
+    ),
     Patch(
         "`load_archive`, and in threads that load an archive also `cached_path`, "
         "`Registrable.resolve_class_name` and transformers' offline mode",
@@ -86,9 +98,9 @@ PATCHES: Tuple[Patch, ...] = (
         replace(Checkpointer, "default", RecoverableCheckpointer),
     ),
     Patch(
-        "the `Serializer` 'simple' of `allennlp evaluate`",
+        "`SimpleSerializer` of `allennlp evaluate`",
         "AllenNLP's cannot write documents",
-        replace(Serializer, "simple", DocumentSerializer),
+        evaluation.install,
     ),
     Patch(
         "the `LearningRateScheduler` 'reduce_on_plateau'",

@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from allennlp.data import DataLoader, TensorDict
+from allennlp.evaluation import evaluator
 from allennlp.evaluation.serializers.serializers import SimpleSerializer
 from typing_extensions import override
 
@@ -53,7 +54,7 @@ class DocumentSerializer(SimpleSerializer):
     For other data than documents, and for models that predict no entities, it writes what AllenNLP
     writes: a line of tensors for each batch.
 
-    Registered as a `Serializer` with name "simple", in place of AllenNLP's.
+    The evaluator's default.
     """
 
     @override
@@ -77,3 +78,8 @@ class DocumentSerializer(SimpleSerializer):
         return super().__call__(
             {**batch, "metadata": keys}, output_dict, data_loader, output_postprocess_function
         )
+
+
+def install() -> None:
+    """Have `allennlp evaluate` write predictions by this module."""
+    evaluator.SimpleSerializer = DocumentSerializer  # type: ignore[misc, attr-defined]

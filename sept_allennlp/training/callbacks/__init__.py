@@ -5,6 +5,7 @@ from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThresh
 from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
 from sept_allennlp.training.callbacks.keep_predictions import KeepPredictions
 from sept_allennlp.training.callbacks.log_writers import TensorBoard, WandB
+from sept_allennlp.training.callbacks.report_progress import ReportProgress
 from sept_allennlp.training.callbacks.reproducible_randomness import ReproducibleRandomness
 from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
 
@@ -13,6 +14,7 @@ __all__ = [
     "CalibrateThreshold",
     "KeepLastEpoch",
     "KeepPredictions",
+    "ReportProgress",
     "ReproducibleRandomness",
     "TensorBoard",
     "WandB",
