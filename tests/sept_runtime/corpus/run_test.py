@@ -15,12 +15,12 @@ import pytest
 import torch
 from allennlp.commands import main
 from pyarrow import parquet
+from sept_runtime.corpus.records import Counts
 
 from sept_allennlp.corpus import ArchiveShardPredictor
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import PredictedShard, ShardPredictor
-from sept_runtime.corpus.records import Counts
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
