@@ -6,6 +6,7 @@ looks is in `page.html`, a template that escapes all it is given, and `style.css
 """
 
 from collections import Counter
+from importlib import resources
 from typing import Iterable, List, NamedTuple, Sequence, Union
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -100,6 +101,32 @@ def render_page(
         type_index={label: index for index, label in enumerate(colors)},
         is_unfolded=len(entries) <= MOST_UNFOLDED,
     )
+
+
+def render_document(document: PredictedDocument, labels: Iterable[str]) -> str:
+    """
+    Draw one document as a fragment of HTML: its text with entities, and the table of relations.
+
+    # Parameters
+
+    document : `PredictedDocument`
+    labels : `Iterable[str]`
+        Every label that has a color in `style_sheet`.
+    """
+    found = compare(document)
+    return _TEMPLATES.get_template("document.html").render(
+        entry=_section(document, found, compare_relations(document)),
+        signs=SIGNS,
+        type_index={label: index for index, label in enumerate(colors_of(labels))},
+    )
+
+
+def style_sheet(labels: Iterable[str]) -> str:
+    """Return the style sheet of `render_document`, with the colors of these labels."""
+    style = resources.files("sept_runtime.views.html").joinpath("style.css").read_text("utf-8")
+    colors = colors_of(labels).values()
+    types = (f".type{index} {{ --bar: {color}; }}" for index, color in enumerate(colors))
+    return "\n".join([style, *types, ""])
 
 
 def _section(

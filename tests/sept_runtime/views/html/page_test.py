@@ -256,7 +256,8 @@ ALLOWED_TAGS = set(
     "h2 small caption".split()
 )
 ALLOWED_ATTRIBUTES = set(
-    "tag text lang charset http-equiv content name class scope id open dir style title".split()
+    "tag text lang charset http-equiv content name class scope id open dir style title"
+    " data-words data-label data-score data-head data-tail".split()
 )
 pieces = st.text(alphabet="<>&\"'{}/=%#`a \u202e\u05d0\0", min_size=1, max_size=8)
 nasty = st.one_of(
