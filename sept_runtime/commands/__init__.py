@@ -3,6 +3,7 @@
 import argparse
 from typing import Optional, Sequence, Tuple
 
+from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.html import Html
@@ -10,9 +11,9 @@ from sept_runtime.commands.predict import Predict
 from sept_runtime.commands.show import Show
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat())
+COMMANDS: Tuple[Command, ...] = (Predict(), Annotate(), Show(), Html(), Brat())
 
-__all__ = ["COMMANDS", "Brat", "Command", "Html", "Predict", "Show", "main"]
+__all__ = ["COMMANDS", "Annotate", "Brat", "Command", "Html", "Predict", "Show", "main"]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:

@@ -22,7 +22,7 @@ lost or written twice when a worker, a machine or the run dies, or when a worker
 wakes up later.
 """
 
-from sept_runtime.corpus.inputs import CorpusError
-from sept_runtime.corpus.settings import LINES_PER_SHARD
-
-__all__ = ["LINES_PER_SHARD", "CorpusError"]
+# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
+# or another power of two up to 128. A document then shares its batch with the same documents as in
+# `sept predict`.
+LINES_PER_SHARD = 2048

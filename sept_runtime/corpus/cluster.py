@@ -6,10 +6,10 @@ from typing import Callable, Mapping, Optional, Protocol, Sequence, Type
 
 from typing_extensions import Self
 
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.output_folder import ShardRecord
 from sept_runtime.corpus.prediction import Worker
 from sept_runtime.corpus.shards import ShardLines
+from sept_runtime.errors import CorpusError
 
 
 class WorkerDied(CorpusError):

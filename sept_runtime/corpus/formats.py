@@ -26,10 +26,10 @@ from sept_runtime.corpus.inputs import (
     GZIP_SUFFIX,
     PARQUET_SUFFIX,
     ZSTD_SUFFIX,
-    CorpusError,
     InputFile,
 )
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import CorpusError
 from sept_runtime.formats.json_lines import parse_line
 from sept_runtime.tokenization.words import without_surrogates
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List
 
+from sept_runtime.errors import CorpusError
+
 JSON_LINES_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET_SUFFIX = ".parquet"
 GZIP_SUFFIX = ".gz"
@@ -13,10 +15,6 @@ _SUFFIXES = (
     *(base + end for base in JSON_LINES_SUFFIXES for end in ("", GZIP_SUFFIX, ZSTD_SUFFIX)),
     PARQUET_SUFFIX,
 )
-
-
-class CorpusError(RuntimeError):
-    """A run cannot go on. The message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)

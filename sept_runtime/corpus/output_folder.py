@@ -10,8 +10,9 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 import msgspec
 
-from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.shards import Shard
+from sept_runtime.errors import CorpusError
 
 _RUN, _LOCK = "run.json", ".lock"
 _ANNOTATIONS, _ERRORS, _DONE, _TEMPORARY = "annotations", "errors", "done", "temporary"
@@ -250,6 +251,13 @@ class OutputFolder:
         """Return the records of finished shards, in the order of the input."""
         records = [_read(path, ShardRecord) for path in (self.path / _DONE).glob("*.json")]
         return sorted(records, key=lambda record: (record.shard.file, record.shard.number))
+
+    def first_error(self) -> Dict[str, Any]:
+        """Return the `file`, `line` and `error` of the first line that failed."""
+        path = min((self.path / _ERRORS).glob("*.jsonl"))
+        with path.open("rb") as file:
+            error: Dict[str, Any] = msgspec.json.decode(file.readline())
+        return error
 
     def check(self, inputs: Sequence[InputFile]) -> Counts:
         """

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Dict, List, Sequence, Tuple, Type
 from typing_extensions import override
 
 from sept_runtime.corpus.formats import encode, with_text_field
-from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.output_folder import OutputFolder, ShardRecord
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings, model_digest
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.decoding import Decoding
+from sept_runtime.errors import CorpusError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.inference.json_lines import predict_lines

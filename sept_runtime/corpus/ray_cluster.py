@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, 
 from typing_extensions import Self, override
 
 from sept_runtime.corpus.cluster import Cluster, Pool, WorkerDied, Workers, plan_workers
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.output_folder import ShardRecord
 from sept_runtime.corpus.prediction import Worker, WorkerFault
 from sept_runtime.corpus.progress import duration
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.cpu import usable_cores
+from sept_runtime.errors import CorpusError
 
 if TYPE_CHECKING:
     from ray.exceptions import RayError

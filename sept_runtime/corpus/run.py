@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
 
 from sept_runtime.corpus.cluster import Cluster, WorkerDied, Workers, plan_workers
 from sept_runtime.corpus.formats import suffix
-from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_runtime.corpus.inputs import InputFile, find_inputs
 from sept_runtime.corpus.output_folder import (
     Counts,
     OutputFolder,
@@ -18,6 +18,7 @@ from sept_runtime.corpus.progress import Progress, reported
 from sept_runtime.corpus.ray_cluster import RayCluster
 from sept_runtime.corpus.settings import CorpusSettings
 from sept_runtime.corpus.shards import Shard, ShardLines, read_shards
+from sept_runtime.errors import CorpusError
 
 # After this number of deaths without a finished shard in between the run gives up: a document may
 # be the reason.

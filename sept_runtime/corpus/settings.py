@@ -2,14 +2,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from sept_runtime.corpus import LINES_PER_SHARD
 from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.onnx.folder import file_digest, folder_digest
 from sept_runtime.version import VERSION
-
-# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
-# or another power of two up to 128. A document then shares its batch with the same documents as in
-# `sept predict`.
-LINES_PER_SHARD = 2048
 
 
 @dataclass(frozen=True)

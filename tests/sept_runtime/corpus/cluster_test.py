@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from sept_runtime.corpus.cluster import Workers, plan_workers
 
 from sept_runtime import cpu as processors
-from sept_runtime.corpus.inputs import CorpusError
+from sept_runtime.corpus.cluster import Workers, plan_workers
 from sept_runtime.cpu import usable_cores
+from sept_runtime.errors import CorpusError
 
 GIB = 2**30
 
@@ -35,10 +35,11 @@ def test_no_more_workers_than_fit_into_memory() -> None:
 def test_a_given_number_is_planned_or_refused() -> None:
     assert plan_workers([{"CPU": 64.0, "memory": 1.0}], GIB, number=3).number == 3
     with pytest.raises(
-        CorpusError, match="3 workers with 1 cores and 0 GPUs each cannot be started: there are only 2"
+        CorpusError,
+        match="3 workers with 1 cores and 0 GPUs each cannot be started: there are only 2",
     ):
         plan_workers([{"CPU": 2.0}], 0, number=3)
-    with pytest.raises(CorpusError, match="1 worker with 1 cores and 1 GPUs each cannot be started"):
+    with pytest.raises(CorpusError, match="1 worker with 1 cores and 1 GPUs each cannot be"):
         plan_workers([{"CPU": 2.0}], 0, gpus=1.0)
     with pytest.raises(CorpusError, match="there are only 2 cores and 0 GPUs. Change --actors"):
         plan_workers([{"CPU": 2.0}], 0, cpus=4.0)

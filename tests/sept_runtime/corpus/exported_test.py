@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 
+from sept_runtime.commands import main
 from sept_runtime.corpus.formats import encode
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ExportedShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.corpus.shards import Shard, ShardLines
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import CorpusError, ExportedModelError
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.onnx import ExportedPredictor
@@ -79,7 +79,7 @@ def test_memory_of_a_worker(exported_model: Path) -> None:
 
 
 class Light(ExportedShardPredictor):
-    """Fails where its process has imported what it should not need."""
+    """Fails if its process has imported what it should not need."""
 
     def predict(self, shard_lines: ShardLines, file_name: str) -> Any:
         heavy = {"torch", "allennlp", "sept_allennlp", "transformers"} & sys.modules.keys()
@@ -95,22 +95,19 @@ def test_engine_and_precision_are_passed_to_the_model(exported_model: Path) -> N
 
 
 @pytest.mark.processes
-def test_the_command_takes_the_folder(
+def test_the_command_needs_neither_pytorch_nor_allennlp(
     exported_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray")
     import cloudpickle
-    from allennlp.commands import main
 
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text("".join(f'{{"id": {n}, "text": "We use parser {n}."}}\n' for n in range(9)))
     output = tmp_path / "annotated"
-    # By its value: a worker has no `tests` to import.
+    # By value: a worker cannot import `tests`.
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr("sept_runtime.corpus.prediction.ExportedShardPredictor", Light)
-    arguments = ["sept-annotate", str(exported_model), str(corpus), "--output", str(output)]
-    monkeypatch.setattr(sys, "argv", ["allennlp", *arguments, "--shard-size", "4", "--actors", "1"])
-    main()
+    main(f"annotate {exported_model} {corpus} --output {output} --shard-size 4 --actors 1".split())
     lines = [
         json.loads(line)
         for path in sorted((output / "annotations").iterdir())

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional
 
 from sept_runtime.corpus.cluster import WorkerDied
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.errors import CorpusError
 from tests.sept_runtime.corpus.in_process import (
     InProcessCluster,
     WordShardPredictor,
@@ -100,7 +100,7 @@ class Disk:
         return result
 
     def lose_unsynced(self, end: Optional[int]) -> None:
-        """Undo what is not on the disk: the renames before index `end`, and the content of files."""
+        """Undo what is not on the disk: the renames before `end`, and the content of files."""
         for path in self._unsynced_files:
             if path.exists():
                 path.write_bytes(b"")

@@ -8,12 +8,12 @@ from typing import Any, Callable, Deque, List, Mapping, Optional, Tuple, Type
 from typing_extensions import Self, override
 
 from sept_runtime.corpus.cluster import Cluster, Pool, WorkerDied, Workers
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.output_folder import ShardRecord
 from sept_runtime.corpus.prediction import ShardPredictor, Worker
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.decoding import Decoding
+from sept_runtime.errors import CorpusError
 from sept_runtime.inference.prediction import SpanPredictor
 from tests.sept_runtime.word_predictor import WordPredictor
 

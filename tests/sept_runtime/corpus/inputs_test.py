@@ -4,7 +4,8 @@ from typing import List
 
 import pytest
 
-from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_runtime.corpus.inputs import InputFile, find_inputs
+from sept_runtime.errors import CorpusError
 
 
 @pytest.fixture

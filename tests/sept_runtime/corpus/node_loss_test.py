@@ -1,7 +1,6 @@
 """A cluster that loses a machine during a run: Ray's imitation of several nodes on one machine."""
 
 import json
-import sys
 import threading
 import time
 from pathlib import Path

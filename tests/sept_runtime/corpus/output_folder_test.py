@@ -4,9 +4,10 @@ from typing import Any, Dict, List
 
 import pytest
 
-from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.output_folder import Counts, OutputFolder, ShardRecord, unfinished_files
 from sept_runtime.corpus.shards import Shard
+from sept_runtime.errors import CorpusError
 
 SETTINGS: Dict[str, Any] = {"--format": "jsonl", "--shard-size": 10}
 

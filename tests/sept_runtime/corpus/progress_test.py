@@ -1,5 +1,4 @@
 from sept_runtime.corpus.output_folder import ShardRecord
-
 from sept_runtime.corpus.progress import Progress, duration
 from sept_runtime.corpus.shards import Shard
 

@@ -9,8 +9,9 @@ import pytest
 from pyarrow import parquet
 
 from sept_runtime.corpus import formats, shards
-from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.shards import ShardLines, read_shards
+from sept_runtime.errors import CorpusError
 
 
 def compressed(content: bytes, suffix: str) -> bytes:

@@ -9,7 +9,6 @@ import pytest
 from typing_extensions import override
 
 from sept_runtime.corpus.cluster import WorkerDied
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.output_folder import Counts
 from sept_runtime.corpus.prediction import PredictedShard, ShardPredictor
 from sept_runtime.corpus.run import predict_corpus
@@ -17,6 +16,7 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.errors import CorpusError
 from sept_runtime.inference.prediction import SpanPredictor
 from tests.sept_runtime.corpus.in_process import InProcessCluster, WordShardPredictor
 from tests.sept_runtime.word_predictor import WordPredictor
