@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 @Subcommand.register("sept-annotate")
 class SeptAnnotate(SeptSubcommand, Annotate):
     """
-    `allennlp sept-annotate model.tar.gz corpus/ --output annotated/`: `sept annotate` with an
-    archive, also on GPUs. It takes exported models, too.
+    The command `sept annotate` for archives, which can use GPUs. It accepts exported models, too.
 
     Registered as a `Subcommand` with name "sept-annotate".
     """

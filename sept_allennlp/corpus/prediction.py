@@ -9,10 +9,9 @@ from typing_extensions import override
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
-from sept_runtime.decoding import Decoding
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import CorpusError
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import ENGINES, PRECISIONS, Decoding
 
 
 class ArchiveShardPredictor(ShardPredictor):

@@ -4,12 +4,17 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Dict, NoReturn, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, NoReturn, Optional, Tuple, Type
 
 from typing_extensions import override
 
-from sept_runtime.commands.command import Command, positive_int
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from sept_runtime.commands.arguments import (
+    add_decoding_arguments,
+    add_engine_arguments,
+    decoding_arguments,
+    positive_int,
+)
+from sept_runtime.commands.command import Command
 from sept_runtime.corpus import LINES_PER_SHARD
 from sept_runtime.errors import CorpusError, ExportedModelError
 
@@ -20,8 +25,8 @@ if TYPE_CHECKING:
 
 class Annotate(Command):
     """
-    `sept annotate exported/ corpus/ --output annotated/` annotates a corpus of any size on all
-    cores or machines, and continues after an interruption. See `sept_runtime.corpus`.
+    Command that annotates a corpus of any size on all cores or machines, and continues after an
+    interruption. See `sept_runtime.corpus`.
     """
 
     name = "annotate"
@@ -29,7 +34,7 @@ class Annotate(Command):
         "Annotate a corpus of any size with the entities that 'sept predict' finds. After an "
         "interruption, the same command continues."
     )
-    errors = (CorpusError, ExportedModelError, OSError)
+    errors: ClassVar[Tuple[Type[Exception], ...]] = (CorpusError, ExportedModelError, OSError)
 
     @override
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -55,19 +60,17 @@ class Annotate(Command):
             default=32,
             help="the number of documents in a batch (default = 32)",
         )
-        prediction.add_argument(
-            "--predictor-args",
-            type=_json_object,
-            default={},
-            metavar="JSON",
-            help="options of prediction, such as '{\"min_score\": 0.5}'",
-        )
         add_engine_arguments(prediction)
         _add_output_arguments(parser.add_argument_group("output"))
         self._add_workers(parser.add_argument_group("workers"))
+        add_decoding_arguments(parser)
 
     def _add_model(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("model", help="the folder of an exported model")
+        parser.add_argument(
+            "--model",
+            help="the name of an installed model, or the folder of an exported one (default = the "
+            "installed model if there is exactly one; 'sept models' lists them)",
+        )
 
     def _add_workers(self, group: argparse._ArgumentGroup) -> None:
         group.add_argument(
@@ -94,7 +97,8 @@ class Annotate(Command):
     def run(self, args: argparse.Namespace) -> int:
         if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
             raise CorpusError("needs the extra 'ray': pip install 'ray>=2.60,<3' 'pyarrow>=17'")
-        if args.format == "parquet" and args.predictor_args.get("soft_labels") is not None:
+        options = decoding_arguments(args)
+        if args.format == "parquet" and options.get("soft_labels") is not None:
             raise CorpusError(
                 "--format parquet has no column for soft labels. Use --format jsonl, or leave out "
                 "soft_labels."
@@ -105,14 +109,14 @@ class Annotate(Command):
         from sept_runtime.corpus.run import predict_corpus
         from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 
-        path, predictor_class, options = self._model(args)
+        path, predictor_class, model_options = self._model(args)
         model = ModelSettings.of(
             path,
-            predictor_args=args.predictor_args,
+            predictor_args=options,
             batch_size=args.batch_size,
             engine=args.engine,
             precision=args.precision,
-            **options,
+            **model_options,
         )
         settings = CorpusSettings(
             model,
@@ -144,8 +148,9 @@ class Annotate(Command):
     ) -> "Tuple[str, Type[ShardPredictor], Dict[str, Any]]":
         """Return the model's path, its predictor and further `ModelSettings`."""
         from sept_runtime.corpus.prediction import ExportedShardPredictor
+        from sept_runtime.models import find_model
 
-        return args.model, ExportedShardPredictor, {}
+        return str(find_model(args.model)), ExportedShardPredictor, {}
 
 
 def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
@@ -247,15 +252,3 @@ def share(text: str) -> float:
 def positive_share(text: str) -> float:
     """Parse an argument that is a `share` and not 0."""
     return _positive_number(text) and share(text)
-
-
-def _json_object(text: str) -> Dict[str, Any]:
-    import json
-
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text!r}")
-    return value

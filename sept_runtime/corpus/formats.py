@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import zlib
 from dataclasses import replace
 from typing import (
     TYPE_CHECKING,
@@ -22,14 +21,10 @@ from typing import (
 import pyarrow
 from pyarrow import parquet
 
-from sept_runtime.corpus.inputs import (
-    GZIP_SUFFIX,
-    PARQUET_SUFFIX,
-    ZSTD_SUFFIX,
-    InputFile,
-)
+from sept_runtime.corpus.inputs import PARQUET_SUFFIX, InputFile
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import CorpusError
+from sept_runtime.formats.files import DamagedInputError, decompressed
 from sept_runtime.formats.json_lines import parse_line
 from sept_runtime.tokenization.words import without_surrogates
 
@@ -42,7 +37,7 @@ MAX_LINE_BYTES = 256 * 2**20
 # The suffixes of output files.
 FORMATS = {"jsonl": ".jsonl", "parquet": PARQUET_SUFFIX}
 # The suffix of a compressed JSONL file, and Parquet's name for the codec.
-COMPRESSIONS = {"gz": (GZIP_SUFFIX, "gzip"), "zst": (ZSTD_SUFFIX, "zstd"), "none": ("", "none")}
+COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
 
 # Small, because documents take many times as much memory as objects than in a file.
 _ROWS_PER_BATCH = 256
@@ -132,17 +127,14 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         try:
             yield from self._lines()
-        except (EOFError, zlib.error, pyarrow.ArrowException) as error:
-            yield self._damaged(error)
+        except (DamagedInputError, pyarrow.ArrowException) as error:
+            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
         except OSError as error:
-            # Errors of the system have a number: the file may be intact, and is tried again.
-            # Errors of decompression have none.
+            # Errors of the system have a number: the file may be intact, and the same command can
+            # try again. Parquet's have none.
             if error.errno is not None:
                 raise
-            yield self._damaged(error)
-
-    def _damaged(self, error: Exception) -> Unreadable:
-        return Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
+            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
 
     def _lines(self) -> Iterator[Line]:
         raise NotImplementedError
@@ -155,12 +147,7 @@ class Lines:
 class _JsonLines(Lines):
     def __init__(self, file: InputFile) -> None:
         super().__init__(file)
-        self._stream: BinaryIO = self._raw
-        if file.path.endswith(GZIP_SUFFIX):
-            self._stream = gzip.open(self._raw)  # type: ignore[assignment]
-        elif file.path.endswith(ZSTD_SUFFIX):
-            stream = pyarrow.CompressedInputStream(self._raw, "zstd")
-            self._stream = io.BufferedReader(stream)
+        self._stream = decompressed(self._raw, file.path)
 
     def _lines(self) -> Iterator[Line]:
         # A blank line at the end of a file is not a document.

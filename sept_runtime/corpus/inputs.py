@@ -8,12 +8,15 @@ from sept_runtime.errors import CorpusError
 
 JSON_LINES_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET_SUFFIX = ".parquet"
-GZIP_SUFFIX = ".gz"
-ZSTD_SUFFIX = ".zst"
+COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 _SUFFIXES = (
-    *(base + end for base in JSON_LINES_SUFFIXES for end in ("", GZIP_SUFFIX, ZSTD_SUFFIX)),
+    *(base + end for base in JSON_LINES_SUFFIXES for end in ("", *COMPRESSION_SUFFIXES)),
     PARQUET_SUFFIX,
+)
+_KNOWN_FILES = (
+    f"{', '.join(JSON_LINES_SUFFIXES)} (optionally followed by {', '.join(COMPRESSION_SUFFIXES)}) "
+    f"or {PARQUET_SUFFIX}"
 )
 
 
@@ -74,7 +77,7 @@ def find_inputs(names: Iterable[str]) -> List[InputFile]:
         if not found:
             raise CorpusError(
                 f"{name}: no file to annotate was found. The names of files must end in "
-                f"{', '.join(_SUFFIXES)}."
+                f"{_KNOWN_FILES}."
             )
         for path in found:
             by_file.setdefault(path.resolve(), path)
@@ -86,8 +89,7 @@ def _files(name: str) -> Iterator[Path]:
     if path.is_file():
         if not _has_documents(path):
             raise CorpusError(
-                f"{name}: unknown type of file. The names of files must end in "
-                f"{', '.join(_SUFFIXES)}."
+                f"{name}: unknown type of file. The names of files must end in {_KNOWN_FILES}."
             )
         yield path.absolute()
         return

@@ -12,7 +12,6 @@ from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.output_folder import OutputFolder, ShardRecord
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings, model_digest
 from sept_runtime.corpus.shards import ShardLines
-from sept_runtime.decoding import Decoding
 from sept_runtime.errors import CorpusError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import failure_to_json
@@ -20,6 +19,7 @@ from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx import ExportedPredictor
 from sept_runtime.onnx.folder import folder_size
+from sept_runtime.options import Decoding
 
 # A text that any model can annotate, as long as an abstract: a worker that fails on a document and
 # on this text is broken. One that fails on the document alone is not.

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from sept_runtime.corpus import LINES_PER_SHARD
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.onnx.folder import file_digest, folder_digest
+from sept_runtime.options import ENGINES, PRECISIONS
 from sept_runtime.version import VERSION
 
 
@@ -29,7 +29,7 @@ class ModelSettings:
         The number of cores that a worker uses.
     cuda_device : `int`, optional (default = `-1`)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        See `sept_runtime.engines`.
+        See `sept_runtime.options`.
     """
 
     archive: str

@@ -13,7 +13,15 @@ import sept_runtime
 # What 'import sept_runtime' and the command 'sept' may load besides the standard library: what
 # setup.cfg installs without extras, and what that needs; attr is what rich looks for, needing it or
 # not.
-LIGHT = {"sept_runtime", "numpy", "rich", "attr", "jinja2", "markupsafe"}
+LIGHT = {
+    "sept_runtime",
+    "attr",
+    "jinja2",
+    "markupsafe",
+    "numpy",
+    "rich",
+    "typing_extensions",
+}
 
 MODULES = [
     module.name
@@ -52,7 +60,7 @@ def test_all_of_the_light_half_is_light() -> None:
 
 def test_a_worker_of_an_exported_model_needs_no_training_half() -> None:
     pytest.importorskip("pyarrow")
-    loaded = loaded_by("import sept_runtime.corpus.ray_pipeline, sept_runtime.corpus.prediction")
+    loaded = loaded_by("import sept_runtime.corpus.run")
     heavy = {"sept_allennlp", "allennlp", "torch", "transformers", "ray", "onnxruntime"}
     assert not loaded & heavy, loaded
 

@@ -17,24 +17,26 @@ Annotate = Callable[..., Tuple[Any, str]]
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> InProcessCluster:
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcessCluster:
     cluster = InProcessCluster()
     predict_corpus = functools.partial(corpus_run.predict_corpus, connect=lambda address: cluster)
     monkeypatch.setattr(corpus_run, "predict_corpus", predict_corpus)
-    monkeypatch.setattr("sept_runtime.corpus.prediction.ExportedShardPredictor", WordShardPredictor)
+    predictor_class = "sept_runtime.corpus.prediction.ExportedShardPredictor"
+    monkeypatch.setattr(predictor_class, WordShardPredictor)
+    # Any file does as a model that knows two words.
+    (tmp_path / "model").touch()
+    monkeypatch.setattr("sept_runtime.models.find_model", lambda name: tmp_path / "model")
     return cluster
 
 
 @pytest.fixture
 def annotate(tmp_path: Path, cluster: InProcessCluster, capsys: pytest.CaptureFixture) -> Annotate:
-    (tmp_path / "model").touch()
-
     def run(lines: List[bytes], *options: str) -> Tuple[Any, str]:
         path = tmp_path / "in.jsonl"
         content = b"".join(line + b"\n" for line in lines)
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
-        command = ["annotate", str(tmp_path / "model"), str(path), "--compression", "none"]
+        command = ["annotate", str(path), "--compression", "none"]
         try:
             main([*command, "--output", str(tmp_path / "out"), *options])
         except SystemExit as exit:
@@ -120,6 +122,7 @@ def test_a_run_is_not_continued_with_defaults(
         (["--progress-seconds", "0"], "--progress-seconds: must be more than 0"),
         (["--progress-seconds", "nan"], "--progress-seconds: must be 0 or more, got nan"),
         (["--max-failed", "5"], "--max-failed: must be between 0 and 1, got 5"),
+        (["--min-score", "2"], "--min-score: must be a number between 0 and 1, got '2'"),
         (["--predictor-args", "[1]"], "--predictor-args: must be a JSON object, got '[1]'"),
         (["--predictor-args", "{"], "--predictor-args: must be a JSON object, got '{'"),
         (["--cpus-per-actor", "1.5"], "--cpus-per-actor: must be at most 1 or a whole number"),

@@ -63,7 +63,10 @@ def test_a_model_that_has_changed_is_refused(exported_model: Path, tmp_path: Pat
         ({"overrides": "{}"}, "--overrides applies to archives"),
         ({"packages": ("mine",)}, "--include-package applies to"),
         ({"cuda_device": 0}, "--gpus-per-actor applies to archives"),
-        ({"predictor_args": {"min_score": 2}}, "--predictor-args: min_score must lie"),
+        (
+            {"predictor_args": {"min_score": 2}},
+            "--predictor-args: min_score must be",
+        ),
         ({"predictor_args": {"color": 2}}, "--predictor-args: .*color"),
     ],
 )
@@ -107,7 +110,8 @@ def test_the_command_needs_neither_pytorch_nor_allennlp(
     # By value: a worker cannot import `tests`.
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr("sept_runtime.corpus.prediction.ExportedShardPredictor", Light)
-    main(f"annotate {exported_model} {corpus} --output {output} --shard-size 4 --actors 1".split())
+    options = f"--model {exported_model} --output {output} --shard-size 4 --actors 1"
+    main(f"annotate {corpus} {options}".split())
     lines = [
         json.loads(line)
         for path in sorted((output / "annotations").iterdir())

@@ -12,9 +12,9 @@ from sept_runtime.corpus.output_folder import ShardRecord
 from sept_runtime.corpus.prediction import ShardPredictor, Worker
 from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.corpus.shards import ShardLines
-from sept_runtime.decoding import Decoding
 from sept_runtime.errors import CorpusError
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding
 from tests.sept_runtime.word_predictor import WordPredictor
 
 

@@ -22,10 +22,10 @@ from sept_runtime.corpus.prediction import PredictedShard, ShardPredictor
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
-from sept_runtime.decoding import Decoding
 from sept_runtime.errors import CorpusError
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding
 from tests.experiments import ROOT
 from tests.sept_runtime.corpus.in_process import WordShardPredictor
 from tests.sept_runtime.word_predictor import WordPredictor
