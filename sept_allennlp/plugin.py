@@ -35,8 +35,10 @@ class Patch(NamedTuple):
 
 PATCHES: Tuple[Patch, ...] = (
     Patch(
-        "`load_archive` of `allennlp predict` and `allennlp evaluate`",
-        "archives come from strangers, and AllenNLP's loading can run code that is in them",
+        "`load_archive`, and in threads that load an archive also `cached_path`, "
+        "`Registrable.resolve_class_name` and transformers' offline mode",
+        "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
+        "they name",
         loading.install,
     ),
     Patch(

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.training.config_defaults import config_variables
-from sept_runtime.commands.command import positive_int
+from sept_runtime.commands.arguments import positive_int
 
 
 @Subcommand.register("sept-suite")

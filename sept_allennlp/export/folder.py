@@ -22,7 +22,6 @@ from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.modules.exporting import ExportedFilter, ExportedNetwork, NotExportable
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
 from sept_runtime.onnx.configuration import Configuration, Filter, Network
 from sept_runtime.onnx.folder import (
@@ -34,6 +33,7 @@ from sept_runtime.onnx.folder import (
 )
 from sept_runtime.onnx.graph import Signature
 from sept_runtime.onnx.predictor import ExportedPredictor
+from sept_runtime.options import Decoding
 from sept_runtime.version import VERSION
 
 ENCODER, HEAD = "encoder.onnx", "span_head.onnx"

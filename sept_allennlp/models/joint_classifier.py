@@ -11,9 +11,9 @@ from sept_allennlp.models.relation_classifier import RelationClassifier, check_r
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.relation_scorers import RelatedSpans
-from sept_runtime.decoding import Decoding as RuntimeDecoding
+from sept_runtime.decoding import RelationDecoding, ScoredPairs, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
+from sept_runtime.options import Decoding as RuntimeDecoding
 
 
 class JointClassifier(SpanClassifier):
@@ -133,7 +133,7 @@ class JointClassifier(SpanClassifier):
         """
         assert self._relations is not None
         num_words = (sentence_ids != PADDING).sum(dim=1).tolist()
-        places = surest_entities(entities, num_words, self._relations.entities_per_word)
+        places = top_scoring_entities(entities, num_words, self._relations.entities_per_word)
         surest = [[found[place] for place in kept] for found, kept in zip(entities, places)]
         spans, mask = places_of(surest, sentence_ids.device)
         related = self.related_spans(scores, text, spans, mask)

@@ -15,9 +15,9 @@ from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
 from sept_allennlp.training.losses import are_taught, mean_over_documents, zero_loss
 from sept_allennlp.training.metrics import StrictRelationF1
+from sept_runtime.decoding import RelationDecoding, ScoredPairs
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 from sept_runtime.onnx.relations import Relations
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
 
 
 class RelationClassifier(torch.nn.Module, FromParams):

@@ -20,9 +20,9 @@ from sept_allennlp.training.losses import (
     zero_loss,
 )
 from sept_allennlp.training.metrics import StrictSpanF1
-from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import decode, soft_annotation
 from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.options import Decoding as RuntimeDecoding
 
 
 class SpanScores(NamedTuple):

@@ -8,12 +8,12 @@ out.
 from itertools import tee
 from typing import Any, Iterable, Iterator, NamedTuple, Optional
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.inputs import document_from_input
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
 from sept_runtime.inference.prediction import SpanPredictor, predict
+from sept_runtime.options import Decoding
 
 _NO_DOCUMENT = Document(key="", sentences=[])
 

@@ -2,12 +2,12 @@
 
 from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding
 
 
 class PredictedLines(NamedTuple):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Tuple
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.onnx.fields import Fields
@@ -11,6 +10,7 @@ from sept_runtime.onnx.graph import Signature, encoder_signature
 from sept_runtime.onnx.relations import Relations
 from sept_runtime.onnx.scorers import PooledScorer, SpanScorer, scorer_from_json
 from sept_runtime.onnx.windows import Windows
+from sept_runtime.options import Decoding
 
 FORMAT_VERSION = 1
 """
@@ -204,7 +204,7 @@ class Configuration:
 
     def in_precision(self, precision: str) -> Optional["Configuration"]:
         """
-        With the encoder that computes in it, one of `sept_runtime.engines`, as the model's only
+        With the encoder that computes in it, one of `sept_runtime.options`, as the model's only
         one; `None` if there is none. All but int8 are of the same graph. A filter has no other.
         """
         encoder = self.model.int8 if precision == "int8" else self.model.graph

@@ -5,9 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sept_runtime.cpu import usable_cores
-from sept_runtime.decoding import Decoding, decode, soft_annotation
+from sept_runtime.decoding import ScoredPairs, decode, soft_annotation
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.onnx.candidates import Candidates, enumerate_candidates
 from sept_runtime.onnx.configuration import Network
@@ -17,7 +16,7 @@ from sept_runtime.onnx.graph import Graph
 from sept_runtime.onnx.scored_batch import Pieces, ScoredBatch, ScoredCandidates
 from sept_runtime.onnx.scorers import PooledScorer
 from sept_runtime.onnx.sessions import find_engine
-from sept_runtime.relation_decoding import ScoredPairs
+from sept_runtime.options import ENGINES, PRECISIONS, Decoding
 
 # The padding included. As for a trained model on a CPU: the cores are busy with so few, and
 # activations stay in their cache.
@@ -38,7 +37,7 @@ class ExportedPredictor:
     folder : `Path`
     threads : `int`, optional (default = as many as there are cores to use)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        What runs the graphs, and in which numbers, of those that `sept_runtime.engines` names.
+        What runs the graphs, and in which numbers, of those that `sept_runtime.options` names.
 
     # Raises
 

@@ -5,6 +5,7 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence
 
 import numpy as np
 
+from sept_runtime.decoding import RelationDecoding, ScoredPairs, top_scoring_entities
 from sept_runtime.documents import ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.onnx.fields import Fields, FloatArray, Indices
@@ -16,7 +17,6 @@ from sept_runtime.onnx.pair_scorers import (
 )
 from sept_runtime.onnx.pairs import sentence_pairs, stretches
 from sept_runtime.onnx.poolings import SpanPooling
-from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs, surest_entities
 
 
 class Mentions(NamedTuple):
@@ -68,7 +68,7 @@ class Relations:
         self, entities: Sequence[List[ScoredSpan]], num_words: Sequence[int]
     ) -> List[List[int]]:
         """For each document, of so many words, which of its entities make pairs."""
-        return surest_entities(entities, num_words, self.entities_per_word)
+        return top_scoring_entities(entities, num_words, self.entities_per_word)
 
     def score(
         self,

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from sept_runtime.decoding import (
-    Decoding,
+    RelationDecoding,
+    ScoredPairs,
     decode,
     soft_annotation,
+    top_scoring_entities,
     without_overlaps,
 )
-from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.options import Decoding
 
 LABELS = ["Task", "Method"]
 
@@ -102,22 +105,6 @@ def test_the_most_probable_labels_are_reported():
     assert [score for _, score in found.labels] == pytest.approx([0.6, 0.3])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"min_score": -0.1},
-        {"min_score": 1.1},
-        {"top_labels": -1},
-        {"min_relation_score": -0.1},
-        {"min_relation_score": 1.1},
-        {"soft_labels": 1.5},
-    ],
-)
-def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        Decoding(**options)
-
-
 def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
     spans = np.array([[4, 5], [0, 3], [0, 1], [2, 2]])
     probabilities = np.array(
@@ -142,3 +129,56 @@ def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
 def test_soft_labels_where_there_is_no_candidate():
     nothing = soft_annotation(np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64), LABELS, 0.01)
     assert nothing == SoftAnnotation(("Task", "Method"), [])
+
+
+RELATION_LABELS = ["USED-FOR", "COMPARE"]
+# USED-FOR and COMPARE, from the first to the second and from the second to the first.
+PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
+PROBABILITIES = np.array(
+    [
+        [[0.75, 0.0], [0.5, 0.25]],
+        [[0.25, 1.0], [0.125, 0.5]],
+        [[0.0, 0.25], [1.0, 0.5]],
+    ]
+)
+SCORED = ScoredPairs(PAIRS, PROBABILITIES)
+
+
+def test_relations_are_as_probable_as_asked_for_and_in_order():
+    found = RelationDecoding(RELATION_LABELS, (), 0.5).decode(SCORED)
+    assert found == [
+        ScoredRelation(0, 1, "USED-FOR", 0.75),
+        ScoredRelation(0, 2, "COMPARE", 1.0),
+        ScoredRelation(1, 0, "USED-FOR", 0.5),
+        ScoredRelation(2, 0, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "USED-FOR", 1.0),
+    ]
+
+
+def test_a_symmetric_relation_is_found_once_with_the_mean_of_both_ways():
+    before = PROBABILITIES.copy()
+    found = RelationDecoding(RELATION_LABELS, ("COMPARE",), 0.375).decode(SCORED)
+    assert [relation for relation in found if relation.label == "COMPARE"] == [
+        ScoredRelation(0, 2, "COMPARE", 0.75),
+        ScoredRelation(1, 2, "COMPARE", 0.375),
+    ]
+    assert len([relation for relation in found if relation.label == "USED-FOR"]) == 3
+    assert (before == PROBABILITIES).all()
+
+
+def test_no_pairs_no_relations():
+    nothing = ScoredPairs(PAIRS[:0], np.zeros((0, 2, 2)))
+    assert RelationDecoding(RELATION_LABELS, ("USED-FOR",), 0.0).decode(nothing) == []
+
+
+def test_min_score_can_only_raise_the_threshold():
+    decoding = RelationDecoding(RELATION_LABELS, (), 0.5)
+    assert decoding.decode(SCORED, 0.25) == decoding.decode(SCORED)
+    assert [relation.score for relation in decoding.decode(SCORED, 0.875)] == [1.0, 1.0]
+
+
+def test_only_the_most_probable_of_very_many_entities_are_paired():
+    entities = [ScoredSpan(n, n, "A", score) for n, score in enumerate([0.5, 0.9, 0.5, 0.7])]
+    # Three words, of which 0.4 make two entities when rounded up; of equals, the first.
+    assert top_scoring_entities([entities, [], entities], [3, 9, 7], 0.4) == [[1, 3], [], [0, 1, 3]]

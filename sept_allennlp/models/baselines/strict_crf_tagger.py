@@ -25,9 +25,9 @@ from sept_allennlp.modules.construction import construct_with_input_dim, labels_
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.training.losses import check_annotated, check_not_given, zero_loss
 from sept_allennlp.training.metrics import StrictSpanF1
-from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
 from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.options import Decoding as RuntimeDecoding
 
 
 @Model.register("strict_crf_tagger")

@@ -10,8 +10,8 @@ from allennlp.data import Batch
 from allennlp.models import Model
 
 from sept_allennlp.data.dataset_readers import SciERCReader
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
+from sept_runtime.options import Decoding
 from tests.sept_allennlp.models.baselines.sciie_test import words_model as sciie_model
 from tests.sept_allennlp.models.sept_relations_test import joint_model
 from tests.sept_allennlp.models.sept_test import (

@@ -135,7 +135,7 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
     for entity in top["entities"]:
         assert len(entity["labels"]) == 3
         assert entity["labels"][0] == {"label": entity["label"], "score": entity["score"]}
-    with pytest.raises(ConfigurationError, match="min_score must lie between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="min_score must be a number between 0 and 1"):
         load_with(trained_archive, min_score=1.5)
 
 
