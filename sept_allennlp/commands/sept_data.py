@@ -1,4 +1,5 @@
 import argparse
+import logging
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -6,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from typing_extensions import override
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_runtime.commands.command import positive_int
+from sept_runtime.commands.arguments import positive_int
 from sept_runtime.documents import DocumentError
 
 
@@ -67,6 +68,8 @@ class SeptData(SeptSubcommand):
             write_json,
         )
 
+        # Otherwise AllenNLP prints each parameter of the reader.
+        logging.getLogger("allennlp.common.params").setLevel(logging.WARNING)
         limits = {name: getattr(args, name) for name in ("max_span_width", "flat", "encoder")}
         first = Path(args.data[0])
         if len(args.data) == 1 and (first.suffix == ".jsonnet" or first.name == "config.json"):

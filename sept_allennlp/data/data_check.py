@@ -304,7 +304,8 @@ def _invalid(refused: Mapping[str, Sequence[Refused]]) -> Iterator[Finding]:
 
 def _repeated(splits: Mapping[str, Sequence[Document]]) -> Iterator[Finding]:
     for split, documents in splits.items():
-        keys = Counter(document.key for document in documents)
+        # A file that is listed twice is meant to be read twice.
+        keys = Counter(key for key, _ in {(d.key, d.origin or id(d)) for d in documents})
         repeated = [key for key, count in keys.items() if count > 1]
         if repeated:
             message = f"{split}: {_listed('document key', repeated)} occur more than once."

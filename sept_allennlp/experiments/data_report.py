@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
@@ -57,11 +57,11 @@ def check_configuration(file: Path, limits: Mapping[str, Any]) -> DataReport:
     paths = {name: config[key] for key, name in _PATHS.items() if config.get(key)}
     if "dataset_reader" not in config or not paths:
         raise ConfigurationError(f"{file} has no 'dataset_reader' with 'train_data_path'.")
+    kind = config["dataset_reader"].get("type")
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
     if not isinstance(reader, DocumentReader):
         raise ConfigurationError(
-            f"{file}: sept-data checks annotated documents, and the reader "
-            f"{config['dataset_reader'].get('type')!r} reads none."
+            f"{file}: sept-data checks annotated documents, and the reader {kind!r} reads none."
         )
     model = config.get("model", {})
     given = {
