@@ -7,6 +7,7 @@ from typing import Optional, Sequence, Tuple
 
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
+from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
@@ -14,12 +15,22 @@ from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat(), Models(), Package(), Serve())
+COMMANDS: Tuple[Command, ...] = (
+    Predict(),
+    Show(),
+    Html(),
+    Brat(),
+    Models(),
+    Package(),
+    Convert(),
+    Serve(),
+)
 
 __all__ = [
     "COMMANDS",
     "Brat",
     "Command",
+    "Convert",
     "Html",
     "Models",
     "Package",
