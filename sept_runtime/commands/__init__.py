@@ -5,6 +5,7 @@ import io
 import sys
 from typing import Optional, Sequence, Tuple
 
+from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
@@ -17,17 +18,19 @@ from sept_runtime.version import VERSION
 
 COMMANDS: Tuple[Command, ...] = (
     Predict(),
+    Annotate(),
     Show(),
     Html(),
+    Serve(),
+    Convert(),
     Brat(),
     Models(),
     Package(),
-    Convert(),
-    Serve(),
 )
 
 __all__ = [
     "COMMANDS",
+    "Annotate",
     "Brat",
     "Command",
     "Convert",
