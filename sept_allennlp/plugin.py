@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple, Tuple
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import predict
-from sept_allennlp.training import config_defaults, recovery, trainer
+from sept_allennlp.training import config_defaults, config_keys, recovery, trainer
 
 # The modules that register parts with AllenNLP by being imported.
 PARTS: Tuple[str, ...] = (
@@ -35,8 +35,10 @@ class Patch(NamedTuple):
 
 PATCHES: Tuple[Patch, ...] = (
     Patch(
-        "`load_archive` of `allennlp predict` and `allennlp evaluate`",
-        "archives come from strangers, and AllenNLP's loading can run code that is in them",
+        "`load_archive`, and in threads that load an archive also `cached_path`, "
+        "`Registrable.resolve_class_name` and transformers' offline mode",
+        "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
+        "they name",
         loading.install,
     ),
     Patch(
@@ -48,6 +50,11 @@ PATCHES: Tuple[Patch, ...] = (
         "the variables that `Params` gives to jsonnet",
         "the configurations' variables have defaults, and jsonnet has no way to say so",
         config_defaults.install,
+    ),
+    Patch(
+        "`create_kwargs`, which reads a configuration's keys",
+        "AllenNLP ignores a misspelled key of its trainer, and reports others without their place",
+        config_keys.install,
     ),
     Patch(
         "the folder, the metrics, the configuration and the archive that `allennlp train` writes",

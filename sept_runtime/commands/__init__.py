@@ -10,12 +10,24 @@ from sept_runtime.commands.command import Command
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
+from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat(), Models(), Package())
+COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat(), Models(), Package(), Serve())
 
-__all__ = ["COMMANDS", "Brat", "Command", "Html", "Models", "Package", "Predict", "Show", "main"]
+__all__ = [
+    "COMMANDS",
+    "Brat",
+    "Command",
+    "Html",
+    "Models",
+    "Package",
+    "Predict",
+    "Serve",
+    "Show",
+    "main",
+]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:

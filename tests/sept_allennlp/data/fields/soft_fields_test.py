@@ -6,9 +6,9 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Vocabulary
 
-from sept_allennlp.data.fields import SoftSpansField
+from sept_allennlp.data.fields import SoftRelationsField, SoftSpansField
 from sept_allennlp.modules.candidate_spans import PADDING
-from sept_runtime.documents import SoftAnnotation, SoftSpan
+from sept_runtime.documents import SoftAnnotation, SoftRelation, SoftRelations, SoftSpan
 
 SOFT = SoftAnnotation(
     ("Task", "Method"),
@@ -66,7 +66,9 @@ def test_a_teacher_with_other_labels_is_refused_in_one_line(
     with pytest.raises(ConfigurationError, match=expected) as caught:
         field.index(vocabulary(*labels))
     message = str(caught.value)
-    start = "annotated.jsonl, line 3: document 'A-1': teacher and student have different labels"
+    start = (
+        "annotated.jsonl, line 3: document 'A-1': teacher and student have different entity labels"
+    )
     assert message.startswith(start)
     assert "\n" not in message
 
@@ -79,4 +81,30 @@ def test_a_tensor_needs_an_index_first() -> None:
 def test_length_and_description() -> None:
     assert len(SoftSpansField(SOFT)) == 2
     assert len(SoftSpansField()) == len(SoftSpansField(SOFT).empty_field()) == 0
-    assert str(SoftSpansField(SOFT)) == "SoftSpansField with 2 spans"
+    assert str(SoftSpansField(SOFT)) == "SoftSpansField with 2 rows"
+
+
+RELATIONS = SoftRelations(
+    ("PART-OF", "USED-FOR"),
+    [
+        SoftRelation((0, 2), (4, 4), {"USED-FOR": 0.75, "PART-OF": 0.5}),
+        SoftRelation((4, 4), (0, 2), {}),
+    ],
+)
+
+
+def test_a_batch_has_the_probabilities_of_relations_in_the_order_of_the_vocabulary() -> None:
+    documents: List[Optional[SoftRelations]] = [RELATIONS, None]
+    batch = Batch([Instance({"soft": SoftRelationsField(soft)}) for soft in documents])
+    batch.index_instances(Vocabulary(tokens_to_add={"relation_labels": ["USED-FOR", "PART-OF"]}))
+    assert batch.as_tensor_dict()["soft"].tolist() == [
+        [[0, 2, 4, 4, 0.75, 0.5], [4, 4, 0, 2, 0.0, 0.0]],
+        [[PADDING] * 6] * 2,
+    ]
+
+
+def test_a_teacher_with_other_relation_labels_is_refused() -> None:
+    field = SoftRelationsField(RELATIONS, described_as="document 'A-1'")
+    expected = "document 'A-1': teacher and student have different relation labels, the teacher"
+    with pytest.raises(ConfigurationError, match=expected):
+        field.index(Vocabulary(tokens_to_add={"relation_labels": ["USED-FOR", "COMPARE"]}))
