@@ -112,11 +112,12 @@ _BEGINS_SENTENCE = frozenset(
     " experimental results indeed overall notably importantly interestingly specifically similarly"
     " consequently additionally recently".split()
 )
+_SENTENCE_WORDS = "|".join(word.capitalize() for word in sorted(_BEGINS_SENTENCE))
 _INFIX = re.compile(
     rf"{_ANYWHERE}|;|(?<!\d),|,(?!\d)"
     # No space after a sentence: "learning.The", "LSTM.The".
     rf"|(?<=[a-z]{{2}})\.(?=[A-Z])"
-    rf"|(?<=[A-Za-z0-9%-]{{2}})\.(?=(?:{'|'.join(map(str.capitalize, sorted(_BEGINS_SENTENCE)))})\b)"
+    rf"|(?<=[A-Za-z0-9%-]{{2}})\.(?=(?:{_SENTENCE_WORDS})\b)"
 )
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)\S+|[^\s@]+@[^\s@]+\.[^\s@]+")
 # Most words, to which no rule above applies. One test for all rules is faster.
