@@ -21,7 +21,9 @@ def write(documents: Iterable[CharacterDocument]) -> bytes:
             [document.text[start:end] for start, end in document.words], document.text
         )
         doc = Doc(vocab, words=words, spaces=spaces)
-        spans = [doc.char_span(s.start, s.end, s.label) for s in document.spans.values()]
+        # A character span is always whole words of the document here.
+        found = [doc.char_span(s.start, s.end, s.label) for s in document.spans.values()]
+        spans = [span for span in found if span is not None]
         doc.spans[SPANS_KEY] = spans
         if len(spacy.util.filter_spans(spans)) == len(spans):
             doc.set_ents(spans)
