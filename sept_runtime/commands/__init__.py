@@ -8,11 +8,13 @@ from typing import Optional, Sequence, Tuple
 from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
+from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
 from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
+from sept_runtime.commands.split import Split
 from sept_runtime.version import VERSION
 
 COMMANDS: Tuple[Command, ...] = (
@@ -20,10 +22,12 @@ COMMANDS: Tuple[Command, ...] = (
     Annotate(),
     Show(),
     Html(),
+    Serve(),
+    Convert(),
     Brat(),
+    Split(),
     Models(),
     Package(),
-    Serve(),
 )
 
 __all__ = [
@@ -31,12 +35,14 @@ __all__ = [
     "Annotate",
     "Brat",
     "Command",
+    "Convert",
     "Html",
     "Models",
     "Package",
     "Predict",
     "Serve",
     "Show",
+    "Split",
     "main",
 ]
 
