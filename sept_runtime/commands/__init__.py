@@ -16,6 +16,7 @@ from sept_runtime.commands.predict import Predict
 from sept_runtime.commands.report import Report
 from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
+from sept_runtime.commands.split import Split
 from sept_runtime.version import VERSION
 
 COMMANDS: Tuple[Command, ...] = (
@@ -28,6 +29,7 @@ COMMANDS: Tuple[Command, ...] = (
     Serve(),
     Convert(),
     Brat(),
+    Split(),
     Models(),
     Package(),
 )
@@ -46,6 +48,7 @@ __all__ = [
     "Report",
     "Serve",
     "Show",
+    "Split",
     "main",
 ]
 

@@ -1,6 +1,7 @@
 """
 Injects each fault into each operation of a small run, runs it again, and compares the content with
-that of an undisturbed run. Prints the number of faults; stops at the first difference.
+that of an undisturbed run. Prints the numbers of faults for docs/scaling.md, or as JSON; stops at
+the first difference.
 
     python -m tests.sept_runtime.corpus.fault_injection
 """
@@ -260,13 +261,14 @@ class Injection:
                     self._small.run(output, cluster)
 
                 (in_child if kind == "SIGKILL" else attempt)(run)
-                # What was at work wakes up when everything is over, and then once more meanwhile.
+                place = f"{name}, call {at}"
+                # The workers of that run wake up before the next run, and once more after it.
                 for zombie in cluster.zombies:
                     attempt(zombie)
-                self._check(output, kind, f"{name}, call {at}")
+                self._check(output, kind, place)
                 for zombie in cluster.zombies:
                     attempt(zombie)
-                self._check(output, f"{kind}, and its workers wake up", f"{name}, call {at}")
+                assert content(output) == self._expected, f"workers wake up after {kind} at {place}"
 
     def inject_zombies(self) -> None:
         for at in self._disk.of_workers:
@@ -300,4 +302,10 @@ def inject() -> Dict[str, int]:
 
 
 if __name__ == "__main__":
-    json.dump(inject(), sys.stdout, indent=1)
+    faults = inject()
+    if "--json" in sys.argv:
+        print(json.dumps(faults))
+    else:
+        rows = [*faults.items(), ("**all**", sum(faults.values()))]
+        print("| fault | number |", "| --- | --- |", sep="\n")
+        print("\n".join(f"| {kind} | {number} |" for kind, number in rows))

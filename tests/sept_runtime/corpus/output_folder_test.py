@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -152,6 +154,21 @@ def test_a_fenced_off_worker_cannot_write(folder: OutputFolder, inputs: List[Inp
         assert [record.annotated for record in folder.done()] == [1]
         write_all(folder, new)
         assert folder.check(inputs) == Counts(read=4, annotated=3, failed=1, shards=3)
+
+
+def test_a_full_disk_ends_the_run_with_its_name(
+    folder: OutputFolder, inputs: List[InputFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with folder.claimed(SETTINGS, inputs):
+        attempt = folder.begin_attempt()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            with pytest.raises(CorpusError, match="out cannot be written to: No space left on dev"):
+                write(folder, attempt, FIRST, 1, 1)
+        assert names(folder, "annotations") == []
 
 
 def test_a_new_attempt_removes_unfinished_shards(

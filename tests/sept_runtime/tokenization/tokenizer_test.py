@@ -377,10 +377,11 @@ def test_text_that_is_already_cut_into_words_keeps_its_words():
 )
 def test_time_grows_with_length_and_not_with_its_square(piece):
     text = "x" + piece * (200_000 // len(piece)) + "x"
-    started = time.perf_counter()
+    # CPU time, which does not depend on what else the machine does.
+    started = time.process_time()
     check_offsets(text, tokenize(text))
     # About a second at worst; a rule that starts afresh at each character takes minutes.
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_more_different_words_than_are_remembered():
