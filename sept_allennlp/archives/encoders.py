@@ -331,6 +331,7 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
         When the archive was changed last; another archive may come to lie there.
     """
     with unpacked(archive) as (folder, _, weights):
+        assert weights is not None
         encoders = [file.parent for file in (folder / _FOLDER).glob("*/config.json")]
         if len(encoders) != 1:
             raise ConfigurationError(
