@@ -9,14 +9,12 @@ from allennlp.data import Vocabulary
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.construction import labels_in
-from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_scorer
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
 from sept_allennlp.training.losses import are_taught, mean_over_documents, zero_loss
 from sept_allennlp.training.metrics import StrictRelationF1
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
-from sept_runtime.onnx.relations import Relations
 from sept_runtime.relation_decoding import RelationDecoding, ScoredPairs
 
 
@@ -182,18 +180,6 @@ class RelationClassifier(torch.nn.Module, FromParams):
         )
         annotated = [document.relations is not None for document in documents]
         return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
-
-    def exported(self, head_graph: str) -> ExportedRelations:
-        """
-        By what it runs without PyTorch; `head_graph` is the file's name for the scorer's graph.
-
-        # Raises
-
-        `NotExportable`
-        """
-        scorer, head = exported_pair_scorer(self._scorer, head_graph)
-        relations = Relations(self.decoding, self._max_distance, self.entities_per_word, scorer)
-        return ExportedRelations(relations, head)
 
     def score_pairs(
         self, spans: RelatedSpans, places: Sequence[List[int]], sentence_ids: torch.Tensor
