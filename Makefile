@@ -59,9 +59,9 @@ train: install
 	  --output-file $(RUN_DIR)/evaluation.json
 	$(ALLENNLP) predict $(RUN_DIR)/model.tar.gz fixtures/raw_abstracts.jsonl \
 	  --output-file $(RUN_DIR)/predictions.jsonl --batch-size 32 --silent
-	$(ALLENNLP) sept-show $(RUN_DIR)/predictions.jsonl
+	$(BIN)/sept show $(RUN_DIR)/predictions.jsonl
 	$(ALLENNLP) sept-export $(RUN_DIR)/model.tar.gz $(RUN_DIR)/exported --force
-	$(BIN)/sept predict $(RUN_DIR)/exported fixtures/raw_abstracts.jsonl \
+	$(BIN)/sept predict --model $(RUN_DIR)/exported fixtures/raw_abstracts.jsonl \
 	  --output-file $(RUN_DIR)/exported_predictions.jsonl --batch-size 32
 	$(BIN)/sept show $(RUN_DIR)/exported_predictions.jsonl --documents 1
 

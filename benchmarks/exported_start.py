@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple
 
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from sept_runtime.commands.arguments import add_engine_arguments
 
 # Its own processes import neither PyTorch nor what makes the abstracts.
 _PREDICT = """
@@ -62,7 +62,7 @@ def start_seconds(folder: Path, lines: Path, engine: Tuple[str, str]) -> float:
     options = ["--engine", engine[0], "--precision", engine[1]]
     started = time.perf_counter()
     subprocess.run(
-        [*run, "predict", str(folder), "-", *options],
+        [*run, "predict", "--model", str(folder), "-", *options],
         input=first,
         check=True,
         capture_output=True,

@@ -1,13 +1,28 @@
 """
-Everything that importing this package changes in AllenNLP, in one list. Nothing else in this
-package sets, replaces or filters anything on import.
+Everything that importing this package changes in AllenNLP, in one list.
+
+Nothing else in this package sets, replaces or filters anything on import.
 """
 
+from importlib import import_module
 from typing import Callable, NamedTuple, Tuple
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import predict
-from sept_allennlp.training import config_defaults, mixed_precision
+from sept_allennlp.training import config_defaults, config_keys, recovery, trainer
+
+# The modules that register parts with AllenNLP by being imported.
+PARTS: Tuple[str, ...] = (
+    "sept_allennlp.commands",
+    "sept_allennlp.data",
+    "sept_allennlp.models",
+    "sept_allennlp.modules.span_filters.pretrained",
+    "sept_allennlp.predictors",
+    "sept_allennlp.training.callbacks",
+    "sept_allennlp.training.checkpointer",
+    "sept_allennlp.training.optimization",
+    "sept_allennlp.training.trainer",
+)
 
 
 class Patch(NamedTuple):
@@ -20,8 +35,10 @@ class Patch(NamedTuple):
 
 PATCHES: Tuple[Patch, ...] = (
     Patch(
-        "`load_archive` of `allennlp predict` and `allennlp evaluate`",
-        "archives come from strangers, and AllenNLP's loading can run code that is in them",
+        "`load_archive`, and in threads that load an archive also `cached_path`, "
+        "`Registrable.resolve_class_name` and transformers' offline mode",
+        "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
+        "they name",
         loading.install,
     ),
     Patch(
@@ -35,14 +52,27 @@ PATCHES: Tuple[Patch, ...] = (
         config_defaults.install,
     ),
     Patch(
+        "`create_kwargs`, which reads a configuration's keys",
+        "AllenNLP ignores a misspelled key of its trainer, and reports others without their place",
+        config_keys.install,
+    ),
+    Patch(
+        "the folder, the metrics, the configuration and the archive that `allennlp train` writes",
+        "a training that is killed while it writes must be recoverable, and two trainings must not "
+        "write to one folder",
+        recovery.install,
+    ),
+    Patch(
         "`amp` of the trainer",
         "the name by which AllenNLP asks for mixed precision warns in each epoch",
-        mixed_precision.install,
+        trainer.install,
     ),
 )
 
 
 def activate() -> None:
-    """Makes the changes; twice is as good as once."""
+    """Register the parts and make the changes. Idempotent."""
+    for part in PARTS:
+        import_module(part)
     for patch in PATCHES:
         patch.install()

@@ -1,6 +1,7 @@
 """
-The light half of SEPT: documents, predictions, their formats and their views, and exported models.
-It needs neither PyTorch nor AllenNLP; what trains is `sept_allennlp`.
+The light half of SEPT: documents, predictions, their formats and views, and exported models.
+
+It needs neither PyTorch nor AllenNLP. Training is in `sept_allennlp`.
 """
 
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -18,35 +19,38 @@ __all__ = ["__version__", "load"]
 
 
 def load(
-    folder: "Union[str, PathLike[str]]",
+    model: "Optional[Union[str, PathLike[str]]]" = None,
     threads: Optional[int] = None,
     engine: str = "onnxruntime",
     precision: str = "float32",
     **options: Any,
 ) -> "Annotator":
     """
-    Loads an exported model for annotating texts.
+    Load an exported model for annotating texts.
 
     # Parameters
 
-    folder : `Union[str, PathLike]`
-        What `allennlp sept-export` has written.
-    threads : `int`, optional (default = as many as there are cores to use)
+    model : `Union[str, PathLike]`, optional
+        The name of an installed model, or the folder of an exported model. By default, the
+        installed model if there is exactly one.
+    threads : `int`, optional (default = all cores that this process may use)
     engine : `str`, optional (default = `"onnxruntime"`)
-        What runs the model; or `"openvino"`, an extra.
+        The engine that runs the model: `"onnxruntime"`, or `"openvino"`, an extra.
     precision : `str`, optional (default = `"float32"`)
-        In which numbers; or `"bfloat16"`, with OpenVINO on processors with instructions for it, or
-        `"int8"`, of a model that was exported with it.
+        The encoder's precision: `"float32"`; `"bfloat16"`, with OpenVINO on processors that support
+        it; or `"int8"`, for a model that was exported with it.
     options :
-        `flat`, `min_score`, `top_labels`, as for `sept_runtime.decoding.Decoding`; what is left out
-        stays as the model has it.
+        The options of `sept_runtime.options.Decoding`, such as `flat` and `min_score`; by default
+        as the model was trained.
 
     # Raises
 
-    `sept_runtime.onnx.ExportedModelError` if there is none, or it is not one to load, or the
-    engine is not installed or cannot do that here; `ValueError` for options that are none.
+    `ExportedModelError` if the model is missing or invalid, or the engine is not installed or does
+    not support the precision here; `ValueError` for an unknown option, and for a value of a wrong
+    type or out of range.
     """
-    # Only now: whoever looks at predictions needs no model.
+    # Imported when called: who only views predictions needs no model.
+    from sept_runtime.models import find_model
     from sept_runtime.onnx import load as load_exported
 
-    return load_exported(folder, threads, engine, precision, **options)
+    return load_exported(find_model(model), threads, engine, precision, **options)

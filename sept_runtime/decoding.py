@@ -1,73 +1,27 @@
-"""From scores to labeled spans: pure functions, used by metrics and predictors alike."""
+"""Decode scores into entities and relations: pure functions for metrics and predictors."""
 
-from dataclasses import dataclass, replace
-from typing import Any, List, Optional, Sequence, Set
+import math
+from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import (
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+    SoftAnnotation,
+    SoftRelation,
+    SoftRelations,
+    SoftSpan,
+)
+from sept_runtime.options import Decoding
 
-# The class of a candidate that is no entity; the labels follow it.
+# The class of candidates that are not entities; the labels follow it.
 NO_ENTITY = 0
 
-# To how many digits the probabilities of soft labels are given: files stay small, and no model
-# knows more.
+# Probabilities of soft labels are rounded to this number of digits, which keeps files small.
 _SOFT_DIGITS = 4
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """
-    Which of the classified spans become entities, and which pairs of these relations.
-
-    # Parameters
-
-    flat : `bool`, optional (default = `False`)
-        If true, no two entities share a word: of those that do, the most probable stays. The paper
-        classifies each span for itself, which lets entities nest; that is the default.
-    min_score : `float`, optional (default = `0.0`)
-        A probability; entities below it are dropped.
-    top_labels : `int`, optional (default = `0`)
-        How many labels to report for each entity.
-    min_relation_score : `float`, optional (default = `0.0`)
-        A probability; relations below it are dropped.
-    soft_labels : `float`, optional (default = `None`)
-        A probability: beside the entities, report what the model believes of each candidate that is
-        an entity with at least this probability, whatever becomes of it (`soft_annotation`), for a
-        smaller model to learn.
-
-    # Raises
-
-    `ValueError` for a `min_score`, `min_relation_score` or `soft_labels` that is no probability,
-    or a negative `top_labels`.
-    """
-
-    flat: bool = False
-    min_score: float = 0.0
-    top_labels: int = 0
-    min_relation_score: float = 0.0
-    soft_labels: Optional[float] = None
-
-    def __post_init__(self) -> None:
-        for name in ("min_score", "min_relation_score", "soft_labels"):
-            score = getattr(self, name)
-            if score is not None and not 0.0 <= score <= 1.0:
-                raise ValueError(f"{name} must lie between 0 and 1: {score}")
-        if self.top_labels < 0:
-            raise ValueError(f"top_labels must not be negative: {self.top_labels}")
-
-    def changed(self, **options: Any) -> "Decoding":
-        """
-        The same with what is given instead of its own; what is `None` stays.
-
-        # Raises
-
-        `TypeError` for an option that there is not, and `ValueError` as above.
-        """
-        return replace(
-            self, **{name: value for name, value in options.items() if value is not None}
-        )
 
 
 def decode(
@@ -77,7 +31,7 @@ def decode(
     decoding: Optional[Decoding] = None,
 ) -> List[ScoredSpan]:
     """
-    The entities of one document, ordered by place.
+    Decode the entities of one document, ordered by start and end.
 
     # Parameters
 
@@ -86,7 +40,7 @@ def decode(
     spans : `NDArray[np.integer]`
         Shape `(num_spans, 2)`: first and last word, both inclusive.
     labels : `Sequence[str]`
-        The names of the classes after `NO_ENTITY`.
+        The names of the classes that follow `NO_ENTITY`.
     decoding : `Decoding`, optional (default = `Decoding()`)
     """
     decoding = decoding or Decoding()
@@ -109,8 +63,7 @@ def entities_of(
     decoding: Decoding,
 ) -> List[ScoredSpan]:
     """
-    The entities that spans make with the labels chosen for them, without those that are less
-    probable than `decoding.min_score`.
+    Build entities from spans and their chosen labels, dropping those below `decoding.min_score`.
 
     # Parameters
 
@@ -150,13 +103,15 @@ def soft_annotation(
     threshold: float,
 ) -> SoftAnnotation:
     """
-    What a model believes of the candidates of one document, as far as it believes them to be
-    entities, of whatever label, with a probability of `threshold` or more. Probabilities are
-    rounded to four digits. The other parameters are those of `decode`.
+    Return the label probabilities of likely entities, for training another model on them.
+
+    A candidate is listed if it is an entity, of any label, with a probability of at least
+    `threshold`. Probabilities are rounded to four digits. The other parameters are those of
+    `decode`.
     """
     listed = (1 - probabilities[:, NO_ENTITY] >= threshold).nonzero()[0]
     listed = listed[np.lexsort((spans[listed, 1], spans[listed, 0]))]
-    # In double precision, in which rounded numbers are written with the digits that they have.
+    # In double precision, so that rounded numbers are written with few digits.
     rounded = probabilities[listed, 1:].astype(np.float64).round(_SOFT_DIGITS)
     return SoftAnnotation(
         tuple(labels),
@@ -168,7 +123,7 @@ def soft_annotation(
 
 
 def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
-    """Greedily, the most probable first, the entities that share no word with one taken before."""
+    """Keep entities greedily, the most probable first, that share no word with a kept one."""
     taken: List[ScoredSpan] = []
     covered: Set[int] = set()
     for entity in sorted(entities, key=lambda e: (-(e.score or 0.0), e.start, e.end)):
@@ -177,3 +132,143 @@ def without_overlaps(entities: Sequence[ScoredSpan]) -> List[ScoredSpan]:
             covered.update(words)
             taken.append(entity)
     return taken
+
+
+class ScoredPairs(NamedTuple):
+    """
+    All unordered pairs of a document's entities, with their scores.
+
+    # Parameters
+
+    pairs : `NDArray[np.integer]`
+        Shape `(num_pairs, 2)`: two different entities, as indices into the document's entities.
+    probabilities : `NDArray[np.floating]`
+        Shape `(num_pairs, 2, num_labels)`: for relations from the first entity of each pair to the
+        second, and for relations from the second to the first.
+    """
+
+    pairs: NDArray[np.integer]
+    probabilities: NDArray[np.floating]
+
+
+class RelationDecoding(NamedTuple):
+    """
+    The labels of relations, and the threshold that a relation's probability must reach.
+
+    # Parameters
+
+    labels : `Sequence[str]`
+        In the order of the probabilities.
+    symmetric_labels : `Tuple[str, ...]`
+        Labels without a direction. Such a relation is reported once, from the first entity of the
+        pair to the second, with the mean probability of both directions.
+    threshold : `float`
+    """
+
+    labels: Sequence[str]
+    symmetric_labels: Tuple[str, ...]
+    threshold: float
+
+    def least(self, min_score: float) -> float:
+        """Return the threshold that applies when `min_score` is requested."""
+        return max(self.threshold, min_score)
+
+    def decode(self, scored: ScoredPairs, min_score: float = 0.0) -> List[ScoredRelation]:
+        """
+        Decode the relations of one document, ordered by head, tail and label.
+
+        `min_score` can only raise the threshold.
+        """
+        pairs, probabilities = scored.pairs, scored.probabilities.copy()
+        symmetric = self._symmetric
+        probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
+        kept = probabilities >= self.least(min_score)
+        kept[:, 1, symmetric] = False
+        numbers, ways, chosen = kept.nonzero()
+        heads, tails = pairs[numbers, ways], pairs[numbers, 1 - ways]
+        scores = probabilities[numbers, ways, chosen]
+        return sorted(
+            ScoredRelation(head, tail, self.labels[label], score)
+            for head, tail, label, score in zip(
+                heads.tolist(), tails.tolist(), chosen.tolist(), scores.tolist()
+            )
+        )
+
+    def soft_relations(
+        self, entities: Sequence[ScoredSpan], scored: ScoredPairs, threshold: float
+    ) -> SoftRelations:
+        """
+        Return the probabilities of all scored pairs of a document, for training another model.
+
+        Each pair is listed in both directions. A symmetric label has the mean of both directions.
+        Probabilities are rounded to four digits, and those below `threshold` are left out.
+
+        # Parameters
+
+        entities : `Sequence[ScoredSpan]`
+            The document's entities, to which the indices of the pairs refer.
+        scored : `ScoredPairs`
+        threshold : `float`
+        """
+        # In double precision, so that rounded numbers are written with few digits.
+        probabilities = scored.probabilities.astype(np.float64)
+        mean = probabilities.mean(axis=1, keepdims=True)
+        probabilities = np.where(self._symmetric, mean, probabilities)
+        rounded = np.where(probabilities < threshold, 0.0, probabilities.round(_SOFT_DIGITS))
+        places = [(entity.start, entity.end) for entity in entities]
+        pairs = [
+            SoftRelation(
+                places[head],
+                places[tail],
+                {label: value for label, value in zip(self.labels, row) if value},
+            )
+            for (first, second), ways in zip(scored.pairs.tolist(), rounded.tolist())
+            for head, tail, row in ((first, second, ways[0]), (second, first, ways[1]))
+        ]
+        return SoftRelations(tuple(self.labels), sorted(pairs, key=lambda pair: pair[:2]))
+
+    def predict(
+        self, entities: Sequence[Prediction], scored: Sequence[ScoredPairs], decoding: Decoding
+    ) -> List[Prediction]:
+        """Add the decoded relations, and soft labels of relations, to the predictions."""
+        predictions = []
+        for prediction, pairs in zip(entities, scored):
+            soft, least = prediction.soft, decoding.soft_relations
+            if soft is not None and least is not None:
+                relations = self.soft_relations(prediction.entities, pairs, least)
+                soft = soft._replace(relations=relations)
+            predictions.append(
+                prediction._replace(
+                    relations=self.decode(pairs, decoding.min_relation_score),
+                    soft=soft,
+                    symmetric_labels=self.symmetric_labels,
+                )
+            )
+        return predictions
+
+    @property
+    def _symmetric(self) -> NDArray[np.bool_]:
+        """Shape `(num_labels,)`."""
+        return np.array([label in self.symmetric_labels for label in self.labels], bool)
+
+
+def top_scoring_entities(
+    entities: Sequence[List[ScoredSpan]], num_words: Sequence[int], per_word: float
+) -> List[List[int]]:
+    """
+    Return the indices of each document's most probable entities, in ascending order.
+
+    # Parameters
+
+    entities : `Sequence[List[ScoredSpan]]`
+    num_words : `Sequence[int]`
+        The number of words of each document.
+    per_word : `float`
+        The maximum number of entities per word of the document; the product is rounded up.
+    """
+
+    kept = []
+    for found, words in zip(entities, num_words):
+        by_score = sorted(range(len(found)), key=lambda index: -(found[index].score or 0.0))
+        kept.append(sorted(by_score[: math.ceil(per_word * words)]))
+    return kept

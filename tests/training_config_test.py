@@ -11,7 +11,9 @@ from allennlp.common.params import with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 
-from sept_allennlp.experiments import SuiteError, read_suite, read_trainings
+from sept_allennlp.experiments.errors import SuiteError
+from sept_allennlp.experiments.suite import read_suite
+from sept_allennlp.experiments.training import read_trainings
 from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK, experiment, small
 

@@ -20,7 +20,7 @@ from benchmarks.figures.shared import (
 from benchmarks.measuring import time_ratio
 from benchmarks.synthetic import abstracts, with_relations, write_documents
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import Decoding
+from sept_runtime.options import Decoding
 
 
 def relation_figures(settings: Settings) -> List[Figure]:

@@ -19,6 +19,8 @@ import torch
 from allennlp.common import cached_transformers
 from transformers import AutoConfig, PreTrainedTokenizerFast
 
+from sept_allennlp.archives.guard import check_location
+
 _FOLDER = Path("vocabulary") / ".encoders"
 
 _WEIGHTS_DIGEST = "weights.sha256"
@@ -77,6 +79,8 @@ def encoder_source(model_name: str, serialization_dir: Optional[str]) -> Encoder
 def _check_folder(model_name: str) -> None:
     # A name on the hub has one slash at most, and not at its beginning.
     is_folder = Path(model_name).is_dir()
+    if is_folder or "://" in model_name:
+        check_location(model_name)
     if is_folder and not (Path(model_name) / "config.json").is_file():
         fault = "there is no encoder in this folder"
     elif not is_folder and (model_name.startswith((".", "/", "~")) or model_name.count("/") > 1):

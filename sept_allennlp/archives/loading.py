@@ -1,53 +1,52 @@
 """
 Loading a model archive as data, not as code.
 
-People download `model.tar.gz` from strangers. AllenNLP's loading trusts it in several ways: the
-archive is unpacked as it stands (`tarfile` without a filter: members can land anywhere), its
-configuration is evaluated as jsonnet (which can read files), may name any importable class
-(importing and constructing runs code), may ask `transformers` to run an encoder's own code, and may
-name an encoder for it to download. What holds the weights is safe with torch ≥ 2.6, which unpickles
-nothing but tensors. `load_archive` here is AllenNLP's with checks in all these places, for as long
-as it runs; AllenNLP's commands load by it, too (`install`), as does everything in this package.
+People download `model.tar.gz` from strangers, and AllenNLP trusts what it loads: it unpacks members
+to any place, evaluates the configuration as jsonnet (which reads files), and resolves what the
+configuration names: classes to import, addresses to download, paths to read. The weights are safe
+with torch ≥ 2.6, which unpickles nothing but tensors.
+
+`load_archive` here does the same as AllenNLP's with checks in all these places (see `guard`), for
+archives, for the folders of trainings and for unpacked archives alike. `install` has all of
+AllenNLP load archives by it.
 """
 
 import json
 import pickle
 import re
 import shutil
+import sys
 import tarfile
 import tempfile
-import threading
 import zlib
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
-from allennlp.commands import evaluate, predict
-from allennlp.common import Params, Registrable
-from allennlp.common.meta import Meta
+from allennlp.common import Params
+from allennlp.common.file_utils import cached_path
+from allennlp.common.meta import META_NAME, Meta
+from allennlp.common.params import parse_overrides, with_overrides
+from allennlp.data import DatasetReader
 from allennlp.models import Model, archival
-from transformers.utils import hub as transformers_hub
+
+from sept_allennlp.archives import guard
+from sept_allennlp.archives.guard import ArchiveError
+
+__all__ = ["ArchiveError", "load_archive"]
 
 # In bytes, unpacked. The largest encoders in use take a few GiB.
 MAX_ARCHIVE_SIZE = 16 * 2**30
 MAX_CONFIG_SIZE = 16 * 2**20
 MAX_MEMBERS = 10_000
 
-
-# The parts of a configuration that `allennlp evaluate` makes when the model is loaded already.
-_MADE_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
+# The parts of a configuration that `allennlp evaluate` builds after the model is loaded.
+_BUILT_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
-
-class ArchiveError(RuntimeError):
-    """
-    An archive that is not loaded; the message says why.
-
-    No `ConfigurationError`, because AllenNLP, where a parameter can be of several types, takes one
-    for a sign to try the next type, and forgets its message.
-    """
+# Where metrics of AllenNLP look for a program that they run.
+_PROGRAMS = ("evalb_directory_path", "srl_eval_path")
 
 
 def load_archive(
@@ -57,63 +56,69 @@ def load_archive(
     weights_file: Optional[str] = None,
 ) -> archival.Archive:
     """
-    `allennlp.models.archival.load_archive`, for archives from anywhere.
+    Load an archive, an unpacked one, or the folder of a training.
+
+    # Parameters
+
+    As for `allennlp.models.archival.load_archive`. Paths and addresses in `overrides` may be used;
+    those in the archive may not.
 
     # Raises
 
-    `ArchiveError` for an archive that is damaged, is none, does not hold what it needs, or that
-    loading would have to trust.
+    `ArchiveError` for an archive that is damaged or incomplete, is no archive, or would have to be
+    trusted.
     """
-    # AllenNLP looks these up by name while it loads, and one load may cause another: of a filter.
-    with _ONE_AT_A_TIME, _checks():
-        return archival.load_archive(archive_file, cuda_device, overrides, weights_file)  # type: ignore[arg-type]
+    guard.check_location(str(archive_file))
+    with guard.unguarded():
+        resolved = cached_path(archive_file)
+        changes = parse_overrides(
+            json.dumps(overrides) if isinstance(overrides, dict) else overrides
+        )
+        with _folder_of(resolved) as folder:
+            config = _read_config(archive_file, folder)
+            if changes:
+                config = with_overrides(config, changes)
+            _check_settings(config)
+            named = [value for _, value in _items(changes) if isinstance(value, str)]
+            named += [weights_file] if weights_file else []
+            weights = weights_file or archival.get_weights_path(str(folder))
+            if not Path(weights).is_file():
+                raise ArchiveError(
+                    f"{archive_file}: there are no weights. The folder of a training has them "
+                    "after its first epoch (best.th), an archive always (weights.th)."
+                )
+            with guard.guarded(folder, named):
+                # AllenNLP takes the parameters out of what it is given.
+                reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
+                model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
+            meta = _read_meta(archive_file, folder / META_NAME)
+    return archival.Archive(model, Params(config), reader, validation_reader, meta)
 
 
 def install() -> None:
-    """Has `allennlp predict` and `allennlp evaluate` load archives by `load_archive`."""
-    predict.load_archive = evaluate.load_archive = load_archive
+    """Have all of AllenNLP load archives by `load_archive`."""
+    guard.install()
+    unchecked = archival.load_archive
+    if unchecked is load_archive:
+        return
+    # Most of its modules have a name of their own for it.
+    for name, module in list(sys.modules.items()):
+        if name.startswith("allennlp.") and getattr(module, "load_archive", None) is unchecked:
+            module.load_archive = load_archive  # type: ignore[attr-defined]
 
 
 @contextmanager
-def _checks() -> Iterator[None]:
-    """Within, AllenNLP loads archives with the checks."""
-    checked = {
-        "extracted_archive": _extracted_archive,
-        "_load_dataset_readers": partial(_load_dataset_readers, _ALLENNLP_READERS),
-        "_load_model": partial(_load_model, _ALLENNLP_MODEL),
-        "Meta": _CheckedMeta,
-    }
-    unchecked = {name: getattr(archival, name) for name in checked}
-    try:
-        for name, function in checked.items():
-            setattr(archival, name, function)
-        yield
-    finally:
-        for name, function in unchecked.items():
-            setattr(archival, name, function)
-
-
-@contextmanager
-def _extracted_archive(resolved_archive_file: str, cleanup: bool = True) -> Iterator[str]:
-    """
-    Unpacks an archive into a temporary folder, and yields the folder.
-
-    # Raises
-
-    `ArchiveError` for members that would land outside the folder, links that lead out of it,
-    devices, an archive that is truncated, no archive at all, or too large, and a configuration
-    that is not plain JSON. Then nothing is left behind.
-    """
+def _folder_of(archive: str) -> Iterator[Path]:
+    """Yield a folder as it is, and an archive unpacked into a temporary folder."""
+    if Path(archive).is_dir():
+        yield Path(archive)
+        return
     folder = tempfile.mkdtemp()
-    keep = False
     try:
-        _unpack(resolved_archive_file, folder)
-        _check_config(resolved_archive_file, Path(folder) / archival.CONFIG_NAME)
-        yield folder
-        keep = not cleanup
+        _unpack(archive, folder)
+        yield Path(folder)
     finally:
-        if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(archive_file: str, folder: str) -> None:
@@ -128,7 +133,7 @@ def _unpack(archive_file: str, folder: str) -> None:
                         f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
                         f"bytes or {MAX_MEMBERS} files"
                     )
-                # The filter would take the slash off and go on; nobody honest has put it there.
+                # The filter would remove the slash and go on; no honest archive has one.
                 if member.name.startswith("/"):
                     raise tarfile.AbsolutePathError(member)
                 archive.extract(member, folder, filter="data")
@@ -140,51 +145,66 @@ def _unpack(archive_file: str, folder: str) -> None:
 
 
 def _read_to_end(archive_file: str, file: Any) -> None:
-    """Past the last member, because gzip's checksum, and so any damage, shows at the very end."""
+    """Read past the last member: the checksum of gzip, which shows any damage, is at the end."""
     for _ in range(16):
         if not file.read(2**16):
             return
     raise ArchiveError(f"{archive_file}: refused, it goes on after its last member")
 
 
-def _check_config(archive_file: str, config_file: Path) -> None:
-    if not config_file.is_file():
-        raise ArchiveError(f"{archive_file}: not a model archive, it has no {config_file.name}")
-    if config_file.stat().st_size > MAX_CONFIG_SIZE:
-        raise ArchiveError(f"{archive_file}: refused, its {config_file.name} is too large")
+def _read_config(archive_file: Any, folder: Path) -> Dict[str, Any]:
+    """Read the configuration as plain JSON, without evaluating it."""
+    file = folder / archival.CONFIG_NAME
+    if not file.is_file():
+        raise ArchiveError(f"{archive_file}: not a model archive, it has no {file.name}")
+    if file.stat().st_size > MAX_CONFIG_SIZE:
+        raise ArchiveError(f"{archive_file}: refused, its {file.name} is too large")
     try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ArchiveError(
-            f"{archive_file}: refused, its {config_file.name} is not plain JSON ({error})"
+            f"{archive_file}: refused, its {file.name} is not plain JSON ({error})"
         ) from None
     if not isinstance(config, dict) or not {"model", "dataset_reader"} <= config.keys():
         raise ArchiveError(
-            f"{archive_file}: not a model archive, its {config_file.name} has no model or no "
+            f"{archive_file}: not a model archive, its {file.name} has no model or no "
             "dataset_reader"
         )
+    return config
 
 
-def _check_settings(config: Any) -> None:
+def _check_settings(config: Dict[str, Any]) -> None:
     """
-    Refuses what a configuration can hold to run code when it is used, anywhere in it: an encoder's
-    own code, and, in the parts that `allennlp evaluate` makes after the model is loaded, classes
-    that are not registered.
+    Refuse settings that take effect after loading, when the guard is gone.
+
+    These are an encoder's own code, programs that a metric runs, and classes and files of the parts
+    that `allennlp evaluate` builds after the model is loaded.
     """
     for key, value in _items(config):
         if key == "trust_remote_code" and value:
             raise ArchiveError("refused: the archive's configuration asks to run an encoder's code")
-    for part in _MADE_AFTER_LOADING:
-        for _, value in _items({part: config.get(part)}):
-            if isinstance(value, str) and _DOTTED_NAME.fullmatch(value):
+        if key in _PROGRAMS and value:
+            raise ArchiveError(
+                f"refused: the archive's configuration names a program to run, {value!r} ({key})"
+            )
+    for part in _BUILT_AFTER_LOADING:
+        for key, value in _items({part: config.get(part)}):
+            if not isinstance(value, str):
+                continue
+            if _DOTTED_NAME.fullmatch(value):
                 raise ArchiveError(
                     f"refused: the archive's configuration names {value!r} in its {part!r}, which "
                     "is no registered name, and an archive may not name any other class"
                 )
+            if key == "model_name" or "/" in value or "\\" in value:
+                raise ArchiveError(
+                    f"refused: the archive's configuration names {value!r} in its {part!r}, and an "
+                    "archive may not use anything outside itself"
+                )
 
 
 def _items(value: Any) -> Iterator[Tuple[Any, Any]]:
-    """Every key and value inside, however deep."""
+    """Yield every key and value inside, at any depth."""
     if isinstance(value, (dict, list)):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, inner in pairs:
@@ -192,88 +212,56 @@ def _items(value: Any) -> Iterator[Tuple[Any, Any]]:
             yield from _items(inner)
 
 
-@contextmanager
-def _nothing_from_outside() -> Iterator[None]:
-    """
-    Within, a configuration can name what is registered, and no other importable class, and
-    `transformers` looks for encoders on this machine alone.
-    """
-    offline = transformers_hub._is_offline_mode
-    resolve = Registrable.__dict__["resolve_class_name"]
-
-    def resolve_registered(cls: Any, name: str) -> Tuple[Any, Optional[str]]:
-        if name not in cls.list_available():
-            raise ArchiveError(
-                f"the archive's configuration asks for a {cls.__name__} named {name!r}, which is "
-                "not registered here, and an archive may not name any other class. If it is one of "
-                "yours, register it and import its package with --include-package."
-            )
-        return resolve.__get__(None, cls)(name)
-
-    Registrable.resolve_class_name = classmethod(resolve_registered)  # type: ignore
-    transformers_hub._is_offline_mode = True
+def _load_readers(config: Params, folder: str) -> Tuple[DatasetReader, DatasetReader]:
+    """Load the dataset reader and the one for validation, which is the same by default."""
     try:
-        yield
-    finally:
-        Registrable.resolve_class_name = resolve  # type: ignore[method-assign]
-        transformers_hub._is_offline_mode = offline
+        return archival._load_dataset_readers(config, folder)
+    except OSError as error:
+        raise _not_self_contained(error) from error
 
 
-def _load_dataset_readers(load: Callable[..., Any], config: Params, serialization_dir: str) -> Any:
-    _check_settings(config.as_dict(quiet=True))
-    with _nothing_from_outside():
-        try:
-            return load(config, serialization_dir)
-        except OSError as error:
-            reason = str(error).split("\n")[0]
-            raise ArchiveError(
-                "the archive does not hold its encoder (it was trained without the callback "
-                f"'archive_encoder'), and this machine does not have it either ({reason})"
-            ) from None
+def _not_self_contained(error: OSError) -> ArchiveError:
+    reason = str(error).strip().split("\n")[0]
+    return ArchiveError(
+        "the archive does not hold its encoder or another file that it is made from; train with "
+        f"the callback 'archive_encoder' ({reason})"
+    )
 
 
-def _load_model(
-    load: Callable[..., Model],
-    config: Params,
-    weights_path: str,
-    serialization_dir: str,
-    cuda_device: int,
-) -> Model:
-    with _nothing_from_outside():
-        try:
-            return load(config, weights_path, serialization_dir, cuda_device)
-        except pickle.UnpicklingError as error:
-            reason = str(error).split("\n")[0]
-            raise ArchiveError(
-                f"refused: the archive's weights are not tensors alone, loading them could run "
-                f"code ({reason})"
-            ) from None
-        except ArchiveError:
-            raise
-        except (RuntimeError, EOFError, OSError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise ArchiveError(
-                f"the archive's weights are damaged, or not those of its configuration ({reason})"
-            ) from error
+def _load_model(config: Params, weights: str, folder: str, cuda_device: int) -> Model:
+    try:
+        return archival._load_model(config, weights, folder, cuda_device)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("\n")[0]
+        raise ArchiveError(
+            f"refused: the archive's weights are not tensors alone, loading them could run code "
+            f"({reason})"
+        ) from None
+    except ArchiveError:
+        raise
+    except FileNotFoundError as error:
+        raise _not_self_contained(error) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        # transformers says so by a bare OSError when it finds no encoder.
+        if isinstance(error, OSError) and error.errno is None:
+            raise _not_self_contained(error) from error
+        reason = str(error).strip().split("\n")[0]
+        raise ArchiveError(
+            f"the archive's weights are damaged, or not those of its configuration ({reason})"
+        ) from error
 
 
-class _CheckedMeta(Meta):
-    """The archive's `meta.json`, which says by which version of AllenNLP it was made."""
-
-    @classmethod
-    def from_path(cls, path: Union[str, "PathLike[str]"]) -> Meta:
-        try:
-            meta = Meta.from_path(path)
-            # As AllenNLP will read it.
-            [int(part) for part in meta.version.split(".")[:2]]
-        except (ValueError, TypeError, AttributeError, OSError) as error:
-            raise ArchiveError(
-                f"the archive's {archival.META_NAME} does not say which version of AllenNLP made "
-                f"it ({error})"
-            ) from None
-        return meta
-
-
-_ALLENNLP_READERS = archival._load_dataset_readers
-_ALLENNLP_MODEL = archival._load_model
-_ONE_AT_A_TIME = threading.RLock()
+def _read_meta(archive_file: Any, file: Path) -> Optional[Meta]:
+    """Read which version of AllenNLP made the archive, and warn if it is a newer one."""
+    if not file.is_file():
+        return None
+    try:
+        meta = Meta.from_path(file)
+        # As AllenNLP reads it.
+        [int(part) for part in meta.version.split(".")[:2]]
+        archival._check_version_compatibility(archive_file, meta)
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise ArchiveError(
+            f"the archive's {META_NAME} does not say which version of AllenNLP made it ({error})"
+        ) from None
+    return meta

@@ -1,19 +1,17 @@
 """
-`allennlp predict` for piles of abstracts: no line lost, batches of like length, no run stopped by
-a bad line.
+`allennlp predict` without lost lines, for models with a `SEPTPredictor`.
 
 AllenNLP's command reads its input as text, line by line, and stops at the first line that is not
-UTF-8 or not JSON; it skips blank lines, so that output lines no longer stand beside their input
-lines; and it batches lines as they come. None of that can be changed from a `Predictor`. And
-AllenNLP imports plugins only after it has set up its own commands, so a plugin cannot register a
-`predict` of its own. What a plugin can do is to put its reader of input in the place of
-`_PredictManager`, which the command looks up when it runs; for models of other predictors nothing
-changes. AllenNLP 2.10.1 is its last release, so the name will stay.
+UTF-8 or not JSON. It skips blank lines, so that output lines no longer stand beside their input
+lines, and it empties the output file before it reads the input. None of that can be changed from a
+`Predictor`, and AllenNLP imports plugins only after it has set up its own commands, so a plugin
+cannot register a `predict` of its own. A plugin can replace `_PredictManager`, which the command
+looks up when it runs. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
 import contextlib
 import sys
-from typing import Any, Optional, TextIO
+from typing import Any, BinaryIO, Optional
 
 from allennlp.commands import predict
 from allennlp.common.file_utils import cached_path
@@ -21,20 +19,21 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.inference.prediction_files import STANDARD_INPUT, open_lines, predict_file
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.files import STANDARD_STREAM, open_input, open_output, write_aside
+from sept_runtime.inference.prediction_files import predict_file
 
 _AllenNLPManager = predict._PredictManager
 
 
 class SEPTPredictManager:
     """
-    What stands in the place of AllenNLP's `_PredictManager` for a `SEPTPredictor`.
+    Replacement of AllenNLP's `_PredictManager` for a `SEPTPredictor`.
 
     # Parameters
 
     predictor, input_file, output_file, batch_size, print_to_console :
-        As the command gives them; an `input_file` of "-" is the standard input, one that ends in
-        `.gz` or `.bz2` is decompressed.
+        As the command gives them; files are read and written as `sept_runtime.formats.files` says.
     """
 
     def __init__(
@@ -53,38 +52,71 @@ class SEPTPredictManager:
 
     def run(self) -> None:
         """
+        Predict the file.
+
         # Raises
 
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
+        try:
+            status = self._predict()
+        except (DocumentError, OSError) as error:
+            sys.exit(f"allennlp predict: {error}")
+        if status:
+            sys.exit(status)
+
+    def _predict(self) -> int:
+        local = self._input_file
+        if local != STANDARD_STREAM:
+            local = str(cached_path(local))
         with contextlib.ExitStack() as files:
-            output_file: Optional[TextIO] = None
+            lines = files.enter_context(open_input(local, self._input_file))
+            output: Optional[BinaryIO] = None
             if self._output_file is not None:
-                output_file = files.enter_context(open(self._output_file, "w", encoding="utf-8"))
+                output = files.enter_context(open_output(self._output_file, inputs=[local]))
 
             def write(line: str) -> None:
-                if output_file is not None:
-                    output_file.write(line)
+                if output is not None:
+                    output.write(line.encode())
                 if self._print_to_console:
                     print("prediction: ", line, end="")
 
             predicted = predict_file(
                 self._predictor,
-                files.enter_context(open_lines(self._local_input())),
+                lines,
                 self._predictor.decoding,
                 self._batch_size,
                 write,
                 lambda outputs: Tqdm.tqdm(outputs, desc="annotating", unit="doc"),
             )
         print(predicted, file=sys.stderr)
-        if predicted.status:
-            raise SystemExit(predicted.status)
+        return predicted.status
 
-    def _local_input(self) -> str:
-        """The input on this machine, if it is an address."""
-        if self._input_file == STANDARD_INPUT:
-            return self._input_file
-        return str(cached_path(self._input_file))
+
+class _AsideManager:
+    """
+    AllenNLP's own `_PredictManager`, which would empty its output file before it reads its input.
+
+    # Parameters
+
+    predictor, input_file, output_file, *others :
+        As the command gives them.
+    """
+
+    def __init__(
+        self, predictor: Predictor, input_file: str, output_file: Optional[str], *others: Any
+    ) -> None:
+        self._input_file = input_file
+        self._output_file = output_file
+        self._make = lambda output: _AllenNLPManager(predictor, input_file, output, *others)
+
+    def run(self) -> None:
+        """Predict into a file aside, and rename it at the end."""
+        if self._output_file is None:
+            self._make(None).run()
+            return
+        with write_aside(self._output_file, inputs=[self._input_file]) as aside:
+            self._make(str(aside)).run()
 
 
 def _make_manager(
@@ -98,7 +130,7 @@ def _make_manager(
 ) -> Any:
     if isinstance(predictor, SEPTPredictor) and not has_dataset_reader:
         return SEPTPredictManager(predictor, input_file, output_file, batch_size, print_to_console)
-    return _AllenNLPManager(
+    return _AsideManager(
         predictor,
         input_file,
         output_file,
@@ -110,5 +142,5 @@ def _make_manager(
 
 
 def install() -> None:
-    """Has `allennlp predict` read the input of a `SEPTPredictor` as described above."""
+    """Replace the class that `allennlp predict` reads and writes files by."""
     predict._PredictManager = _make_manager  # type: ignore[assignment, misc]

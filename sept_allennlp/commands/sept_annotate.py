@@ -11,8 +11,7 @@ from allennlp.common.util import SigTermReceived
 
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_runtime.commands.command import positive_int
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from sept_runtime.commands.arguments import add_engine_arguments, positive_int
 from sept_runtime.corpus import LINES_PER_SHARD, CorpusError
 from sept_runtime.onnx import ExportedModelError
 

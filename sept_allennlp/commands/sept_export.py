@@ -17,8 +17,8 @@ from sept_runtime.onnx import ExportedModelError
 class SeptExport(SeptSubcommand):
     """
     `allennlp sept-export model.tar.gz exported/` writes a trained model as a folder that predicts
-    without PyTorch and AllenNLP (`sept predict exported/ …`, `sept_runtime.load("exported/")`),
-    after it has compared the two; see `sept_allennlp.export`.
+    without PyTorch and AllenNLP (`sept predict --model exported/`,
+    `sept_runtime.load("exported/")`), after it has compared the two; see `sept_allennlp.export`.
 
     Registered as a `Subcommand` with name "sept-export".
     """

@@ -1,8 +1,7 @@
 import argparse
 from pathlib import Path
-from typing import Tuple
+from typing import List, Tuple
 
-import pandas
 import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError, check_for_gpu
@@ -12,7 +11,7 @@ from allennlp.data.data_loaders import MultiProcessDataLoader
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.models.span_filter import SpanFilterModel
-from sept_allennlp.training.filter_figure import curve_table, save_curve, save_filter_figure
+from sept_allennlp.training.metrics.filter_curve import CurvePoint, write_curve
 from sept_runtime.documents import DocumentError
 
 
@@ -48,16 +47,19 @@ class SeptFilterCurve(SeptSubcommand):
         not known,
         and for data without an entity.
         """
+        # Only here: matplotlib takes a second to import.
+        from sept_allennlp.experiments.filter_figure import save_filter_figure
+
         points, threshold = _curve(args)
         args.output.parent.mkdir(parents=True, exist_ok=True)
         table = args.output.with_name(f"{args.output.name}.csv")
-        save_curve(points, table)
+        write_curve(points, table)
         for file in [table, *save_filter_figure(points, threshold, args.output)]:
             print(file)
         return 0
 
 
-def _curve(args: argparse.Namespace) -> Tuple[pandas.DataFrame, float]:
+def _curve(args: argparse.Namespace) -> Tuple[List[CurvePoint], float]:
     check_for_gpu(args.cuda_device)
     archive = load_archive(args.archive, cuda_device=args.cuda_device)
     model = archive.model
@@ -74,7 +76,7 @@ def _curve(args: argparse.Namespace) -> Tuple[pandas.DataFrame, float]:
     model.count(loader, int_to_device(args.cuda_device))
     if not model.metric.num_gold:
         raise ConfigurationError(f"{args.data}: no entity is annotated there")
-    points = curve_table(model.metric)
+    points = model.metric.curve()
     at_threshold = model.get_metrics(reset=True)
     print(
         f"at the filter's own threshold, {threshold:.3g}: recall "

@@ -8,9 +8,8 @@ from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
-from sept_runtime.decoding import Decoding
-from sept_runtime.engines import chosen
 from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.options import Decoding, non_default_options
 
 
 class ArchiveShardPredictor(ShardPredictor):
@@ -35,7 +34,7 @@ class ArchiveShardPredictor(ShardPredictor):
         `ArchiveError` if the archive is not safe to load, or holds no SEPT, and `CorpusError` for
         settings that only exported models know.
         """
-        for option in chosen(settings.engine, settings.precision):
+        for option in non_default_options(settings.engine, settings.precision):
             raise CorpusError(
                 f"{settings.archive}: an archive takes no {option}; export it by "
                 "'allennlp sept-export', and give the folder"

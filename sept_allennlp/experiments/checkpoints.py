@@ -1,4 +1,4 @@
-"""The checkpoints that AllenNLP leaves in a training's folder."""
+"""The checkpoints that AllenNLP leaves in the folder of a training."""
 
 import json
 import re
@@ -9,21 +9,25 @@ from typing import List
 
 def remove_partial_checkpoints(folder: Path) -> None:
     """
-    Removes the checkpoint that was being written when a training was killed, as AllenNLP would
-    recover from the newest, whole or not; and the newest also where its epoch was the best and the
-    best weights are not its own, as AllenNLP would not write them any more.
+    Remove checkpoints from which AllenNLP cannot recover.
+
+    AllenNLP recovers from the newest checkpoint, even if the training was killed while it wrote
+    this checkpoint, or before it wrote the best weights of the same epoch. It would not write
+    those weights again.
     """
-    whole = whole_checkpoints(folder)
+    complete = complete_checkpoints(folder)
     for model_state in checkpoints(folder):
-        if model_state not in whole:
+        if model_state not in complete:
             model_state.unlink()
             _training_state(model_state).unlink(missing_ok=True)
 
 
 def remove_checkpoints(folder: Path) -> None:
     """
-    Removes what only a training that is interrupted needs: with the optimizer's state and two
-    checkpoints kept, several times the size of the model. What was best stays, as does the archive.
+    Remove all checkpoints, which only an interrupted training needs.
+
+    With the optimizer's state, two checkpoints take several times the size of the model. The best
+    weights and the archive stay.
     """
     for model_state in checkpoints(folder):
         model_state.unlink()
@@ -31,24 +35,26 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def checkpoints(folder: Path) -> List[Path]:
-    """The model states of a training's checkpoints, whole or not; the newest need not be last."""
+    """Return the model states of all checkpoints, complete or not, in no order."""
     return list(folder.glob("model_state_e*_b*.th"))
 
 
-def whole_checkpoints(folder: Path) -> List[Path]:
-    """Those of `checkpoints` that AllenNLP can go on from, see `remove_partial_checkpoints`."""
-    # What torch.save writes is a zip file, whose directory comes last.
-    whole = [
+def complete_checkpoints(folder: Path) -> List[Path]:
+    """Return the model states from which AllenNLP can recover."""
+    # torch.save writes a zip file, whose directory comes last.
+    complete = [
         model_state
         for model_state in checkpoints(folder)
         if zipfile.is_zipfile(model_state) and zipfile.is_zipfile(_training_state(model_state))
     ]
-    newest = max(whole, key=lambda file: [*map(int, re.findall(r"\d+", file.name))], default=None)
-    return [file for file in whole if file != newest or not _lacks_its_best_weights(file)]
+    newest = max(
+        complete, key=lambda file: [*map(int, re.findall(r"\d+", file.name))], default=None
+    )
+    return [file for file in complete if file != newest or not _lacks_its_best_weights(file)]
 
 
 def _lacks_its_best_weights(model_state: Path) -> bool:
-    # Best weights are written after the checkpoint at the end of their epoch, from one process.
+    # Best weights are written after the checkpoint at the end of their epoch, by one process.
     end_of_epoch = re.fullmatch(r"model_state_e(\d+)_b0\.th", model_state.name)
     if not end_of_epoch:
         return False

@@ -1,25 +1,29 @@
-"""Whether one system is better than another: the paired bootstrap over documents."""
+"""Comparison of two systems by the paired bootstrap over documents."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
-import numpy
-import pandas
+import numpy as np
+import pandas as pd
 
-from sept_allennlp.experiments.counts import COUNTS, Counted, count_predictions, count_run
+from sept_allennlp.experiments.counts import (
+    COUNTS,
+    HEADINGS,
+    Counted,
+    count_predictions,
+    count_run,
+)
 from sept_allennlp.experiments.errors import RunError
 
 DOCUMENT_COLUMNS = ["run", "seed", "document", *COUNTS]
 
-# The most numbers that are drawn at once.
+# The largest number of values to draw at once.
 _AT_ONCE = 2**22
 
 
 class Difference(NamedTuple):
-    """
-    By how much the F1 of one system is higher than that of another, the borders of its interval,
-    and over how many documents and seeds.
-    """
+    """The F1 of a system minus that of a reference, with its interval."""
 
     f1: float
     low: float
@@ -34,27 +38,27 @@ class Difference(NamedTuple):
 
 
 def paired_bootstrap(
-    counts: numpy.ndarray,
-    reference: numpy.ndarray,
+    counts: np.ndarray,
+    reference: np.ndarray,
     draws: int = 10_000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Tuple[float, float, float]:
     """
-    The difference of two systems' micro F1, and the interval in which it lies for as large a share
-    as `confidence` of samples of as many documents, which are drawn with replacement from those
-    that there are; both systems are scored on the same samples (Koehn, 2004; Berg-Kirkpatrick et
-    al., 2012). An interval without 0 speaks for a difference that other documents like these would
-    show, too.
+    Return the difference of two systems' micro F1 and its confidence interval.
+
+    Samples of as many documents are drawn with replacement, and both systems are scored on the same
+    samples (Koehn, 2004; Berg-Kirkpatrick et al., 2012). The interval holds the central share
+    `confidence` of the differences. If it excludes 0, other documents of this kind would probably
+    show a difference of the same sign.
 
     # Parameters
 
     counts : `numpy.ndarray`
-        Shape `(num_documents, 3)`: how many entities (or relations) of each document the system has
-        right, has predicted, and are annotated (`COUNTS`); sums, where it was trained several
-        times.
+        Shape `(num_documents, 3)`: the number of right, predicted and gold entities (or relations)
+        of each document (`COUNTS`), summed over seeds.
     reference : `numpy.ndarray`
-        Shape `(num_documents, 3)`: those of the other system, for the same documents in the same
+        Shape `(num_documents, 3)`: those of the reference, for the same documents in the same
         order.
     draws : `int`, optional (default = `10000`)
     seed : `int`, optional (default = `0`)
@@ -62,13 +66,13 @@ def paired_bootstrap(
 
     # Returns
 
-    The F1 of the system less that of the reference, and the lower and upper border.
+    The F1 of the system minus that of the reference, and the bounds of the interval.
     """
     # Shape: (num_documents, 6)
-    both = numpy.concatenate([counts, reference], axis=1)
-    generator = numpy.random.default_rng(seed)
+    both = np.concatenate([counts, reference], axis=1)
+    generator = np.random.default_rng(seed)
     num_documents = len(both)
-    differences: List[numpy.ndarray] = []
+    differences: List[np.ndarray] = []
     at_once = max(1, _AT_ONCE // max(1, both.size))
     for start in range(0, draws, at_once):
         size = (min(at_once, draws - start), num_documents)
@@ -76,89 +80,84 @@ def paired_bootstrap(
         samples = generator.integers(num_documents, size=size)
         differences.append(_difference(both[samples].sum(axis=1)))
     tail = (1 - confidence) / 2
-    low, high = numpy.quantile(numpy.concatenate(differences), [tail, 1 - tail])
+    low, high = np.quantile(np.concatenate(differences), [tail, 1 - tail])
     (difference,) = _difference(both.sum(axis=0, keepdims=True))
     return float(difference), float(low), float(high)
 
 
 def signed(value: float, digits: int) -> str:
-    """A difference of scores, as "+.0121"."""
+    """Format a difference of scores, such as "+.0121"."""
     return f"{value:+.{digits}f}".replace("0.", ".", 1)
 
 
-def _difference(sums: numpy.ndarray) -> numpy.ndarray:
+def _difference(sums: np.ndarray) -> np.ndarray:
     return _f1(sums[:, :3]) - _f1(sums[:, 3:])
 
 
-def _f1(sums: numpy.ndarray) -> numpy.ndarray:
+def _f1(sums: np.ndarray) -> np.ndarray:
     right, predicted, gold = sums.T
-    # 0 where nothing is predicted and nothing annotated.
-    return 2 * right / numpy.maximum(predicted + gold, 1)
+    # 0 if nothing is predicted and nothing annotated.
+    return 2 * right / np.maximum(predicted + gold, 1)
 
 
-def compare(
-    system: pandas.DataFrame, reference: pandas.DataFrame, names: Tuple[str, str]
-) -> Difference:
+def compare(system: pd.DataFrame, reference: pd.DataFrame, names: Tuple[str, str]) -> Difference:
     """
-    `paired_bootstrap` for what two systems have predicted with the seeds that both have.
+    Apply `paired_bootstrap` to the predictions of two systems, for the seeds that both have.
 
     # Parameters
 
     system, reference : `pandas.DataFrame`
         A row for each seed and document, with the columns `seed`, `document` and those of `COUNTS`.
     names : `Tuple[str, str]`
-        What messages call the two.
+        The names of the two in messages.
 
     # Raises
 
-    `RunError` where there is no such seed, or the documents or their annotation are not the same.
+    `RunError` if there is no such seed, or if the documents or their annotation differ.
     """
     seeds = sorted({*system["seed"]} & {*reference["seed"]})
     if not seeds:
-        raise RunError(f"{names[0]} and {names[1]} have no seed in common")
+        raise RunError(f"{names[0]} and {names[1]} have no seed in common.")
     first, second = _sums(system, seeds, names[0]), _sums(reference, seeds, names[1])
     others = first.index.symmetric_difference(second.index)
     if len(others):
         raise RunError(
-            f"{names[0]} and {names[1]} have not predicted the same documents: only one of them "
-            f"has {others[0]!r}" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
+            f"{names[0]} and {names[1]} must predict the same documents, but only one has "
+            f"{others[0]!r}" + (f" and {len(others) - 1} more." if len(others) > 1 else ".")
         )
     others = first.index[first["gold"] != second["gold"]]
     if len(others):
         raise RunError(
-            f"{names[0]} and {names[1]} were not scored against the same annotation: document "
-            f"{others[0]!r} differs"
+            f"{names[0]} and {names[1]} have different gold annotations of document {others[0]!r}."
         )
     interval = paired_bootstrap(first.to_numpy(), second.to_numpy())
     return Difference(*interval, len(first), len(seeds))
 
 
-def _sums(counts: pandas.DataFrame, seeds: List[int], name: str) -> pandas.DataFrame:
+def _sums(counts: pd.DataFrame, seeds: List[int], name: str) -> pd.DataFrame:
     documents = counts[counts["seed"].isin(seeds)].groupby("document")
     (missing,) = (documents.size() != len(seeds)).to_numpy().nonzero()
     if len(missing):
         key = list(documents.groups)[missing[0]]
-        raise RunError(f"{name} has not predicted document {key!r} with every seed")
+        raise RunError(f"{name} has no prediction of document {key!r} with some of its seeds.")
     return documents[COUNTS].sum()
 
 
-def read_system(
-    path: Path, min_score: float = 0.0, counted: Counted = "entities"
-) -> pandas.DataFrame:
+def read_system(path: Path, min_score: float = 0.0, counted: Counted = "entities") -> pd.DataFrame:
     """
-    The counts of a system for `compare`.
+    Return the counts of a system for `compare`.
 
     # Parameters
 
     path : `Path`
-        The folder of a run of a suite, with one folder a seed in it; or that of a single training,
-        or a file of predictions, whose seed then counts as 0.
+        The folder of a suite's run, with a folder for each seed; or the folder of a single training
+        or a file of predictions, whose seed counts as 0.
     min_score, counted :
         As for `count_run`.
 
     # Raises
 
-    `RunError`, also where relations are to be counted and no document's are annotated.
+    `RunError`, also if relations are counted and no document has annotated relations.
     """
     if path.is_file():
         counts = {0: count_predictions([path], min_score, counted)}
@@ -166,17 +165,60 @@ def read_system(
         seeds = [int(file.name) for file in path.glob("*") if file.is_dir() and file.name.isdigit()]
         runs = {seed: path / str(seed) for seed in sorted(seeds)} or {0: path}
         counts = {seed: count_run(run, min_score, counted) for seed, run in runs.items()}
-    table = pandas.concat(counts, names=["seed"]).reset_index()
+    table = pd.concat(counts, names=["seed"]).reset_index()
     if table.empty:
-        raise RunError(f"{path}: there is no document whose relations are annotated")
+        raise RunError(f"{path} has no document with annotated relations.")
     return table
 
 
-def collect_documents(
-    folder: Path, runs: pandas.DataFrame, note: Callable[[str], None]
-) -> pandas.DataFrame:
+def compare_systems(
+    systems: Iterable[Path],
+    reference: Path,
+    min_scores: Optional[List[float]],
+    counted: Counted,
+    report: Callable[[str], None],
+) -> pd.DataFrame:
     """
-    The counts of all finished runs of a suite, which lie in `folder/NAME/SEED`.
+    Compare each system with the reference, once for each `min_score`.
+
+    # Parameters
+
+    systems : `Iterable[Path]`
+        As for `read_system`.
+    reference : `Path`
+    min_scores : `List[float]`, optional
+        Applied to the systems and not to the reference.
+    counted : `Counted`
+    report : `Callable[[str], None]`
+        Called with a line for each comparison.
+
+    # Returns
+
+    `pandas.DataFrame` with a row for each comparison.
+    """
+    of_reference = read_system(reference, counted=counted)
+    rows = []
+    for path in systems:
+        names = (path.name, reference.name)
+        if path.name == reference.name:
+            names = (str(path), str(reference))
+        for min_score in min_scores or [None]:
+            difference = compare(read_system(path, min_score or 0.0, counted), of_reference, names)
+            at_least = "" if min_score is None else f" (score >= {min_score:g})"
+            score = f", {HEADINGS[f'{counted}_f1']}" if counted != "entities" else ""
+            report(f"{names[0]}{at_least} - {names[1]}{score}: {difference}")
+            rows.append((*names, counted, min_score, *difference))
+    columns = ["system", "reference", "score", "min_score", *Difference._fields]
+    table = pd.DataFrame(rows, columns=columns)
+    unused = {"score": counted == "entities", "min_score": not min_scores}
+    return table.drop(columns=[name for name, drop in unused.items() if drop])
+
+
+def collect_documents(
+    folder: Path, runs: pd.DataFrame, note: Callable[[str], None]
+) -> pd.DataFrame:
+    """
+    Return the counts of all finished runs of a suite, from the folders `folder/NAME/SEED`.
 
     # Parameters
 
@@ -184,7 +226,7 @@ def collect_documents(
     runs : `pandas.DataFrame`
         From `results.collect_suite`.
     note : `Callable[[str], None]`
-        Takes why a finished run has none.
+        Called with a message for each finished run without predictions.
 
     # Returns
 
@@ -197,22 +239,20 @@ def collect_documents(
         except RunError as error:
             note(str(error))
     if not counts:
-        return pandas.DataFrame(columns=DOCUMENT_COLUMNS)
-    return pandas.concat(counts, names=["run", "seed"]).reset_index()
+        return pd.DataFrame(columns=DOCUMENT_COLUMNS)
+    return pd.concat(counts, names=["run", "seed"]).reset_index()
 
 
-def read_documents(file: Path) -> pandas.DataFrame:
+def read_documents(file: Path) -> pd.DataFrame:
     """
-    What `collect_documents` gave, written as CSV without its index.
+    Read the table of `collect_documents` from CSV without its index.
 
     # Raises
 
-    `RunError` for a file that is no such table.
+    `RunError` if the file is no such table.
     """
     try:
-        documents = pandas.read_csv(
-            file, dtype={"run": str, "document": str}, keep_default_na=False
-        )
+        documents = pd.read_csv(file, dtype={"run": str, "document": str}, keep_default_na=False)
         return documents[DOCUMENT_COLUMNS].astype(dict.fromkeys(["seed", *COUNTS], "int64"))
     except (ValueError, KeyError) as error:
-        raise RunError(f"{file}: not a table of documents: {error}") from None
+        raise RunError(f"{file} is not a table of documents: {error}") from None

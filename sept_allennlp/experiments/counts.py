@@ -1,55 +1,74 @@
-"""What was right in the predictions of a run, document by document."""
+"""Counts of right, predicted and gold entities or relations for each document of a run."""
 
 import json
+from collections.abc import Hashable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import AbstractSet, Hashable, List, Literal, Optional, Tuple, Union
+from typing import List, Literal, Optional, Tuple, Union
 
-import pandas
+import pandas as pd
 
 from sept_allennlp.experiments.errors import RunError
 from sept_allennlp.experiments.folds import fold_folders
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
-from sept_allennlp.training.metrics.relation_sets import Sense, relation_sets
+from sept_allennlp.training.metrics.relation_sets import SENSES, Sense, relation_sets
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import SYMMETRIC_LABELS
 
-# Entities or relations: predicted as they are annotated, predicted, and annotated.
 COUNTS = ["right", "predicted", "gold"]
 
-# What may be counted: the entities, or the relations in a sense of `relation_sets`.
+SCORES = ["precision", "recall", "f1"]
+
+RELATION_SCORES = [f"{sense}_{name}" for sense in SENSES for name in SCORES]
+
+# The columns of tables.
+HEADINGS = {
+    "precision": "P",
+    "recall": "R",
+    "f1": "F1",
+    "rel_precision": "Rel P",
+    "rel_recall": "Rel R",
+    "rel_f1": "Rel F1",
+    "rel_plus_precision": "Rel+ P",
+    "rel_plus_recall": "Rel+ R",
+    "rel_plus_f1": "Rel+ F1",
+    # The validation metric of runs that report no F1.
+    "score": "score",
+}
+
+# What to count: entities, or relations in one of the senses of `relation_sets`.
 Counted = Union[Literal["entities"], Sense]
 
-# What is predicted and what is annotated.
+# Predicted and gold.
 _Sets = Tuple[AbstractSet[Hashable], AbstractSet[Hashable]]
 
 
-def count_run(
-    folder: Path, min_score: float = 0.0, counted: Counted = "entities"
-) -> pandas.DataFrame:
+def count_run(folder: Path, min_score: float = 0.0, counted: Counted = "entities") -> pd.DataFrame:
     """
-    Counts the entities in the predictions that a run has kept, or the relations; of one that was
-    trained in folds, in those of all folds.
+    Count the entities or relations in the predictions that a run has kept.
+
+    The predictions of all folds are counted together if the run was trained in folds.
 
     # Parameters
 
     folder : `Path`
-        Of a run with one seed.
+        The folder of a run with one seed.
     min_score : `float`, optional (default = `0.0`)
-        A probability; what is predicted with a lower one does not count as predicted. So the counts
-        are those that the run would have with this `decoding.min_score`, or for relations this
-        `decoding.min_relation_score`, if that is no lower than the run's own.
+        Ignore predictions with a lower probability. The counts are then those of the run with this
+        `decoding.min_score` (for relations `decoding.min_relation_score`), unless the run's own is
+        higher.
     counted : `Counted`, optional (default = `"entities"`)
 
     # Returns
 
-    `pandas.DataFrame` with a row for each document and the columns of `COUNTS`; its index,
-    "document", has the documents' keys. Of relations, without the documents whose relations nobody
-    has annotated, as `StrictRelationF1` counts.
+    `pandas.DataFrame` with a row for each document and the columns `COUNTS`. Its index, "document",
+    holds the documents' keys. Documents without annotated relations are left out when relations are
+    counted, as in `StrictRelationF1`.
 
     # Raises
 
-    `RunError` for a run without predictions, and for what `count_predictions` does not take.
+    `RunError` for a run without predictions, and as in `count_predictions`.
     """
     files = [fold / PREDICTIONS for fold in fold_folders(folder) or [folder]]
     return count_predictions(files, min_score, counted)
@@ -57,22 +76,22 @@ def count_run(
 
 def count_predictions(
     files: List[Path], min_score: float = 0.0, counted: Counted = "entities"
-) -> pandas.DataFrame:
+) -> pd.DataFrame:
     """
-    `count_run` for files as `allennlp predict` writes them, of annotated documents. Which relations
-    have no direction the predictions say; where they do not, the `config.json` beside the file, and
-    where there is none they are SciERC's.
+    Count the entities or relations in files that `allennlp predict` wrote for annotated documents.
+
+    The predictions name the relation labels without direction. If they do not, the `config.json`
+    beside the file does, and SciERC's are used without either.
 
     # Raises
 
-    `RunError` for a file that is missing or damaged, a document that is not annotated or not
-    predicted, one that is there twice, and for predictions without scores where there is a
-    `min_score`.
+    `RunError` if a file is missing or damaged, if a document is not annotated, not predicted or
+    predicted twice, and if there are no scores to compare with `min_score`.
     """
     rows = {}
     for file in files:
         if not file.is_file():
-            raise RunError(f"{file}: there is no such file, and so no predictions")
+            raise RunError(f"{file} does not exist, so there are no predictions to count.")
         symmetric = frozenset() if counted == "entities" else _symmetric_labels(file)
         try:
             for line in read_predictions(str(file)):
@@ -80,7 +99,7 @@ def count_predictions(
                     raise RunError(f"{file}: a document was not predicted: {line}")
                 where, key = line.document.describe(), line.document.key
                 if key in rows:
-                    raise RunError(f"{where} has been predicted before; which of the two counts?")
+                    raise RunError(f"{where} occurs twice in the predictions.")
                 if counted == "entities":
                     rows[key] = _counts(_entities(line, min_score))
                 else:
@@ -88,7 +107,7 @@ def count_predictions(
         except DocumentError as error:
             raise RunError(str(error)) from None
     counts = {key: row for key, row in rows.items() if row is not None}
-    table = pandas.DataFrame.from_dict(counts, orient="index", columns=COUNTS)
+    table = pd.DataFrame.from_dict(counts, orient="index", columns=COUNTS)
     return table.rename_axis("document")
 
 
@@ -102,11 +121,10 @@ def _counts(sets: Optional[_Sets]) -> Optional[Tuple[int, int, int]]:
 def _entities(line: PredictedDocument, min_score: float) -> _Sets:
     where = line.document.describe()
     if line.predicted is None or line.document.entities is None:
-        raise RunError(f"{where} has no 'ner' or no predictions, and needs both")
+        raise RunError(f"{where} needs both 'ner' and predicted entities.")
     entities = line.predicted.entities
     if min_score and any(entity.score is None for entity in entities):
-        raise RunError(f"{where} is predicted without scores, so none can be too low")
-    # The scores of all that count are at hand, or none is asked for.
+        raise RunError(f"{where} has no scores, so --min-score cannot be applied.")
     predicted = {entity[:3] for entity in entities if (entity.score or 0) >= min_score}
     return predicted, {tuple(entity) for entity in line.document.entities}
 
@@ -114,21 +132,21 @@ def _entities(line: PredictedDocument, min_score: float) -> _Sets:
 def _relations(
     line: PredictedDocument, min_score: float, sense: Sense, symmetric: AbstractSet[str]
 ) -> Optional[_Sets]:
-    """
-    None where nobody has annotated the document's relations. `symmetric` are the labels of those
-    without a direction, if the predictions do not say.
-    """
+    # `None` if the document's relations are not annotated. The predictions' own list of labels
+    # without direction takes precedence over `symmetric`.
     predicted, document = line.predicted, line.document
     if predicted is None or predicted.relations is None:
-        raise RunError(f"{document.describe()} has no predicted relations")
+        raise RunError(f"{document.describe()} has no predicted relations.")
     if document.relations is None:
         return None
     if predicted.symmetric_labels is not None:
         symmetric = frozenset(predicted.symmetric_labels)
     if min_score and any(relation.score is None for relation in predicted.relations):
-        raise RunError(f"{document.describe()} is predicted without scores of relations")
-    sure = [relation for relation in predicted.relations if (relation.score or 0) >= min_score]
-    found = relation_sets(map(predicted.in_words, sure), predicted.entities, symmetric)
+        raise RunError(
+            f"{document.describe()} has no scores of relations, so --min-score cannot be applied."
+        )
+    kept = [relation for relation in predicted.relations if (relation.score or 0) >= min_score]
+    found = relation_sets(map(predicted.in_words, kept), predicted.entities, symmetric)
     gold = relation_sets(document.relations, document.entities or [], symmetric)
     return found[sense], gold[sense]
 
@@ -140,9 +158,9 @@ def _symmetric_labels(predictions: Path) -> AbstractSet[str]:
     except FileNotFoundError:
         return SYMMETRIC_LABELS
     except ValueError as error:
-        raise RunError(f"{file}: not JSON: {error}") from None
+        raise RunError(f"{file} is not valid JSON: {error}") from None
     try:
         return frozenset(config["model"]["relations"].get("symmetric_labels") or ())
     except (KeyError, TypeError, AttributeError):
-        # Of something else than the training of a model with such a part.
+        # The configuration of a model without relations.
         return SYMMETRIC_LABELS

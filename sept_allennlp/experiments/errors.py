@@ -1,13 +1,15 @@
-"""What may be wrong with a suite and its runs."""
+"""Errors in suites, runs and data."""
+
+from allennlp.common.checks import ConfigurationError
 
 
-class SuiteError(ValueError):
-    """A suite that is not as it must be, or cannot be trained as asked for."""
+class SuiteError(ConfigurationError):
+    """A suite that is invalid or cannot be trained as requested."""
 
 
-class RunError(ValueError):
-    """A folder or a file that does not hold the run that it should."""
+class RunError(ConfigurationError):
+    """A folder or file that does not hold the expected run."""
 
 
 class UnfinishedRunError(RunError):
-    """A folder that holds no finished run."""
+    """A folder without a finished run."""

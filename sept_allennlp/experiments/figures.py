@@ -1,60 +1,84 @@
-"""Figures of a suite: lines of F1, drawn by matplotlib."""
+"""Figures: F1 of a suite's runs as lines, and what all figures share."""
 
 import textwrap
 from itertools import cycle
 from pathlib import Path
-from typing import Any, List, Union
+from typing import Any, Callable, List, Union
 
-import pandas
+import matplotlib
+import matplotlib.style
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
 
-from sept_allennlp.drawing import canvas, save
 from sept_allennlp.experiments.suite import Figure
 from sept_allennlp.experiments.tables import summary_of
 
-# Lines differ in these besides their colors.
+# Lines can be told apart without colors.
 _MARKERS = "os^Dv"
 
 
-def fill_figure(figure: Figure, runs: pandas.DataFrame) -> pandas.DataFrame:
+def save(draw: Callable[[], Canvas], stem: Path) -> List[Path]:
     """
+    Write `stem.png` and `stem.svg`. Equal numbers give equal bytes with the same matplotlib.
+
+    # Parameters
+
+    draw : `Callable[[], matplotlib.figure.Figure]`
+        Called while the style is set; see `canvas`.
+    stem : `Path`
+        The path of the files without suffix.
+    """
+    settings: Any = {
+        # Otherwise the identifiers inside an SVG are random.
+        "svg.hashsalt": "sept_allennlp",
+        # Keep text as text: it can be searched, and needs no outlines of fonts.
+        "svg.fonttype": "none",
+        "savefig.dpi": 150,
+    }
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    # petroff10: colors that color-blind readers can tell apart.
+    with matplotlib.style.context(["default", "petroff10"]), matplotlib.rc_context(settings):
+        drawn = draw()
+        files = []
+        for kind, hidden in metadata.items():
+            files.append(stem.with_name(f"{stem.name}.{kind}"))
+            drawn.savefig(files[-1], format=kind, metadata=hidden)
+    return files
+
+
+def canvas() -> Canvas:
+    """Return an empty figure that needs no screen."""
+    return Canvas(figsize=(7, 4), layout="constrained")
+
+
+def fill_figure(figure: Figure, runs: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return a row for each point, with the columns `line`, `x`, `run`, `seeds`, `f1` and `f1_sd`.
+
+    F1 is missing where there is no run.
+
     # Parameters
 
     figure : `Figure`
     runs : `pandas.DataFrame`
         As for `tables.summarize`.
-
-    # Returns
-
-    `pandas.DataFrame` with a row for each point and the columns `line`, `x`, `run`, `seeds`, `f1`
-    and `f1_sd`; no F1 where there is no run.
     """
     points = [(line.label, point) for line in figure.lines for point in line.points]
     filled = summary_of([point.run for _, point in points], runs)
     filled.insert(0, "line", [label for label, _ in points])
-    filled.insert(1, "x", pandas.Series([point.x for _, point in points], dtype=object))
+    filled.insert(1, "x", pd.Series([point.x for _, point in points], dtype=object))
     return filled[["line", "x", "run", "seeds", "f1", "f1_sd"]]
 
 
-def save_figure(figure: Figure, filled: pandas.DataFrame, stem: Path) -> List[Path]:
-    """
-    Writes `stem.png` and `stem.svg`.
-
-    # Parameters
-
-    figure : `Figure`
-    filled : `pandas.DataFrame`
-        From `fill_figure`.
-    stem : `Path`
-        The files' path without its suffix.
-    """
+def save_figure(figure: Figure, filled: pd.DataFrame, stem: Path) -> List[Path]:
+    """Write `stem.png` and `stem.svg` from what `fill_figure` returned."""
     return save(lambda: _draw(figure, filled), stem)
 
 
-def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
+def _draw(figure: Figure, filled: pd.DataFrame) -> Canvas:
     drawn = canvas()
     axes = drawn.add_subplot()
-    # At even distances: the numbers of such a sweep grow by factors, and a word has no place
-    # among them.
+    # Equally spaced: the numbers of a sweep grow by factors, and words have no position.
     ticks = _ticks(list(filled["x"]))
     for (label, points), marker in zip(filled.groupby("line", sort=False), cycle(_MARKERS)):
         # In the order of the ticks; a missing point leaves a gap.
@@ -73,7 +97,7 @@ def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
     axes.set_ylabel("F1 on the validation data")
     axes.set_title(figure.title)
     axes.grid(axis="y", alpha=0.4)
-    # Where it hides no line.
+    # Outside, where it hides no line.
     drawn.legend(loc="outside right upper", frameon=False)
     notes = _notes(filled)
     if notes:
@@ -82,13 +106,13 @@ def _draw(figure: Figure, filled: pandas.DataFrame) -> Any:
 
 
 def _ticks(values: List[Union[int, float, str]]) -> List[Union[int, float, str]]:
-    """The numbers in their order, then the words in theirs."""
+    # Numbers sorted, then words in the given order.
     values = list(dict.fromkeys(values))
     words = [value for value in values if isinstance(value, str)]
     return sorted(value for value in values if not isinstance(value, str)) + words
 
 
-def _notes(filled: pandas.DataFrame) -> List[str]:
+def _notes(filled: pd.DataFrame) -> List[str]:
     notes = []
     most = filled["seeds"].max()
     if most > 1:

@@ -1,13 +1,14 @@
 """
-Cross-validation: the documents of `train.json` and `dev.json` are dealt out to folds, and each fold
-is predicted by a model that was trained on the others.
+Cross-validation over the documents of `train.json` and `dev.json`: a model that was trained on the
+other folds predicts each fold.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List
 
 from allennlp.common.file_utils import cached_path
 
@@ -16,28 +17,30 @@ from sept_runtime.documents import DocumentError
 from sept_runtime.formats.json_lines import dump_line, read_json_lines
 from sept_runtime.formats.scierc import document_from_scierc
 
-# The folder, beside those of the runs, that holds the data of each fold.
+# The folder for the folds' data, beside those of the runs.
 FOLDS = "folds"
 
 _FILES = {"train_data_path": "train.json", "validation_data_path": "dev.json"}
 
-# In the path of what a teacher has annotated: stands for the fold that the teacher has not seen.
+# Stands for the fold's name in the path of a teacher's annotations.
 _FOLD = "{fold}"
 
-# The callbacks of a training in folds: the first has it choose no epoch by the documents that it
-# is scored on, the second leaves its predictions to put together with those of the other folds.
+# Callbacks of a training in folds: no epoch is chosen by the documents that are scored, and the
+# predictions are kept, to be scored with those of the other folds.
 _CALLBACKS = ["keep_last_epoch", "keep_predictions"]
 
 
 @dataclass(frozen=True)
 class Fold:
     """
+    A fold of a cross-validation.
+
     # Parameters
 
     number : `int`
-        Which one it is, counted from 1.
+        Counted from 1.
     of : `int`
-        How many there are.
+        The number of folds.
     """
 
     number: int
@@ -45,40 +48,41 @@ class Fold:
 
     @property
     def name(self) -> str:
-        """Of its folders, as "fold_2_of_5"."""
+        """Return the name of its folders, such as "fold_2_of_5"."""
         return f"fold_{self.number}_of_{self.of}"
 
     def data(self, root: Path) -> Path:
-        """The folder of its data, where `root` is that of all runs."""
+        """Return the folder of its data, below the folder of all runs."""
         return root / FOLDS / self.name
 
 
 def make_folds(count: int) -> List[Fold]:
-    """All of so many folds, in order; none of 0."""
+    """Return that many folds in order."""
     return [Fold(number, count) for number in range(1, count + 1)]
 
 
 def fold_folders(run: Path) -> List[Path]:
     """
-    The folders of all folds of a run, finished or not; none if it was not trained in folds.
+    Return the folders of all folds of a run, finished or not; none if it was not trained in folds.
 
     # Raises
 
-    `RunError` where there are several numbers of folds.
+    `RunError` if the folders belong to different numbers of folds.
     """
     names = [re.fullmatch(r"fold_\d+_of_(\d+)", file.name) for file in run.glob("fold_*")]
     counts = {int(name[1]) for name in names if name}
     if len(counts) > 1:
         listed = " and ".join(map(str, sorted(counts)))
-        raise RunError(f"{run} was trained in {listed} folds; move one of them away")
+        raise RunError(f"{run} holds trainings in {listed} folds. Move one of them away.")
     return [run / fold.name for count in counts for fold in make_folds(count)]
 
 
 def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str, Any]:
     """
-    The configuration of a run, made one that chooses nothing by its validation data. A student's
-    (`student.libsonnet`) reads, beside the fold's `train.json`, what a teacher has annotated that
-    has not seen the fold either: `{fold}` in its path becomes the fold's name.
+    Return the configuration of a run for one fold, which chooses nothing by its validation data.
+
+    A student (`student.libsonnet`) also reads the annotations of a teacher that has not seen the
+    fold: `{fold}` in their path becomes the fold's name.
 
     # Parameters
 
@@ -90,7 +94,7 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
 
     # Raises
 
-    `SuiteError` for a run that reads other data, or stops by its score on the validation data.
+    `SuiteError` if the run reads other data, or stops early by its validation score.
     """
     train = config.get("train_data_path")
     paths: List[Any] = train if isinstance(train, list) else [train]
@@ -99,22 +103,23 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
         files = paths if key == "train_data_path" else [config.get(key)]
         if f"{data}/{file}" not in files:
             raise SuiteError(
-                f"run '{name}' cannot be trained in folds: its {key} is {config.get(key)!r} and "
-                f"not {file} in SEPT_DATA's folder, and only those files (in SciERC's format) are "
-                "split into folds. Name the runs to train with --runs."
+                f"run '{name}' cannot be trained in folds: only SEPT_DATA's train.json and "
+                f"dev.json are split into folds, and its {key} is {config.get(key)!r}. Use --runs "
+                "to name the runs to train."
             )
     for path in paths:
         if path != gold and _FOLD not in path:
             raise SuiteError(
-                f"run '{name}' cannot be trained in folds: it reads {path!r} with every fold. What "
-                f"a teacher has annotated must be from one that has not seen the fold: say {_FOLD} "
-                "in the path, which becomes fold_1_of_5 and so on."
+                f"run '{name}' cannot be trained in folds: it reads {path!r} in every fold. A "
+                "teacher must not have seen the fold that its student is scored on. Train a "
+                f"teacher for each fold, and write {_FOLD} in the path: it becomes fold_1_of_5 and "
+                "so on."
             )
     trainer = config.get("trainer", {})
     if trainer.get("patience") is not None:
         raise SuiteError(
-            f"run '{name}' cannot be trained in folds: its trainer.patience would choose the last "
-            "epoch by the documents that it is scored on. Make it null, and num_epochs the number "
+            f"run '{name}' cannot be trained in folds: trainer.patience would choose the last "
+            "epoch by the documents that are scored. Set it to null, and num_epochs to the number "
             "of epochs to train."
         )
     given = trainer.get("callbacks") or []
@@ -130,28 +135,27 @@ def config_of_fold(name: str, config: Mapping[str, Any], data: Path) -> Dict[str
 
 def write_folds(source: str, root: Path, count: int) -> None:
     """
-    Writes, for each fold, `dev.json` with its documents and `train.json` with those of the others.
-    Which are its own depends on nothing but the documents' keys. What has been written stays.
+    Write `dev.json` with each fold's documents, and `train.json` with those of the other folds.
+
+    The assignment depends only on the documents' keys. Existing files are kept.
 
     # Parameters
 
     source : `str`
-        SEPT_DATA: the folder (or its address) with `train.json` and `dev.json`, which are put
-        together.
+        SEPT_DATA: the folder (or its address) of `train.json` and `dev.json`.
     root : `Path`
         The folder of all runs.
     count : `int`
-        How many folds.
+        The number of folds.
 
     # Raises
 
-    `SuiteError` for data that cannot be used or has fewer documents than there are to be folds, and
-    where there are folds of other data.
+    `SuiteError` if the data are invalid, have fewer documents than folds, or differ from the data
+    of existing folds.
     """
     documents = _read(source)
     if len(documents) < count:
-        raise SuiteError(f"{source}: {len(documents)} documents are too few for {count} folds")
-    # In an order that nobody has chosen, and then dealt out like cards.
+        raise SuiteError(f"{source} has {len(documents)} documents, too few for {count} folds.")
     shuffled = sorted(documents, key=_digest)
     for fold in make_folds(count):
         own = {*shuffled[fold.number - 1 :: count]}
@@ -166,7 +170,6 @@ def _digest(key: str) -> bytes:
 
 
 def _read(source: str) -> Dict[str, str]:
-    """Each document's line under its key."""
     documents: Dict[str, str] = {}
     for file in _FILES.values():
         name = f"{source}/{file}"
@@ -176,12 +179,12 @@ def _read(source: str) -> Dict[str, str]:
                 key = document_from_scierc(fields, origin).key
                 if key in documents:
                     raise SuiteError(
-                        f"{origin}: there is another document {key!r}; of two, one might be "
-                        "trained on when the other is predicted"
+                        f"{origin}: document {key!r} occurs twice. In different folds, it would be "
+                        "trained on and predicted. Remove one."
                     )
                 documents[key] = dump_line(fields)
         except FileNotFoundError:
-            raise SuiteError(f"{name}: there is no such file") from None
+            raise SuiteError(f"{name} does not exist.") from None
         except DocumentError as error:
             raise SuiteError(str(error)) from None
     return documents
@@ -191,7 +194,7 @@ def _write_once(file: Path, text: str, source: str) -> None:
     if file.exists():
         if file.read_text(encoding="utf-8") != text:
             raise SuiteError(
-                f"{file} was not made from what {source} holds now. Take another "
+                f"{file} was made from other data than {source} holds now. Use another "
                 "--serialization-dir, or move this one's runs and folds away."
             )
         return

@@ -1,56 +1,81 @@
-"""What runs say of themselves: a table from the folders that `allennlp train` has left."""
+"""Results of runs: a table from the folders that `allennlp train` has written."""
 
 import json
+from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-import pandas
+import pandas as pd
 
 from sept_allennlp.archives.encoders import describe_archived_encoders
-from sept_allennlp.experiments.counts import COUNTS, Counted, count_run
+from sept_allennlp.experiments.counts import (
+    COUNTS,
+    RELATION_SCORES,
+    SCORES,
+    Counted,
+    count_run,
+)
 from sept_allennlp.experiments.errors import RunError, UnfinishedRunError
 from sept_allennlp.experiments.folds import fold_folders
-from sept_allennlp.experiments.scores import RELATION_SCORES, SCORES
 from sept_allennlp.training.metrics.relation_sets import SENSES
 from sept_runtime.scoring import precision_recall_f1
 
 COLUMNS = ["run", "seed", *SCORES, "best_epoch", "epochs", "last_f1", "minutes", "encoder"]
 
-# One more, where there are runs that were trained in folds; and those of `RELATION_SCORES`, where
-# there are runs that find relations.
 FOLDS = "folds"
+
+# Columns that a table has only if a run needs them: runs in folds, runs that report no F1 (`metric`
+# is the name of their validation metric, `score` its value), and runs that find relations.
+_OPTIONAL = {
+    FOLDS: "Int64",
+    "metric": "string",
+    "score": "float64",
+    **dict.fromkeys(RELATION_SCORES, "float64"),
+}
 
 
 class Progress(NamedTuple):
-    """How far a run has come. Epochs are counted from 1."""
+    """
+    The last finished epoch of a run. Epochs are counted from 1.
+
+    `metric` is "f1" or, for runs that report no F1, the validation metric; without validation data
+    the training loss.
+    """
 
     epochs: int
-    f1: float
-    best_f1: float
+    metric: str
+    score: float
+    best_score: float
     best_epoch: int
 
+    def __str__(self) -> str:
+        name = readable(self.metric)
+        return f"{name} {self.score:.4f}, best {self.best_score:.4f} (epoch {self.best_epoch})"
 
-def collect(folders: Iterable[Path]) -> pandas.DataFrame:
+
+def collect(folders: Iterable[Path]) -> pd.DataFrame:
     """
-    One row a run, in the order given.
+    Return a row for each run, in the given order.
 
     # Parameters
 
     folders : `Iterable[Path]`
-        What `allennlp train` was given as `--serialization-dir`.
+        The `--serialization-dir` of finished trainings.
 
     # Returns
 
     `pandas.DataFrame` with the columns `run` (the folder's name), `seed`, `precision`, `recall`,
     `f1` (on the validation data, of the best epoch), `best_epoch` and `epochs` (counted from 1),
-    `last_f1` (of the last epoch), `minutes` (wall time of training; of a run that was interrupted,
-    without the time that was lost), and `encoder` (what the run has archived of it says).
+    `last_f1` (of the last epoch), `minutes` (wall time of training; without the time that an
+    interruption lost), and `encoder` (from the archive).
 
-    Where a run finds relations there are `rel_precision` and so on, too (see `StrictRelationF1`).
+    Runs that find relations add `rel_precision` and so on (see `StrictRelationF1`). Runs that
+    report no F1 add `metric`, the trainer's `validation_metric`, and `score`, its value in the best
+    epoch; of a training without validation data these are the training loss of the last epoch.
 
-    A run that was trained in folds has one row, too: its scores are those of all its folds'
-    predictions together, `minutes` the sum, and `folds` says how many there are.
+    A run in folds has one row: its scores are those of the predictions of all folds together,
+    `minutes` is the sum, and `folds` their number.
 
     # Raises
 
@@ -64,23 +89,23 @@ def collect_suite(
     names: Iterable[str],
     note: Callable[[str], None],
     seeds: Optional[Iterable[int]] = None,
-) -> pandas.DataFrame:
+) -> pd.DataFrame:
     """
-    The runs of a suite, which lie in `folder/NAME/SEED`.
+    Return a row for each run and seed of a suite, from the folders `folder/NAME/SEED`.
 
     # Parameters
 
     folder : `Path`
     names : `Iterable[str]`
     note : `Callable[[str], None]`
-        Takes what is wrong with a finished run that cannot be read; it counts as missing.
+        Called with a message for each finished run that cannot be read. Such a run counts as
+        missing.
     seeds : `Iterable[int]`, optional (default = all that any of the names has a folder for)
 
     # Returns
 
-    `pandas.DataFrame` as from `collect`, with one row for each name and seed. Where a run is
-    missing or unfinished, its row has nothing but name and seed. Scores are rounded to six places,
-    so that writing the table as CSV loses nothing.
+    `pandas.DataFrame` as from `collect`. The row of a missing or unfinished run has only its name
+    and seed. Scores are rounded to six places, so that CSV loses nothing.
     """
     names = list(names)
     seeds = seeds or {
@@ -102,51 +127,72 @@ def collect_suite(
     return _typed(_table(rows))
 
 
-def read_csv(file: Path) -> pandas.DataFrame:
+def finished(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table that belong to finished runs."""
+    return runs[runs.reindex(columns=["f1", "score"]).notna().any(axis=1)]
+
+
+def read_csv(file: Path) -> pd.DataFrame:
     """
-    The runs of a suite from what `collect_suite` gave, written as CSV without its index.
+    Read the table of `collect_suite` from CSV without its index.
 
     # Raises
 
-    `RunError` for a file that is no such table.
+    `RunError` if the file is no such table.
     """
     try:
-        runs = pandas.read_csv(file, dtype={"run": str})
+        runs = pd.read_csv(file, dtype={"run": str})
     except ValueError as error:
-        raise RunError(f"{file}: not a table of runs: {error}") from None
+        raise RunError(f"{file} is not a table of runs: {error}") from None
     missing = [name for name in ["run", "seed", *SCORES] if name not in runs]
     if missing:
-        raise RunError(f"{file}: not a table of runs, there is no column {', '.join(missing)}")
+        raise RunError(f"{file} is not a table of runs: it lacks {', '.join(missing)}.")
     repeated = runs[runs.duplicated(["run", "seed"])]
     if len(repeated):
         first = repeated.iloc[0]
-        raise RunError(f"{file}: run {first['run']} with seed {first['seed']} is there twice")
+        raise RunError(f"{file}: run {first['run']} with seed {first['seed']} occurs twice.")
     try:
-        more = [name for name in [FOLDS, *RELATION_SCORES] if name in runs]
+        more = [name for name in _OPTIONAL if name in runs]
         return _typed(runs.reindex(columns=[*COLUMNS, *more]))
     except (ValueError, TypeError) as error:
         raise RunError(f"{file}: {error}") from None
 
 
-def read_progress(folder: Path) -> Optional[Progress]:
-    """How far the run in `folder` has come, from the last epoch that it ended; None before that."""
-    # The last file may be half written.
+def read_progress(folder: Path, config: Mapping[str, Any]) -> Optional[Progress]:
+    """
+    Return the progress of the run in `folder`, or `None` before the end of its first epoch.
+
+    # Parameters
+
+    folder : `Path`
+    config : `Mapping[str, Any]`
+        The run's configuration, which names the validation metric.
+    """
+    # The last file may be incomplete.
     for file in reversed(_epoch_files(folder)):
         try:
             metrics = json.loads(file.read_text())
-            return Progress(
-                epochs=metrics["epoch"] + 1,
-                f1=metrics["validation_f1"],
-                best_f1=metrics["best_validation_f1"],
-                best_epoch=metrics["best_epoch"] + 1,
-            )
+            metric = _metric(metrics, config)
+            if metric is not None:
+                return Progress(
+                    epochs=metrics["epoch"] + 1,
+                    metric=metric,
+                    score=metrics.get(f"validation_{metric}", metrics.get(metric)),
+                    best_score=metrics.get(f"best_validation_{metric}", metrics.get(metric)),
+                    best_epoch=metrics["best_epoch"] + 1,
+                )
         except (json.JSONDecodeError, KeyError):
             continue
     return None
 
 
-def to_markdown(runs: pandas.DataFrame) -> str:
-    """The runs as a Markdown table, with their mean and standard deviation below."""
+def readable(metric: str) -> str:
+    """Return the name of a metric for people: "F1", "filtration rate at 99 recall"."""
+    return "F1" if metric == "f1" else metric.replace("_", " ")
+
+
+def to_markdown(runs: pd.DataFrame) -> str:
+    """Return the runs as a Markdown table that ends with mean and standard deviation."""
     columns = list(runs.columns)
     lines = [columns, ["---"] * len(columns)]
     for row in runs.itertuples(index=False):
@@ -154,42 +200,46 @@ def to_markdown(runs: pandas.DataFrame) -> str:
     if len(runs) > 1:
         summary = {"run": "mean ± sd"}
         for name in runs.columns.intersection([*SCORES, "last_f1", *RELATION_SCORES]):
-            summary[name] = f"{runs[name].mean():.4f} ± {runs[name].std():.4f}"
+            if runs[name].notna().any():
+                summary[name] = f"{runs[name].mean():.4f} ± {runs[name].std():.4f}"
         summary["minutes"] = f"{runs['minutes'].mean():.1f}"
         lines.append([summary.get(name, "") for name in columns])
     return markdown_table(lines)
 
 
 def markdown_table(lines: Iterable[Iterable[str]]) -> str:
-    """A table of such lines of cells, the first its header and the second of dashes."""
+    """Return a Markdown table of lines of cells: the header, the dashes, the rows."""
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _table(rows: List[Dict[str, Any]]) -> pandas.DataFrame:
-    kinds = {FOLDS: "Int64", **dict.fromkeys(RELATION_SCORES, "float64")}
-    more = {name: kind for name, kind in kinds.items() if any(name in row for row in rows)}
-    return pandas.DataFrame(rows, columns=[*COLUMNS, *more]).astype(more)
+def _table(rows: List[Dict[str, Any]]) -> pd.DataFrame:
+    kinds = {name: kind for name, kind in _OPTIONAL.items() if any(name in row for row in rows)}
+    fractions = dict.fromkeys([*SCORES, "last_f1"], "float64")
+    return pd.DataFrame(rows, columns=[*COLUMNS, *kinds]).astype({**fractions, **kinds})
 
 
 def _read_run(folder: Path) -> Dict[str, Any]:
-    folds = [_read_run(fold) for fold in fold_folders(folder)]
+    folds = [_read_training(fold) for fold in fold_folders(folder)]
     return _all_folds(folder, folds) if folds else _read_training(folder)
 
 
 def _all_folds(folder: Path, folds: List[Dict[str, Any]]) -> Dict[str, Any]:
-    scores = _scores(folder, "entities")
-    if any(name in folds[0] for name in RELATION_SCORES):
-        for sense in SENSES:
-            of_sense = _scores(folder, sense)
-            scores.update({f"{sense}_{name}": value for name, value in of_sense.items()})
-    return {
+    row = {
         **folds[0],
-        **scores,
         "run": folder.name,
-        "last_f1": scores["f1"],
         "minutes": sum(fold["minutes"] for fold in folds),
         FOLDS: len(folds),
     }
+    if "score" in row:
+        # No predictions of entities that could be put together.
+        row["score"] = sum(fold["score"] for fold in folds) / len(folds)
+        return row
+    scores = _scores(folder, "entities")
+    if any(name in row for name in RELATION_SCORES):
+        for sense in SENSES:
+            of_sense = _scores(folder, sense)
+            scores.update({f"{sense}_{name}": value for name, value in of_sense.items()})
+    return {**row, **scores, "last_f1": scores["f1"]}
 
 
 def _scores(folder: Path, counted: Counted) -> Dict[str, float]:
@@ -207,30 +257,53 @@ def _read_training(folder: Path) -> Dict[str, Any]:
         encoder = describe_archived_encoders(folder)
     except OSError as error:
         raise UnfinishedRunError(
-            f"{folder}: not a finished run, {error.filename}: {error.strerror}"
+            f"{folder} is not a finished run: {error.filename}: {error.strerror}"
         ) from None
     except ValueError as error:
-        raise RunError(f"{folder}: a file of the run is not JSON: {error}") from None
-    # A run that was taken up after its last epoch says only what its best epoch was.
+        raise RunError(f"{folder}: a file of the run is not valid JSON: {error}") from None
+    # A run that was resumed after its last epoch only states its best epoch.
     metrics = {**epochs[-1], **metrics}
     try:
-        return {
+        row = {
             "run": folder.name,
             "seed": config.get("pytorch_seed"),
-            **{name: metrics[f"best_validation_{name}"] for name in SCORES},
             "best_epoch": metrics["best_epoch"] + 1,
             "epochs": metrics["epoch"] + 1,
-            "last_f1": metrics["validation_f1"],
             "minutes": _minutes(epochs, written),
             "encoder": encoder or None,
-            **{
-                name: metrics[f"best_validation_{name}"]
-                for name in RELATION_SCORES
-                if f"best_validation_{name}" in metrics
-            },
         }
     except KeyError as error:
-        raise RunError(f"{folder}: metrics.json says nothing of {error}") from None
+        raise RunError(f"{folder}: metrics.json has no {error}.") from None
+    metric = _metric(metrics, config)
+    if metric == "f1":
+        best = {
+            name: metrics[f"best_validation_{name}"]
+            for name in [*SCORES, *RELATION_SCORES]
+            if f"best_validation_{name}" in metrics
+        }
+        return {**row, **best, "last_f1": metrics.get("validation_f1")}
+    if metric is None:
+        raise RunError(f"{folder}: metrics.json has neither a validation metric nor a loss.")
+    return {
+        **row,
+        "metric": metric,
+        "score": metrics.get(f"best_validation_{metric}", metrics.get(metric)),
+    }
+
+
+def _metric(metrics: Mapping[str, Any], config: Mapping[str, Any]) -> Optional[str]:
+    """
+    Return the name of the metric that stands for a run in a line of text.
+
+    Not every training reports F1: a span filter has its filtration rate, a masked language model
+    without validation data only its training loss.
+    """
+    tracked = config.get("trainer", {}).get("validation_metric", "-loss")
+    names = [tracked] if isinstance(tracked, str) else tracked
+    for name in ["f1", *(name.lstrip("+-") for name in names)]:
+        if f"best_validation_{name}" in metrics:
+            return name
+    return "training_loss" if "training_loss" in metrics else None
 
 
 def _epoch_files(folder: Path) -> List[Path]:
@@ -239,33 +312,35 @@ def _epoch_files(folder: Path) -> List[Path]:
 
 
 def _minutes(epochs: List[Dict[str, Any]], written: List[float]) -> float:
-    """
-    The training time. Each epoch says how long it has been since training was started or, after an
-    interruption, taken up again, which was after the epoch before had been written. (Copies may not
-    have kept when that was; then only a time that is shorter than the one before tells.)
-    """
+    # Each epoch states the time since training was started or resumed. A resumed one was started
+    # after the previous epoch had been written. Copying may have changed these times; then only a
+    # duration below the previous one shows that training was resumed.
     total = previous = 0.0
     end_of_previous = float("inf")
     for metrics, end in zip(epochs, written):
-        elapsed = pandas.to_timedelta(metrics["training_duration"]).total_seconds()
+        elapsed = pd.to_timedelta(metrics["training_duration"]).total_seconds()
         if elapsed < previous or end - elapsed > end_of_previous:
             total += previous
         previous, end_of_previous = elapsed, end
     return (total + previous) / 60
 
 
-def _typed(runs: pandas.DataFrame) -> pandas.DataFrame:
-    """Whole numbers as such, also in a column with gaps; the others rounded."""
-    kinds = {"seed": "int64", "best_epoch": "Int64", "epochs": "Int64", "encoder": "string"}
-    if FOLDS in runs:
-        kinds[FOLDS] = "Int64"
-    fractions = [*SCORES, "last_f1", "minutes", *runs.columns.intersection(RELATION_SCORES)]
-    kinds.update(dict.fromkeys(fractions, "float64"))
+def _typed(runs: pd.DataFrame) -> pd.DataFrame:
+    # Integers stay integers in a column with gaps.
+    kinds = {
+        **dict.fromkeys([*SCORES, "last_f1", "minutes"], "float64"),
+        "seed": "int64",
+        "best_epoch": "Int64",
+        "epochs": "Int64",
+        "encoder": "string",
+        **{name: kind for name, kind in _OPTIONAL.items() if name in runs},
+    }
+    fractions = [name for name, kind in kinds.items() if kind == "float64"]
     return runs.astype(kinds).round(dict.fromkeys(fractions, 6))
 
 
 def _shown(name: str, value: object) -> str:
-    if pandas.isna(value):
+    if pd.isna(value):
         return ""
     if name == "minutes":
         return f"{value:.1f}"

@@ -1,4 +1,4 @@
-"""Runs the trainings of a suite, each in a process of its own."""
+"""Runs the trainings of a suite, each in its own process, on shared cores and GPUs."""
 
 import contextlib
 import json
@@ -7,13 +7,16 @@ import signal
 import subprocess
 import time
 from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Deque, List, Mapping, Optional, Sequence
+from typing import Callable, Deque, Dict, List, Optional
+
+import torch
 
 from sept_allennlp.experiments.checkpoints import remove_checkpoints, remove_partial_checkpoints
 from sept_allennlp.experiments.errors import RunError
-from sept_allennlp.experiments.results import collect, read_progress
+from sept_allennlp.experiments.results import collect, read_progress, readable
 from sept_allennlp.experiments.training import (
     Status,
     Training,
@@ -21,6 +24,9 @@ from sept_allennlp.experiments.training import (
     status_of,
     train_command,
 )
+
+# A batch is a few abstracts, which cannot keep more cores than this busy.
+_CORES_FOR_A_TRAINING = 4
 
 
 @dataclass
@@ -34,26 +40,25 @@ class _Child:
 
 class Runner:
     """
-    Brings each training to its end: one that is finished is kept, one that was interrupted goes
-    on, one that fails does not stop the others. Says so in plain lines, one whenever something has
-    changed.
+    Finishes trainings: keeps finished ones, resumes interrupted ones, and goes on after failures.
+    Reports each change of state in a line.
 
     # Parameters
 
     trainings : `Sequence[Training]`
     devices : `Sequence[Mapping[str, str]]`
-        As many trainings run at once, each with one of these added to its environment; from
+        The environment variables of each training that runs at the same time, from
         `share_devices`.
     command : `Callable[[Training, Status], List[str]]`, optional
-        The command of a training that was found so; `training.train_command` unless given.
+        The command for a training with this status.
     report : `Callable[[str], None]`, optional
-        Takes the lines; prints them unless given.
+        Called with each line. By default lines are printed.
     poll_seconds : `float`, optional (default = `1.0`)
-        How often to look at what the trainings do.
+        The interval between looks at the trainings.
     progress_seconds : `float`, optional (default = `60.0`)
-        How often at most to report on a training that goes on.
+        The shortest interval between reports on a running training.
     stop_seconds : `float`, optional (default = `30.0`)
-        How long a training that is stopped has to leave its files in order.
+        The time that a stopped training has to end by itself.
     """
 
     def __init__(
@@ -78,7 +83,7 @@ class Runner:
         self._children: List[_Child] = []
 
     def survey(self) -> List[Training]:
-        """Reports where each training stands; gives those that are to be trained."""
+        """Report the status of each training, and return those that are not finished."""
         waiting: List[Training] = []
         for training in self._trainings:
             try:
@@ -94,13 +99,11 @@ class Runner:
 
     def run(self) -> bool:
         """
-        # Returns
-
-        Whether all trainings are finished now.
+        Run all trainings, and return whether all are finished.
 
         # Raises
 
-        `KeyboardInterrupt` and AllenNLP's `SigTermReceived`, when the trainings have been stopped.
+        `KeyboardInterrupt` and AllenNLP's `SigTermReceived`, after stopping the trainings.
         """
         waiting: Deque[Training] = deque(self.survey())
         free = list(self._devices)
@@ -130,20 +133,19 @@ class Runner:
         return self._outcomes.keys() <= {"finished", "kept"}
 
     def _start(self, training: Training, device: Mapping[str, str]) -> bool:
-        """Starts the training; False if there was nothing to start."""
-        # Only here: Windows has none, and every start of AllenNLP imports this file.
+        # Returns whether a process was started. Imported here because Windows has no fcntl.
         import fcntl
 
         training.log.parent.mkdir(parents=True, exist_ok=True)
         with training.log.open("ab") as log:
-            # The lock belongs to the open file, which the training inherits: it holds as long as
-            # the training lives, also where this process has been killed.
+            # The training inherits the open file and with it the lock, which therefore holds as
+            # long as the training lives, even if this process is killed.
             try:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._end(training, "left alone", "another process is training it")
                 return False
-            # Looked at once more, now that nobody else can change it.
+            # Again, now that no other process can change it.
             found = status_of(training)
             if found is Status.FINISHED:
                 self._end(training, "kept", _scores(training))
@@ -158,19 +160,19 @@ class Runner:
             command = self._command(training, found)
             log.write(f"{_now()}  {' '.join(command)}\n".encode())
             log.flush()
-            progress = read_progress(training.folder)
+            progress = read_progress(training.folder, training.config)
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **device},
-                # Ctrl-C comes to this process alone, which then stops its trainings.
+                # Ctrl-C reaches only this process, which then stops its trainings.
                 start_new_session=True,
             )
             epochs = progress.epochs if progress else 0
             self._children.append(_Child(training, process, device, epochs, time.monotonic()))
-        verb = "goes on" if found is Status.INTERRUPTED else "starts"
+        verb = "resumes" if found is Status.INTERRUPTED else "starts"
         settings = " ".join(f"{name}={value}" for name, value in device.items())
         self._report_on(
             training, f"{verb}{_done(training, found)} with {settings}; log: {training.log}"
@@ -180,14 +182,13 @@ class Runner:
     def _report_progress(self, child: _Child) -> None:
         if time.monotonic() - child.reported < self._progress_seconds:
             return
-        progress = read_progress(child.training.folder)
+        progress = read_progress(child.training.folder, child.training.config)
         if progress is not None and progress.epochs != child.epochs:
             child.epochs = progress.epochs
             child.reported = time.monotonic()
             self._report_on(
                 child.training,
-                f"epoch {progress.epochs} of {child.training.num_epochs}: F1 {progress.f1:.4f}, "
-                f"best {progress.best_f1:.4f} (epoch {progress.best_epoch})",
+                f"epoch {progress.epochs} of {child.training.num_epochs}: {progress}",
             )
 
     def _ended(self, child: _Child) -> None:
@@ -205,7 +206,6 @@ class Runner:
             self._end(training, "failed", f"{_describe(status)}; log: {training.log}, ends: {last}")
 
     def _stop(self) -> None:
-        """Asks what still runs to end, with all that it has started; then makes it."""
         try:
             for child in self._children:
                 _signal_group(child.process, signal.SIGTERM)
@@ -217,13 +217,13 @@ class Runner:
             for child in self._children:
                 _signal_group(child.process, signal.SIGKILL)
                 child.process.wait()
-            # Not before all are gone: a report may fail, where the terminal is closed.
+            # Only after all have ended: a report fails if the terminal is closed.
             stopped, self._children = self._children, []
             for child in stopped:
                 if child.process.returncode == 0:
                     self._ended(child)
                 else:
-                    self._report_on(child.training, "stopped; the same command goes on from here")
+                    self._report_on(child.training, "stopped; the same command resumes it")
 
     def _end(self, training: Training, outcome: str, details: str) -> None:
         self._outcomes[outcome] += 1
@@ -242,12 +242,16 @@ def _now() -> str:
 
 
 def _scores(training: Training) -> str:
-    (run,) = collect([training.folder]).itertuples(index=False)
-    return f"F1 {run.f1:.4f} (epoch {run.best_epoch} of {run.epochs}), {run.minutes:.1f} minutes"
+    (run,) = collect([training.folder]).to_dict("records")
+    metric, score = run.get("metric", "f1"), run.get("score", run["f1"])
+    epochs = f"(epoch {run['best_epoch']} of {run['epochs']})"
+    return f"{readable(metric)} {score:.4f} {epochs}, {run['minutes']:.1f} minutes"
 
 
 def _done(training: Training, found: Status) -> str:
-    progress = read_progress(training.folder) if found is Status.INTERRUPTED else None
+    progress = (
+        read_progress(training.folder, training.config) if found is Status.INTERRUPTED else None
+    )
     return f" after epoch {progress.epochs} of {training.num_epochs}" if progress else ""
 
 
@@ -266,6 +270,47 @@ def _last_line(log: Path) -> str:
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    # Leader of its own group, see start_new_session. Its children may outlive it.
+    # The process leads its own group (start_new_session); its children may outlive it.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+
+
+def default_jobs(environment: Mapping[str, str]) -> int:
+    """Return the number of trainings to run at once: one for each GPU, or for every four cores."""
+    gpus = visible_devices(environment)
+    if gpus or environment.get("SEPT_DEVICE", "auto") not in ("auto", "-1"):
+        return max(1, len(gpus))
+    return max(1, torch.get_num_threads() // _CORES_FOR_A_TRAINING)
+
+
+def share_devices(jobs: int, gpus: Sequence[str]) -> List[Dict[str, str]]:
+    """
+    Return environment variables for each training: its share of the cores, and its GPU.
+
+    CUDA_VISIBLE_DEVICES chooses the GPU, and not the configuration. Otherwise an interrupted
+    training could not be resumed on another GPU, because its configuration would differ.
+
+    # Parameters
+
+    jobs : `int`
+        The number of trainings that run at once. A single one gets all cores.
+    gpus : `Sequence[str]`
+        The GPUs to share, as CUDA_VISIBLE_DEVICES names them.
+    """
+    environment = {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // jobs))}
+    if jobs == 1 or not gpus:
+        return [environment] * jobs
+    return [{**environment, "CUDA_VISIBLE_DEVICES": gpus[job % len(gpus)]} for job in range(jobs)]
+
+
+def visible_devices(environment: Mapping[str, str]) -> List[str]:
+    """
+    Return the GPUs to share, as CUDA_VISIBLE_DEVICES names them.
+
+    These are all that this process sees, unless SEPT_DEVICE chooses one, or the CPU.
+    """
+    if environment.get("SEPT_DEVICE", "auto") != "auto":
+        return []
+    count = torch.cuda.device_count()
+    names = environment.get("CUDA_VISIBLE_DEVICES", "")
+    return names.split(",")[:count] if names else [str(number) for number in range(count)]

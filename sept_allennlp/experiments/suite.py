@@ -1,19 +1,18 @@
-"""What a suite is: a set of runs, and the tables and figures that are made from them."""
+"""Suites: sets of runs, and the tables and figures made from them."""
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, List, Literal, Optional, Tuple, Union
 
+import msgspec
 from allennlp.common import Params
 
+from sept_allennlp.experiments.counts import HEADINGS, SCORES
 from sept_allennlp.experiments.errors import SuiteError
 from sept_allennlp.experiments.folds import FOLDS
-from sept_allennlp.experiments.scores import HEADINGS, SCORES
 from sept_allennlp.training.config_defaults import config_variables
-
-T = TypeVar("T")
 
 # Names become names of files and folders.
 _NAME = re.compile(r"\w[\w.-]*")
@@ -23,28 +22,26 @@ RUNS = "runs"
 DOCUMENTS = "documents"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     A row of a table.
 
     # Parameters
 
     system : `str`
-        What the table calls it.
+        The name in the table.
     run : `str`
-        The name of its run.
-    paper : `Mapping[str, float]`, optional
-        The paper's own figures: `precision`, `recall` and `f1`, as far as it gives them.
+        The name of the run.
+    paper : `Dict[str, float]`, optional
+        The paper's own figures, as far as it gives them.
     """
 
     system: str
     run: str
-    paper: Mapping[str, float] = field(default_factory=dict)
+    paper: Dict[Literal["precision", "recall", "f1"], float] = {}
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
     A table of scores.
 
@@ -53,7 +50,7 @@ class Table:
     name, title : `str`
     rows : `List[Row]`
     paper : `str`, optional
-        What its column of the paper's figures is called.
+        The heading of the paper's figures.
     reference : `str`, optional
         The run of the row with which all others are compared, document by document.
     columns : `List[str]`, optional (default = `["precision", "recall", "f1"]`)
@@ -65,31 +62,25 @@ class Table:
     rows: List[Row]
     paper: str = "the paper's: test split, SciBERT"
     reference: Optional[str] = None
-    columns: List[str] = field(default_factory=lambda: list(SCORES))
+    columns: List[str] = msgspec.field(default_factory=lambda: list(SCORES))
 
 
-@dataclass(frozen=True)
-class Point:
-    """A point of a line: at a number, or at a word (as "all"), the F1 of a run."""
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A point of a line: a number or word on the axis, and the run whose F1 it shows."""
 
     x: Union[int, float, str]
     run: str
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of a figure; `label` is what its legend says."""
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of a figure; `label` is for the legend."""
 
     label: str
     points: List[Point]
 
 
-@dataclass(frozen=True)
-class Figure:
-    """
-    F1 of runs against what differs between them, whose axis is called `x_label`. `name` is that of
-    its files.
-    """
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """F1 of runs against what differs between them. `name` is that of the files."""
 
     name: str
     title: str
@@ -97,9 +88,10 @@ class Figure:
     lines: List[Line]
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
+    A set of runs with tables and figures.
+
     # Parameters
 
     runs : `Dict[str, Dict[str, Any]]`
@@ -107,16 +99,16 @@ class Suite:
     tables : `List[Table]`, optional
     figures : `List[Figure]`, optional
     folds : `int`, optional (default = `0`)
-        In how many folds of the data each run is trained; 0 trains it once, on the data as given.
+        The number of folds that each run is trained in; 0 trains it once, on the given split.
     """
 
     runs: Dict[str, Dict[str, Any]]
-    tables: List[Table] = field(default_factory=list)
-    figures: List[Figure] = field(default_factory=list)
+    tables: List[Table] = []
+    figures: List[Figure] = []
     folds: int = 0
 
     def places_of_runs(self) -> Iterator[Tuple[str, str]]:
-        """Each place of a table or figure that names a run, with the run's name."""
+        """Yield each place in a table or figure that names a run, with the run's name."""
         for table in self.tables:
             for row in table.rows:
                 yield f"{table.name}, {row.system}", row.run
@@ -128,20 +120,20 @@ class Suite:
 
 def read_suite(path: Path, seed: Optional[int] = None, data: Optional[Path] = None) -> Suite:
     """
-    Evaluates a suite's jsonnet file.
+    Evaluate a suite's jsonnet file.
 
     # Parameters
 
     path : `Path`
     seed : `int`, optional
-        What SEPT_SEED is in it.
+        The value of SEPT_SEED.
     data : `Path`, optional
-        What SEPT_DATA is in it. All other variables are the environment's, with the plugin's
+        The value of SEPT_DATA. All other variables come from the environment, with the plugin's
         defaults.
 
     # Raises
 
-    `SuiteError` for a file that jsonnet cannot evaluate, or that is no suite.
+    `SuiteError` if jsonnet cannot evaluate the file, or if it is not a valid suite.
     """
     variables = config_variables()
     if seed is not None:
@@ -153,81 +145,45 @@ def read_suite(path: Path, seed: Optional[int] = None, data: Optional[Path] = No
     except (RuntimeError, OSError) as error:
         raise SuiteError(f"{path}: {error}") from None
     try:
-        suite = _built(Suite, "suite", given)
+        suite = msgspec.convert(given, Suite)
         _check(suite)
-    except SuiteError as error:
-        raise SuiteError(f"{path}: {error}") from None
+    except (msgspec.ValidationError, SuiteError) as error:
+        # msgspec ends its message with the place: " - at `$.tables[0]`".
+        message, _, place = str(error).partition(" - at ")
+        where = place.replace("`", "").replace("$.", "")
+        raise SuiteError(f"{path}: {where and where + ': '}{message}") from None
     return suite
 
 
-# Which fields are lists of which class.
-_PARTS: Dict[Type[Any], Dict[str, Type[Any]]] = {
-    Suite: {"tables": Table, "figures": Figure},
-    Table: {"rows": Row},
-    Figure: {"lines": Line},
-    Line: {"points": Point},
-}
-
-
-def _built(cls: Type[T], place: str, given: Any) -> T:
-    if not isinstance(given, dict):
-        raise SuiteError(f"{place} must be an object")
-    values = dict(given)
-    for name, part in _PARTS.get(cls, {}).items():
-        listed = values.get(name, [])
-        if not isinstance(listed, list):
-            raise SuiteError(f"{place}.{name} must be a list")
-        if name in values:
-            values[name] = [
-                _built(part, f"{place}.{name}[{index}]", value)
-                for index, value in enumerate(listed)
-            ]
-    try:
-        return cls(**values)
-    except TypeError as error:
-        # Python says which field is missing or unknown.
-        raise SuiteError(f"{place}: {str(error).replace('.__init__()', '')}") from None
-
-
 def _check(suite: Suite) -> None:
-    if not isinstance(suite.runs, dict) or not suite.runs:
-        raise SuiteError("'runs' must give a configuration for each run's name")
-    for name, config in suite.runs.items():
-        if not isinstance(config, dict):
-            raise SuiteError(f"run '{name}' is no configuration")
+    if not suite.runs:
+        raise SuiteError("'runs' is empty. Give a configuration for each run's name.")
     if FOLDS in suite.runs:
-        raise SuiteError(f"'{FOLDS}' is no name for a run: the data of folds is in such a folder")
-    if not isinstance(suite.folds, int) or suite.folds < 0 or suite.folds == 1:
-        raise SuiteError(f"'folds' must be a number from 2, or 0 for none, and not {suite.folds!r}")
+        raise SuiteError(f"A run cannot be named '{FOLDS}': this folder holds the folds' data.")
+    if suite.folds < 0 or suite.folds == 1:
+        raise SuiteError(f"'folds' must be 2 or more, or 0 for none, got {suite.folds}.")
     outputs = [RUNS, DOCUMENTS, *(table.name for table in suite.tables)]
     outputs += [figure.name for figure in suite.figures]
     for name in [*suite.runs, *outputs]:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise SuiteError(f"{name!r} will not do as a name: letters, digits and _ . - only")
+        if not _NAME.fullmatch(name):
+            raise SuiteError(
+                f"{name!r} is not a valid name: use letters, digits, '_', '.' and '-'."
+            )
     for name, count in Counter(outputs).items():
         if count > 1:
-            raise SuiteError(f"two tables or figures would write the file {name}.csv")
+            raise SuiteError(f"Two tables or figures would write {name}.csv. Rename one of them.")
     for place, run in suite.places_of_runs():
         if run not in suite.runs:
-            raise SuiteError(f"{place}: there is no run '{run}'")
+            raise SuiteError(f"{place}: the suite has no run '{run}'.")
     for figure in suite.figures:
         points = [(line.label, point.x) for line in figure.lines for point in line.points]
         for (label, x), count in Counter(points).items():
             if count > 1:
-                raise SuiteError(f"{figure.name}: {label} has {count} points at {x}")
+                raise SuiteError(f"{figure.name}: {label} has {count} points at {x}.")
     for table in suite.tables:
         if table.reference not in (None, *(row.run for row in table.rows)):
-            raise SuiteError(f"{table.name}: no row has the run {table.reference!r}, its reference")
-        if not isinstance(table.columns, list) or not {*table.columns} <= {*HEADINGS}:
+            raise SuiteError(f"{table.name}: no row has the reference's run {table.reference!r}.")
+        if not {*table.columns} <= {*HEADINGS}:
             raise SuiteError(
-                f"{table.name}: 'columns' is {table.columns!r}; there are {', '.join(HEADINGS)}"
+                f"{table.name}: 'columns' must be of {', '.join(HEADINGS)}, got {table.columns!r}."
             )
-        for row in table.rows:
-            if not isinstance(row.paper, dict):
-                raise SuiteError(f"{table.name}, {row.system}: 'paper' must be an object")
-            for name, value in row.paper.items():
-                if name not in SCORES or not isinstance(value, (int, float)):
-                    raise SuiteError(
-                        f"{table.name}, {row.system}: the paper's {name} is {value!r}; "
-                        f"there are numbers for {', '.join(SCORES)}"
-                    )

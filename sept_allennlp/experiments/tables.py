@@ -1,80 +1,84 @@
 """Tables of a suite: mean and deviation of each row's runs, beside the paper's figures."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Dict, List, Optional
 
-import pandas
+import pandas as pd
 
 from sept_allennlp.experiments.comparison import Difference, compare, signed
-from sept_allennlp.experiments.results import markdown_table
-from sept_allennlp.experiments.scores import HEADINGS, RELATION_SCORES, SCORES
+from sept_allennlp.experiments.counts import HEADINGS, RELATION_SCORES, SCORES
+from sept_allennlp.experiments.results import finished, markdown_table
 from sept_allennlp.experiments.suite import Table
 
 MISSING = "—"
 
 
-def summarize(runs: pandas.DataFrame) -> pandas.DataFrame:
+def summarize(runs: pd.DataFrame) -> pd.DataFrame:
     """
+    Return mean and standard deviation over the finished seeds of each run.
+
     # Parameters
 
     runs : `pandas.DataFrame`
-        One row for each run and seed, as from `results.collect_suite`; without scores where there
-        is no finished run.
+        A row for each run and seed, as from `results.collect_suite`.
 
     # Returns
 
-    `pandas.DataFrame` with a row for each name of a run that has finished with a seed at least,
-    and the columns `seeds` (how many have), and `precision`, `precision_sd`, `recall`,
-    `recall_sd`, `f1`, `f1_sd`: means over these seeds, and standard deviations of the sample, which
-    one seed has none of. Where some of the runs have scores of relations, there are these, too.
+    `pandas.DataFrame` with a row for each run that has a finished seed, and the columns `seeds`
+    (their number), `precision`, `precision_sd`, `recall`, `recall_sd`, `f1`, `f1_sd`. The standard
+    deviation is the sample's, and missing for one seed. There are also the scores of relations and
+    `score`, if `runs` has them.
     """
-    groups = runs.dropna(subset=["f1"]).groupby("run")
+    groups = finished(runs).groupby("run")
     summary = {"seeds": groups.size()}
-    for name in [*SCORES, *runs.columns.intersection(RELATION_SCORES)]:
+    for name in [*SCORES, *runs.columns.intersection([*RELATION_SCORES, "score"])]:
         summary[name] = groups[name].mean()
         summary[f"{name}_sd"] = groups[name].std()
-    return pandas.DataFrame(summary)
+    return pd.DataFrame(summary)
 
 
-def summary_of(names: List[str], runs: pandas.DataFrame) -> pandas.DataFrame:
-    """A row of `summarize` for each name, in this order, with no seeds where there is no run."""
+def summary_of(names: List[str], runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a row of `summarize` for each name, in this order, with 0 seeds if there is no run."""
     summary = summarize(runs).reindex(names)
     summary["seeds"] = summary["seeds"].fillna(0).astype(int)
     return summary.rename_axis("run").reset_index()
 
 
 def fill_table(
-    table: Table, runs: pandas.DataFrame, documents: Optional[pandas.DataFrame] = None
-) -> pandas.DataFrame:
+    table: Table, runs: pd.DataFrame, documents: Optional[pd.DataFrame] = None
+) -> pd.DataFrame:
     """
+    Return the table's rows with the numbers of `summarize` and the paper's figures.
+
     # Parameters
 
     table : `Table`
     runs : `pandas.DataFrame`
         As for `summarize`.
     documents : `pandas.DataFrame`, optional
-        What the runs have predicted, as from `comparison.collect_documents`.
+        The counts of the runs, as from `comparison.collect_documents`.
 
     # Returns
 
-    `pandas.DataFrame`: the table's rows with the numbers of `summarize`, and the paper's figures as
-    `paper_precision`, `paper_recall` and `paper_f1`; where the table has a reference, how each row
-    differs from it, a `Difference`, as `difference_f1`, `difference_low` and so on.
+    `pandas.DataFrame`. The paper's figures are `paper_precision`, `paper_recall` and `paper_f1`. If
+    the table has a reference, `difference_f1`, `difference_low` and so on are the `Difference` of
+    each row from it.
 
     # Raises
 
-    `RunError` where a row and the reference were not scored on the same documents.
+    `RunError` if a row and the reference were not scored on the same documents.
     """
     filled = summary_of([row.run for row in table.rows], runs)
     filled.insert(0, "system", [row.system for row in table.rows])
     for name in SCORES:
         figures = [row.paper.get(name) for row in table.rows]
-        filled[f"paper_{name}"] = pandas.Series(figures, dtype="float64")
+        filled[f"paper_{name}"] = pd.Series(figures, dtype="float64")
     if table.reference is None or documents is None:
         return filled
     differences = [_difference(table, row.run, documents) for row in table.rows]
     if not any(differences):
         return filled
-    columns = pandas.DataFrame(
+    columns = pd.DataFrame(
         [difference or [None] * len(Difference._fields) for difference in differences],
         columns=Difference._fields,
     )
@@ -82,7 +86,7 @@ def fill_table(
     return filled.join(columns.add_prefix("difference_"))
 
 
-def _difference(table: Table, run: str, documents: pandas.DataFrame) -> Optional[Difference]:
+def _difference(table: Table, run: str, documents: pd.DataFrame) -> Optional[Difference]:
     if table.reference is None or run == table.reference:
         return None
     system, reference = (documents[documents["run"] == name] for name in (run, table.reference))
@@ -93,30 +97,32 @@ def _difference(table: Table, run: str, documents: pandas.DataFrame) -> Optional
 
 def table_to_markdown(
     table: Table,
-    filled: pandas.DataFrame,
+    filled: pd.DataFrame,
     seeds: int,
     encoders: Sequence[str] = (),
     folds: int = 0,
 ) -> str:
     """
+    Return the table as Markdown.
+
     # Parameters
 
     table : `Table`
     filled : `pandas.DataFrame`
         From `fill_table`.
     seeds : `int`
-        Over how many seeds each mean should be; a row of fewer says so.
+        The expected number of seeds; a row with fewer says so.
     encoders : `Sequence[str]`, optional
-        What the runs of the table were trained on.
+        The encoders of the table's runs.
     folds : `int`, optional
-        In how many folds the runs were trained.
+        The number of folds that the runs were trained in.
     """
     compared = "difference_f1" in filled
     header = ["system", *(HEADINGS[name] for name in table.columns)]
     difference = ""
     if compared and table.reference is not None:
         systems = {row.run: row.system for row in table.rows}
-        difference = f"F1 less that of {systems[table.reference]}"
+        difference = f"F1 minus that of {systems[table.reference]}"
         header.append(difference)
     header.append("seeds")
     with_paper = any(row.paper for row in table.rows)
@@ -134,30 +140,32 @@ def table_to_markdown(
         lines.append([cell.replace("|", r"\|") for cell in line])
     text = (
         f"**{table.title}**\n\n{markdown_table(lines)}\n"
-        f"P, R, F1: strict micro scores {_of_what(folds)}; where there are several seeds, mean ± "
-        "standard deviation over them.\n"
+        f"P, R, F1: strict micro scores {_scored_on(folds)}; mean ± standard deviation over "
+        "several seeds.\n"
     )
     if {*table.columns} & {*RELATION_SCORES}:
         text += (
-            "Rel: those of relations, which are right if their label and both entities' boundaries "
-            "are; Rel+: if both entities' labels are, too.\n"
+            "Rel: scores of relations; label and boundaries of both entities must be right. Rel+: "
+            "the labels of both entities, too.\n"
         )
     if compared:
         text += (
-            f"{difference}: over the seeds that both have; in brackets its 95% interval by a "
-            f"paired bootstrap over {filled['difference_documents'].max()} documents.\n"
+            f"{difference}: over the seeds that both have, with the 95% interval of a paired "
+            f"bootstrap over {filled['difference_documents'].max()} documents.\n"
         )
+    if "score" in table.columns:
+        text += "score: the validation metric of runs that report no F1.\n"
     return text + (f"Encoder: {'; '.join(encoders)}.\n" if encoders else "")
 
 
-def _of_what(folds: int) -> str:
+def _scored_on(folds: int) -> str:
     if not folds:
         return "on the validation data at the best epoch"
-    return f"on all documents, each predicted by the one of {folds} trainings that has not seen it"
+    return f"on all documents, in {folds}-fold cross-validation"
 
 
 def _with_interval(row: Dict[str, Any]) -> str:
-    if pandas.isna(row["difference_f1"]):
+    if pd.isna(row["difference_f1"]):
         return MISSING
     shown = [signed(row[f"difference_{name}"], 3) for name in ("f1", "low", "high")]
     return "{} [{}, {}]".format(*shown)
@@ -170,12 +178,12 @@ def _seeds(finished: int, seeds: int) -> str:
 
 
 def _with_deviation(row: Dict[str, Any], name: str) -> str:
-    # No run finds relations where there is no such column.
+    # The column is missing if no run has this score.
     mean, deviation = row.get(name), row.get(f"{name}_sd")
-    if mean is None or pandas.isna(deviation):
+    if mean is None or pd.isna(deviation):
         return _score(mean)
     return f"{_score(mean)} ± {_score(deviation)}"
 
 
 def _score(value: Optional[float]) -> str:
-    return MISSING if value is None or pandas.isna(value) else f"{value:.3f}".removeprefix("0")
+    return MISSING if value is None or pd.isna(value) else f"{value:.3f}".removeprefix("0")

@@ -74,7 +74,7 @@ def model_card(
             "",
             "```bash",
             "pip install .   # in a copy of sept_allennlp; brings neither PyTorch nor AllenNLP",
-            "sept predict FOLDER abstracts.jsonl -o out.jsonl",
+            "sept predict --model FOLDER abstracts.jsonl -o out.jsonl",
             "```",
             "",
             "```python",

@@ -13,10 +13,11 @@ from sept_allennlp.export.pair_check import PairAgreement, compare_pairs
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.models.span_classifier import probabilities_by_document
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import Decoding, decode
+from sept_runtime.decoding import decode
 from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.onnx.scored_batch import ScoredCandidates
+from sept_runtime.options import Decoding
 
 # What no rounding explains.
 _MAX_DIFFERENCE = 1e-3

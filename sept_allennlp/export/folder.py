@@ -27,7 +27,6 @@ from sept_allennlp.models.sept import SEPT
 from sept_allennlp.modules.span_filters import KeepAll
 from sept_allennlp.modules.span_filters.pretrained import PretrainedSpanFilter
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
 from sept_runtime.onnx.configuration import (
     FORMAT_VERSION,
@@ -45,6 +44,7 @@ from sept_runtime.onnx.folder import (
 )
 from sept_runtime.onnx.graph import pair_head_signature, span_head_signature
 from sept_runtime.onnx.predictor import ExportedPredictor
+from sept_runtime.options import Decoding
 from sept_runtime.version import VERSION
 
 ENCODER, HEAD = "encoder.onnx", "span_head.onnx"

@@ -9,11 +9,10 @@ from sept_allennlp.export.differences import TIE, differing
 from sept_allennlp.export.errors import ExportError
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import NO_ENTITY
+from sept_runtime.decoding import NO_ENTITY, ScoredPairs
 from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.onnx.scored_batch import ScoredCandidates
-from sept_runtime.relation_decoding import ScoredPairs
 
 # So many spans of each document make pairs, whatever the model takes them for: one that finds
 # nothing in these texts is compared all the same.

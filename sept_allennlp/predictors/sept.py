@@ -13,12 +13,11 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
-from sept_runtime.engines import PRECISIONS, TRAINED_PRECISIONS
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
 from sept_runtime.inference.json_lines import Request, predict_requests
+from sept_runtime.options import PRECISIONS, TRAINED_PRECISIONS, Decoding
 from sept_runtime.tokenization.words import with_joined_text
 
 _MAX_BATCH_WORDS = 16_384
@@ -46,15 +45,16 @@ class SEPTPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
-    flat, min_score, top_labels, min_relation_score, soft_labels : optional
-        As for `Decoding`; what is left out stays as the model has it.
     precision : `str`, optional (default = `"float32"`)
         Of the encoder: `"float32"`, or `"bfloat16"` where the processor or the GPU has it, which is
         faster and changes scores a little. All that comes after the encoder is float32.
 
+    options : optional
+        `flat`, `min_score` and the other options of `Decoding`; the default is the model's own.
+
     # Raises
 
-    `ConfigurationError` for options that do not fit, `precision` included.
+    `ConfigurationError` for an unknown option, and for a value of a wrong type or out of range.
     """
 
     def __init__(
@@ -62,12 +62,8 @@ class SEPTPredictor(Predictor):
         model: Model,
         dataset_reader: DatasetReader,
         frozen: bool = True,
-        flat: Optional[bool] = None,
-        min_score: Optional[float] = None,
-        top_labels: Optional[int] = None,
-        min_relation_score: Optional[float] = None,
-        soft_labels: Optional[float] = None,
         precision: str = "float32",
+        **options: Any,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         if precision not in TRAINED_PRECISIONS:
@@ -81,14 +77,16 @@ class SEPTPredictor(Predictor):
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:
             check_bfloat16(model, self._device)
+        if options.get("soft_relations") is not None and not self.finds_relations:
+            raise ConfigurationError(
+                "soft_relations needs a model that finds relations: leave it out, or predict with "
+                "a model that was trained with model.relations"
+            )
         decoding: Decoding = model.decoding  # type: ignore[assignment]
-        self.decoding = decoding.changed(
-            flat=flat,
-            min_score=min_score,
-            top_labels=top_labels,
-            min_relation_score=min_relation_score,
-            soft_labels=soft_labels,
-        )
+        try:
+            self.decoding = decoding.changed(**options)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
 
     @classmethod
     def from_path(
@@ -167,6 +165,12 @@ class SEPTPredictor(Predictor):
     def dump_line(self, outputs: JsonObject) -> str:
         """One line, not escaped as ASCII, as AllenNLP would."""
         return dump_line(outputs)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Return the labels of entities."""
+        labels: Sequence[str] = self._model.labels  # type: ignore[assignment]
+        return labels
 
     @property
     def finds_relations(self) -> bool:

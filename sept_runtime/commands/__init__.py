@@ -1,28 +1,47 @@
-"""The command `sept`: predictions by an exported model, and what becomes of predictions."""
+"""The command `sept`: predict with an exported model, and view and convert predictions."""
 
 import argparse
+import io
+import sys
 from typing import Optional, Sequence, Tuple
 
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.html import Html
+from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
+from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat())
+COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat(), Models(), Package(), Serve())
 
-__all__ = ["COMMANDS", "Brat", "Command", "Html", "Predict", "Show", "main"]
+__all__ = [
+    "COMMANDS",
+    "Brat",
+    "Command",
+    "Html",
+    "Models",
+    "Package",
+    "Predict",
+    "Serve",
+    "Show",
+    "main",
+]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """
-    Runs `sept`, by default with the arguments of this process.
+    Run `sept`, by default with the arguments of this process.
 
     # Raises
 
-    `SystemExit` where a command fails, and where the arguments are wrong.
+    `SystemExit` if a command fails or its arguments are invalid.
     """
+    # Text that the terminal's encoding lacks is escaped, not an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="sept",
         description="Find entities in texts, look at them, and exchange them with other tools.",

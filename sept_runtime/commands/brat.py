@@ -1,10 +1,11 @@
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.brat import MISALIGNED_POLICIES, read_brat, write_brat
+from sept_runtime.formats.files import open_output
+from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import document_to_scierc
 from sept_runtime.tokenization import tokenize
@@ -70,8 +71,10 @@ def _to_brat(args: argparse.Namespace) -> None:
 
 def _from_brat(args: argparse.Namespace) -> None:
     documents, report = read_brat(args.folder, tokenize, misaligned=args.misfits)
-    lines = "".join(json.dumps(document_to_scierc(document)) + "\n" for document in documents)
-    args.documents.write_text(lines, encoding="utf-8")
+    inputs = map(str, args.folder.rglob("*"))
+    with open_output(str(args.documents), inputs) as output:
+        for document in documents:
+            output.write(dump_line(document_to_scierc(document)).encode())
     for message in report.skipped:
         print(f"skipped: {message}", file=sys.stderr)
     for kind, number in sorted(report.ignored.items()):

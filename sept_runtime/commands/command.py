@@ -1,7 +1,8 @@
-"""What all commands have in common: how they are added to a parser, fail, and end."""
+"""The base class of commands."""
 
 import argparse
 import functools
+import os
 import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Tuple, Type
@@ -9,22 +10,22 @@ from typing import TYPE_CHECKING, ClassVar, Tuple, Type
 from sept_runtime.documents import DocumentError
 
 if TYPE_CHECKING:
-    # Generic for type checkers alone.
+    # Generic for type checkers only.
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 class Command(ABC):
     """
-    A command of the command line, which has its arguments, calls what does the work, and prints.
+    Base class for the commands of `sept` and `allennlp`.
 
-    A subclass gives these attributes:
+    A subclass sets these attributes:
 
     name : `str`
-        The word that calls it.
+        The command's name on the command line.
     description : `str`
-        What it does, for `--help`.
+        The help text.
     errors : `Tuple[Type[Exception], ...]`, optional (default = `(DocumentError, OSError)`)
-        What its user can mend. Of such an exception only the message is printed.
+        Errors that the user can fix. Only their message is printed.
     """
 
     name: str
@@ -33,21 +34,21 @@ class Command(ABC):
 
     @abstractmethod
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declares what `run` finds in its `args`."""
+        """Add the command's arguments to the parser."""
 
     @abstractmethod
     def run(self, args: argparse.Namespace) -> int:
-        """Does the work and gives the exit status."""
+        """Run the command and return its exit status."""
 
     def add_to(self, subparsers: "Subparsers", called: str) -> argparse.ArgumentParser:
         """
-        Adds the command to those of a program, which runs it by `args.func(args)`.
+        Add the command to a program's subcommands; `args.func(args)` runs it.
 
         # Parameters
 
         subparsers : `argparse._SubParsersAction`
         called : `str`
-            What messages call the command.
+            The name that messages use for the command.
         """
         parser = subparsers.add_parser(
             self.name, description=self.description, help=self.description
@@ -59,18 +60,16 @@ class Command(ABC):
     def _execute(self, called: str, args: argparse.Namespace) -> None:
         try:
             status = self.run(args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader, such as `head`, has seen enough. Python flushes stdout again at exit.
+            with open(os.devnull, "w") as devnull:
+                os.dup2(devnull.fileno(), sys.stdout.fileno())
+            status = 1
         except self.errors as error:
             sys.exit(f"{called}: {error}")
         except KeyboardInterrupt:
-            # As a shell reports a program that Ctrl-C has ended.
+            # The status that a shell reports after Ctrl-C.
             status = 130
         if status:
             sys.exit(status)
-
-
-def positive_int(text: str) -> int:
-    """The type of an argument that counts things."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 from sept_runtime.commands.command import Command
-from sept_runtime.documents import DocumentError
+from sept_runtime.formats.files import open_output
 from sept_runtime.formats.predictions import FailedInput, read_predictions
 from sept_runtime.views.html.page import render_page
 
@@ -37,11 +37,10 @@ class Html(Command):
         `DocumentError` for what are no predictions, and for a page that would replace them.
         """
         documents = list(read_predictions(str(args.predictions)))
-        if args.page.exists() and args.page.samefile(args.predictions):
-            raise DocumentError(f"{args.page}: the page would replace the predictions")
         page = render_page(documents, title=args.title or args.predictions.name)
-        # Half of a surrogate pair, which JSON allows and UTF-8 does not, becomes a reference.
-        args.page.write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+        with open_output(str(args.page), inputs=[str(args.predictions)]) as output:
+            # Lone surrogates, which JSON allows and UTF-8 does not, become references.
+            output.write(page.encode("utf-8", errors="xmlcharrefreplace"))
         failed = sum(isinstance(document, FailedInput) for document in documents)
         if failed:
             print(f"{args.predictions}: {failed} failed inputs", file=sys.stderr)

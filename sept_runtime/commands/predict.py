@@ -1,93 +1,127 @@
 import argparse
 import contextlib
-import json
+import io
 import sys
-from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Iterator
 
-from sept_runtime.commands.command import Command, positive_int
-from sept_runtime.commands.engine_arguments import add_engine_arguments
+from typing_extensions import override
+
+from sept_runtime.commands.arguments import (
+    add_decoding_arguments,
+    add_engine_arguments,
+    decoding_arguments,
+    positive_int,
+)
+from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.formats.files import open_input, open_output
+from sept_runtime.formats.json_lines import JsonObject, dump_line
 
 
 class Predict(Command):
     """
-    `sept predict exported/ abstracts.jsonl -o out.jsonl` predicts by an exported model what
-    `allennlp predict` does by its archive: the same lines, options, messages and exit status.
+    Command that predicts with an exported model.
+
+    It reads and writes the same lines as `allennlp predict` does with an archive, with the same
+    options, messages and exit status.
     """
 
     name = "predict"
     description = (
-        "Find the entities in documents, one JSON object a line, by a model that 'allennlp "
-        "sept-export' has written."
+        "Find the entities in documents, one JSON object per line, and the relations between them "
+        "if the model finds any."
     )
     errors = (DocumentError, ExportedModelError, OSError)
 
+    @override
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The model, the documents, and options."""
-        parser.add_argument("model", type=Path, help="the folder of the exported model")
-        parser.add_argument(
-            "input_file", help="the documents; decompressed if it ends in .gz or .bz2, - for stdin"
+        source = parser.add_mutually_exclusive_group(required=True)
+        source.add_argument(
+            "input_file",
+            nargs="?",
+            help="the documents, plain or compressed (gzip, bzip2, xz, Zstandard); - for stdin",
+        )
+        source.add_argument(
+            "--text",
+            action="append",
+            help="a text to predict instead of a file; may be given several times",
         )
         parser.add_argument(
-            "-o", "--output-file", help="where the predictions go (default = to stdout)"
+            "--model",
+            help="the name of an installed model, or the folder of an exported one (default = the "
+            "installed model if there is exactly one; 'sept models' lists them)",
+        )
+        parser.add_argument(
+            "-o",
+            "--output-file",
+            help="the file to write, compressed if its name ends in .gz, .bz2, .xz or .zst "
+            "(default = stdout)",
+        )
+        parser.add_argument(
+            "--unbuffered",
+            action="store_true",
+            help="answer each line before the next one is read",
         )
         parser.add_argument(
             "--batch-size",
             type=positive_int,
             default=32,
-            help="how many documents go through the model at once (default = %(default)s)",
+            help="the number of documents that share a batch (default = %(default)s)",
         )
         parser.add_argument(
-            "--predictor-args",
-            type=_options,
-            default={},
-            metavar="JSON",
-            help="min_score, flat and top_labels, as in '{\"min_score\": 0.5}'",
-        )
-        parser.add_argument(
-            "--threads", type=positive_int, help="(default = as many as there are cores to use)"
+            "--threads", type=positive_int, help="(default = all cores that it may use)"
         )
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
+        add_decoding_arguments(parser)
 
+    @override
     def run(self, args: argparse.Namespace) -> int:
-        """Predicts, and says how many lines failed."""
-        # Only now: the other commands need no model.
-        from sept_runtime.inference.prediction_files import open_lines, predict_file
+        # Importing it here keeps other commands light.
+        from sept_runtime.inference.prediction_files import predict_file
+        from sept_runtime.models import find_model
         from sept_runtime.onnx.predictor import ExportedPredictor
 
         with contextlib.ExitStack() as files:
-            # First, because it takes no time to find that it is not there.
-            lines = files.enter_context(open_lines(args.input_file))
-            predictor = ExportedPredictor(args.model, args.threads, args.engine, args.precision)
+            # First, because it takes no time to notice that a file is missing.
+            inputs = []
+            if args.text is None:
+                inputs.append(args.input_file)
+                lines = files.enter_context(open_input(args.input_file))
+            else:
+                requests = "".join(dump_line({"text": text}) for text in args.text)
+                lines = io.BytesIO(requests.encode())
+            output = files.enter_context(open_output(args.output_file, inputs=inputs))
+            predictor = ExportedPredictor(
+                find_model(args.model), args.threads, args.engine, args.precision
+            )
             try:
-                decoding = predictor.decoding.changed(**args.predictor_args)
-            except (TypeError, ValueError) as error:
+                decoding = predictor.decoding.changed(**decoding_arguments(args))
+            except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
-            output = sys.stdout
-            if args.output_file is not None:
-                output = files.enter_context(open(args.output_file, "w", encoding="utf-8"))
-            progress = _silent if args.silent else _shown
+
+            def write(line: str) -> None:
+                output.write(line.encode())
+                if args.unbuffered:
+                    output.flush()
+
             predicted = predict_file(
-                predictor, lines, decoding, args.batch_size, output.write, progress
+                predictor,
+                lines,
+                decoding,
+                args.batch_size,
+                write,
+                _silent if args.silent else _shown,
+                args.unbuffered,
             )
         print(predicted, file=sys.stderr)
         return predicted.status
 
 
-def _options(text: str) -> Dict[str, Any]:
-    options = json.loads(text)
-    if not isinstance(options, dict):
-        raise argparse.ArgumentTypeError("must be a JSON object")
-    return options
-
-
 def _shown(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:
-    """Counts them on a terminal; anywhere else nothing is shown."""
-    # Not needed where there is none, or another command runs.
+    """Count the outputs on a terminal; show nothing elsewhere."""
+    # Imported when needed, which keeps other commands light.
     from rich.console import Console
     from rich.progress import (
         MofNCompleteColumn,

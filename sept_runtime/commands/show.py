@@ -1,42 +1,48 @@
 import argparse
-from pathlib import Path
+from itertools import islice
+from typing import Optional
 
-from rich.console import Console
+from typing_extensions import override
 
+from sept_runtime.commands.arguments import positive_int
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.predictions import read_predictions
-from sept_runtime.views.terminal import entity_table, relation_table
+from sept_runtime.views.terminal import print_document
 
 
 class Show(Command):
-    """Prints predicted entities and relations as tables for the terminal."""
+    """Command that prints entities and relations as tables."""
 
     name = "show"
-    description = "Print predicted entities and relations as tables."
+    description = (
+        "Print predicted entities and relations as tables; for a file without predictions, the "
+        "gold annotation."
+    )
 
+    @override
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The predictions, and how many documents of them."""
-        parser.add_argument("predictions", type=Path, help="what the predictor wrote")
         parser.add_argument(
-            "--documents", type=int, default=10, help="how many to show (default = %(default)s)"
+            "predictions", help="a file that 'sept predict' wrote, or a SciERC file; - for stdin"
         )
+        number = parser.add_mutually_exclusive_group()
+        number.add_argument(
+            "--documents",
+            type=positive_int,
+            default=10,
+            metavar="N",
+            help="the number of documents to show (default = %(default)s)",
+        )
+        number.add_argument("--all", action="store_true", help="show all documents")
 
+    @override
     def run(self, args: argparse.Namespace) -> int:
-        """
-        # Raises
-
-        `DocumentError` at the first line that is no prediction.
-        """
-        console = Console()
-        hidden = 0
-        for index, prediction in enumerate(read_predictions(str(args.predictions))):
-            if index < args.documents:
-                console.print(entity_table(prediction))
-                relations = relation_table(prediction)
-                if relations is not None:
-                    console.print(relations)
-            else:
-                hidden += 1
-        if hidden:
-            console.print(f"... and {hidden} documents more")
+        limit: Optional[int] = None if args.all else args.documents
+        shown = 0
+        for document in islice(read_predictions(args.predictions), limit):
+            print_document(document)
+            shown += 1
+        # Whether there are more is not known without reading on.
+        if shown == limit:
+            documents = "1 document" if limit == 1 else f"{limit} documents"
+            print(f"Stopped after {documents}; use --all to show all.")
         return 0

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, Iterator, List, Tuple
 
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.settings import ModelSettings, model_digest
-from sept_runtime.decoding import Decoding
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx import ExportedPredictor
 from sept_runtime.onnx.folder import folder_size
+from sept_runtime.options import Decoding
 
 if TYPE_CHECKING:
     # It imports pyarrow, which not everybody has who says '--include-package sept_allennlp'.

@@ -2,8 +2,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from sept_runtime.engines import ENGINES, PRECISIONS, chosen
 from sept_runtime.onnx.folder import file_digest, folder_digest
+from sept_runtime.options import ENGINES, PRECISIONS, non_default_options
 from sept_runtime.version import VERSION
 
 # A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
@@ -34,7 +34,7 @@ class ModelSettings:
         How many of the processor's cores a worker uses.
     cuda_device : `int`, optional (default = `-1`)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        What runs an exported model, and in which numbers; see `sept_runtime.engines`.
+        What runs an exported model, and in which numbers; see `sept_runtime.options`.
     """
 
     archive: str
@@ -116,7 +116,7 @@ class CorpusSettings:
             "shard-size": self.lines_per_shard,
             "text-column": self.text_column,
             # Runs that were begun before there were others have neither.
-            **chosen(self.model.engine, self.model.precision),
+            **non_default_options(self.model.engine, self.model.precision),
         }
 
 

@@ -1,13 +1,16 @@
 """Files of one JSON value a line: reading them, with errors that name the line, and writing."""
 
-import gzip
 import json
 import math
-import zlib
-from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, cast
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.formats.files import (
+    STANDARD_INPUT_NAME,
+    STANDARD_STREAM,
+    DamagedInputError,
+    open_input,
+)
 
 JsonObject = Dict[str, Any]
 
@@ -54,31 +57,23 @@ def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str
 
 def read_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, bytes]]:
     """
-    The lines of any file, each after the "file, line" that messages call it by. One whose name ends
-    in `.gz` is decompressed. The parameters are those of `read_json_lines`.
+    Yield the lines of any file, each with the "file, line" that messages name it by.
+
+    The parameters are those of `open_input`, which decompresses the file where necessary.
 
     # Raises
 
-    `DocumentError` where the file is missing, or damaged and compressed.
+    `DocumentError` if the file is missing or damaged; the whole lines before the damage are yielded
+    first.
     """
-    name = name or path
-    if not Path(path).is_file():
-        raise DocumentError(f"{name}: there is no such file")
     number = 0
-    try:
-        with open_lines(path, name) as lines:
+    shown = STANDARD_INPUT_NAME if path == STANDARD_STREAM else name or path
+    with open_input(path, name) as lines:
+        try:
             for number, line in enumerate(lines, start=1):
-                yield f"{name}, line {number}", line
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DocumentError(f"{name}: the file is damaged after line {number} ({error})") from None
-
-
-def open_lines(path: str, name: Optional[str] = None) -> BinaryIO:
-    """Opens a file; one whose name ends in `.gz` is decompressed."""
-    # What was downloaded lies under another name.
-    if (name or path).endswith(".gz"):
-        return cast(BinaryIO, gzip.open(path))
-    return open(path, "rb")
+                yield f"{shown}, line {number}", line
+        except DamagedInputError as error:
+            raise error.after_lines(number) from None
 
 
 def parse_line(line: bytes) -> Any:

@@ -2,9 +2,9 @@
 
 from typing import Dict, Iterable, Iterator, List, Protocol, Sequence
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.inference.batching import batches, blocks, num_words
+from sept_runtime.options import Decoding
 
 # How many batches' worth of documents are read ahead and sorted by length.
 _BATCHES_AHEAD = 16
@@ -18,8 +18,12 @@ class SpanPredictor(Protocol):
         """How many words a batch should have at most, padding included."""
 
     @property
+    def labels(self) -> Sequence[str]:
+        """Return the labels of entities."""
+
+    @property
     def finds_relations(self) -> bool:
-        """Whether predictions have relations; without any, then, an empty list and not `None`."""
+        """Tell whether predictions have relations, if only an empty list; otherwise `None`."""
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
         """

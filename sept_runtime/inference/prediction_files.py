@@ -1,31 +1,24 @@
-"""Predictions from file to file, for whatever command is asked for them."""
+"""Predictions from file to file, for all commands that predict."""
 
-import bz2
-import contextlib
-import gzip
-import sys
-from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, Literal, NamedTuple
+from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional
 
-from sept_runtime.decoding import Decoding
+from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
-from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.formats.predictions import failure_to_json
+from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
-
-STANDARD_INPUT = "-"
-
-_OPEN: Dict[str, Callable[[str, Literal["rb"]], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+from sept_runtime.options import Decoding
 
 
 class PredictedLines(NamedTuple):
-    """How many lines there were, and how many of them failed."""
+    """The numbers of lines and of failed lines."""
 
     total: int
     failed: int
 
     @property
     def status(self) -> int:
-        """The exit status of a command: 1 if any line failed."""
+        """Return the exit status of a command: 1 if any line failed."""
         return int(self.failed > 0)
 
     def __str__(self) -> str:
@@ -35,19 +28,6 @@ class PredictedLines(NamedTuple):
         return f"{counts}\nThe lines that failed hold 'error' and 'line' in the output."
 
 
-@contextlib.contextmanager
-def open_lines(name: str) -> Iterator[BinaryIO]:
-    """
-    A file's bytes; those of the standard input for `STANDARD_INPUT`, decompressed where the name
-    ends in `.gz` or `.bz2`.
-    """
-    if name == STANDARD_INPUT:
-        yield sys.stdin.buffer
-        return
-    with _OPEN.get(Path(name).suffix, open)(name, "rb") as lines:
-        yield lines
-
-
 def predict_file(
     predictor: SpanPredictor,
     lines: BinaryIO,
@@ -55,23 +35,71 @@ def predict_file(
     batch_size: int,
     write: Callable[[str], Any],
     progress: Callable[[Iterator[JsonObject]], Iterator[JsonObject]],
+    unbuffered: bool = False,
 ) -> PredictedLines:
     """
-    Predicts a file of one document a line.
+    Predict a file of one document a line.
 
     # Parameters
 
     predictor, decoding, batch_size :
-        As for `predict_lines`.
+        As for `predict_requests`.
     lines : `BinaryIO`
+        As from `open_input`. Blank lines at the end are ignored.
     write : `Callable[[str], Any]`
         Takes the line of each output, in order.
     progress : `Callable[[Iterator[JsonObject]], Iterator[JsonObject]]`
-        Passes the outputs on, and shows how many there have been.
+        Passes the outputs on and shows how many there have been.
+    unbuffered : `bool`, optional (default = `False`)
+        Answer each line before the next one is read.
+
+    # Raises
+
+    `DamagedInputError` after all whole lines have been answered, and the damage too, if the file
+    ends too early.
     """
+    requests = _Requests(lines)
+    outputs = (
+        (
+            output
+            for request in requests
+            for output in predict_requests(predictor, [request], decoding, batch_size)
+        )
+        if unbuffered
+        else predict_requests(predictor, requests, decoding, batch_size)
+    )
     total = failed = 0
-    for output in progress(predict_lines(predictor, lines, decoding, batch_size)):
+    for output in progress(outputs):
         total += 1
         failed += "error" in output
         write(dump_line(output))
+    if requests.damage is not None:
+        write(dump_line({**failure_to_json(str(requests.damage)), "line": requests.number + 1}))
+        raise requests.damage
     return PredictedLines(total, failed)
+
+
+class _Requests:
+    """The requests in the lines of a file, up to its end or to where it is damaged."""
+
+    def __init__(self, lines: BinaryIO) -> None:
+        self._lines = lines
+        self.number = 0
+        self.damage: Optional[DamagedInputError] = None
+
+    def __iter__(self) -> Iterator[Request]:
+        blank = []
+        try:
+            for line in self._lines:
+                self.number += 1
+                request = Request.from_line(line, self.number)
+                # Blank lines at the end are no documents.
+                if not line.strip():
+                    blank.append(request)
+                    continue
+                yield from blank
+                blank = []
+                yield request
+        except DamagedInputError as error:
+            yield from blank
+            self.damage = error.after_lines(self.number)

@@ -7,10 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.inference.annotator import Annotator
 from sept_runtime.onnx.predictor import ExportedPredictor
+from sept_runtime.options import ENGINES, PRECISIONS
 
 __all__ = ["ExportedModelError", "ExportedPredictor", "load"]
 

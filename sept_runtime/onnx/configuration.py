@@ -5,7 +5,7 @@ from typing import Annotated, Any, Dict, List, Optional, Tuple
 import msgspec
 from msgspec.structs import replace
 
-from sept_runtime.decoding import Decoding
+from sept_runtime.decoding import RelationDecoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.onnx.graph import (
     Signature,
@@ -14,7 +14,7 @@ from sept_runtime.onnx.graph import (
     span_head_signature,
 )
 from sept_runtime.onnx.windows import Windows
-from sept_runtime.relation_decoding import RelationDecoding
+from sept_runtime.options import Decoding
 
 FORMAT_VERSION = 1
 """
@@ -158,7 +158,7 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
     def in_precision(self, precision: str) -> Optional["Configuration"]:
         """
         Return the configuration with only the encoder that computes in `precision`, one of
-        `sept_runtime.engines`; `None` if there is no such encoder. A filter has only one.
+        `sept_runtime.options`; `None` if there is no such encoder. A filter has only one.
         """
         encoder = self.model.int8 if precision == "int8" else self.model.encoder
         if encoder is None:

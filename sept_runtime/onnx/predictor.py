@@ -5,9 +5,8 @@ import numpy as np
 from typing_extensions import override
 
 from sept_runtime.cpu import usable_cores
-from sept_runtime.decoding import Decoding, decode, soft_annotation
+from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx.candidates import Candidates, enumerate_candidates, sentence_pairs
@@ -17,7 +16,7 @@ from sept_runtime.onnx.graph import FloatArray, Graph, Indices
 from sept_runtime.onnx.heads import score_pairs, score_spans
 from sept_runtime.onnx.scored_batch import Pieces, ScoredBatch, ScoredCandidates
 from sept_runtime.onnx.sessions import find_engine
-from sept_runtime.relation_decoding import ScoredPairs, surest_entities
+from sept_runtime.options import ENGINES, PRECISIONS, Decoding
 
 # With padding. As for a trained model on a CPU, this many words keep the cores busy, and
 # activations stay in their caches.
@@ -34,7 +33,7 @@ class ExportedPredictor(SpanPredictor):
     folder : `Path`
     threads : `int`, optional (default = the number of usable cores)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        One of `sept_runtime.engines` each: what runs the graphs, and in which precision.
+        One of `sept_runtime.options` each: what runs the graphs, and in which precision.
 
     # Raises
 
@@ -93,7 +92,7 @@ class ExportedPredictor(SpanPredictor):
         if relations is None:
             return found
         pairs = self._score_pairs(scored, [prediction.entities for prediction in found])
-        return relations.decoding.predict(found, pairs, decoding.min_relation_score)
+        return relations.decoding.predict(found, pairs, decoding)
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """Return each document's candidates that pass the filter, and their probabilities."""
@@ -131,7 +130,7 @@ class ExportedPredictor(SpanPredictor):
     ) -> List[ScoredPairs]:
         relations = self._configuration.relations
         assert relations is not None
-        indices = surest_entities(entities, scored.num_words, relations.max_entities_per_word)
+        indices = top_scoring_entities(entities, scored.num_words, relations.max_entities_per_word)
         kept = [[found[index] for index in its] for found, its in zip(entities, indices)]
         spans, sentences = scored.entity_spans(kept)
         pairs = sentence_pairs(spans.words, sentences, relations.max_distance)

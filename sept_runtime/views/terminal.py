@@ -1,68 +1,126 @@
-"""Predicted entities, and the relations between them, as tables for the terminal."""
+"""Tables of entities and relations for the terminal."""
 
-from typing import List, NamedTuple, Optional, Sequence, Union
+import re
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from sept_runtime.documents import Document, DocumentError, Span
+from sept_runtime.documents import AnnotatedSpan, Document, DocumentError, Span
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
 from sept_runtime.tokenization.words import with_joined_text, without_surrogates
 
+# Wider than any table.
+_UNLIMITED = 10**7
+# Line breaks and tabs are replaced by spaces before.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
-def entity_table(prediction: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:
+
+def print_document(
+    document: Union[PredictedDocument, FailedInput], console: Optional[Console] = None
+) -> None:
     """
-    A row for each predicted entity; for an input that failed, the reason.
+    Print a document's tables, or why it failed.
+
+    On a terminal, long texts are wrapped, but no label and no number ever is: a table that does not
+    fit is wider than the terminal. Elsewhere, such as in a pipe, width is unlimited.
 
     # Raises
 
-    `DocumentError` where the document's text is known, but not where its words are in it.
+    `DocumentError` as `entity_table`.
     """
-    if isinstance(prediction, FailedInput):
-        return _text(f"{prediction}\n", style="red")
-    document = prediction.document
+    console = console or Console()
+    terminal_width = console.width
+    for table in (entity_table(document), relation_table(document)):
+        if table is None:
+            continue
+        options = console.options.update(max_width=_UNLIMITED)
+        needed = Measurement.get(console, options, table)
+        if isinstance(table, Text) or not console.is_terminal:
+            console.width = needed.maximum
+        else:
+            console.width = max(terminal_width, needed.minimum)
+        console.print(table)
+    console.width = terminal_width
+
+
+def entity_table(document: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:
+    """
+    Build a table with a row for each predicted entity.
+
+    Without predictions, the rows are the gold entities. For a failed input, return the reason.
+
+    # Raises
+
+    `DocumentError` if the document has a text but the offsets of its words are unknown.
+    """
+    if isinstance(document, FailedInput):
+        return Text.assemble(_text(str(document), style="red"), "\n")
+    is_gold = document.predicted is None
+    title = document.title or document.document.key
     table = Table(
-        title=_text(prediction.title or document.key), title_justify="left", box=box.SIMPLE
+        title=_text(f"{title} (gold annotation)" if is_gold else title),
+        title_justify="left",
+        box=box.SIMPLE,
     )
-    table.add_column("entity", min_width=32)
+    table.add_column("entity", min_width=32, overflow="fold")
     table.add_column("type", min_width=20, no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("characters", justify="right", no_wrap=True)
-    entities = prediction.predicted_entities
-    for entity, place in zip(entities, _places(document, entities)):
-        table.add_row(
-            place.text, _text(entity.label), _score(entity.score), f"{place.start}–{place.end}"
-        )
+    entities: Sequence[Span] = document.predicted_entities
+    if is_gold:
+        entities = document.document.entities or []
+    for entity, place in zip(entities, _places(document.document, entities)):
+        score = getattr(entity, "score", None)
+        table.add_row(place.text, _text(entity.label), _score(score), f"{place.start}–{place.end}")
     return table
 
 
-def relation_table(prediction: Union[PredictedDocument, FailedInput]) -> Optional[Table]:
+def relation_table(document: Union[PredictedDocument, FailedInput]) -> Optional[Table]:
     """
-    A row for each predicted relation; `None` where there is none.
+    Build a table with a row for each predicted relation; without predictions, for each gold one.
+
+    Return `None` if there are no relations.
 
     # Raises
 
-    `DocumentError` as for `entity_table`.
+    `DocumentError` as `entity_table`.
     """
-    if isinstance(prediction, FailedInput) or prediction.predicted is None:
+    if isinstance(document, FailedInput):
         return None
-    entities, relations = prediction.predicted.entities, prediction.predicted.relations
+    relations = _relations(document)
     if not relations:
         return None
-    places = _places(prediction.document, entities)
     table = Table(box=box.SIMPLE)
-    table.add_column("head", min_width=20)
+    table.add_column("head", min_width=20, overflow="fold")
     table.add_column("relation", no_wrap=True)
-    table.add_column("tail", min_width=20)
+    table.add_column("tail", min_width=20, overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)
     for head, tail, label, score in relations:
-        table.add_row(places[head].text, _text(label), places[tail].text, _score(score))
+        places = _places(document.document, [head, tail])
+        table.add_row(places[0].text, _text(label), places[1].text, _score(score))
     return table
 
 
+def _relations(document: PredictedDocument) -> List[Tuple[Span, Span, str, Optional[float]]]:
+    """Return the head, tail, label and score of each relation."""
+    if document.predicted is None:
+        return [
+            (AnnotatedSpan(*head, ""), AnnotatedSpan(*tail, ""), label, None)
+            for head, tail, label in document.document.relations or []
+        ]
+    entities = document.predicted.entities
+    return [
+        (entities[head], entities[tail], label, score)
+        for head, tail, label, score in document.predicted.relations or []
+    ]
+
+
 class _Place(NamedTuple):
-    """Where an entity is in the text, in characters, and what stands there."""
+    """The character offsets of an entity, and its text."""
 
     start: int
     end: int
@@ -72,7 +130,7 @@ class _Place(NamedTuple):
 def _places(document: Document, entities: Sequence[Span]) -> List[_Place]:
     document = with_joined_text(document)
     if document.text is None or document.offsets is None:
-        raise DocumentError(f"{document.describe()}: there is a 'text' but no 'word_offsets'")
+        raise DocumentError(f"{document.describe()}: has 'text' but no 'word_offsets'")
     places = []
     for entity in entities:
         start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]
@@ -86,7 +144,8 @@ def _score(score: Optional[float]) -> str:
 
 def _text(text: str, style: str = "") -> Text:
     """
-    A text and not a string, in which rich would look for markup; without halves of characters,
-    which JSON can express and a terminal cannot.
+    Make a rich text, which shows markup as it is.
+
+    Control characters and unpaired surrogates, which a terminal cannot show, are replaced.
     """
-    return Text(without_surrogates(text), style=style)
+    return Text(_CONTROL.sub("\ufffd", without_surrogates(text)), style=style)

@@ -15,7 +15,7 @@ import sept_allennlp
 from sept_allennlp import Annotator, Entity
 from sept_allennlp.archives import ArchiveError
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.decoding import Decoding
+from sept_runtime.options import Decoding
 
 TEXTS = ["We use a parser for parsing.", "", "It works on many documents, e.g. abstracts."]
 

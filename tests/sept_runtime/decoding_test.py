@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 
 from sept_runtime.decoding import (
-    Decoding,
+    RelationDecoding,
+    ScoredPairs,
     decode,
     soft_annotation,
+    top_scoring_entities,
     without_overlaps,
 )
-from sept_runtime.documents import ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import (
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+    SoftAnnotation,
+    SoftRelation,
+    SoftRelations,
+    SoftSpan,
+)
+from sept_runtime.options import Decoding
 
 LABELS = ["Task", "Method"]
 
@@ -102,22 +113,6 @@ def test_the_most_probable_labels_are_reported():
     assert [score for _, score in found.labels] == pytest.approx([0.6, 0.3])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"min_score": -0.1},
-        {"min_score": 1.1},
-        {"top_labels": -1},
-        {"min_relation_score": -0.1},
-        {"min_relation_score": 1.1},
-        {"soft_labels": 1.5},
-    ],
-)
-def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        Decoding(**options)
-
-
 def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
     spans = np.array([[4, 5], [0, 3], [0, 1], [2, 2]])
     probabilities = np.array(
@@ -142,3 +137,100 @@ def test_soft_labels_are_of_the_candidates_that_may_be_entities_by_place():
 def test_soft_labels_where_there_is_no_candidate():
     nothing = soft_annotation(np.zeros((0, 3)), np.zeros((0, 2), dtype=np.int64), LABELS, 0.01)
     assert nothing == SoftAnnotation(("Task", "Method"), [])
+
+
+RELATION_LABELS = ["USED-FOR", "COMPARE"]
+# USED-FOR and COMPARE, from the first to the second and from the second to the first.
+PAIRS = np.array([[0, 1], [0, 2], [1, 2]])
+PROBABILITIES = np.array(
+    [
+        [[0.75, 0.0], [0.5, 0.25]],
+        [[0.25, 1.0], [0.125, 0.5]],
+        [[0.0, 0.25], [1.0, 0.5]],
+    ]
+)
+SCORED = ScoredPairs(PAIRS, PROBABILITIES)
+
+
+def test_relations_are_as_probable_as_asked_for_and_in_order():
+    found = RelationDecoding(RELATION_LABELS, (), 0.5).decode(SCORED)
+    assert found == [
+        ScoredRelation(0, 1, "USED-FOR", 0.75),
+        ScoredRelation(0, 2, "COMPARE", 1.0),
+        ScoredRelation(1, 0, "USED-FOR", 0.5),
+        ScoredRelation(2, 0, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "COMPARE", 0.5),
+        ScoredRelation(2, 1, "USED-FOR", 1.0),
+    ]
+
+
+def test_a_symmetric_relation_is_found_once_with_the_mean_of_both_ways():
+    before = PROBABILITIES.copy()
+    found = RelationDecoding(RELATION_LABELS, ("COMPARE",), 0.375).decode(SCORED)
+    assert [relation for relation in found if relation.label == "COMPARE"] == [
+        ScoredRelation(0, 2, "COMPARE", 0.75),
+        ScoredRelation(1, 2, "COMPARE", 0.375),
+    ]
+    assert len([relation for relation in found if relation.label == "USED-FOR"]) == 3
+    assert (before == PROBABILITIES).all()
+
+
+def test_no_pairs_no_relations():
+    nothing = ScoredPairs(PAIRS[:0], np.zeros((0, 2, 2)))
+    assert RelationDecoding(RELATION_LABELS, ("USED-FOR",), 0.0).decode(nothing) == []
+
+
+def test_min_score_can_only_raise_the_threshold():
+    decoding = RelationDecoding(RELATION_LABELS, (), 0.5)
+    assert decoding.decode(SCORED, 0.25) == decoding.decode(SCORED)
+    assert [relation.score for relation in decoding.decode(SCORED, 0.875)] == [1.0, 1.0]
+
+
+def test_only_the_most_probable_of_very_many_entities_are_paired():
+    entities = [ScoredSpan(n, n, "A", score) for n, score in enumerate([0.5, 0.9, 0.5, 0.7])]
+    # Three words, of which 0.4 make two entities when rounded up; of equals, the first.
+    assert top_scoring_entities([entities, [], entities], [3, 9, 7], 0.4) == [[1, 3], [], [0, 1, 3]]
+
+
+RELATED = [ScoredSpan(0, 1, "A", 0.9), ScoredSpan(3, 3, "A", 0.9), ScoredSpan(5, 6, "B", 0.9)]
+
+
+def test_soft_relations_list_every_pair_in_both_directions_and_leave_out_unlikely_labels():
+    soft = RelationDecoding(RELATION_LABELS, ("COMPARE",), 0.5).soft_relations(
+        RELATED, SCORED, 0.25
+    )
+    assert soft == SoftRelations(
+        ("USED-FOR", "COMPARE"),
+        [
+            # COMPARE is symmetric: (0.0 + 0.25) / 2 is below 0.25.
+            SoftRelation((0, 1), (3, 3), {"USED-FOR": 0.75}),
+            SoftRelation((0, 1), (5, 6), {"USED-FOR": 0.25, "COMPARE": 0.75}),
+            SoftRelation((3, 3), (0, 1), {"USED-FOR": 0.5}),
+            SoftRelation((3, 3), (5, 6), {"COMPARE": 0.375}),
+            SoftRelation((5, 6), (0, 1), {"COMPARE": 0.75}),
+            SoftRelation((5, 6), (3, 3), {"USED-FOR": 1.0, "COMPARE": 0.375}),
+        ],
+    )
+
+
+def test_soft_relations_have_four_digits():
+    scored = ScoredPairs(PAIRS[:1], np.array([[[0.12345678, 0.0], [0.5, 0.99999]]], np.float32))
+    soft = RelationDecoding(RELATION_LABELS, (), 0.5).soft_relations(RELATED, scored, 0.0)
+    assert [pair.probabilities for pair in soft.pairs] == [
+        {"USED-FOR": 0.1235},
+        {"USED-FOR": 0.5, "COMPARE": 1.0},
+    ]
+
+
+def test_soft_relations_come_with_soft_labels_only():
+    decoding = RelationDecoding(RELATION_LABELS, (), 0.5)
+    taught = Prediction(RELATED, soft=SoftAnnotation(("A", "B"), []))
+    found = decoding.predict(
+        [taught, Prediction(RELATED)],
+        [SCORED, SCORED],
+        Decoding(soft_labels=0.0, soft_relations=0.5),
+    )
+    assert found[0].soft.relations == decoding.soft_relations(RELATED, SCORED, 0.5)
+    assert found[1].soft is None
+    (without,) = decoding.predict([taught], [SCORED], Decoding())
+    assert without.soft.relations is None

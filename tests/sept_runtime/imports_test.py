@@ -13,7 +13,15 @@ import sept_runtime
 # What 'import sept_runtime' and the command 'sept' may load besides the standard library: what
 # setup.cfg installs without extras, and what that needs; attr is what rich looks for, needing it or
 # not.
-LIGHT = {"sept_runtime", "numpy", "rich", "attr", "jinja2", "markupsafe"}
+LIGHT = {
+    "sept_runtime",
+    "attr",
+    "jinja2",
+    "markupsafe",
+    "numpy",
+    "rich",
+    "typing_extensions",
+}
 
 MODULES = [
     module.name

@@ -1,21 +1,24 @@
 import pickle
 import shutil
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 
 import sept_allennlp
 from sept_runtime import spacy_component
-from sept_runtime.decoding import Decoding
+from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.inference.annotator import Annotator
+from sept_runtime.options import Decoding
 from sept_runtime.spacy_component import SEPTComponent
 from tests.openvino import ENGINES
-from tests.sept_runtime.word_predictor import NeighborPredictor
+from tests.sept_runtime.models_test import install_by_hand
+from tests.sept_runtime.word_predictor import NeighborPredictor, WordPredictor
 
 TEXTS = ["We use a parser (fast) for parsing.", "", "It works on state-of-the-art documents."]
 
@@ -103,14 +106,14 @@ def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -
 
 def test_an_archive_takes_no_engine(trained_archive: str) -> None:
     for option in ({"engine": "openvino"}, {"precision": "bfloat16"}):
-        with pytest.raises(ValueError, match="takes no 'engine' and no 'precision'; export it by"):
+        with pytest.raises(ValueError, match="'engine' and 'precision' are for exported models"):
             pipeline(trained_archive, **option)
 
 
 def test_relations_are_between_the_spans_of_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
     annotator = Annotator(NeighborPredictor(), Decoding())
     monkeypatch.setattr(spacy_component, "_load", lambda model, options: annotator)
-    component = SEPTComponent("", {}, "sept", batch_size=2)
+    component = SEPTComponent("", {}, "sept", None, batch_size=2)
     nlp = spacy.blank("en")
     texts = ["A parser, a corpus.", "Nothing.", "Parsers."]
     related, *others = component.pipe(map(nlp, texts), batch_size=2)
@@ -136,3 +139,171 @@ def test_an_exported_model_of_relations(related_archive: str, related_model: Pat
 
 def test_a_model_without_relations_leaves_them_unset(model: str) -> None:
     assert pipeline(model)(TEXTS[0])._.sept_relations is None
+
+
+class Stub(WordPredictor):
+    """A predictor that finds the given words, and that each is before the next."""
+
+    def __init__(self, words: List[str], label: str, finds_relations: bool = True) -> None:
+        super().__init__()
+        self._words = words
+        self.labels = (label,)
+        self.finds_relations = finds_relations
+
+    def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
+        if any("fail" in document.words for document in documents):
+            raise RuntimeError("the model failed")
+        predictions = []
+        for document in documents:
+            at = [n for n, word in enumerate(document.words) if word in self._words]
+            entities = [ScoredSpan(n, n, self.labels[0], 0.5 + n / 100) for n in at]
+            relations = [ScoredRelation(n, n + 1, "BEFORE", 0.5) for n in range(len(at) - 1)]
+            predictions.append(Prediction(entities, relations if self.finds_relations else None))
+        return predictions
+
+
+@pytest.fixture
+def add_stub(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Adds a component with a predictor of its own to a pipeline."""
+    annotators: Dict[str, Annotator] = {}
+    monkeypatch.setattr(spacy_component, "_load", lambda model, options: annotators[model])
+
+    def add(nlp: Language, predictor: Stub, flat: bool = False, **config: Any) -> SEPTComponent:
+        key = config.get("spans_key", "sept")
+        annotators[key] = Annotator(predictor, Decoding(flat=flat))
+        component = nlp.add_pipe("sept", name=key, config={"model": key, **config})
+        assert isinstance(component, SEPTComponent)
+        return component
+
+    return add
+
+
+def test_two_components_keep_their_results_apart(add_stub: Any) -> None:
+    nlp = spacy.blank("en")
+    add_stub(nlp, Stub(["LSTM", "CRF"], "Method"), spans_key="methods")
+    add_stub(nlp, Stub(["We"], "Person"), spans_key="people")
+    add_stub(nlp, Stub(["use"], "Verb", finds_relations=False), spans_key="verbs")
+    doc = nlp("We use LSTM and CRF.")
+    found = {key: [span.text for span in group] for key, group in doc.spans.items()}
+    assert found == {"methods": ["LSTM", "CRF"], "people": ["We"], "verbs": ["use"]}
+    (relation,) = doc._.methods_relations
+    assert (relation["head"], relation["tail"], relation["label"]) == (0, 1, "BEFORE")
+    assert (doc._.people_relations, doc._.verbs_relations) == ([], None)
+
+
+def test_doc_ents_are_set_for_flat_models_or_by_an_option(add_stub: Any) -> None:
+    for flat, set_ents, expected in [
+        (True, None, True),
+        (False, None, False),
+        (False, True, True),
+        (True, False, False),
+    ]:
+        nlp = spacy.blank("en")
+        add_stub(nlp, Stub(["LSTM", "CRF"], "Method"), flat=flat, set_ents=set_ents)
+        doc = nlp("We use LSTM and CRF.")
+        assert len(doc.spans["sept"]) == 2
+        ents = [(ent.text, ent.label_) for ent in doc.ents]
+        assert ents == ([("LSTM", "Method"), ("CRF", "Method")] if expected else [])
+
+
+def test_entities_of_other_components_stay_where_they_do_not_overlap(add_stub: Any) -> None:
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns(
+        [{"label": "ORG", "pattern": "LSTM and"}, {"label": "PERSON", "pattern": "We"}]
+    )
+    add_stub(nlp, Stub(["LSTM", "CRF"], "Method"), set_ents=True)
+    doc = nlp("We use LSTM and CRF.")
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [
+        ("We", "PERSON"),
+        ("LSTM", "Method"),
+        ("CRF", "Method"),
+    ]
+
+
+def test_of_entities_that_share_a_token_the_most_probable_is_in_doc_ents(add_stub: Any) -> None:
+    nlp = spacy.blank("en")
+    add_stub(nlp, Stub(["(", "LSTM", "CRF"], "Method"), set_ents=True)
+    # One token to spaCy, five words here; the later word has the higher score.
+    doc = nlp.get_pipe("sept")(Doc(nlp.vocab, words=["LSTM(CRF)", "works"]))
+    assert [span.text for span in doc.spans["sept"]] == ["LSTM(CRF)"] * 3
+    assert [ent.text for ent in doc.ents] == ["LSTM(CRF)"]
+
+
+def test_labels_and_scores(add_stub: Any) -> None:
+    nlp = spacy.blank("en")
+    add_stub(nlp, Stub(["LSTM", "CRF", "We"], "Method"), flat=True)
+    assert nlp.pipe_labels["sept"] == []
+    nlp("A document for which the model is loaded.")
+    assert nlp.pipe_labels["sept"] == ["Method"]
+    examples = []
+    for text, gold in [("We use LSTM.", ["LSTM"]), ("A CRF, a parser.", ["CRF", "parser"])]:
+        reference = nlp.make_doc(text)
+        spans = [
+            reference.char_span(text.index(word), text.index(word) + len(word), "Method")
+            for word in gold
+        ]
+        reference.spans["sept"] = spans
+        examples.append(Example(nlp.make_doc(text), reference))
+    # Found are We, LSTM and CRF; right are two of three, and of three gold ones.
+    scores = nlp.evaluate(examples)
+    assert (scores["spans_sept_p"], scores["spans_sept_r"]) == (2 / 3, 2 / 3)
+    assert scores["spans_sept_per_type"]["Method"]["f"] == pytest.approx(2 / 3)
+    # The same gold in `doc.ents` alone.
+    for example in examples:
+        example.reference.ents = list(example.reference.spans.pop("sept"))
+    scores = nlp.evaluate([Example(nlp.make_doc(e.text), e.reference) for e in examples])
+    assert scores["spans_sept_f"] == scores["ents_f"] == pytest.approx(2 / 3)
+
+
+def test_a_stream_needs_no_batch_size_and_errors_go_to_the_handler(add_stub: Any) -> None:
+    nlp = spacy.blank("en")
+    component = add_stub(nlp, Stub(["LSTM"], "Method"))
+    texts = ["We use LSTM.", "They fail", "LSTM"]
+    with pytest.raises(RuntimeError, match="the model failed"):
+        list(component.pipe(map(nlp.make_doc, texts)))
+    failed = []
+    nlp.set_error_handler(lambda name, pipe, docs, error: failed.append((name, str(error))))
+    docs = list(nlp.pipe(texts, batch_size=1))
+    assert [doc.text for doc in docs] == ["We use LSTM.", "LSTM"]
+    assert failed == [("sept", "the model failed")]
+
+
+def test_what_was_saved_last_is_loaded(exported_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(exported_model, other)
+    (other / "README.md").write_text("another")
+    saved = tmp_path / "saved"
+    for model in (exported_model, other):
+        pipeline(model).to_disk(saved)
+        assert (saved / "sept" / "model" / "README.md").read_bytes() == (
+            model / "README.md"
+        ).read_bytes()
+    # An archive, and then again a folder.
+    (tmp_path / "model.tar.gz").write_bytes(b"not loaded here")
+    component = SEPTComponent("none", {}, "sept", None, 1)
+    for model in (tmp_path / "model.tar.gz", other):
+        component._model = str(model)
+        component.to_disk(saved / "sept")
+        expected = "model.tar.gz" if model.is_file() else "model"
+        assert [path.name for path in (saved / "sept").iterdir()] == [expected]
+
+
+def test_the_installed_model_is_the_default(
+    exported_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nlp = spacy.blank("en")
+    component = nlp.add_pipe("sept")
+    with pytest.raises(ExportedModelError, match="no model is installed"):
+        nlp(TEXTS[0])
+    assert component.labels == ()
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = install_by_hand(tmp_path, "terms", "sept_model_terms")
+    shutil.copytree(exported_model, folder, dirs_exist_ok=True)
+    expected = found(pipeline(exported_model))
+    assert found(nlp) == expected
+    by_name = spacy.blank("en")
+    by_name.add_pipe("sept", config={"model": "terms"})
+    assert found(by_name) == expected
+    by_name.to_disk(tmp_path / "saved")
+    assert (tmp_path / "saved" / "sept" / "model" / "sept.json").is_file()

@@ -1,7 +1,7 @@
 from typing import List, Sequence
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
+from sept_runtime.options import Decoding
 
 # What it takes for an entity, and how sure it is.
 SCORES = {"parser": 0.5, "corpus": 0.75}
@@ -11,6 +11,7 @@ class WordPredictor:
     """A `SpanPredictor` that knows two words, and remembers how long its documents were."""
 
     finds_relations = False
+    labels = ("Thing",)
 
     def __init__(self, max_batch_words: int = 1000) -> None:
         self.max_batch_words = max_batch_words

@@ -7,7 +7,7 @@ from typing import Iterable, Iterator, List, Tuple, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from sept_runtime.formats.json_lines import open_lines
+from sept_runtime.formats.files import DamagedInputError, open_input
 
 DataPath = Union[str, List[str]]
 
@@ -74,5 +74,9 @@ def _shards(candidates: Iterable[Path], name: str) -> Iterator[Tuple[str, str]]:
 
 
 def _is_empty(file: str) -> bool:
-    with open_lines(file) as lines:
-        return not lines.read(1)
+    with open_input(file) as content:
+        try:
+            return not content.read(1)
+        except DamagedInputError:
+            # Whoever reads the file says so.
+            return False

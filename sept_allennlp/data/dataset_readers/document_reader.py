@@ -8,7 +8,12 @@ from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenIndexer
 from allennlp.data.tokenizers import Token
 
 from sept_allennlp.data.dataset_readers.data_files import DataPath, data_files
-from sept_allennlp.data.fields import LabeledRelationsField, LabeledSpansField, SoftSpansField
+from sept_allennlp.data.fields import (
+    LabeledRelationsField,
+    LabeledSpansField,
+    SoftRelationsField,
+    SoftSpansField,
+)
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.tokenization.words import restore_brackets
@@ -25,8 +30,10 @@ class DocumentReader(DatasetReader):
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty where the document is not annotated);
     - relations : `LabeledRelationsField`, where they are asked for;
-    - soft : `SoftSpansField`, what a teacher believes of spans, where that is asked for (empty
-      where no teacher has annotated the document);
+    - soft_labels : `SoftSpansField`, a teacher's probabilities for spans, with the parameter
+      `soft_labels` (empty for a document without any);
+    - soft_relations : `SoftRelationsField`, a teacher's probabilities for pairs of entities, with
+      the parameters `soft_labels` and `relations` (empty for a document without any);
     - metadata : `MetadataField`, the `Document` itself under "document".
 
     What is read may be several files, see `data_files`: a list of paths, folders and patterns.
@@ -124,7 +131,14 @@ class DocumentReader(DatasetReader):
                 document.relations or [], self._relation_label_namespace, described_as
             )
         if self._soft_labels:
-            fields["soft"] = SoftSpansField(document.soft, self._label_namespace, described_as)
+            soft = document.soft
+            fields["soft_labels"] = SoftSpansField(soft, self._label_namespace, described_as)
+            if self._relations:
+                fields["soft_relations"] = SoftRelationsField(
+                    None if soft is None else soft.relations,
+                    self._relation_label_namespace,
+                    described_as,
+                )
         return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:

@@ -8,7 +8,6 @@ the weights' file a hollow one is made of the options, of the right shapes and w
 """
 
 import json
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
@@ -18,7 +17,7 @@ from allennlp.common.file_utils import cached_path
 from allennlp.data.token_indexers.elmo_indexer import ELMoCharacterMapper
 
 from sept_allennlp.archives.encoders import archive_folder, has_weights
-from sept_allennlp.archives.loading import ArchiveError
+from sept_allennlp.archives.guard import ArchiveError, temporary_folder
 
 _OPTIONS = "options.json"
 
@@ -59,8 +58,8 @@ def elmo_files(
         shapes = weight_shapes(json.loads(options.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as error:
         raise ArchiveError(f"the archive's options of ELMo are damaged ({error!r})") from None
-    with tempfile.TemporaryDirectory() as folder:
-        hollow = Path(folder) / "weights.hdf5"
+    with temporary_folder() as folder:
+        hollow = folder / "weights.hdf5"
         with h5py.File(hollow, "w") as file:
             for name, shape in shapes.items():
                 # Takes no room on the disk as long as nothing is written to it.

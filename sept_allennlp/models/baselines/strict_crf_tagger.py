@@ -25,9 +25,9 @@ from sept_allennlp.modules.construction import construct_with_input_dim, labels_
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.training.losses import check_annotated, check_not_given, zero_loss
 from sept_allennlp.training.metrics import StrictSpanF1
-from sept_runtime.decoding import Decoding as RuntimeDecoding
 from sept_runtime.decoding import entities_of
 from sept_runtime.documents import Document, Prediction, ScoredSpan
+from sept_runtime.options import Decoding as RuntimeDecoding
 
 
 @Model.register("strict_crf_tagger")
@@ -129,12 +129,13 @@ class StrictCrfTagger(CrfTagger):
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
         relations: Optional[torch.Tensor] = None,
-        soft: Optional[torch.Tensor] = None,
+        soft_labels: Optional[torch.Tensor] = None,
+        soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        As for `SpanClassifier`, shapes included; `relations` and `soft` must not be given.
+        As for `SpanClassifier`, shapes included; `relations` and soft labels must not be given.
 
         # Returns
 
@@ -148,7 +149,7 @@ class StrictCrfTagger(CrfTagger):
         `ConfigurationError` if in training a document is not annotated, and where the dataset
         reader gives what this model does not learn.
         """
-        check_not_given(relations, soft)
+        check_not_given(relations, soft_labels)
         documents: List[Document] = [fields["document"] for fields in metadata]
         if self.training:
             check_annotated(documents)

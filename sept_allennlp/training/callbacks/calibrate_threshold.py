@@ -1,15 +1,13 @@
 import logging
 import math
-import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
 from sept_allennlp.models.span_filter import SpanFilterModel
-from sept_allennlp.training.filter_figure import curve_table, save_curve
+from sept_allennlp.training.metrics.filter_curve import write_curve
 
 logger = logging.getLogger(__name__)
 
@@ -64,11 +62,9 @@ class CalibrateThreshold(TrainerCallback):
                 "entities are wider than max_span_width. This filter removes nothing."
             )
         # By every process: the scores of all are brought together.
-        points = curve_table(model.metric)
+        points = model.metric.curve()
         model.metric.reset()
         best = trainer._best_model_filename
         if is_primary and best is not None:
-            save_curve(points, Path(best).with_name("filter_curve.csv"))
-            # Not into the file itself: a checkpoint may be the same file under another name.
-            torch.save(model.state_dict(), f"{best}.new")
-            os.replace(f"{best}.new", best)
+            write_curve(points, Path(best).with_name("filter_curve.csv"))
+            trainer.save_best_weights()

@@ -1,10 +1,16 @@
+import csv
 import math
+from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
+
+# The thresholds of a filter's curve: from 1e-8 to just below 1, twenty for each power of ten.
+THRESHOLDS: List[float] = [*np.logspace(-8, 0, 161)[:-1].tolist(), 0.95, 0.99, 0.999]
 
 
 class CurvePoint(NamedTuple):
@@ -93,8 +99,8 @@ class FilterCurve(Metric):
         counted = self._gathered()
         return [counted.score_for_recall(recall) for recall in recalls]
 
-    def curve(self, thresholds: Sequence[float]) -> List[CurvePoint]:
-        """The points at some thresholds, which are probabilities."""
+    def curve(self, thresholds: Sequence[float] = THRESHOLDS) -> List[CurvePoint]:
+        """Return a point for each threshold, a probability."""
         counted = self._gathered()
         points = []
         for threshold in thresholds:
@@ -119,6 +125,14 @@ class FilterCurve(Metric):
             torch.cat([empty, *(t for _, negative, _ in everywhere for t in negative)]),
             sum(num_gold for _, _, num_gold in everywhere),
         )
+
+
+def write_curve(points: Sequence[CurvePoint], path: Path) -> None:
+    """Write points as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(CurvePoint._fields)
+        writer.writerows([f"{value:.8g}" for value in point] for point in points)
 
 
 def log_odds(probability: float) -> float:

@@ -37,8 +37,7 @@ def prediction_to_json(
     `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction has
     relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`) and
     `predicted_relations` in SciERC's format, and `symmetric_relation_labels` where it says which
-    have no direction; where it has soft labels, `soft_ner` and
-    `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
+    have no direction; where it has soft labels, those of `sept_runtime.formats.soft_ner`.
     """
     # Gold belongs to the sentences that it was given with.
     repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")

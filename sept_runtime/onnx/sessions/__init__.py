@@ -6,7 +6,6 @@ when it is asked for.
 from functools import partial
 from typing import Dict, Type
 
-from sept_runtime.engines import ENGINES, PRECISIONS
 from sept_runtime.onnx.sessions.onnx_runtime import OnnxRuntimeSession
 from sept_runtime.onnx.sessions.open_vino import OpenVinoSession
 from sept_runtime.onnx.sessions.session import (
@@ -15,6 +14,7 @@ from sept_runtime.onnx.sessions.session import (
     Session,
     SessionError,
 )
+from sept_runtime.options import ENGINES, PRECISIONS
 
 __all__ = ["Argument", "OpenSession", "Session", "SessionError", "find_engine"]
 
@@ -26,7 +26,7 @@ def find_engine(engine: str, precision: str, threads: int) -> OpenSession:
     # Parameters
 
     engine, precision : `str`
-        Of `sept_runtime.engines`.
+        Of `sept_runtime.options`.
     threads : `int`
         How many of the processor's cores a graph uses.
 

@@ -43,7 +43,7 @@ class Session(ABC):
     path : `Path`
         Nothing outside of its folder is read.
     precision : `str`
-        Of `sept_runtime.engines`; one that `check` does not refuse.
+        Of `sept_runtime.options`; one that `check` does not refuse.
     threads : `int`
         How many of the processor's cores a run uses.
 

@@ -7,9 +7,11 @@ import tarfile
 from pathlib import Path
 from typing import Any, Callable, Iterable
 
+import allennlp.models
 import pytest
 import torch
 from allennlp.commands.evaluate import evaluate_from_archive
+from allennlp.models import archival
 
 import sept_allennlp
 from sept_allennlp.archives import loading
@@ -267,3 +269,30 @@ def test_loading_still_takes_folders(trained_archive: str, tmp_path: Path) -> No
     folder = tmp_path / "unpacked"
     shutil.unpack_archive(trained_archive, folder, filter="data")
     assert load_archive(folder).model is not None
+
+
+def test_the_folder_of_a_training_is_an_archive(trained_archive: str) -> None:
+    folder = Path(trained_archive).parent
+    of_archive = dict(load_archive(trained_archive).model.state_dict())
+    of_folder = dict(load_archive(folder).model.state_dict())
+    assert of_archive.keys() == of_folder.keys()
+    assert all(torch.equal(of_archive[name], of_folder[name]) for name in of_archive)
+
+
+def test_a_folder_without_weights_says_so(trained_archive: str, tmp_path: Path) -> None:
+    folder = tmp_path / "unpacked"
+    shutil.unpack_archive(trained_archive, folder, filter="data")
+    (folder / "weights.th").unlink()
+    with pytest.raises(ArchiveError, match="unpacked: there are no weights"):
+        load_archive(folder)
+
+
+def test_the_configuration_of_a_folder_is_not_evaluated_either(
+    trained_archive: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "unpacked"
+    shutil.unpack_archive(trained_archive, folder, filter="data")
+    (folder / "config.json").write_text("{model: importstr '/etc/hostname', dataset_reader: 1}")
+    for load in (load_archive, allennlp.models.load_archive, archival.load_archive):
+        with pytest.raises(ArchiveError, match="config.json is not plain JSON"):
+            load(folder)

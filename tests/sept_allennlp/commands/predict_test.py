@@ -8,6 +8,7 @@ import pytest
 from allennlp.commands import main
 from allennlp.commands.train import train_model
 
+from sept_runtime.documents import DocumentError
 from tests.experiments import FIXTURES, experiment
 
 LINES = [
@@ -90,6 +91,44 @@ def test_a_dataset_reader_still_works(
     (output,) = read(target)
     assert output["doc_key"] == "k"
     assert output["text"] == "We use parsers ."
+
+
+@pytest.mark.parametrize("options", [[], ["--use-dataset-reader"]])
+@pytest.mark.parametrize("way", ["itself", "link", "hard link"])
+def test_the_input_is_never_overwritten(
+    options: List[str],
+    way: str,
+    trained_archive: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = '{"doc_key": "k", "sentences": [["We", "use", "parsers", "."]]}\n'
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(content)
+    if way == "link":
+        target.symlink_to(source)
+    elif way == "hard link":
+        target.hardlink_to(source)
+    else:
+        target = source
+    arguments = [trained_archive, str(source), "--output-file", str(target), "--silent"]
+    with pytest.raises((SystemExit, DocumentError), match="the output is the input"):
+        monkeypatch.setattr(sys, "argv", ["allennlp", "predict", *arguments, *options])
+        main()
+    assert source.read_text() == content
+
+
+def test_a_damaged_input_is_answered_up_to_the_damage(
+    trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl"
+    source.write_bytes(gzip.compress(LINES[0] + b"\n") + gzip.compress(LINES[6] + b"\n")[:-9])
+    arguments = [trained_archive, str(source), "--output-file", str(target), "--silent"]
+    with pytest.raises(SystemExit, match="is damaged after line"):
+        monkeypatch.setattr(sys, "argv", ["allennlp", "predict", *arguments])
+        main()
+    assert [output.get("id") for output in read(target)][:1] == ["a"]
+    assert "is damaged" in read(target)[-1]["error"]
 
 
 @pytest.mark.trains

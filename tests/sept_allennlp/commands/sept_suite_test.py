@@ -10,7 +10,7 @@ import pytest
 from allennlp.commands import main
 
 import sept_allennlp  # noqa: F401  (registers the commands)
-from sept_allennlp.experiments import Runner
+from sept_allennlp.experiments.runner import Runner
 from sept_allennlp.experiments.training import Status, Training
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, ROOT
 from tests.sept_allennlp.experiments import fake_training
@@ -86,7 +86,9 @@ def test_a_suite_is_trained_once_and_tabulated(
     assert run(monkeypatch, *train) == (1, "")
     assert "trainer.num_epochs is 1 there, 2 in the suite" in capsys.readouterr().out
     assert run(monkeypatch, "sept-tables", suite, "-s", runs, "--output", output) == (0, "")
-    complaint = "1 of 1 runs have another configuration than the suite gives them now; tiny/5: "
+    complaint = (
+        "1 of 1 runs were trained with another configuration than the suite has now; tiny/5: "
+    )
     assert complaint + "trainer.num_epochs is 1 there, 2 in the suite" in capsys.readouterr().err
 
 
@@ -119,14 +121,15 @@ def fake_command(training: Training, found: Status, packages: List[str]) -> List
 def test_a_suite_in_folds(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.setattr("sept_allennlp.commands.sept_suite.train_command", fake_command)
+    monkeypatch.setattr("sept_allennlp.experiments.training.train_command", fake_command)
     suite.write_text(FOLDS)
     runs, output = tmp_path / "runs", tmp_path / "output"
     train = ["sept-suite", suite, "-s", runs, "--seeds", 5, "--folds", 3, "--jobs", 6]
     status, complaint = run(monkeypatch, *train)
     assert status == 1 and "run 'conll' cannot be trained in folds" in complaint
     train += ["--runs", "half", "all"]
-    assert run(monkeypatch, *train, "--dry-run") == (0, "")
+    # The stand-in's configurations have nothing that could be timed.
+    assert run(monkeypatch, *train, "--dry-run") == (1, "")
     assert not runs.exists()
     assert run(monkeypatch, *train) == (0, "")
     assert capsys.readouterr().out.splitlines()[-1] == "6 trainings: 6 finished"
@@ -151,8 +154,8 @@ def test_a_suite_in_folds(
     low, high = table.loc["all", "difference_low"], table.loc["all", "difference_high"]
     assert 0 < low < 1 - f1 < high < 1
     text = (output / "table1.md").read_text()
-    assert "the one of 3 trainings that has not seen it" in text
-    assert "by a paired bootstrap over 42 documents" in text
+    assert "in 3-fold cross-validation" in text
+    assert "of a paired bootstrap over 42 documents" in text
 
     again = ["sept-tables", suite, "--from-csv", output / "runs.csv", "--output", tmp_path / "new"]
     assert run(monkeypatch, *again) == (0, "")
@@ -165,7 +168,7 @@ def test_a_suite_in_folds(
         (tmp_path / "data" / file).write_text("\n".join(lines))
     monkeypatch.setenv("SEPT_DATA", str(tmp_path / "data"))
     status, complaint = run(monkeypatch, *train)
-    assert status == 1 and "fold_1_of_3/train.json was not made from what" in complaint
+    assert status == 1 and "fold_1_of_3/train.json was made from other data" in complaint
 
 
 def test_a_dry_run_changes_nothing(
@@ -174,9 +177,28 @@ def test_a_dry_run_changes_nothing(
     runs = tmp_path / "runs"
     arguments = ["sept-suite", suite, "-s", runs, "--seeds", 2, 1, "--dry-run"]
     assert run(monkeypatch, *arguments) == (0, "")
-    printed = [line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines()]
-    assert printed == [f"{name:8} waiting" for name in ("other/2", "tiny/2", "other/1", "tiny/1")]
+    printed = capsys.readouterr().out.splitlines()
+    waiting = [line.split(maxsplit=2)[2] for line in printed[:4]]
+    assert waiting == [f"{name:8} waiting" for name in ("other/2", "tiny/2", "other/1", "tiny/1")]
+    assert printed[4] == f"Encoder {ENVIRONMENT['SEPT_ENCODER']}: found"
+    # 34 abstracts, in batches of 4 and of the configuration's 5.
+    assert printed[5].startswith("other: 2 trainings, 2 epochs of 9 updates; ")
+    assert printed[6].startswith("tiny: 2 trainings, 2 epochs of ")
+    assert printed[7].startswith("Total: 4 trainings, about 0.0 hours with ")
     assert not runs.exists()
+
+
+def test_a_dry_run_names_what_cannot_be_trained(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("SEPT_ENCODER", str(tmp_path / "nowhere"))
+    arguments = ["sept-suite", suite, "-s", tmp_path / "runs", "--seeds", 1, "--dry-run"]
+    assert run(monkeypatch, *arguments, "--runs", "tiny") == (1, "")
+    printed = capsys.readouterr().out
+    assert f"Encoder {tmp_path}/nowhere: cannot be loaded: " in printed
+    assert "tiny: cannot be trained: " in printed
+    assert "Total: 1 training, about 0.0 hours with " in printed
+    assert ", without 1 run that cannot be trained." in printed
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no such signal")
@@ -202,7 +224,7 @@ def test_what_cannot_be_trained_is_said(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["sept-suite", suite, "-s", tmp_path / "runs"]
-    complaint = f"sept-suite: {suite}: no run 'spet'; there are other, tiny"
+    complaint = f"sept-suite: {suite} has no run 'spet', only other, tiny."
     assert run(monkeypatch, *arguments, "--runs", "spet") == (1, complaint)
     suite.write_text("{")
     assert run(monkeypatch, *arguments)[1].startswith(f"sept-suite: {suite}: ")

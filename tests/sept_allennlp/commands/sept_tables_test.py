@@ -117,7 +117,7 @@ def test_a_damaged_run_is_said_and_missing(
     (damaged / "metrics.json").write_text("{}")
     run(monkeypatch, suite, "-s", tmp_path / "runs", "--output", tmp_path / "output")
     complaints = capsys.readouterr().err.splitlines()
-    assert complaints[0].startswith(f"{damaged}: metrics.json says nothing of")
+    assert complaints[0].startswith(f"{damaged}: metrics.json has no")
     assert "no finished run: a with seed 1" in complaints
     assert "| A | .500 | 1.000 | .700 | 1 of 2 |" in (tmp_path / "output" / "table1.md").read_text()
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_read_is_said(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = ["--output", tmp_path / "output"]
-    with pytest.raises(SystemExit, match="sept-tables: .*none: there is no such folder"):
+    with pytest.raises(SystemExit, match="sept-tables: .*none is not a folder"):
         run(monkeypatch, suite, "-s", tmp_path / "none", *output)
     with pytest.raises(SystemExit, match="sept-tables: .*none.csv"):
         run(monkeypatch, suite, "--from-csv", tmp_path / "none.csv", *output)
@@ -175,7 +175,7 @@ def test_runs_in_folds_and_others_do_not_share_a_table(
 ) -> None:
     scores = tmp_path / "mine.csv"
     scores.write_text("run,seed,precision,recall,f1,folds\na,1,.1,.2,.3,5\nb,1,1,1,1,\n")
-    complaint = "table1: its runs were trained in 0 and in 5 folds"
+    complaint = "table1: its runs were trained in no folds and 5 folds"
     with pytest.raises(SystemExit, match=complaint):
         run(monkeypatch, suite, "--from-csv", scores, "--output", tmp_path)
 
@@ -186,7 +186,5 @@ def test_a_reference_without_predictions_is_said(
     suite.write_text(TABLES.replace("paper: 'theirs',", "reference: 'a',"))
     run(monkeypatch, suite, "-s", tmp_path / "runs", "--output", tmp_path / "output")
     complaints = capsys.readouterr().err.splitlines()
-    assert (
-        f"{tmp_path}/runs/b/2/validation_predictions.jsonl: there is no such file" in complaints[2]
-    )
+    assert f"{tmp_path}/runs/b/2/validation_predictions.jsonl does not exist" in complaints[2]
     assert "| F1 | seeds |" in (tmp_path / "output" / "table1.md").read_text()

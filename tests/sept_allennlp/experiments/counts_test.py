@@ -43,7 +43,7 @@ def test_right_predicted_and_annotated_entities_of_each_document(tmp_path: Path)
 
 def test_all_folds_of_a_run(tmp_path: Path) -> None:
     write(tmp_path / "fold_1_of_2" / "validation_predictions.jsonl", A)
-    with pytest.raises(RunError, match="fold_2_of_2/validation_predictions.jsonl: there is no"):
+    with pytest.raises(RunError, match="fold_2_of_2/validation_predictions.jsonl does not exist"):
         count_run(tmp_path)
     write(tmp_path / "fold_2_of_2" / "validation_predictions.jsonl", B, C)
     assert list(count_run(tmp_path)["right"]) == [1, 0, 0]
@@ -52,9 +52,9 @@ def test_all_folds_of_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lines, complaint",
     [
-        ([A, B, A], "line 3: document 'a' has been predicted before"),
-        ([{**A, "ner": None}], "line 1: document 'a' has no 'ner' or no predictions"),
-        ([{**A, "predicted_ner": None}], "document 'a' has no 'ner' or no predictions"),
+        ([A, B, A], "line 3: document 'a' occurs twice in the predictions"),
+        ([{**A, "ner": None}], "line 1: document 'a' needs both 'ner' and predicted entities"),
+        ([{**A, "predicted_ner": None}], "document 'a' needs both 'ner' and predicted entities"),
         ([A, {"error": "too long", "line": 2}], "a document was not predicted: input line 2"),
         (
             [{**A, "predicted_ner": [[[9, 9, "Task"]]]}],
@@ -139,8 +139,8 @@ def test_relations_that_cannot_be_counted(tmp_path: Path) -> None:
     unscored = [{**relation, "score": None} for relation in RELATED["relations"]]
     file = write(tmp_path / "p.jsonl", {**RELATED, "relations": unscored})
     assert counts_of(count_predictions([file], counted="rel")) == [3, 4, 3]
-    with pytest.raises(RunError, match="'r' is predicted without scores of relations"):
+    with pytest.raises(RunError, match="'r' has no scores of relations"):
         count_predictions([file], 0.5, "rel")
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(RunError, match="config.json: not JSON"):
+    with pytest.raises(RunError, match="config.json is not valid JSON"):
         count_predictions([file], counted="rel")

@@ -7,6 +7,7 @@ What happens in an epoch is what `config["fake"][epoch]` says, an F1 and then pe
 nothing happens twice: words are for the first attempt. With `config["full_disk"]`, it fails when
 all epochs have ended, while it writes the archive. With `config["fake_recall"]`, it keeps
 predictions of the validation data: of each document's entities as many, the first ones.
+`config["fake_metrics"]` names what it reports instead of precision, recall and F1.
 """
 
 import json
@@ -43,8 +44,9 @@ def main(config_file: str, folder_name: str, found: str) -> None:
         metrics = {"epoch": epoch, "best_epoch": best}
         # Half a minute an epoch since this process was started.
         metrics["training_duration"] = str(timedelta(seconds=30 * (epoch + 1 - done)))
-        metrics["validation_f1"] = float(scores[epoch])
-        for name in ("precision", "recall", "f1"):
+        reported = config.get("fake_metrics", ["precision", "recall", "f1"])
+        metrics[f"validation_{reported[-1]}"] = float(scores[epoch])
+        for name in reported:
             metrics[f"best_validation_{name}"] = float(scores[best])
         write(folder / f"metrics_epoch_{epoch}.json", metrics)
         states = [f"{state}_e{epoch + 1}_b0.th" for state in ("model_state", "training_state")]

@@ -6,7 +6,7 @@ import matplotlib.image
 import pandas
 import pytest
 
-from sept_allennlp.experiments import fill_figure, save_figure
+from sept_allennlp.experiments.figures import fill_figure, save_figure
 from sept_allennlp.experiments.suite import Figure, Line, Point
 
 

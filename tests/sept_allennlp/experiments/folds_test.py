@@ -4,9 +4,14 @@ from typing import Any, Dict, List
 
 import pytest
 
-from sept_allennlp.experiments import SuiteError, write_folds
-from sept_allennlp.experiments.errors import RunError
-from sept_allennlp.experiments.folds import Fold, config_of_fold, fold_folders, make_folds
+from sept_allennlp.experiments.errors import RunError, SuiteError
+from sept_allennlp.experiments.folds import (
+    Fold,
+    config_of_fold,
+    fold_folders,
+    make_folds,
+    write_folds,
+)
 
 
 def document(key: str) -> Dict[str, Any]:
@@ -58,15 +63,15 @@ def test_folds_of_other_data_are_not_mixed(tmp_path: Path) -> None:
     write_folds(data, tmp_path, 2)
     assert file.stat().st_mtime_ns == written
     other = write_data(tmp_path / "other", "abc", "e")
-    with pytest.raises(SuiteError, match=f"fold_1_of_2/.*was not made from what {other} holds"):
+    with pytest.raises(SuiteError, match=f"fold_1_of_2/.*was made from other data than {other}"):
         write_folds(other, tmp_path, 2)
 
 
 @pytest.mark.parametrize(
     "train, dev, complaint",
     [
-        ("ab", "c", "3 documents are too few for 4 folds"),
-        ("abc", "da", "dev.json, line 2: there is another document 'a'"),
+        ("ab", "c", "has 3 documents, too few for 4 folds"),
+        ("abc", "da", "dev.json, line 2: document 'a' occurs twice"),
     ],
 )
 def test_data_that_cannot_be_split(train: str, dev: str, complaint: str, tmp_path: Path) -> None:
@@ -75,7 +80,7 @@ def test_data_that_cannot_be_split(train: str, dev: str, complaint: str, tmp_pat
 
 
 def test_data_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="none/train.json: there is no such file"):
+    with pytest.raises(SuiteError, match="none/train.json does not exist"):
         write_folds(str(tmp_path / "none"), tmp_path, 2)
     data = write_data(tmp_path / "data", "abc", "d")
     (tmp_path / "data" / "dev.json").write_text("{}")
@@ -119,16 +124,16 @@ def test_a_student_reads_what_a_teacher_annotated_that_has_not_seen_the_fold() -
     [
         (
             {"train_data_path": ["data/train.json", "annotated"]},
-            r"run 'a' .*: it reads 'annotated' with every fold.* say {fold} in the path",
+            r"run 'a' .*: it reads 'annotated' in every fold.* write {fold} in the path",
         ),
         (
             {"train_data_path": ["annotated/{fold}"]},
-            r"run 'a' .*: its train_data_path is \['annotated/{fold}'\] and not train.json",
+            r"run 'a' .*: only SEPT_DATA's .* its train_data_path is \['annotated/{fold}'\]",
         ),
-        ({"trainer": {"patience": 3}}, "run 'a' .*: its trainer.patience would choose"),
+        ({"trainer": {"patience": 3}}, "run 'a' .*: trainer.patience would choose"),
         (
             {"validation_data_path": "conll/dev.txt"},
-            "run 'a' .*: its validation_data_path is 'conll/dev.txt' and not dev.json in SEPT_DATA",
+            "run 'a' .*: only SEPT_DATA's .* its validation_data_path is 'conll/dev.txt'",
         ),
     ],
 )
@@ -144,5 +149,5 @@ def test_the_folders_of_a_run(tmp_path: Path) -> None:
     # Also of those that are still to be trained.
     assert fold_folders(tmp_path) == [tmp_path / f"fold_{number}_of_3" for number in (1, 2, 3)]
     (tmp_path / "fold_1_of_5").mkdir()
-    with pytest.raises(RunError, match="was trained in 3 and 5 folds"):
+    with pytest.raises(RunError, match="holds trainings in 3 and 5 folds"):
         fold_folders(tmp_path)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,17 +9,18 @@ import pandas
 import pytest
 from allennlp.commands import main
 
+from sept_allennlp.experiments.counts import RELATION_SCORES
 from sept_allennlp.experiments.results import (
     COLUMNS,
     Progress,
     RunError,
     collect,
     collect_suite,
+    finished,
     read_csv,
     read_progress,
     to_markdown,
 )
-from sept_allennlp.experiments.scores import RELATION_SCORES
 
 
 @pytest.fixture
@@ -92,17 +94,17 @@ def test_the_command_names_and_leaves_out_what_is_no_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    file, filters = tmp_path / "runs.csv", tmp_path / "span_filter"
+    file, damaged = tmp_path / "runs.csv", tmp_path / "damaged"
     file.touch()
-    shutil.copytree(runs[0], filters)
-    (filters / "metrics.json").write_text('{"best_validation_filtration_rate": 0.7}')
-    others = [str(tmp_path), str(file), str(filters)]
+    shutil.copytree(runs[0], damaged)
+    (damaged / "metrics.json").write_text('{"best_epoch": 3}')
+    others = [str(tmp_path), str(file), str(damaged)]
     monkeypatch.setattr(sys, "argv", ["allennlp", "sept-results", str(runs[0]), *others])
     main()
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 3
     complaints = captured.err.splitlines()
-    assert [line.split(": ")[1] for line in complaints] == others
+    assert [re.split(r": | is not ", line)[1] for line in complaints] == others
     assert all(line.startswith("sept-results: ") for line in complaints)
     monkeypatch.setattr(sys, "argv", ["allennlp", "sept-results", *others])
     with pytest.raises(SystemExit) as exit:
@@ -134,7 +136,7 @@ def test_a_run_in_folds_is_scored_on_all_its_predictions(runs: list, tmp_path: P
     (folder / "fold_2_of_2" / "metrics.json").unlink()
     table = collect_suite(tmp_path, ["sept"], pytest.fail)
     assert list(table["f1"].fillna(-1)) == [-1]
-    with pytest.raises(RunError, match="fold_2_of_2: not a finished run"):
+    with pytest.raises(RunError, match="fold_2_of_2 is not a finished run"):
         collect([folder])
 
 
@@ -176,7 +178,7 @@ def test_relations_of_a_run_in_folds_are_counted_in_all_its_predictions(
 
 
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not a finished run.*metrics.json"):
+    with pytest.raises(RunError, match="is not a finished run.*metrics.json"):
         collect([tmp_path])
 
 
@@ -228,23 +230,80 @@ def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
     assert list(row[["best_epoch", "epochs", "last_f1", "minutes"]]) == [10, 11, 0.4, 33.0]
 
 
-def test_a_run_of_another_model_is_named(runs: list) -> None:
-    (runs[0] / "metrics.json").write_text('{"best_validation_accuracy": 1.0}')
-    with pytest.raises(RunError, match="run-1: metrics.json says nothing of 'best_validation_pre"):
+def report_no_f1(run: Path, config: dict, **metrics: float) -> None:
+    kept = {"training_duration": "0:30:00", "best_epoch": 3, "epoch": 4}
+    (run / "metrics.json").write_text(json.dumps({**kept, **metrics}))
+    (run / "config.json").write_text(json.dumps({"pytorch_seed": 1, "trainer": config}))
+
+
+def test_a_run_without_f1_is_scored_by_its_validation_metric(runs: list, tmp_path: Path) -> None:
+    report_no_f1(
+        runs[0],
+        {"validation_metric": "+filtration_rate"},
+        validation_filtration_rate=0.6,
+        best_validation_filtration_rate=0.75,
+        best_validation_recall=0.99,
+    )
+    table = collect(runs)
+    assert table["metric"].fillna("").tolist() == ["filtration_rate", ""]
+    assert table["score"].fillna(-1).tolist() == [0.75, -1]
+    assert table["f1"].fillna(-1).tolist() == [-1, 0.7]
+    assert "| filtration_rate | 0.7500 |" in to_markdown(table)
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    pandas.testing.assert_series_equal(read_csv(tmp_path / "runs.csv")["score"], table["score"])
+    assert len(finished(table)) == 2
+
+
+@pytest.mark.parametrize(
+    "config, metrics, metric, score",
+    [
+        # AllenNLP's own default.
+        ({}, {"best_validation_loss": 2.5, "training_loss": 2.0}, "loss", 2.5),
+        ({"validation_metric": ["-cost", "+f1"]}, {"best_validation_cost": 1.5}, "cost", 1.5),
+        # Without validation data there is only the loss, as when an encoder is adapted.
+        ({}, {"training_perplexity": 9.0, "training_loss": 2.25}, "training_loss", 2.25),
+    ],
+)
+def test_each_kind_of_training_has_a_score(
+    runs: list, config: dict, metrics: dict, metric: str, score: float
+) -> None:
+    report_no_f1(runs[0], config, **metrics)
+    (row,) = collect(runs[:1]).to_dict("records")
+    assert (row["metric"], row["score"], row["best_epoch"]) == (metric, score, 4)
+
+
+def test_a_run_in_folds_without_f1_has_the_mean_of_its_folds(runs: list, tmp_path: Path) -> None:
+    for number, loss in ((1, 2.0), (2, 3.0)):
+        fold = tmp_path / "lm" / "7" / f"fold_{number}_of_2"
+        shutil.copytree(runs[0], fold)
+        report_no_f1(fold, {}, best_validation_loss=loss)
+    (row,) = collect([tmp_path / "lm" / "7"]).to_dict("records")
+    assert (row["metric"], row["score"], row["folds"], row["minutes"]) == ("loss", 2.5, 2, 60.0)
+
+
+def test_a_run_with_damaged_metrics_is_named(runs: list) -> None:
+    report_no_f1(runs[0], {})
+    with pytest.raises(RunError, match="run-1: metrics.json has neither a validation metric nor"):
+        collect(runs)
+    (runs[0] / "metrics.json").write_text('{"best_validation_f1": 1.0}')
+    with pytest.raises(RunError, match="run-1: metrics.json has no 'best_epoch'"):
         collect(runs)
     (runs[0] / "metrics.json").write_text("{")
-    with pytest.raises(RunError, match="run-1: a file of the run is not JSON"):
+    with pytest.raises(RunError, match="run-1: a file of the run is not valid JSON"):
         collect(runs)
 
 
 def test_progress(tmp_path: Path) -> None:
-    assert read_progress(tmp_path) is None
+    assert read_progress(tmp_path, {}) is None
     # The tenth comes after the second, also where names are sorted otherwise.
     write_epoch(tmp_path, 1, "0:10:00", validation_f1=0.5, best_validation_f1=0.6)
     write_epoch(tmp_path, 9, "0:20:00", validation_f1=0.7, best_validation_f1=0.7)
-    assert read_progress(tmp_path) == Progress(epochs=10, f1=0.7, best_f1=0.7, best_epoch=10)
+    tenth = Progress(epochs=10, metric="f1", score=0.7, best_score=0.7, best_epoch=10)
+    assert read_progress(tmp_path, {}) == tenth
     (tmp_path / "metrics_epoch_10.json").write_text('{"epoch"')
-    assert read_progress(tmp_path) == Progress(epochs=10, f1=0.7, best_f1=0.7, best_epoch=10)
+    assert read_progress(tmp_path, {}) == tenth
+    write_epoch(tmp_path, 11, "0:30:00", training_loss=0.25)
+    assert str(read_progress(tmp_path, {})) == "training loss 0.2500, best 0.2500 (epoch 12)"
 
 
 @pytest.fixture
@@ -295,10 +354,10 @@ def test_a_suites_runs_survive_being_written(suite_runs: Path, tmp_path: Path) -
     "text, complaint",
     [
         ("", "not a table of runs"),
-        ("run,seed,precision\n", "there is no column recall, f1"),
+        ("run,seed,precision\n", "it lacks recall, f1"),
         ("run,seed,precision,recall,f1\na,1,1,1,high\n", "high"),
         ("run,seed,precision,recall,f1\na,,1,1,1\n", "runs.csv"),
-        ("run,seed,precision,recall,f1\na,1,1,1,1\na,1,1,1,1\n", "a with seed 1 is there twice"),
+        ("run,seed,precision,recall,f1\na,1,1,1,1\na,1,1,1,1\n", "a with seed 1 occurs twice"),
     ],
 )
 def test_what_is_no_table_of_runs(tmp_path: Path, text: str, complaint: str) -> None:

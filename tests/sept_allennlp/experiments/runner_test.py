@@ -9,7 +9,12 @@ from typing import Any, Dict, List, Sequence
 
 import pytest
 
-from sept_allennlp.experiments import Runner
+from sept_allennlp.experiments.runner import (
+    Runner,
+    default_jobs,
+    share_devices,
+    visible_devices,
+)
 from sept_allennlp.experiments.training import Status, Training
 from tests.sept_allennlp.experiments import fake_training
 
@@ -65,6 +70,19 @@ def test_every_training_is_run(tmp_path: Path) -> None:
     assert not list(trainings[0].folder.glob("*_state_*"))
 
 
+def test_a_training_that_reports_no_f1_is_finished_and_kept(tmp_path: Path) -> None:
+    span_filter = training(tmp_path, "filter", ".9", ".8")
+    span_filter.config["fake_metrics"] = ["recall", "filtration_rate"]
+    span_filter.config["trainer"]["validation_metric"] = "+filtration_rate"
+    lines = Lines()
+    assert run([span_filter], lines)
+    result = "filtration rate 0.9000 (epoch 1 of 2), 1.0 minutes"
+    assert lines[-2:] == [f"filter/1  finished: {result}", "1 trainings: 1 finished"]
+    lines = Lines()
+    assert run([span_filter], lines)
+    assert lines[0] == f"filter/1  kept: {result}"
+
+
 def test_what_is_finished_is_kept(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5")]
     assert run(trainings, Lines())
@@ -91,7 +109,7 @@ def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> 
     lines = Lines()
     assert run(trainings, lines)
     assert lines[0] == "a/1  waiting after epoch 2 of 3"
-    assert f"a/1  goes on after epoch 2 of 3 with ; log: {log}" in lines
+    assert f"a/1  resumes after epoch 2 of 3 with ; log: {log}" in lines
     assert "a/1  finished: F1 0.6000 (epoch 2 of 3), 1.5 minutes" in lines
     assert lines[-1] == "2 trainings: 1 kept, 1 finished"
     assert metrics(trainings[0])["epoch"] == 2
@@ -149,7 +167,7 @@ def test_a_training_that_ended_without_its_best_weights_fails(tmp_path: Path) ->
 def test_ending_well_without_metrics_is_a_failure(tmp_path: Path) -> None:
     lines = Lines()
     assert not run([training(tmp_path, "a", ".5 quit")], lines)
-    assert re.match("a/1  failed: .*not a finished run.*metrics.json", lines[-2])
+    assert re.match("a/1  failed: .*is not a finished run.*metrics.json", lines[-2])
 
 
 def test_another_configuration_is_refused_and_stops_no_other(tmp_path: Path) -> None:
@@ -189,7 +207,7 @@ def test_ctrl_c_stops_the_trainings(tmp_path: Path, how: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(trainings, lines, report=interrupt, stop_seconds=0.5)
-    assert lines[-1] == "a/1  stopped; the same command goes on from here"
+    assert lines[-1] == "a/1  stopped; the same command resumes it"
     # It was asked, and it is gone, whether it obeyed or not.
     assert (tmp_path / "a" / "1.told").exists()
     with pytest.raises(ProcessLookupError):
@@ -269,3 +287,49 @@ def test_what_another_process_trains_is_left_alone(tmp_path: Path) -> None:
         "1 trainings: 1 left alone",
     ]
     assert run(trainings, Lines())
+
+
+def test_trainings_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    assert share_devices(1, []) == [{"OMP_NUM_THREADS": "8"}]
+    assert share_devices(3, []) == [{"OMP_NUM_THREADS": "2"}] * 3
+    assert share_devices(20, [])[0] == {"OMP_NUM_THREADS": "1"}
+
+
+def test_trainings_take_a_gpu_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+
+    def gpus(jobs: int, visible: Sequence[str]) -> List[str]:
+        return [device["CUDA_VISIBLE_DEVICES"] for device in share_devices(jobs, visible)]
+
+    assert gpus(2, ["0", "1"]) == ["0", "1"]
+    assert gpus(3, ["4", "6"]) == ["4", "6", "4"]
+    # One training sees all GPUs: it may want several.
+    assert share_devices(1, ["0", "1"]) == [{"OMP_NUM_THREADS": "8"}]
+
+
+@pytest.mark.parametrize(
+    "threads, gpus, device, jobs",
+    [
+        (2, 0, "auto", 1),
+        (16, 0, "auto", 4),
+        (16, 2, "auto", 2),
+        (16, 2, "-1", 4),
+        # All would be on this one.
+        (16, 2, "1", 1),
+    ],
+)
+def test_default_jobs(
+    threads: int, gpus: int, device: str, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert default_jobs({"SEPT_DEVICE": device}) == jobs
+
+
+def test_visible_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert visible_devices({}) == ["0", "1"]
+    assert visible_devices({"SEPT_DEVICE": "auto", "CUDA_VISIBLE_DEVICES": "3,5"}) == ["3", "5"]
+    assert visible_devices({"SEPT_DEVICE": "1"}) == []
+    assert visible_devices({"SEPT_DEVICE": "-1"}) == []

@@ -50,39 +50,44 @@ def test_the_seed_is_the_environments_unless_given(
     "text, complaint",
     [
         ("{ runs: { a: error 'no data' } }", "no data"),
-        ("[]", "suite must be an object"),
-        ("{}", "missing 1 required positional argument: 'runs'"),
-        ("{ runs: {} }", "'runs' must give a configuration for each run's name"),
-        ("{ runs: { a: 1 } }", "run 'a' is no configuration"),
-        ("{ runs: { folds: {} } }", "'folds' is no name for a run"),
-        ("{ runs: { a: {} }, folds: 1 }", "'folds' must be a number from 2, or 0 for none"),
-        ("{ runs: { a: {} }, folds: 'all' }", "'folds' must be a number from 2, or 0 for none"),
+        ("[]", "Expected `object`, got `array`"),
+        ("{}", "Object missing required field `runs`"),
+        ("{ runs: {} }", "'runs' is empty. Give a configuration for each run's name"),
+        ("{ runs: { a: 1 } }", r"runs\[...\]: Expected `object`, got `int`"),
+        ("{ runs: { folds: {} } }", "A run cannot be named 'folds'"),
+        ("{ runs: { a: {} }, folds: 1 }", "'folds' must be 2 or more, or 0 for none, got 1"),
+        ("{ runs: { a: {} }, folds: 'all' }", "folds: Expected `int`, got `str`"),
         (
             "{ runs: { a: {}, b: {} }, tables: [{ name: 't', title: 'T', reference: 'b', rows: "
             "[{ system: 'A', run: 'a' }] }] }",
-            "t: no row has the run 'b', its reference",
+            "t: no row has the reference's run 'b'",
         ),
         (
             "{ runs: { a: {} }, tables: [{ name: 't', title: 'T', columns: ['f1', 'rel'], rows: "
             "[{ system: 'A', run: 'a' }] }] }",
-            r"t: 'columns' is \['f1', 'rel'\]; there are precision, .*, rel_plus_f1",
+            r"t: 'columns' must be of precision, .*, rel_plus_f1, score, got \['f1', 'rel'\]",
         ),
-        ("{ runs: { '../a': {} } }", "'../a' will not do as a name"),
-        ("{ runs: { a: {} }, tabels: [] }", "unexpected keyword argument 'tabels'"),
-        ("{ runs: { a: {} }, tables: {} }", "suite.tables must be a list"),
-        ("{ runs: { a: {} }, tables: [1] }", r"suite.tables\[0\] must be an object"),
-        (SUITE + "{ runs: { a: {} } }", "t, B: there is no run 'b'"),
-        (SUITE.replace("'b' }] }", "'c' }] }"), "f, A at all: there is no run 'c'"),
-        (SUITE.replace("system: 'B'", "sytem: 'B'"), r"tables\[0\].rows\[1\]: .*'sytem'"),
-        (SUITE.replace("f1: 0.5", "F1: 0.5"), "t, A: the paper's F1 is 0.5"),
-        (SUITE.replace("f1: 0.5", "f1: '.5'"), "t, A: the paper's f1 is '.5'"),
-        (SUITE.replace("{ f1: 0.5 }", "0.5"), "t, A: 'paper' must be an object"),
+        ("{ runs: { '../a': {} } }", "'../a' is not a valid name: use letters"),
+        ("{ runs: { a: {} }, tabels: [] }", "Object contains unknown field `tabels`"),
+        ("{ runs: { a: {} }, tables: {} }", "tables: Expected `array`, got `object`"),
+        ("{ runs: { a: {} }, tables: [1] }", r"tables\[0\]: Expected `object`, got `int`"),
+        (SUITE + "{ runs: { a: {} } }", "t, B: the suite has no run 'b'"),
+        (SUITE.replace("'b' }] }", "'c' }] }"), "f, A at all: the suite has no run 'c'"),
+        (SUITE.replace("system: 'B'", "sytem: 'B'"), r"tables\[0\].rows\[1\]: .*`sytem`"),
+        (
+            SUITE.replace("f1: 0.5", "F1: 0.5"),
+            "paper: Invalid enum value 'F1'",
+        ),
+        (SUITE.replace("f1: 0.5", "f1: '.5'"), "paper.*: Expected `float`, got `str`"),
+        (SUITE.replace("{ f1: 0.5 }", "0.5"), "paper: Expected `object`, got `float`"),
         (SUITE.replace("'all'", "1"), "f: A has 2 points at 1"),
-        (SUITE.replace("name: 'f'", "name: 't'"), "would write the file t.csv"),
-        (SUITE.replace("name: 'f'", "name: 'runs'"), "would write the file runs.csv"),
+        (SUITE.replace("name: 'f'", "name: 't'"), "would write t.csv"),
+        (SUITE.replace("name: 'f'", "name: 'runs'"), "would write runs.csv"),
     ],
 )
-def test_what_is_no_suite(suite_file: Callable[[str], Path], text: str, complaint: str) -> None:
+def test_an_invalid_suite_is_refused(
+    suite_file: Callable[[str], Path], text: str, complaint: str
+) -> None:
     file = suite_file(text)
     with pytest.raises(SuiteError, match=f"^{file}: (?s:.*){complaint}"):
         read_suite(file)

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import pandas
 import pytest
+from msgspec.structs import replace
 
 from sept_allennlp.experiments.suite import Row, Table
 from sept_allennlp.experiments.tables import fill_table, summarize, table_to_markdown
@@ -106,10 +105,10 @@ def test_a_table_with_a_reference(
     assert list(filled["difference_f1"].fillna(-1)) == [0.5, -1, -1]
     assert list(filled["difference_seeds"].fillna(-1)) == [1, -1, -1]
     lines = table_to_markdown(compared, filled, seeds=3).splitlines()
-    assert lines[2].startswith("| system | P | R | F1 | F1 less that of SEPT | seeds |")
+    assert lines[2].startswith("| system | P | R | F1 | F1 minus that of SEPT | seeds |")
     assert lines[4].endswith("| .400 | +.500 [+.500, +.500] | 1 of 3 | — / — / .500 |")
     assert lines[6].endswith("| .650 ± .050 | — | 3 | .642 / .716 / .677 |")
-    assert lines[-1].endswith("its 95% interval by a paired bootstrap over 1 documents.")
+    assert lines[-1].endswith("the 95% interval of a paired bootstrap over 1 documents.")
 
 
 def test_without_predictions_a_reference_changes_nothing(
@@ -124,7 +123,7 @@ def test_without_predictions_a_reference_changes_nothing(
 
 def test_a_table_of_runs_in_folds_says_so(runs: pandas.DataFrame, table: Table) -> None:
     text = table_to_markdown(table, fill_table(table, runs), 3, folds=5)
-    assert "on all documents, each predicted by the one of 5 trainings that has not seen" in text
+    assert "on all documents, in 5-fold cross-validation" in text
 
 
 def test_a_table_may_name_its_columns(runs: pandas.DataFrame) -> None:

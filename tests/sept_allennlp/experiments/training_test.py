@@ -6,13 +6,15 @@ from typing import Any, Dict, Optional
 
 import pytest
 
-from sept_allennlp.experiments import SuiteError, read_trainings, train_command
 from sept_allennlp.experiments.checkpoints import remove_checkpoints, remove_partial_checkpoints
+from sept_allennlp.experiments.errors import SuiteError
 from sept_allennlp.experiments.results import RunError
 from sept_allennlp.experiments.training import (
     Status,
     Training,
+    read_trainings,
     status_of,
+    train_command,
 )
 
 CONFIG = {"pytorch_seed": 1, "model": {"type": "sept", "width": 12}, "list": [1, 2]}
@@ -46,7 +48,7 @@ def test_all_runs_of_a_seed_come_before_the_next(tmp_path: Path) -> None:
     assert trainings[0].folder == tmp_path / "a" / "5"
     chosen = read_trainings(suite, tmp_path, [5], ["b"])
     assert [str(training) for training in chosen] == ["b/5"]
-    with pytest.raises(SuiteError, match="no run 'c'; there are a, b"):
+    with pytest.raises(SuiteError, match="has no run 'c', only a, b"):
         read_trainings(suite, tmp_path, [5], ["c"])
 
 
@@ -94,7 +96,7 @@ def test_a_run_with_folds_and_one_without_keep_apart(tmp_path: Path) -> None:
     plain.folder.rename(tmp_path / "b")
     fold.folder.mkdir(parents=True)
     assert status_of(fold) is Status.NEW
-    with pytest.raises(RunError, match="a/5 is not a run's folder"):
+    with pytest.raises(RunError, match="a/5 is not the folder of a run"):
         status_of(plain)
 
 
@@ -219,10 +221,10 @@ def test_another_configuration_is_refused(training: Training, finished: bool) ->
 def test_a_folder_of_something_else_is_refused(training: Training) -> None:
     training.folder.mkdir(parents=True)
     (training.folder / "thesis.tex").touch()
-    with pytest.raises(RunError, match="is not a run's folder"):
+    with pytest.raises(RunError, match="is not the folder of a run"):
         status_of(training)
     (training.folder / "config.json").write_text("{")
-    with pytest.raises(RunError, match="config.json is not a configuration"):
+    with pytest.raises(RunError, match="config.json is not a valid configuration"):
         status_of(training)
 
 

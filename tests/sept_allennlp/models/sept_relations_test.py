@@ -20,9 +20,9 @@ from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, ScoredSpan
 from sept_runtime.formats.predictions import read_predictions
+from sept_runtime.options import Decoding
 from tests.experiments import FIXTURES, experiment
 from tests.sept_allennlp.models.checks import EntityModelChecks
 

@@ -13,5 +13,5 @@ def test_a_configuration_makes_one():
 
 
 def test_options_out_of_range_are_an_error_of_the_configuration():
-    with pytest.raises(ConfigurationError, match="min_score must lie between 0 and 1: 2"):
+    with pytest.raises(ConfigurationError, match="min_score must be a number between 0 and 1"):
         Decoding.from_params(Params({"min_score": 2}))

@@ -135,7 +135,7 @@ def test_options(trained_archive: str, predictor: SEPTPredictor) -> None:
     for entity in top["entities"]:
         assert len(entity["labels"]) == 3
         assert entity["labels"][0] == {"label": entity["label"], "score": entity["score"]}
-    with pytest.raises(ConfigurationError, match="min_score must lie between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="min_score must be a number between 0 and 1"):
         load_with(trained_archive, min_score=1.5)
 
 
@@ -167,6 +167,11 @@ def test_bfloat16(trained_archive: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(common) > len(scores) / 2
     differences = [abs(scores[place] - rounded[place]) for place in common]
     assert 0 < max(differences) < 0.02
+
+
+def test_soft_relations_need_a_model_that_finds_relations(trained_archive: str) -> None:
+    with pytest.raises(ConfigurationError, match="soft_relations needs a model that finds rel"):
+        load_with(trained_archive, soft_labels=0.1, soft_relations=0.1)
 
 
 def test_what_cannot_be_in_bfloat16_is_refused(

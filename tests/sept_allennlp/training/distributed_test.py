@@ -1,5 +1,8 @@
 import functools
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -203,3 +206,36 @@ def test_two_machines(odd_data: Path, tmp_path: Path) -> None:
     single = evaluate_from_archive(tmp_path / "0" / "model.tar.gz", str(odd_data / "dev.json"))
     assert reported["best_validation_recall"] == pytest.approx(single["recall"])
     assert reported["best_validation_f1"] == pytest.approx(single["f1"])
+
+
+def test_no_process_trains_on_when_the_command_is_killed(odd_data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    overrides: Dict[str, Any] = {
+        "train_data_path": str(odd_data / "train.json"),
+        "validation_data_path": str(odd_data / "dev.json"),
+        "trainer.num_epochs": 1000,
+        "distributed": distributed(devices=2, cpu=True),
+    }
+    params = experiment(overrides)
+    # Held by the command and by all processes that it starts.
+    alive, held = os.pipe()
+    command = os.fork()
+    if command == 0:
+        os.close(alive)
+        train_model(params, str(run), include_package=["sept_allennlp"])
+        os._exit(0)
+    os.close(held)
+    try:
+        deadline = time.monotonic() + 120
+        while not (run / "best.th").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        os.kill(command, signal.SIGKILL)
+        os.waitpid(command, 0)
+    with os.fdopen(alive, "rb") as end:
+        # Ends when the last process has ended.
+        assert end.read() == b""
+    count = len(list(run.glob("metrics_epoch_*.json")))
+    time.sleep(0.5)
+    assert len(list(run.glob("metrics_epoch_*.json"))) == count < 1000

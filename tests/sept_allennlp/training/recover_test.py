@@ -1,15 +1,20 @@
 import json
+import multiprocessing
+import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
 import pytest
 import torch
 from allennlp.commands.train import train_model
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived
 from allennlp.training.callbacks import TrainerCallback
 
 from sept_allennlp.archives import load_archive
+from sept_allennlp.training import recovery
 from tests.experiments import SIX_BATCHES, experiment
+from tests.sept_allennlp.training import faults
 
 pytestmark = pytest.mark.trains
 
@@ -106,3 +111,141 @@ def test_recovering_before_the_first_checkpoint_starts_anew(
     train(run, recover=True)
     # With the pre-trained encoder, that is, and not one of random weights.
     assert_same_result(run, undisturbed)
+
+
+@pytest.fixture(scope="session")
+def improving(train_once: Callable[..., str]) -> Path:
+    """Return the folder of a training whose every epoch is the best so far."""
+    overrides = {"trainer.num_epochs": 3, "dataset_reader.max_instances": 4}
+    overrides["trainer.validation_metric"] = "-loss"
+    folder = Path(train_once("improving", overrides)).parent
+    assert json.loads((folder / "metrics.json").read_text())["best_epoch"] == 2
+    return folder
+
+
+def without_result(folder: Path, copy: Path) -> Path:
+    """Copy a training as it was before its metrics and its archive were written."""
+    shutil.copytree(folder, copy)
+    for name in ("metrics.json", "model.tar.gz"):
+        (copy / name).unlink()
+    return copy
+
+
+def test_best_weights_hold_their_epoch(improving: Path) -> None:
+    assert torch.load(improving / "best.th")._metadata[""]["epoch"] == 2
+
+
+def of_an_earlier_epoch(file: Path) -> None:
+    state = torch.load(file)
+    state._metadata[""]["epoch"] = 1
+    state["_output.weight"] += 1.0
+    torch.save(state, file)
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:30_000])
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("best.th", of_an_earlier_epoch),
+        ("best.th", Path.unlink),
+        ("best.th", cut_short),
+        ("training_state_e3_b0.th", Path.unlink),
+        ("training_state_e3_b0.th", lambda file: file.write_bytes(b"")),
+        ("model_state_e3_b0.th", cut_short),
+    ],
+    ids=[
+        "before the best weights",
+        "before any best weights",
+        "within the best weights",
+        "before the training state",
+        "within the training state",
+        "within the model state",
+    ],
+)
+def test_a_training_killed_between_two_files_ends_as_if_undisturbed(
+    name: str, damage: Callable[[Path], None], improving: Path, tmp_path: Path
+) -> None:
+    run = without_result(improving, tmp_path / "run")
+    damage(run / name)
+    train_model(faults.three_epochs(), str(run), recover=True)
+    assert faults.same(faults.result(run), faults.result(improving))
+
+
+@pytest.mark.parametrize(
+    "file, kind",
+    [("model_state_e1_b0.th.part", "within"), ("best.th", "before"), ("metrics.json", "before")],
+)
+def test_a_training_killed_at_a_write_ends_as_if_undisturbed(
+    file: str, kind: str, improving: Path, tmp_path: Path
+) -> None:
+    written = [path for _, path in faults.writes_of(faults.three_epochs, tmp_path / "whole")]
+    run = tmp_path / "run"
+    faults.train_with_fault(faults.three_epochs, run, written.index(file), kind)
+    faults.recover(faults.three_epochs, run)
+    assert faults.same(faults.result(run), faults.result(improving))
+
+
+def test_best_weights_that_cannot_be_restored_are_reported(improving: Path, tmp_path: Path) -> None:
+    # The first epoch is the best, and its checkpoint is gone.
+    overrides = {"trainer.validation_metric": "+loss"}
+    run = tmp_path / "run"
+    train_model(faults.three_epochs(overrides), str(run))
+    (run / "best.th").unlink()
+    with pytest.raises(ConfigurationError, match="best.th is missing .* best epoch, which is 0"):
+        train_model(faults.three_epochs(overrides), str(run), recover=True)
+
+
+def test_best_weights_without_a_checkpoint_are_not_trained_anew(
+    improving: Path, tmp_path: Path
+) -> None:
+    run = without_result(improving, tmp_path / "run")
+    for file in run.glob("*_state_*.th"):
+        file.unlink()
+    with pytest.raises(ConfigurationError, match="best.th has no checkpoint to go on from"):
+        train_model(faults.three_epochs(), str(run), recover=True)
+
+
+def test_a_training_that_ran_out_of_patience_trains_no_further_epoch(tmp_path: Path) -> None:
+    overrides = {"trainer.validation_metric": "+loss", "trainer.patience": 1}
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train_model(faults.three_epochs(overrides), str(whole))
+    assert json.loads((whole / "metrics.json").read_text())["epoch"] == 1
+    without_result(whole, run)
+    train_model(faults.three_epochs(overrides), str(run), recover=True)
+    assert faults.same(faults.result(run), faults.result(whole))
+
+
+def test_metrics_of_another_epoch_than_the_weights_are_refused(
+    improving: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(improving, tmp_path / "run")
+    recovery.check_best_weights(tmp_path / "run")
+    of_an_earlier_epoch(tmp_path / "run" / "best.th")
+    with pytest.raises(ConfigurationError, match="describes the model of epoch 2, but best.th is"):
+        recovery.check_best_weights(tmp_path / "run")
+
+
+def test_two_trainings_cannot_write_to_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "WAIT_FOR_OTHERS", 0.2)
+    run = tmp_path / "run"
+    run.mkdir()
+    ours, theirs = multiprocessing.Pipe()
+
+    def hold() -> None:
+        recovery.lock(run)
+        theirs.send("locked")
+        theirs.recv()
+
+    process = multiprocessing.get_context("fork").Process(target=hold)
+    process.start()
+    assert ours.recv() == "locked"
+    with pytest.raises(ConfigurationError, match="another training is writing to this folder"):
+        train_model(faults.three_epochs(), str(run), force=True)
+    ours.send("end")
+    process.join()
+    recovery.lock(run)

@@ -52,7 +52,7 @@ def test_errors_are_one_line_and_no_page_is_left(tmp_path, content):
 def test_the_predictions_are_not_replaced(tmp_path):
     predictions = tmp_path / "predictions.jsonl"
     predictions.write_text(json.dumps(PREDICTION))
-    with pytest.raises(SystemExit, match="would replace the predictions"):
+    with pytest.raises(SystemExit, match="the output is the input"):
         run(predictions, predictions)
     assert json.loads(predictions.read_text()) == PREDICTION
 

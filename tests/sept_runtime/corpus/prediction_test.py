@@ -10,9 +10,9 @@ from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.settings import ModelSettings, model_digest
 from sept_runtime.corpus.shards import Shard, ShardLines
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document
 from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.options import Decoding
 
 LINES = [b'{"id": "a", "text": "We use a parser for parsing."}', b"", b"{", b'{"text": "We use."}']
 

@@ -3,9 +3,9 @@ from typing import Iterator
 
 import pytest
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import DocumentError
 from sept_runtime.inference.json_lines import Request, predict_lines, predict_requests
+from sept_runtime.options import Decoding
 from tests.sept_runtime.word_predictor import NeighborPredictor, WordPredictor
 
 LINES = [

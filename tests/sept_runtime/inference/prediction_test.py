@@ -1,8 +1,8 @@
 from typing import Iterator
 
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.inference.prediction import predict
+from sept_runtime.options import Decoding
 from tests.sept_runtime.word_predictor import WordPredictor
 
 

@@ -72,7 +72,7 @@ def test_very_many_spans_are_scored_in_chunks(
 def test_options_that_are_none(exported_model: Path) -> None:
     with pytest.raises(ValueError, match="threads must be at least 1"):
         sept_runtime.load(exported_model, threads=0)
-    with pytest.raises(ValueError, match="min_score must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="min_score must be a number between 0 and 1"):
         sept_runtime.load(exported_model, min_score=2.0)
 
 

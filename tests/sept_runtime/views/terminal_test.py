@@ -5,7 +5,7 @@ from rich.console import Console
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, prediction_from_json
-from sept_runtime.views.terminal import entity_table, relation_table
+from sept_runtime.views.terminal import entity_table, print_document, relation_table
 
 
 def printed(prediction, table=entity_table):
@@ -73,20 +73,86 @@ def test_a_failed_input_is_its_reason():
     assert printed(FailedInput("not [valid] JSON", 2)) == ["input line 2: not [valid] JSON".split()]
 
 
-def test_a_text_without_offsets_cannot_be_pointed_into():
+def test_a_text_without_offsets_is_refused():
     fields = {"doc_key": "d", "text": "We  win", "sentences": [["We", "win"]]}
     with pytest.raises(DocumentError, match="document 'd': .*no 'word_offsets'"):
         entity_table(prediction_from_json(fields))
 
 
-def test_half_a_character_can_be_printed():
+def test_unpaired_surrogates_and_control_characters_are_replaced():
     fields = {
         "doc_key": "e\ud800",
-        "sentences": [["We", "w\udc00n"]],
+        "sentences": [["We", "w\udc00\x1b[31mn\x07"]],
         "predicted_ner": [[[1, 1, "T\ud800"]]],
     }
     output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     Console(file=output, width=100).print(entity_table(prediction_from_json(fields)))
     output.flush()
     lines = output.buffer.getvalue().decode().split()
-    assert (lines[0], lines[-3:]) == ("e\ufffd", ["w\ufffdn", "T\ufffd", "3–6"])
+    assert (lines[0], lines[-3:]) == ("e\ufffd", ["w\ufffd\ufffd[31mn\ufffd", "T\ufffd", "3–12"])
+
+
+def test_without_predictions_the_gold_annotation_is_shown():
+    fields = {
+        "doc_key": "g",
+        "sentences": [["We", "use", "LSTM", "for", "tagging", "."]],
+        "ner": [[[2, 2, "Method"], [4, 4, "Task"]]],
+        "relations": [[[2, 2, 4, 4, "USED-FOR"]]],
+    }
+    lines = printed(prediction_from_json(fields))
+    assert lines[0] == ["g", "(gold", "annotation)"]
+    assert lines[-2:] == [["LSTM", "Method", "7–11"], ["tagging", "Task", "16–23"]]
+    lines = printed(prediction_from_json(fields), relation_table)
+    assert lines[-1] == ["LSTM", "USED-FOR", "tagging"]
+    # Predictions come first, even where nothing was found.
+    lines = printed(prediction_from_json({**fields, "entities": []}))
+    assert [line for line in lines if "LSTM" in line] == []
+
+
+LONG_LABEL = "Developing_anatomical_structure_of_the_embryo_in_its_third_week"
+
+
+def wide_document(**entity):
+    word = "x" * 999_990
+    return prediction_from_json(
+        {
+            "doc_key": "book",
+            "sentences": [[word, "neural", "crest", *["cells"] * 30, "formed", "."]],
+            "entities": [
+                {"start_word": 1, "end_word": 32, "label": LONG_LABEL, "score": 0.983, **entity},
+                {"start_word": 33, "end_word": 33, "label": "Cell", "score": 1},
+            ],
+            "relations": [
+                {"head": 0, "tail": 1, "label": "Positively_regulates_the_development_of_and" * 2},
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize("width", [1, 20, 80, 300])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_no_label_and_no_number_is_cut(width, is_terminal):
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=is_terminal, color_system=None
+    )
+    print_document(wide_document(), console)
+    words = console.file.getvalue().split()
+    places = {"999991–1000183", "1000184–1000190"}
+    labels = {LONG_LABEL, "Cell", "Positively_regulates_the_development_of_and" * 2}
+    assert labels | places | {"0.98", "1.00", "score", "characters"} <= set(words)
+
+
+def test_lines_are_as_long_as_needed_where_there_is_no_terminal():
+    console = Console(file=io.StringIO(), width=20, force_terminal=False)
+    print_document(wide_document(), console)
+    entity = " ".join(["neural", "crest", *["cells"] * 30])
+    (line,) = [line for line in console.file.getvalue().splitlines() if LONG_LABEL in line]
+    assert entity in line and line.split()[-2:] == ["0.98", "999991–1000183"]
+
+
+def test_long_entities_are_wrapped_on_a_terminal():
+    console = Console(file=io.StringIO(), width=150, force_terminal=True, color_system=None)
+    print_document(wide_document(), console)
+    output = console.file.getvalue()
+    assert max(map(len, output.splitlines())) <= 150
+    assert output.split().count("cells") == 30 + 30

@@ -16,8 +16,8 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from sept_allennlp.archives import load_archive
-from sept_runtime.decoding import Decoding
 from sept_runtime.documents import AnnotatedSpan, Document
+from sept_runtime.options import Decoding
 from tests.experiments import FIXTURES, QUICK_TAGGER
 from tests.sept_allennlp.models.checks import EntityModelChecks, tensors
 

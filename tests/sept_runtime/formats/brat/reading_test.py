@@ -239,8 +239,8 @@ def break_folder(folder: Path, how: str) -> None:
         ("no text", "d.ann: its text, d.txt, is missing"),
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
-        ("record not JSON", f"{RECORD_NAME}: not as sept-brat wrote it"),
-        ("record of something else", f"{RECORD_NAME}: not as sept-brat wrote it"),
+        ("record not JSON", f"{RECORD_NAME}: not as sept brat wrote it"),
+        ("record of something else", f"{RECORD_NAME}: not as sept brat wrote it"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):

@@ -1,0 +1,93 @@
+"""Arguments that several commands share."""
+
+import argparse
+import contextlib
+import json
+from typing import Any, Callable, Dict, Union
+
+from sept_runtime.options import ENGINES, PRECISIONS, SWITCH, Kind, decoding_options
+
+Parser = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
+
+
+def add_engine_arguments(parser: Parser) -> None:
+    """Add `--engine` and `--precision`."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="the engine that runs an exported model; openvino is an extra "
+        f"(default = {ENGINES[0]})",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="the precision of the encoder; bfloat16 is faster with openvino on processors that "
+        f"support it, int8 needs a model exported with --int8 (default = {PRECISIONS[0]})",
+    )
+
+
+def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add an argument for each option of `Decoding`, and `--predictor-args`."""
+    group = parser.add_argument_group("options of prediction", "Default: as the model was trained.")
+    names = []
+    for name, option in decoding_options().items():
+        kind: Kind = option.metadata["kind"]
+        flag = f"--{name.replace('_', '-')}"
+        names.append(name)
+        if kind is SWITCH:
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, help=option.metadata["help"]
+            )
+        else:
+            group.add_argument(flag, type=_number(kind), metavar="N", help=option.metadata["help"])
+    group.add_argument(
+        "--predictor-args",
+        type=json_object,
+        default={},
+        metavar="JSON",
+        help=f"the same options ({', '.join(names)}) as one JSON object, such as "
+        "'{\"min_score\": 0.5}'",
+    )
+
+
+def decoding_arguments(args: argparse.Namespace) -> Dict[str, Any]:
+    """Return the options that were given; `--min-score` overrides `min_score` in JSON."""
+    given = {name: getattr(args, name) for name in decoding_options()}
+    return {**args.predictor_args, **{k: value for k, value in given.items() if value is not None}}
+
+
+def json_object(text: str) -> Dict[str, Any]:
+    """Parse an argument that is a JSON object."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text!r} ({error})") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"must be a JSON object, got {text!r}")
+    return value
+
+
+def positive_int(text: str) -> int:
+    """Parse an argument that is a count of 1 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
+    return number
+
+
+def _number(kind: Kind) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value: Any = text
+        for type_ in (float, int):
+            with contextlib.suppress(ValueError):
+                value = type_(text)
+        if not kind.accepts(value):
+            raise argparse.ArgumentTypeError(f"must be {kind.description}, got {text!r}")
+        return value
+
+    return parse
