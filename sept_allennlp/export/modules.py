@@ -150,6 +150,8 @@ class _Logits(torch.nn.Module):
 class _Tempered(torch.nn.Module):
     """Logits divided by the temperature of a model or of its part for relations, if it has one."""
 
+    _temperature: Optional[Tensor]
+
     def __init__(self, network: torch.nn.Module, owner: torch.nn.Module) -> None:
         super().__init__()
         self._network = network
