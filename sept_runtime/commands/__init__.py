@@ -10,9 +10,11 @@ from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
+from sept_runtime.commands.count import Count
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
+from sept_runtime.commands.report import Report
 from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.commands.split import Split
@@ -23,6 +25,8 @@ COMMANDS: Tuple[Command, ...] = (
     Annotate(),
     Show(),
     Html(),
+    Count(),
+    Report(),
     Serve(),
     Convert(),
     Brat(),
@@ -37,10 +41,12 @@ __all__ = [
     "Brat",
     "Command",
     "Convert",
+    "Count",
     "Html",
     "Models",
     "Package",
     "Predict",
+    "Report",
     "Serve",
     "Show",
     "Split",
