@@ -1,11 +1,11 @@
 """What goes into prediction: JSON objects, each with a document in one of three forms."""
 
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, Optional
 
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
 from sept_runtime.formats.scierc import annotated_document, checked_sentences, checked_words
-from sept_runtime.tokenization import tokenize
+from sept_runtime.tokenization import split_sentences, tokenize
 from sept_runtime.tokenization.words import with_joined_text
 
 
@@ -88,13 +88,3 @@ def _document_key(fields: JsonObject) -> str:
     if isinstance(identifier, (dict, list)):
         raise DocumentError(f"'id' must be a string or number, found {json_type(identifier)}")
     return "" if identifier is None else str(identifier)
-
-
-def split_sentences(words: Sequence[str]) -> List[List[str]]:
-    """Words without sentences, cut behind each `.`, `?` and `!` that is a word of its own."""
-    sentences: List[List[str]] = [[]]
-    for word in words:
-        sentences[-1].append(word)
-        if word in (".", "?", "!"):
-            sentences.append([])
-    return [sentence for sentence in sentences if sentence]

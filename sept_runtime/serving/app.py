@@ -32,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sept_runtime.documents import Document, DocumentError, Prediction
+from sept_runtime.formats.exchange import character_document
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import (
     PredictedDocument,
@@ -380,9 +381,14 @@ class _Server:
         except DocumentError as error:
             raise _Refused(422, str(error)) from None
         decoding = self._decoding(request.query_params)
-        outputs = await self._outputs(asked.inputs, decoding, request)
+        documents = [
+            character_document(PredictedDocument(each.document, outcome))
+            if isinstance(outcome, Prediction)
+            else None
+            for each, outcome in await self._outcomes(asked.inputs, decoding, request)
+        ]
         version = f"{self._model.name}-{self._model.version}"
-        return _json({"results": label_studio.results(asked, outputs, version)})
+        return _json(label_studio.answer(asked, documents, version))
 
     # Reading requests -------------------------------------------------------------------------
 

@@ -1,14 +1,12 @@
-"""
-The protocol between Label Studio and a machine learning backend.
-
-Offsets count characters (code points), in Label Studio as in Python: its editor's own tests
-("Should calculate offsets by code points in text") say so.
-"""
+"""The protocol between Label Studio and a machine learning backend."""
 
 import xml.etree.ElementTree as ElementTree
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from dataclasses import replace
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.formats.exchange import CharacterDocument
+from sept_runtime.formats.exchange.label_studio import mean_score, results
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.version import VERSION
 
@@ -106,66 +104,41 @@ def read_request(body: Any) -> LabelStudioRequest:
     return LabelStudioRequest(config, inputs)
 
 
-def results(
-    asked: LabelStudioRequest, outputs: Sequence[JsonObject], model_version: str
-) -> List[JsonObject]:
-    """
-    Return the predictions of tasks as Label Studio reads them.
-
-    Entities whose label the project does not offer are left out. A task that could not be predicted
-    has no result.
-    """
-    return [prediction_to_label_studio(output, asked.config, model_version) for output in outputs]
-
-
-def prediction_to_label_studio(
-    output: JsonObject, config: LabelingConfig, model_version: str
+def answer(
+    asked: LabelStudioRequest, documents: Sequence[Optional[CharacterDocument]], version: str
 ) -> JsonObject:
     """
-    Return one prediction in Label Studio's format.
+    Return the answer to a prediction request.
 
     # Parameters
 
-    output : `JsonObject`
-        A line of `sept predict`.
-    config : `LabelingConfig`
-    model_version : `str`
+    asked : `LabelStudioRequest`
+    documents : `Sequence[Optional[CharacterDocument]]`
+        The predicted document of each task; `None` for a task that could not be predicted, which
+        has no result.
+    version : `str`
+        The model's name and version.
     """
-    result: List[JsonObject] = []
-    ids: Dict[int, str] = {}
-    scores: List[float] = []
-    for index, entity in enumerate(output.get("entities", [])):
-        if config.labels and entity["label"] not in config.labels:
-            continue
-        ids[index] = f"entity-{index}"
-        if entity.get("score") is not None:
-            scores.append(entity["score"])
-        result.append(
+    config = asked.config
+    predictions = []
+    for document in documents:
+        offered = _offered(document, config.labels)
+        predictions.append(
             {
-                "id": ids[index],
-                "from_name": config.from_name,
-                "to_name": config.to_name,
-                "type": "labels",
-                "score": entity.get("score"),
-                "value": {
-                    "start": entity["start"],
-                    "end": entity["end"],
-                    "text": entity["text"],
-                    "labels": [entity["label"]],
-                },
+                "result": results(offered, config.from_name, config.to_name),
+                "score": mean_score(offered),
+                "model_version": version,
             }
         )
-    symmetric = set(output.get("symmetric_relation_labels", []))
-    for relation in output.get("relations") or []:
-        if relation["head"] in ids and relation["tail"] in ids:
-            result.append(
-                {
-                    "type": "relation",
-                    "from_id": ids[relation["head"]],
-                    "to_id": ids[relation["tail"]],
-                    "direction": "bi" if relation["label"] in symmetric else "right",
-                    "labels": [relation["label"]],
-                }
-            )
-    score: Optional[float] = sum(scores) / len(scores) if scores else 0.0
-    return {"result": result, "score": score, "model_version": model_version}
+    return {"results": predictions}
+
+
+def _offered(document: Optional[CharacterDocument], labels: Sequence[str]) -> CharacterDocument:
+    """Return the document without entities whose label the project does not offer."""
+    if document is None:
+        return CharacterDocument("", "", {})
+    spans = {
+        name: span for name, span in document.spans.items() if not labels or span.label in labels
+    }
+    kept = [each for each in document.relations if each[0] in spans and each[1] in spans]
+    return replace(document, spans=spans, relations=kept)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, DocumentError
-from sept_runtime.formats.inputs import document_from_input, split_sentences
+from sept_runtime.formats.inputs import document_from_input
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_from_json
 from sept_runtime.inference.json_lines import predict_lines
@@ -149,10 +149,3 @@ def test_what_is_wrong_is_said(fields: Dict[str, Any], fault: str) -> None:
     with pytest.raises(DocumentError) as error:
         document_from_input({"doc_key": "k", **fields})
     assert str(error.value).startswith(fault)
-
-
-def test_words_without_sentences_are_cut_behind_final_punctuation() -> None:
-    words = ["We", "win", ".", "Do", "we", "?", "Yes"]
-    assert split_sentences(words) == [["We", "win", "."], ["Do", "we", "?"], ["Yes"]]
-    assert split_sentences(["."]) == [["."]]
-    assert split_sentences([]) == []

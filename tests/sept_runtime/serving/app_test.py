@@ -284,7 +284,7 @@ def test_label_studio_gets_spans_and_relations():
             first, second, relation = prediction["result"]
             # Characters are code points: the face is one.
             assert first == {
-                "id": "entity-0",
+                "id": "e0",
                 "from_name": "ner",
                 "to_name": "doc",
                 "type": "labels",
@@ -294,8 +294,8 @@ def test_label_studio_gets_spans_and_relations():
             assert second["value"]["start"] == text.index("corpus")
             assert relation == {
                 "type": "relation",
-                "from_id": "entity-0",
-                "to_id": "entity-1",
+                "from_id": "e0",
+                "to_id": "e1",
                 "direction": "right",
                 "labels": ["BEFORE"],
             }
