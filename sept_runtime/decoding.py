@@ -185,8 +185,8 @@ class RelationDecoding(NamedTuple):
     calibration: Calibration = _UNCALIBRATED
 
     def least(self, min_score: float) -> float:
-        """Return the threshold that applies when `min_score` is requested."""
-        return max(self.threshold, min_score)
+        """Return the threshold of calibrated scores that applies when `min_score` is requested."""
+        return max(self.calibration.threshold(self.threshold), min_score)
 
     def decode(self, scored: ScoredPairs, min_score: float = 0.0) -> List[ScoredRelation]:
         """

@@ -9,7 +9,6 @@ from allennlp.data import Vocabulary
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import labels_in
-from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_scorer
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.score_calibration import ScoreCalibration
@@ -23,7 +22,6 @@ from sept_allennlp.training.losses import (
 from sept_allennlp.training.metrics import CalibrationError, StrictRelationF1
 from sept_runtime.decoding import NO_ENTITY, RelationDecoding, ScoredPairs
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
-from sept_runtime.onnx.relations import Relations
 
 
 class RelationClassifier(torch.nn.Module, FromParams):
@@ -232,18 +230,6 @@ class RelationClassifier(torch.nn.Module, FromParams):
         )
         learnable = [gold or soft for gold, soft in zip(is_annotated, is_soft)]
         return mean_over_documents(losses.sum(dim=-1) * weights[mask], mask, learnable, documents)
-
-    def exported(self, head_graph: str) -> ExportedRelations:
-        """
-        By what it runs without PyTorch; `head_graph` is the file's name for the scorer's graph.
-
-        # Raises
-
-        `NotExportable`
-        """
-        scorer, head = exported_pair_scorer(self._scorer, head_graph)
-        relations = Relations(self.decoding, self._max_distance, self.max_entities_per_word, scorer)
-        return ExportedRelations(relations, head)
 
     def score_pairs(
         self, spans: RelatedSpans, indices: Sequence[List[int]], sentence_ids: torch.Tensor

@@ -4,7 +4,6 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.modules.exporting import ExportedEncoder, NotExportable
 from sept_allennlp.modules.token_embedders.word_pieces import WordPieceEmbedder
 
 
@@ -36,14 +35,6 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
         if pooling not in ("first", "mean"):
             raise ConfigurationError(f"pooling must be 'first' or 'mean': {pooling!r}")
         self._pooling = pooling
-
-    def exported(self) -> ExportedEncoder:
-        """
-        # Raises
-
-        `NotExportable`: models of words are not exported.
-        """
-        raise NotExportable(self)
 
     def forward(
         self,

@@ -4,9 +4,7 @@ import torch
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
-from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.modules.token_embedders.encoder_embedder import EncoderEmbedder
-from sept_runtime.onnx.windows import Windows
 
 
 @TokenEmbedder.register("static_word_pieces")
@@ -53,11 +51,6 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         """The width of the encoder's table of input embeddings, its `hidden_size` or less."""
         return self._embedding.embedding_dim
 
-    def exported(self) -> ExportedEncoder:
-        """By what it runs without PyTorch."""
-        windows = Windows((), (), padding=0, content=0, stride=0)
-        return ExportedEncoder(_Table(self._embedding), windows, self.model_name)
-
     def forward(
         self,
         token_ids: torch.Tensor,
@@ -75,14 +68,3 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         `torch.FloatTensor` of shape `(batch_size, num_pieces, embedding_dim)`.
         """
         return self._embedding(token_ids)
-
-
-class _Table(torch.nn.Module):
-    """The table as an ONNX graph, with zeros where there is no piece."""
-
-    def __init__(self, embedding: torch.nn.Embedding) -> None:
-        super().__init__()
-        self._embedding = embedding
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return self._embedding(input_ids) * attention_mask.unsqueeze(-1)

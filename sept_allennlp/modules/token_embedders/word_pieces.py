@@ -7,9 +7,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 
 from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
-from sept_allennlp.modules.exporting import ExportedEncoder
 from sept_allennlp.modules.token_embedders.encoder_embedder import EncoderEmbedder
-from sept_runtime.onnx.windows import Windows
 
 # BERT's and its relatives' name, and DistilBERT's.
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
@@ -120,17 +118,6 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         """The encoder's `hidden_size`."""
         return self.transformer_model.config.hidden_size
 
-    def exported(self) -> ExportedEncoder:
-        """By what it runs without PyTorch."""
-        windows = Windows(
-            tuple(self._prefix.tolist()),
-            tuple(self._suffix.tolist()),
-            padding=0,
-            content=self._content,
-            stride=self._stride,
-        )
-        return ExportedEncoder(_LastHiddenState(self.transformer_model), windows, self.model_name)
-
     def forward(
         self,
         token_ids: torch.Tensor,
@@ -203,18 +190,6 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         with self.precision(ids.device):
             outputs = self.transformer_model(input_ids=ids, attention_mask=attention_mask.long())
         return outputs.last_hidden_state[:, num_prefix : num_prefix + num_pieces].float()
-
-
-class _LastHiddenState(torch.nn.Module):
-    """An encoder as an ONNX graph: two tensors in, one out."""
-
-    def __init__(self, transformer: PreTrainedModel) -> None:
-        super().__init__()
-        self._transformer = transformer
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        outputs = self._transformer(input_ids=input_ids, attention_mask=attention_mask)
-        return outputs.last_hidden_state
 
 
 class _Windows(NamedTuple):

@@ -13,11 +13,14 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 
 from sept_allennlp.archives import load_archive
+from sept_allennlp.export import export
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.training import calibration
 from sept_allennlp.training.calibration import Scored, fit
 from sept_allennlp.training.metrics import CalibrationError
 from sept_runtime.calibration import Calibration
+from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.onnx import ExportedPredictor
 from tests.experiments import FIXTURES, experiment
 
 CONFIG = "sept_minilm_relations.jsonnet"
@@ -144,6 +147,28 @@ def test_soft_labels_are_not_calibrated(calibrated: Path, related_archive: str) 
     assert lines[0]["soft_relations"] == lines[1]["soft_relations"]
     scores = [[entity["score"] for entity in line["entities"]] for line in lines]
     assert scores[0] != scores[1]
+
+
+@pytest.mark.exports
+@pytest.mark.trains
+def test_an_export_has_the_same_calibration(calibrated: Path, tmp_path: Path) -> None:
+    archive = SEPTPredictor.from_path(calibrated / "model.tar.gz")
+    export(str(calibrated / "model.tar.gz"), tmp_path / "exported")
+    exported = ExportedPredictor(tmp_path / "exported")
+    assert exported.calibration == archive.calibration
+    assert exported.decoding.min_score == pytest.approx(archive.decoding.min_score)
+    lines = (FIXTURES / "raw_abstracts.jsonl").read_bytes().splitlines()[:3]
+    options = {"min_relation_score": 0.2}
+    found, expected = (
+        list(predict_lines(each, lines, each.decoding.changed(**options)))
+        for each in (exported, archive)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        for name in ("entities", "relations"):
+            scores = [[item.pop("score") for item in line[name]] for line in (ours, theirs)]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+        assert ours == theirs
+    assert any(line["relations"] for line in found)
 
 
 def test_another_model_is_refused(tmp_path: Path) -> None:
