@@ -21,8 +21,9 @@ from sept_runtime.documents import Document, Prediction
 
 logger = logging.getLogger(__name__)
 
-# With fewer predictions the scores stay as they are.
+# With fewer predictions, or less to learn from a score than this, scores stay as they are.
 _MIN_PREDICTIONS = 20
+_MIN_SLOPE = 0.05
 
 _NUM_NEWTON_STEPS = 50
 
@@ -145,7 +146,7 @@ def fit(scored: Scored) -> Calibration:
     calibration = Calibration()
     if len(scores) >= _MIN_PREDICTIONS:
         slope, bias = _logistic_regression(log_odds(scores), is_right)
-        if slope > 0:
+        if slope >= _MIN_SLOPE:
             calibration = Calibration(1.0 / slope, bias)
         else:
             logger.warning("Scores do not tell right predictions from wrong ones: not calibrated.")
