@@ -39,7 +39,8 @@ def prediction_to_json(
     it has soft labels, `soft_ner` and `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
     """
     # Gold belongs to the sentences that it was given with.
-    with_gold = bool(fields.get("sentences"))
+    sentences = fields.get("sentences")
+    with_gold = isinstance(sentences, list) and (any(sentences) or not document.words)
     repeated = ("id", "doc_id", "title", "ner") if with_gold else ("id", "doc_id", "title")
     output: JsonObject = {
         "format_version": FORMAT_VERSION,
