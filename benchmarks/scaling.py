@@ -22,8 +22,7 @@ import torch
 
 from benchmarks.synthetic import WORDS_PER_ABSTRACT, lines_of_text
 from sept_allennlp.corpus import ArchiveShardPredictor
-from sept_runtime.corpus.output_folder import OutputFolder
-from sept_runtime.corpus.records import ShardRecord
+from sept_runtime.corpus.output_folder import OutputFolder, ShardRecord
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.cpu import usable_cores

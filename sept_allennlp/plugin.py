@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple, Tuple
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import predict
-from sept_allennlp.training import config_defaults, recovery, trainer
+from sept_allennlp.training import config_defaults, config_keys, recovery, trainer
 
 # The modules that register parts with AllenNLP by being imported.
 PARTS: Tuple[str, ...] = (
@@ -50,6 +50,11 @@ PATCHES: Tuple[Patch, ...] = (
         "the variables that `Params` gives to jsonnet",
         "the configurations' variables have defaults, and jsonnet has no way to say so",
         config_defaults.install,
+    ),
+    Patch(
+        "`create_kwargs`, which reads a configuration's keys",
+        "AllenNLP ignores a misspelled key of its trainer, and reports others without their place",
+        config_keys.install,
     ),
     Patch(
         "the folder, the metrics, the configuration and the archive that `allennlp train` writes",

@@ -11,6 +11,8 @@ from sept_runtime.documents import (
     ScoredRelation,
     ScoredSpan,
     SoftAnnotation,
+    SoftRelation,
+    SoftRelations,
     SoftSpan,
 )
 from sept_runtime.options import Decoding
@@ -178,7 +180,7 @@ class RelationDecoding(NamedTuple):
         `min_score` can only raise the threshold.
         """
         pairs, probabilities = scored.pairs, scored.probabilities.copy()
-        symmetric = np.array([label in self.symmetric_labels for label in self.labels], bool)
+        symmetric = self._symmetric
         probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
         kept = probabilities >= self.least(min_score)
         kept[:, 1, symmetric] = False
@@ -192,16 +194,62 @@ class RelationDecoding(NamedTuple):
             )
         )
 
-    def predict(
-        self, entities: Sequence[Prediction], scored: Sequence[ScoredPairs], min_score: float = 0.0
-    ) -> List[Prediction]:
-        """Add the decoded relations to the documents' predictions."""
-        return [
-            prediction._replace(
-                relations=self.decode(pairs, min_score), symmetric_labels=self.symmetric_labels
+    def soft_relations(
+        self, entities: Sequence[ScoredSpan], scored: ScoredPairs, threshold: float
+    ) -> SoftRelations:
+        """
+        Return the probabilities of all scored pairs of a document, for training another model.
+
+        Each pair is listed in both directions. A symmetric label has the mean of both directions.
+        Probabilities are rounded to four digits, and those below `threshold` are left out.
+
+        # Parameters
+
+        entities : `Sequence[ScoredSpan]`
+            The document's entities, to which the indices of the pairs refer.
+        scored : `ScoredPairs`
+        threshold : `float`
+        """
+        # In double precision, so that rounded numbers are written with few digits.
+        probabilities = scored.probabilities.astype(np.float64)
+        mean = probabilities.mean(axis=1, keepdims=True)
+        probabilities = np.where(self._symmetric, mean, probabilities)
+        rounded = np.where(probabilities < threshold, 0.0, probabilities.round(_SOFT_DIGITS))
+        places = [(entity.start, entity.end) for entity in entities]
+        pairs = [
+            SoftRelation(
+                places[head],
+                places[tail],
+                {label: value for label, value in zip(self.labels, row) if value},
             )
-            for prediction, pairs in zip(entities, scored)
+            for (first, second), ways in zip(scored.pairs.tolist(), rounded.tolist())
+            for head, tail, row in ((first, second, ways[0]), (second, first, ways[1]))
         ]
+        return SoftRelations(tuple(self.labels), sorted(pairs, key=lambda pair: pair[:2]))
+
+    def predict(
+        self, entities: Sequence[Prediction], scored: Sequence[ScoredPairs], decoding: Decoding
+    ) -> List[Prediction]:
+        """Add the decoded relations, and soft labels of relations, to the predictions."""
+        predictions = []
+        for prediction, pairs in zip(entities, scored):
+            soft, least = prediction.soft, decoding.soft_relations
+            if soft is not None and least is not None:
+                relations = self.soft_relations(prediction.entities, pairs, least)
+                soft = soft._replace(relations=relations)
+            predictions.append(
+                prediction._replace(
+                    relations=self.decode(pairs, decoding.min_relation_score),
+                    soft=soft,
+                    symmetric_labels=self.symmetric_labels,
+                )
+            )
+        return predictions
+
+    @property
+    def _symmetric(self) -> NDArray[np.bool_]:
+        """Shape `(num_labels,)`."""
+        return np.array([label in self.symmetric_labels for label in self.labels], bool)
 
 
 def top_scoring_entities(

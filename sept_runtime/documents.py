@@ -88,21 +88,54 @@ class SoftSpan(NamedTuple):
     probabilities: Dict[str, float]
 
 
-class SoftAnnotation(NamedTuple):
+class SoftRelation(NamedTuple):
     """
-    A model's probabilities for all candidate spans of a document, to train another model on.
+    A pair of entities and a model's probability for each label of a relation from head to tail.
+
+    `head` and `tail` are first and last word as in `AnnotatedRelation`. A label that is not listed
+    has the probability 0.
+    """
+
+    head: Tuple[int, int]
+    tail: Tuple[int, int]
+    probabilities: Dict[str, float]
+
+
+class SoftRelations(NamedTuple):
+    """
+    A model's probabilities for the pairs of entities that it found in a document.
 
     # Parameters
 
     labels : `Tuple[str, ...]`
-        All labels of the model.
+        Every label of a relation that the model knows.
+    pairs : `List[SoftRelation]`
+        The pairs that the model scored, in both directions, none twice. The model says nothing of
+        any other pair.
+    """
+
+    labels: Tuple[str, ...]
+    pairs: List[SoftRelation]
+
+
+class SoftAnnotation(NamedTuple):
+    """
+    A model's probabilities for all candidate spans of a document, for another model to learn.
+
+    # Parameters
+
+    labels : `Tuple[str, ...]`
+        Every label that the model knows.
     spans : `List[SoftSpan]`
-        The candidates that may be entities, ordered by place, each once. All other candidates are
-        no entities, with the probability 1.
+        The candidates that may be entities, ordered by place, none twice. Any other candidate is no
+        entity, with probability 1.
+    relations : `SoftRelations`, optional (default = `None`)
+        The model's probabilities for pairs of entities, if it was asked for them.
     """
 
     labels: Tuple[str, ...]
     spans: List[SoftSpan]
+    relations: Optional[SoftRelations] = None
 
 
 class Prediction(NamedTuple):

@@ -67,6 +67,9 @@ class Decoding:
     soft_labels : `float`, optional (default = `None`)
         Also report the label probabilities of every candidate that is an entity with at least this
         probability (`soft_annotation`), for training a smaller model.
+    soft_relations : `float`, optional (default = `None`)
+        With `soft_labels`, also report the probabilities of relations in every pair of entities,
+        without those below this one.
 
     # Raises
 
@@ -85,12 +88,20 @@ class Decoding:
         "also report the label probabilities of every span that is an entity with at least this "
         "probability, for training a smaller model",
     )
+    soft_relations: Optional[float] = _option(
+        None,
+        PROBABILITY,
+        "with soft_labels, also report the probabilities of relations in every pair of entities, "
+        "without those below this one",
+    )
 
     def __post_init__(self) -> None:
         for name, option in decoding_options().items():
             kind, value = option.metadata["kind"], getattr(self, name)
             if not kind.accepts(value) and not (value is None and option.default is None):
                 raise ValueError(f"{name} must be {kind.description}, got {value!r}")
+        if self.soft_relations is not None and self.soft_labels is None:
+            raise ValueError("soft_relations needs soft_labels: give both, such as 0.01 and 0.01")
 
     def changed(self, **options: Any) -> "Decoding":
         """

@@ -28,6 +28,11 @@ local data = std.extVar('SEPT_DATA');
     num_epochs: error 'trainer.num_epochs must be given',
     optimizer: error 'trainer.optimizer must be given',
     validation_metric: '+f1',
-    callbacks: ['archive_encoder', 'reproducible_randomness', 'keep_predictions'],
+    callbacks: [
+      { type: 'check_data', strict: std.extVar('SEPT_STRICT') == 'true' },
+      'archive_encoder',
+      'reproducible_randomness',
+      'keep_predictions',
+    ],
   },
 }

@@ -1,5 +1,6 @@
 from sept_allennlp.commands import predict
 from sept_allennlp.commands.sept_annotate import SeptAnnotate
+from sept_allennlp.commands.sept_data import SeptData
 from sept_allennlp.commands.sept_export import SeptExport
 from sept_allennlp.commands.sept_filter_curve import SeptFilterCurve
 from sept_allennlp.commands.sept_results import SeptResults
@@ -8,6 +9,7 @@ from sept_allennlp.commands.sept_tables import SeptTables
 
 __all__ = [
     "SeptAnnotate",
+    "SeptData",
     "SeptExport",
     "SeptFilterCurve",
     "SeptResults",

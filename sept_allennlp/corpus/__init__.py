@@ -1,4 +1,4 @@
-"""What `sept_runtime.corpus` needs to annotate a corpus by a trained model's archive."""
+"""The part of corpus annotation that needs AllenNLP: workers that load an archive."""
 
 from sept_allennlp.corpus.prediction import ArchiveShardPredictor
 

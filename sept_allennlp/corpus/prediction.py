@@ -1,19 +1,21 @@
 from typing import Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
+from typing_extensions import override
 
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.prediction import ShardPredictor
 from sept_runtime.corpus.settings import ModelSettings
+from sept_runtime.errors import CorpusError
 from sept_runtime.inference.prediction import SpanPredictor
-from sept_runtime.options import Decoding, non_default_options
+from sept_runtime.options import ENGINES, PRECISIONS, Decoding
 
 
 class ArchiveShardPredictor(ShardPredictor):
-    """For archives."""
+    """A trained model, loaded from its archive."""
 
     # Python, PyTorch, AllenNLP and a batch.
     process_bytes = 1.5 * 2**30
@@ -26,24 +28,36 @@ class ArchiveShardPredictor(ShardPredictor):
             import_module_and_submodules(package)
         super().__init__(settings)
 
+    @override
     @classmethod
     def load(cls, settings: ModelSettings) -> Tuple[SpanPredictor, Decoding]:
         """
+        Load the model and its decoding options.
+
         # Raises
 
-        `ArchiveError` if the archive is not safe to load, or holds no SEPT, and `CorpusError` for
-        settings that only exported models know.
+        `ArchiveError` if the archive is not safe to load or does not contain a SEPT, `CorpusError`
+        for options that do not apply.
         """
-        for option in non_default_options(settings.engine, settings.precision):
+        if settings.engine != ENGINES[0]:
             raise CorpusError(
-                f"{settings.archive}: an archive takes no {option}; export it by "
-                "'allennlp sept-export', and give the folder"
+                f"--engine applies to exported models, and {settings.archive} is an archive. Leave "
+                "out --engine, or export the model by 'allennlp sept-export' and give that folder."
             )
-        predictor = SEPTPredictor.from_path(
-            settings.archive,
-            cuda_device=settings.cuda_device,
-            import_plugins=False,
-            overrides=settings.overrides,
-            **settings.predictor_args,
-        )
+        options = dict(settings.predictor_args)
+        if settings.precision != PRECISIONS[0]:
+            options["precision"] = settings.precision
+        try:
+            predictor = SEPTPredictor.from_path(
+                settings.archive,
+                cuda_device=settings.cuda_device,
+                import_plugins=False,
+                overrides=settings.overrides,
+                **options,
+            )
+        except (ConfigurationError, TypeError, ValueError) as error:
+            if not options:
+                raise
+            named = ", ".join(options)
+            raise CorpusError(f"the model does not take these options ({named}): {error}") from None
         return predictor, predictor.decoding

@@ -7,7 +7,12 @@ import torch
 from allennlp.data import TextFieldTensors
 
 from sept_allennlp.models.paired_spans import places_of
-from sept_allennlp.models.relation_classifier import RelationClassifier, check_relations_annotated
+from sept_allennlp.models.relation_classifier import (
+    RelationClassifier,
+    add_soft_pairs,
+    check_relations_annotated,
+    has_soft_relations,
+)
 from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.relation_scorers import RelatedSpans
@@ -49,22 +54,27 @@ class JointClassifier(SpanClassifier):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
-        soft: Optional[torch.Tensor] = None,
+        soft_labels: Optional[torch.Tensor] = None,
         relations: Optional[torch.Tensor] = None,
+        soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        text, sentence_ids, gold, metadata, soft :
+        text, sentence_ids, gold, metadata, soft_labels :
             As for `SpanClassifier`.
         relations : `torch.LongTensor`, optional
             Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
             label; `PADDING` beyond the document's relations, and where they are not annotated.
+        soft_relations : `torch.FloatTensor`, optional
+            Shape `(batch_size, num_pairs, 4 + num_labels)`: a teacher's probabilities for pairs of
+            entities, see `SoftRelationsField`.
 
         # Returns
 
-        As for `SpanClassifier`. With a part for relations their loss is added to `loss`, and in
-        evaluation there are `relations`, per document a list of `ScoredRelation`.
+        As for `SpanClassifier`. With a part for relations, its loss (see `RelationClassifier.loss`)
+        is added to `loss`, and in evaluation there are `relations`, per document a list of
+        `ScoredRelation`.
 
         # Raises
 
@@ -72,19 +82,24 @@ class JointClassifier(SpanClassifier):
         there is a part for them; a teacher's soft labels do for entities and need no relations.
         """
         documents: List[Document] = [fields["document"] for fields in metadata]
-        scores, outputs = self._outputs(text, sentence_ids, gold, documents, soft)
+        scores, outputs = self._outputs(text, sentence_ids, gold, documents, soft_labels)
         if self._relations is None:
             return outputs
         if self.training:
-            check_relations_annotated(documents, relations, soft)
-        related_by_hand = any(document.relations is not None for document in documents)
-        if relations is not None and (self.training or related_by_hand):
+            check_relations_annotated(documents, relations, soft_labels)
+        annotated = any(
+            document.relations is not None or has_soft_relations(document, soft_relations)
+            for document in documents
+        )
+        if relations is not None and (self.training or annotated):
             spans, mask = gold[..., :2], gold[..., 0] != PADDING
             if self.training and self._relations.wrong_spans:
                 labels = self._labels_of(scores.spans, scores.mask, gold, sentence_ids.size(1))
                 spans, mask = self._relations.add_wrong_spans(spans, mask, scores, labels)
+            if soft_relations is not None:
+                spans, mask = add_soft_pairs(spans, mask, soft_relations)
             related = self.related_spans(scores, text, spans, mask)
-            loss = self._relations.loss(related, sentence_ids, relations, documents)
+            loss = self._relations.loss(related, sentence_ids, relations, documents, soft_relations)
             outputs["loss"] = outputs.get("loss", 0.0) + self._relations.loss_weight * loss
         if not self.training:
             pairs = self.score_pairs(outputs["entities"], scores, text, sentence_ids)
@@ -103,7 +118,7 @@ class JointClassifier(SpanClassifier):
             return found
         entities = [each.entities for each in found]
         pairs = self.score_pairs(entities, scores, text, sentence_ids)
-        return self._relations.decoding.predict(found, pairs, decoding.min_relation_score)
+        return self._relations.decoding.predict(found, pairs, decoding)
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """As for `SpanClassifier`, and with a part for relations those of `StrictRelationF1`."""

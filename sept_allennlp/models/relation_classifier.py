@@ -8,6 +8,7 @@ from allennlp.data import Vocabulary
 
 from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
+from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_scorer
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
@@ -154,34 +155,67 @@ class RelationClassifier(torch.nn.Module, FromParams):
         sentence_ids: torch.Tensor,
         relations: torch.Tensor,
         documents: List[Document],
+        soft_relations: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
         """
-        The binary cross-entropy summed over the labels and pairs of a document, in training of the
-        pairs that are sampled; mean over the documents whose relations are annotated.
+        Return the binary cross-entropy of a batch, a scalar.
+
+        It is summed over the labels and pairs of a document, in training over the sampled pairs,
+        and averaged over the documents whose relations are annotated. In a document with a
+        teacher's probabilities it is the cross-entropy with these, over all pairs that the teacher
+        lists. A document with both has the mean of the two losses.
 
         # Parameters
 
         spans : `RelatedSpans`
-            The annotated entities, and maybe some that are none.
+            The annotated entities, with hard negatives if there are any, and then the entities of
+            `soft_relations`, see `add_soft_pairs`.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
         relations : `torch.LongTensor`
             Shape `(batch_size, num_relations, 5)`, as for `label_pairs`.
         documents : `List[Document]`
+        soft_relations : `torch.FloatTensor`, optional
+            Shape `(batch_size, num_soft, 4 + num_labels)`, see `SoftRelationsField`.
         """
-        keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
-        labels = label_pairs(spans.words, spans.mask, relations, self._symmetric)
+        num_soft = 0 if soft_relations is None else soft_relations.size(1)
+        num_gold = spans.mask.size(1) - 2 * num_soft
+        words, is_gold = spans.words[:, :num_gold], spans.mask[:, :num_gold]
+        keep = sentence_pairs(words, is_gold, sentence_ids, self._max_distance)
+        labels = label_pairs(words, is_gold, relations, self._symmetric)
         if self.training:
             related = labels.any(dim=-1).flatten(1)
             keep = self._sampler(related, keep.flatten(1)).view_as(keep)
         pairs, mask = select_pairs(keep)
+        # Shape: (batch_size, num_pairs, num_labels)
+        targets = torch.zeros(*mask.size(), len(self._labels), device=mask.device)
+        targets[mask] = labels[keep].float()
+        # Shape (both): (batch_size,)
+        gold, taught = torch.tensor(
+            [
+                [float(document.relations is not None) for document in documents],
+                [float(has_soft_relations(document, soft_relations)) for document in documents],
+            ],
+            device=mask.device,
+        )
+        total = (gold + taught).clamp(min=1.0)
+        # Shape: (batch_size, num_pairs)
+        weights = (gold / total).unsqueeze(1).expand_as(mask)
+        if soft_relations is not None:
+            heads = num_gold + torch.arange(num_soft, device=mask.device)
+            soft_pairs = torch.stack([heads, heads + num_soft], dim=-1)
+            pairs = torch.cat([pairs, soft_pairs.expand(len(pairs), -1, -1)], dim=1)
+            mask = torch.cat([mask, soft_relations[..., 0] != PADDING], dim=1)
+            targets = torch.cat([targets, soft_relations[..., 4:]], dim=1)
+            soft_weights = (taught / total).unsqueeze(1).expand(-1, num_soft)
+            weights = torch.cat([weights, soft_weights], dim=1)
         if not mask.any():
             return zero_loss(self)
         losses = torch.nn.functional.binary_cross_entropy_with_logits(
-            self._scores(spans, pairs, mask), labels[keep].float(), reduction="none"
+            self._scores(spans, pairs, mask), targets[mask], reduction="none"
         )
-        annotated = [document.relations is not None for document in documents]
-        return mean_over_documents(losses.sum(dim=-1), mask, annotated, documents)
+        learnable = (gold + taught > 0).tolist()
+        return mean_over_documents(losses.sum(dim=-1) * weights[mask], mask, learnable, documents)
 
     def exported(self, head_graph: str) -> ExportedRelations:
         """
@@ -264,16 +298,47 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return logits[mask]
 
 
+def has_soft_relations(document: Document, soft_relations: Optional[torch.Tensor]) -> bool:
+    """Return whether a batch has a teacher's probabilities for relations of a document."""
+    soft = document.soft
+    return soft_relations is not None and soft is not None and soft.relations is not None
+
+
+def add_soft_pairs(
+    spans: torch.Tensor, mask: torch.Tensor, soft_relations: torch.Tensor
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """
+    Append the heads of all pairs that a teacher lists, and then their tails.
+
+    # Parameters
+
+    spans : `torch.LongTensor`
+        Shape `(batch_size, num_spans, 2)`: first and last word.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_spans)`.
+    soft_relations : `torch.FloatTensor`
+        Shape `(batch_size, num_soft, 4 + num_labels)`, see `SoftRelationsField`.
+
+    # Returns
+
+    Spans and mask, of shapes `(batch_size, num_spans + 2 * num_soft, 2)` and `(batch_size,
+    num_spans + 2 * num_soft)`.
+    """
+    heads, tails = soft_relations[..., :2].long(), soft_relations[..., 2:4].long()
+    is_pair = soft_relations[..., 0] != PADDING
+    return torch.cat([spans, heads, tails], dim=1), torch.cat([mask, is_pair, is_pair], dim=1)
+
+
 def check_relations_annotated(
     documents: List[Document],
     relations: Optional[torch.Tensor],
-    soft: Optional[torch.Tensor] = None,
+    soft_labels: Optional[torch.Tensor] = None,
 ) -> None:
     """
     # Parameters
 
     documents : `List[Document]`
-    relations, soft : `torch.Tensor`, optional
+    relations, soft_labels : `torch.Tensor`, optional
         As for `SEPT.forward`. What a teacher has annotated needs no relations.
 
     # Raises
@@ -286,7 +351,7 @@ def check_relations_annotated(
             "the model is to learn relations (model.relations), but the dataset reader does not "
             "give them: set dataset_reader.relations"
         )
-    for document, is_taught in zip(documents, are_taught(documents, soft)):
+    for document, is_taught in zip(documents, are_taught(documents, soft_labels)):
         if document.relations is None and not is_taught:
             raise ConfigurationError(
                 f"{document.describe()}: cannot learn relations (model.relations) from a document "

@@ -129,8 +129,9 @@ class SpanClassifier(Model, RenamedKeys):
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
-        soft: Optional[torch.Tensor] = None,
+        soft_labels: Optional[torch.Tensor] = None,
         relations: Optional[torch.Tensor] = None,
+        soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
@@ -144,10 +145,10 @@ class SpanClassifier(Model, RenamedKeys):
             document's entities, and where it is not annotated.
         metadata : `List[Dict[str, Any]]`
             Each document's `Document` under "document".
-        soft : `torch.FloatTensor`, optional
+        soft_labels : `torch.FloatTensor`, optional
             Shape `(batch_size, num_soft, 2 + num_labels)`: what a teacher believes of candidates,
             see `SoftSpansField`.
-        relations : `torch.LongTensor`, optional
+        relations, soft_relations : `torch.Tensor`, optional
             Of any shape: only a subclass that overrides this method takes them.
 
         # Returns
@@ -164,7 +165,7 @@ class SpanClassifier(Model, RenamedKeys):
         """
         check_not_given(relations=relations)
         documents: List[Document] = [fields["document"] for fields in metadata]
-        return self._outputs(text, sentence_ids, gold, documents, soft)[1]
+        return self._outputs(text, sentence_ids, gold, documents, soft_labels)[1]
 
     def _outputs(
         self,

@@ -194,12 +194,13 @@ class SpanFilterModel(Model):
         gold: torch.Tensor,
         metadata: List[Dict[str, Any]],
         relations: Optional[torch.Tensor] = None,
-        soft: Optional[torch.Tensor] = None,
+        soft_labels: Optional[torch.Tensor] = None,
+        soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
         # Parameters
 
-        As for `SpanClassifier`, shapes included; `relations` and `soft` must not be given.
+        As for `SpanClassifier`, shapes included; `relations` and soft labels must not be given.
 
         # Returns
 
@@ -212,7 +213,7 @@ class SpanFilterModel(Model):
         `ConfigurationError` if in training a document is not annotated, and where the dataset
         reader gives what this model does not learn.
         """
-        check_not_given(relations, soft)
+        check_not_given(relations, soft_labels)
         documents: List[Document] = [fields["document"] for fields in metadata]
         if self.training:
             check_annotated(documents)

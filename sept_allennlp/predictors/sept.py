@@ -77,6 +77,11 @@ class SEPTPredictor(Predictor):
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:
             check_bfloat16(model, self._device)
+        if options.get("soft_relations") is not None and not self.finds_relations:
+            raise ConfigurationError(
+                "soft_relations needs a model that finds relations: leave it out, or predict with "
+                "a model that was trained with model.relations"
+            )
         decoding: Decoding = model.decoding  # type: ignore[assignment]
         try:
             self.decoding = decoding.changed(**options)

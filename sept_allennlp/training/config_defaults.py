@@ -33,6 +33,8 @@ DEFAULTS = {
     "SEPT_TEXTS": "texts.jsonl.gz",
     # For all three of AllenNLP's random seeds.
     "SEPT_SEED": "13370",
+    # "true": refuse to train if a document of the validation data is also in the training data.
+    "SEPT_STRICT": "false",
     # A CUDA device's number, -1 for the CPU; "auto" takes a GPU if there is one.
     "SEPT_DEVICE": "auto",
 }

@@ -46,12 +46,12 @@ def are_taught(documents: List[Document], soft: Optional[torch.Tensor]) -> List[
 
 
 def check_not_given(
-    relations: Optional[torch.Tensor] = None, soft: Optional[torch.Tensor] = None
+    relations: Optional[torch.Tensor] = None, soft_labels: Optional[torch.Tensor] = None
 ) -> None:
     """
     # Parameters
 
-    relations, soft : `torch.Tensor`, optional
+    relations, soft_labels : `torch.Tensor`, optional
         What a dataset reader gives that the model does not learn.
 
     # Raises
@@ -63,7 +63,7 @@ def check_not_given(
             "this model finds no relations: set dataset_reader.relations to false, or train one "
             "that does ('sept' with model.relations)"
         )
-    if soft is not None:
+    if soft_labels is not None:
         raise ConfigurationError(
             "this model does not learn from soft labels: set dataset_reader.soft_labels to false"
         )

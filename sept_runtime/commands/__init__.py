@@ -5,17 +5,52 @@ import io
 import sys
 from typing import Optional, Sequence, Tuple
 
+from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
+from sept_runtime.commands.convert import Convert
+from sept_runtime.commands.count import Count
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
+from sept_runtime.commands.report import Report
+from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
+from sept_runtime.commands.split import Split
 from sept_runtime.version import VERSION
 
-COMMANDS: Tuple[Command, ...] = (Predict(), Show(), Html(), Brat(), Models(), Package())
+COMMANDS: Tuple[Command, ...] = (
+    Predict(),
+    Annotate(),
+    Show(),
+    Html(),
+    Count(),
+    Report(),
+    Serve(),
+    Convert(),
+    Brat(),
+    Split(),
+    Models(),
+    Package(),
+)
 
-__all__ = ["COMMANDS", "Brat", "Command", "Html", "Models", "Package", "Predict", "Show", "main"]
+__all__ = [
+    "COMMANDS",
+    "Annotate",
+    "Brat",
+    "Command",
+    "Convert",
+    "Count",
+    "Html",
+    "Models",
+    "Package",
+    "Predict",
+    "Report",
+    "Serve",
+    "Show",
+    "Split",
+    "main",
+]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:

@@ -1,28 +1,28 @@
 """
-Predicting the entities of a corpus that is too large for one process: `allennlp sept-annotate`.
+Annotation of a corpus that is too large for one process: `sept annotate`.
 
-It lies in this package and not in the plugin, because a worker finds its code by importing it, and
-who imports the plugin imports PyTorch and AllenNLP: workers of an exported model need neither. What
-it takes to load an archive is `sept_allennlp.corpus`.
+This package is part of the light half because a worker of an exported model must import neither
+PyTorch nor AllenNLP. What loads an archive is in `sept_allennlp.corpus`.
 
-The parts, each a module: what the command is told (`settings`); which files go in (`inputs`), how
-these and the output look (`formats`), and how they are cut into shards (`shards`); what a worker
-does with a shard (`prediction`); what is known of a shard that is done (`records`); the folder of
-output, which remembers that (`output_folder`); how many workers there are (`workers`); what is
-reported meanwhile (`progress`); and Ray, which moves the shards between processes and machines
-(`ray_pipeline`), put together in `run`. Only `ray_pipeline` imports Ray,
-when it runs; that and `formats` import PyArrow.
+| module | content |
+| --- | --- |
+| `settings` | the options of a run |
+| `inputs`, `formats` | the input files, and how documents are read and written |
+| `shards` | the parts of input files that workers annotate |
+| `prediction` | a worker: annotates a shard and writes it |
+| `output_folder` | the output, and the records of finished shards |
+| `cluster`, `ray_cluster` | machines and workers, and their implementation on Ray |
+| `progress`, `run` | reports, and the run that puts everything together |
 
-**Exactly once.** The lines of each input file are cut into shards of a fixed number, so that any
-run cuts a file alike. A shard has one file of annotations, one of errors if it has any, and a
-record that says that it is done. Each is written under a temporary name and renamed, the record
-last: a shard is done if and only if its record is there, and one that was interrupted anywhere is
-done again, with the same files of the same content. So neither the death of a worker, of a machine
-or of the run itself, nor a worker that was thought dead and was not, loses a document or writes it
-twice.
+**Exactly once.** The lines of each input file are cut into shards in the same way in every run. A
+shard has one file of annotations, one of errors if it has any, and a record. Each is written in a
+temporary folder, synced and moved to its place, the record last: a shard is finished if and only if
+its record exists, and any other shard is annotated again, with the same result. So no document is
+lost or written twice when a worker, a machine or the run dies, or when a worker that was given up
+wakes up later.
 """
 
-from sept_runtime.corpus.inputs import CorpusError
-from sept_runtime.corpus.settings import LINES_PER_SHARD
-
-__all__ = ["LINES_PER_SHARD", "CorpusError"]
+# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
+# or another power of two up to 128. A document then shares its batch with the same documents as in
+# `sept predict`.
+LINES_PER_SHARD = 2048

@@ -1,10 +1,11 @@
-"""JSON lines and Parquet, compressed or not: how documents are read, and how predictions look."""
+"""Read documents from and write predictions to JSON lines and Parquet files."""
 
 import gzip
 import io
 import json
-import zlib
+from dataclasses import replace
 from typing import (
+    TYPE_CHECKING,
     Any,
     BinaryIO,
     Callable,
@@ -20,27 +21,28 @@ from typing import (
 import pyarrow
 from pyarrow import parquet
 
-from sept_runtime.corpus.inputs import (
-    GZIP_SUFFIX,
-    PARQUET_SUFFIX,
-    ZSTD_SUFFIX,
-    CorpusError,
-    InputFile,
-)
+from sept_runtime.corpus.inputs import PARQUET_SUFFIX, InputFile
+from sept_runtime.documents import DocumentError
+from sept_runtime.errors import CorpusError
+from sept_runtime.formats.files import DamagedInputError, decompressed
+from sept_runtime.formats.json_lines import parse_line
 from sept_runtime.tokenization.words import without_surrogates
 
-# A longer line is no document; it is passed over without being held.
+if TYPE_CHECKING:
+    from sept_runtime.corpus.shards import ShardLines
+
+# A longer line is skipped without being held in memory, and reported as unreadable.
 MAX_LINE_BYTES = 256 * 2**20
 
-# Per format the end of its files' names.
+# The suffixes of output files.
 FORMATS = {"jsonl": ".jsonl", "parquet": PARQUET_SUFFIX}
-# Per compression the end of a JSONL file's name, and what Parquet, compressed inside, calls it.
-COMPRESSIONS = {"gz": (GZIP_SUFFIX, "gzip"), "zst": (ZSTD_SUFFIX, "zstd"), "none": ("", "none")}
+# The suffix of a compressed JSONL file, and Parquet's name for the codec.
+COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
 
-# As objects, documents are many times as large as in a file.
+# Small, because documents take many times as much memory as objects than in a file.
 _ROWS_PER_BATCH = 256
 
-# The columns of a Parquet file that prediction knows what to do with.
+# The columns of a Parquet file that prediction uses.
 _COLUMNS = ("id", "doc_key", "title", "text", "tokens", "sentences")
 _TEXT_COLUMNS = _COLUMNS[3:]
 
@@ -78,16 +80,16 @@ SCHEMA = pyarrow.schema(
     }
 )
 """
-The columns of a Parquet file of predictions. They are the fields of `allennlp predict`'s output,
-but for `predicted_ner` and `predicted_relations`, which say once more what `entities` and
-`relations` say, and `ner` and `gold_relations`, none of which fits into columns, and for
-`format_version` and `symmetric_relation_labels`, which are the same in all rows. `relations` is
-null where the model knows of none. An `id` that is a number is written as its digits.
+The columns of a Parquet file of predictions: the fields of `sept predict`'s output without
+`predicted_ner` and `predicted_relations` (which repeat `entities` and `relations`), `ner` and
+`gold_relations` (which do not fit into columns), and `format_version` and
+`symmetric_relation_labels` (which are the same in all rows). `relations` is null if the model finds
+none. A numeric `id` is written as its digits.
 """
 
 
 class Unreadable(NamedTuple):
-    """A line, or the rest of a file, that could not even be read."""
+    """A line, or the rest of a file, that could not be read."""
 
     reason: str
 
@@ -97,13 +99,13 @@ Line = Union[bytes, Unreadable]
 
 def open_lines(file: InputFile, text_column: Optional[str] = None) -> "Lines":
     """
-    Opens a file to read its documents.
+    Open an input file.
 
     # Parameters
 
     file : `InputFile`
     text_column : `str`, optional (default = `"text"`)
-        The column of a Parquet file that holds the raw text.
+        The column of a Parquet file that has the raw text.
     """
     if file.path.endswith(PARQUET_SUFFIX):
         return _ParquetRows(file, text_column or "text")
@@ -111,7 +113,7 @@ def open_lines(file: InputFile, text_column: Optional[str] = None) -> "Lines":
 
 
 class Lines:
-    """The lines of an open file, each a document."""
+    """Base class for open input files: an iterable of lines, each a document."""
 
     def __init__(self, file: InputFile) -> None:
         self._raw: BinaryIO = open(file.path, "rb")
@@ -125,38 +127,37 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         try:
             yield from self._lines()
-        except (EOFError, zlib.error, pyarrow.ArrowException) as error:
-            yield self._damaged(error)
+        except (DamagedInputError, pyarrow.ArrowException) as error:
+            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
         except OSError as error:
-            # What the system reports has a number: the file may be sound, and is tried again.
-            # What decompression reports has none.
+            # Errors of the system have a number: the file may be intact, and the same command can
+            # try again. Parquet's have none.
             if error.errno is not None:
                 raise
-            yield self._damaged(error)
-
-    def _damaged(self, error: Exception) -> Unreadable:
-        return Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
+            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
 
     def _lines(self) -> Iterator[Line]:
         raise NotImplementedError
 
     def position(self) -> int:
-        """Says how many of the file's bytes have been read, about."""
+        """Return roughly how many of the file's bytes have been read."""
         raise NotImplementedError
 
 
 class _JsonLines(Lines):
     def __init__(self, file: InputFile) -> None:
         super().__init__(file)
-        self._stream: BinaryIO = self._raw
-        if file.path.endswith(GZIP_SUFFIX):
-            self._stream = gzip.open(self._raw)  # type: ignore[assignment]
-        elif file.path.endswith(ZSTD_SUFFIX):
-            stream = pyarrow.CompressedInputStream(self._raw, "zstd")
-            self._stream = io.BufferedReader(stream)
+        self._stream = decompressed(self._raw, file.path)
 
     def _lines(self) -> Iterator[Line]:
+        # A blank line at the end of a file is not a document.
+        num_blank = 0
         while line := self._stream.readline(MAX_LINE_BYTES):
+            if not line.strip() and len(line) < MAX_LINE_BYTES:
+                num_blank += 1
+                continue
+            yield from (b"" for _ in range(num_blank))
+            num_blank = 0
             if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
                 while line and not line.endswith(b"\n"):
                     line = self._stream.readline(MAX_LINE_BYTES)
@@ -169,7 +170,7 @@ class _JsonLines(Lines):
 
 
 class _ParquetRows(Lines):
-    """Each row as the line of JSON that says the same; what is null is left out."""
+    """A Parquet file, with each row as a JSON object without its null columns."""
 
     def __init__(self, file: InputFile, text_column: str) -> None:
         super().__init__(file)
@@ -195,9 +196,9 @@ class _ParquetRows(Lines):
         names = [name for name in wanted if name in there]
         if not {self._text_column, *_TEXT_COLUMNS[1:]} & {*names}:
             raise CorpusError(
-                f"{self._file.path}: there is no column {self._text_column!r}, 'tokens' or "
-                f"'sentences', but {', '.join(map(repr, there))}; --text-column names the column "
-                "that holds the text"
+                f"{self._file.path} has no column {self._text_column!r}, 'tokens' or 'sentences', "
+                f"only {', '.join(map(repr, there))}. Name the column that has the text by "
+                "--text-column."
             )
         return names
 
@@ -206,7 +207,7 @@ class _ParquetRows(Lines):
 
 
 def _rows(batch: pyarrow.RecordBatch) -> Iterator[Optional[Dict[str, Any]]]:
-    """Gives the rows; none in place of one that holds text that is not UTF-8."""
+    """Yield the rows, and `None` for a row with text that is not UTF-8."""
     try:
         yield from batch.to_pylist()
     except UnicodeDecodeError:
@@ -218,8 +219,8 @@ def _rows(batch: pyarrow.RecordBatch) -> Iterator[Optional[Dict[str, Any]]]:
 
 
 def _line(row: Optional[Dict[str, Any]], names: Dict[str, str]) -> Line:
-    """Says what a row says, as a line of JSON; `names` has the column of each field."""
-    unreadable = Unreadable("the row holds bytes that are not UTF-8")
+    """Convert a row to a line of JSON. `names` maps fields to columns."""
+    unreadable = Unreadable("the row contains bytes that are not UTF-8")
     if row is None:
         return unreadable
     fields = {name: row[column] for name, column in names.items()}
@@ -231,19 +232,62 @@ def _line(row: Optional[Dict[str, Any]], names: Dict[str, str]) -> Line:
 
 
 def _plain(value: Any) -> str:
-    # Columns of text that do not say that they are text come as bytes.
+    # Text in columns of type binary.
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def with_text_field(lines: "ShardLines", file: InputFile, name: str) -> "ShardLines":
+    """
+    Rename a field of JSON lines to `text`.
+
+    A line that has neither the field nor words becomes unreadable. The columns of Parquet files are
+    renamed when they are read.
+    """
+    if name == "text" or file.path.endswith(PARQUET_SUFFIX):
+        return lines
+    unreadable = dict(lines.unreadable)
+    renamed = [_with_text_field(line, name) for line in lines.lines]
+    for index, line in enumerate(renamed):
+        if isinstance(line, Unreadable):
+            unreadable.setdefault(index, line.reason)
+    readable = [b"" if isinstance(line, Unreadable) else line for line in renamed]
+    return replace(lines, lines=readable, unreadable=unreadable)
+
+
+def _with_text_field(line: bytes, name: str) -> Line:
+    try:
+        fields = parse_line(line)
+    except DocumentError:
+        # Prediction reports it.
+        return line
+    if not isinstance(fields, dict):
+        return line
+    fields.pop("text", None)
+    text = fields.pop(name, None)
+    if text is not None:
+        fields["text"] = text
+    elif all(fields.get(words) is None for words in _TEXT_COLUMNS[1:]):
+        return Unreadable(f"the document has no field {name!r} (--text-column)")
+    return json.dumps(fields).encode()
+
+
 def suffix(format: str, compression: str) -> str:
-    """Gives the end of the name of a file in that format."""
+    """Return the suffix of output files."""
     return FORMATS[format] + (COMPRESSIONS[compression][0] if format == "jsonl" else "")
 
 
 def encode(lines: Sequence[str], format: str, compression: str) -> bytes:
     """
-    Makes a file of documents as `allennlp predict` writes them. The same documents give the same
-    bytes.
+    Encode predicted documents as the content of an output file.
+
+    Deterministic: the same documents give the same bytes.
+
+    # Parameters
+
+    lines : `Sequence[str]`
+        As `sept predict` writes them.
+    format, compression : `str`
+        Keys of `FORMATS` and `COMPRESSIONS`.
     """
     codec = COMPRESSIONS[compression][1]
     if format == "parquet":
@@ -253,13 +297,13 @@ def encode(lines: Sequence[str], format: str, compression: str) -> bytes:
 
 
 def _gzip(content: bytes) -> bytes:
-    # Without the time of day; at the level at which writing keeps up with many workers.
+    # Without the time of day. Higher levels take much more time for slightly smaller files.
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
 def _zstd(content: bytes) -> bytes:
     target = pyarrow.BufferOutputStream()
-    # A stream and not a block, for which readers would have to know its size.
+    # As a stream: to read a block, readers would have to know its size.
     with pyarrow.CompressedOutputStream(target, "zstd") as stream:
         stream.write(content)
     compressed: bytes = target.getvalue().to_pybytes()
@@ -279,19 +323,19 @@ def _parquet(lines: Sequence[str], codec: str) -> bytes:
 
 
 def _row(output: Dict[str, Any]) -> Dict[str, Any]:
-    row = {name: _whole(output[name]) for name in SCHEMA.names if name in output}
+    row = {name: _encodable(output[name]) for name in SCHEMA.names if name in output}
     identifier = row.get("id")
     if identifier is not None and not isinstance(identifier, str):
         row["id"] = json.dumps(identifier)
     return row
 
 
-def _whole(value: Any) -> Any:
-    """Gives the value without halves of characters, which JSON can hold and Parquet cannot."""
+def _encodable(value: Any) -> Any:
+    """Replace lone surrogates, which JSON can express and Parquet cannot."""
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, list):
-        return [_whole(item) for item in value]
+        return [_encodable(item) for item in value]
     if isinstance(value, dict):
-        return {name: _whole(item) for name, item in value.items()}
+        return {name: _encodable(item) for name, item in value.items()}
     return value

@@ -4,25 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List
 
+from sept_runtime.errors import CorpusError
+
 JSON_LINES_SUFFIXES = (".jsonl", ".json", ".ndjson")
 PARQUET_SUFFIX = ".parquet"
-GZIP_SUFFIX = ".gz"
-ZSTD_SUFFIX = ".zst"
+COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 
 _SUFFIXES = (
-    *(base + end for base in JSON_LINES_SUFFIXES for end in ("", GZIP_SUFFIX, ZSTD_SUFFIX)),
+    *(base + end for base in JSON_LINES_SUFFIXES for end in ("", *COMPRESSION_SUFFIXES)),
     PARQUET_SUFFIX,
 )
-
-
-class CorpusError(RuntimeError):
-    """What keeps a corpus run from its end; the message says what is wrong and what to do."""
+_KNOWN_FILES = (
+    f"{', '.join(JSON_LINES_SUFFIXES)} (optionally followed by {', '.join(COMPRESSION_SUFFIXES)}) "
+    f"or {PARQUET_SUFFIX}"
+)
 
 
 @dataclass(frozen=True)
 class InputFile:
     """
-    A file of the corpus, as it was when the run began.
+    An input file as it was when the run began.
 
     # Parameters
 
@@ -31,7 +32,7 @@ class InputFile:
     size : `int`
         In bytes.
     mtime_ns : `int`
-        When it was last changed.
+        The time of its last change.
     """
 
     path: str
@@ -40,41 +41,43 @@ class InputFile:
 
     @classmethod
     def at(cls, path: Path) -> "InputFile":
-        """Describes a file as it is now."""
+        """Describe a file as it is now."""
         status = path.stat()
         return cls(str(path), status.st_size, status.st_mtime_ns)
 
     def check_unchanged(self) -> None:
         """
+        Compare the file with what it was.
+
         # Raises
 
-        `CorpusError` if the file is not what it was: then its lines may not be, either.
+        `CorpusError` if it has changed or is gone.
         """
         path = Path(self.path)
         if not path.is_file() or InputFile.at(path) != self:
             raise CorpusError(
-                f"{self.path}: the file has changed since the run began; annotate it into a new "
-                "output folder"
+                f"{self.path} has changed since the run began. Choose a new output folder."
             )
 
 
 def find_inputs(names: Iterable[str]) -> List[InputFile]:
     """
-    Finds the files that the names stand for: a name may be a file, a folder (all files in it and
-    below whose names say that they hold documents, in alphabetical order), or a pattern such as
-    `corpus/**/*.jsonl.gz`. The order is that of the names; a file that is named twice counts once.
+    Find input files by name. A name is a file, a folder (with all files of documents in it and its
+    subfolders, in alphabetical order) or a pattern such as `corpus/**/*.jsonl.gz`. The files are in
+    the order of the names; a file that is named twice is read once.
 
     # Raises
 
-    `CorpusError` for a name that stands for nothing, and for a file of another kind.
+    `CorpusError` if a name matches no file, or a file of another type.
     """
-    # What a file holds is known by its name, and not by that of the file that it is a link to.
+    # By the file that a link leads to, but under the link's name, whose suffix says the format.
     by_file: Dict[Path, Path] = {}
     for name in names:
         found = list(_files(name))
         if not found:
             raise CorpusError(
-                f"{name}: there is no file to annotate; files end in {', '.join(_SUFFIXES)}"
+                f"{name}: no file to annotate was found. The names of files must end in "
+                f"{_KNOWN_FILES}."
             )
         for path in found:
             by_file.setdefault(path.resolve(), path)
@@ -86,7 +89,7 @@ def _files(name: str) -> Iterator[Path]:
     if path.is_file():
         if not _has_documents(path):
             raise CorpusError(
-                f"{name}: its name does not say what it holds; files end in {', '.join(_SUFFIXES)}"
+                f"{name}: unknown type of file. The names of files must end in {_KNOWN_FILES}."
             )
         yield path.absolute()
         return
@@ -97,10 +100,10 @@ def _files(name: str) -> Iterator[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Finds all files, also in folders that are links; hidden folders are left out."""
+    """Find all files, also in folders that are links. Hidden folders are skipped."""
     entered = set()
     for name, folders, files in os.walk(folder, followlinks=True):
-        # Links may lead in a circle.
+        # Links may form a cycle.
         here = Path(name).resolve()
         folders[:] = [] if here in entered else [sub for sub in folders if sub[0] != "."]
         if here not in entered:

@@ -1,37 +1,108 @@
 import contextlib
-import json
+import errno
 import os
+import shutil
+import time
 import uuid
-from dataclasses import asdict
+from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Type
 
-from sept_runtime.corpus.inputs import CorpusError, InputFile
-from sept_runtime.corpus.records import Counts, ShardRecord
+import msgspec
+
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.shards import Shard
+from sept_runtime.errors import CorpusError
 
-_RUN = "run.json"
-_LOCK = ".lock"
-_ANNOTATIONS, _ERRORS, _DONE, _STARTED = "annotations", "errors", "done", "started"
-_TEMPORARY = ".tmp"
+_RUN, _LOCK = "run.json", ".lock"
+_ANNOTATIONS, _ERRORS, _DONE, _TEMPORARY = "annotations", "errors", "done", "temporary"
+_OURS = {_RUN, _LOCK, _ANNOTATIONS, _ERRORS, _DONE, _TEMPORARY}
+
+# How often to try to remove a folder in which a worker that was given up may still create files.
+_MAX_REMOVALS = 10
+# How many files a message names.
+_MAX_NAMED = 3
+
+
+class ShardRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    The record of a finished shard.
+
+    # Parameters
+
+    shard : `Shard`
+    annotated, failed : `int`
+        The number of documents in its file of annotations and in its file of errors.
+    shard_bytes, error_bytes : `int`
+        The sizes of these files. A shard without errors has no file of errors.
+    seconds : `Dict[str, float]`
+        The time that "reading", "annotating" and "writing" took, and "processor": the CPU time of
+        the last two.
+    started : `float`
+        When prediction began, in seconds since 1970.
+    """
+
+    shard: Shard
+    annotated: int
+    failed: int
+    shard_bytes: int
+    error_bytes: int
+    seconds: Dict[str, float]
+    started: float
+
+
+class Counts(NamedTuple):
+    """The number of lines read, and their results."""
+
+    read: int
+    annotated: int
+    failed: int
+    shards: int
+
+    def __str__(self) -> str:
+        return f"{self.read:,} lines in = {self.annotated:,} annotated + {self.failed:,} failed"
+
+
+class _Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of run.json."""
+
+    settings: Dict[str, Any]
+    inputs: List[InputFile]
+
+
+def unfinished_files(done: Sequence[ShardRecord], num_files: int) -> Dict[int, Set[int]]:
+    """Map each file that is not finished to the numbers of those of its shards that are."""
+    by_file: Dict[int, Dict[int, Shard]] = {index: {} for index in range(num_files)}
+    for record in done:
+        by_file[record.shard.file][record.shard.number] = record.shard
+    return {index: {*shards} for index, shards in by_file.items() if not _is_complete(shards)}
+
+
+def _is_complete(shards: Dict[int, Shard]) -> bool:
+    return bool(shards) and shards[max(shards)].last and len(shards) == max(shards) + 1
 
 
 class OutputFolder:
     """
-    The folder that a run writes into, and the only thing that knows how far that is:
+    The folder that a run writes into. It alone holds the state of the run:
 
-    - annotations/ has one file for each shard;
-    - errors/ has, for each shard of which a line failed, a JSONL file with `file`, `line` and
-      `error`;
-    - done/ has a `ShardRecord` for each shard that is done, written after the others;
-    - started/ has, while a run is on, a file for each shard at work, with a line for each attempt;
-    - run.json says of which files, model and options all that is.
+    - annotations/ has one file for each shard.
+    - errors/ has a JSONL file with `file`, `line` and `error` for each shard with failed lines.
+    - done/ has a `ShardRecord` for each finished shard, written after the other two files.
+    - temporary/ has a folder for the current attempt, in which files are written before they are
+      moved to their places. It exists during a run only.
+    - run.json has the settings and the input files of the run.
+
+    An *attempt* is a group of workers that were started together. When a worker dies, all are
+    replaced by a new attempt. Removing an attempt's temporary folder fences it off: a worker that
+    was given up and wakes up later has no file that it could move, so that it cannot change the
+    output any more.
 
     # Parameters
 
     path : `Path`
     suffix : `str`
-        The end of the names in annotations/.
+        The end of the file names in annotations/.
     """
 
     def __init__(self, path: Path, suffix: str) -> None:
@@ -41,129 +112,180 @@ class OutputFolder:
     @contextlib.contextmanager
     def claimed(self, settings: Dict[str, Any], inputs: Sequence[InputFile]) -> Iterator[None]:
         """
-        Makes the folder, within, that of the run of these settings and inputs, and of this process.
+        Reserve the folder for this process, and for a run with these settings and inputs.
 
         # Raises
 
-        `CorpusError` if it belongs to another.
+        `CorpusError` if the folder belongs to another run or is in use.
         """
         for file in inputs:
             if self.path.resolve() in Path(file.path).resolve().parents:
                 raise CorpusError(
-                    f"{file.path}: is in the output folder; write the output somewhere else"
+                    f"{file.path} is in the output folder. Choose another output folder."
                 )
-        run = {"settings": settings, "inputs": [asdict(file) for file in inputs]}
-        self._check(run)
-        for name in (_ANNOTATIONS, _ERRORS, _DONE, _STARTED):
-            (self.path / name).mkdir(parents=True, exist_ok=True)
+        run = _Run(settings, [*inputs])
+        self._check_run(run)
+        self.path.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            # Once more, now that nobody else can have begun.
-            self._check(run)
+            # Again, because another process may have begun a run before this one had the lock.
+            self._check_run(run)
+            for name in (_ANNOTATIONS, _ERRORS, _DONE):
+                (self.path / name).mkdir(exist_ok=True)
             if not (self.path / _RUN).exists():
-                write_whole(self.path / _RUN, (json.dumps(run, indent=1) + "\n").encode())
-            leftovers = [*self.path.rglob(f"*{_TEMPORARY}"), *(self.path / _STARTED).iterdir()]
-            for leftover in leftovers:
-                # A worker of a killed run may be at it still, and finish.
-                leftover.unlink(missing_ok=True)
-            yield
+                content = msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n"
+                self._write({self.path / _RUN: content}, self.begin_attempt())
+            try:
+                yield
+            finally:
+                self.end_attempts()
 
-    def _check(self, run: Dict[str, Any]) -> None:
+    def _check_run(self, run: _Run) -> None:
         if not (self.path / _RUN).exists():
-            names = {path.name for path in self.path.glob("*")} - _OURS
-            strange = sorted(name for name in names if not name.endswith(_TEMPORARY))
-            if strange:
+            unknown = sorted(name for name in _names(self.path) if name not in _OURS)
+            if unknown:
                 raise CorpusError(
-                    f"{self.path}: holds {strange[0]!r}, which is not of a corpus run; give a new "
-                    "folder"
+                    f"{self.path} contains {unknown[0]!r}, which is not part of an annotated "
+                    "corpus. Choose a new output folder."
                 )
             return
-        begun = json.loads((self.path / _RUN).read_text())
-        difference = _difference(begun, run)
+        difference = _difference(_read(self.path / _RUN, _Run), run)
         if difference:
             raise CorpusError(
-                f"{self.path}: belongs to another run, {difference}; give the same arguments to "
-                "go on with it, or a new output folder"
+                f"{self.path} belongs to another run: {difference}. Give the same arguments to "
+                "continue that run, or choose a new output folder."
             )
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        # Only here: Windows has none, and `--include-package sept_allennlp` imports this file.
+        # Imported here: Windows does not have it, and `--include-package` imports this module.
         import fcntl
 
         with (self.path / _LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CorpusError(f"{self.path}: another process is writing to it") from None
+                raise CorpusError(
+                    f"{self.path} is in use by another process. Wait until it ends, or stop it."
+                ) from None
             except OSError:
-                # A file system without locks. Two runs would do the same work twice and write
-                # the same files.
+                # A file system without locks. A second run fences off the workers of the first.
                 pass
             yield
 
-    def start(self, shard: Shard) -> None:
-        """Remembers that a worker is at a shard."""
-        with (self.path / _STARTED / f"{shard.name}.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(shard)) + "\n")
-
-    def started(self) -> List[Shard]:
-        """Gives the shards that were begun and are not done, the most often tried first."""
-        lines = [path.read_text().splitlines() for path in (self.path / _STARTED).iterdir()]
-        lines.sort(key=len, reverse=True)
-        shards = [Shard(**json.loads(attempts[-1])) for attempts in lines]
-        return [shard for shard in shards if not self._record(shard).exists()]
-
-    def write(self, shard: Shard, annotations: bytes, errors: bytes) -> None:
-        """Writes what a shard's record is then about."""
-        write_whole(self._annotations(shard), annotations)
-        if errors:
-            write_whole(self._error_file(shard), errors)
-        else:
-            # An earlier attempt may have failed where this one did not.
-            self._error_file(shard).unlink(missing_ok=True)
-
-    def commit(self, record: ShardRecord) -> None:
-        """Makes a shard that is written one that is done. Doing it twice is as good as once."""
-        content = record.to_json().encode()
-        write_whole(self._record(record.shard), content)
-        (self.path / _STARTED / f"{record.shard.name}.jsonl").unlink(missing_ok=True)
-
-    def done(self) -> List[ShardRecord]:
-        """Gives the records of what is done, in the order of the input."""
-        records = (self.path / _DONE).glob("*.json")
-        done = [ShardRecord.from_json(record.read_text()) for record in records]
-        return sorted(done, key=lambda record: (record.shard.file, record.shard.number))
-
-    def check(self, inputs: Sequence[InputFile]) -> Counts:
+    def begin_attempt(self) -> str:
         """
-        Counts what has been done, if that is all of it.
+        Fence off all earlier attempts, remove what they left unfinished, and return the new
+        attempt's name.
+        """
+        self.end_attempts()
+        attempt = uuid.uuid4().hex
+        (self.path / _TEMPORARY / attempt).mkdir(parents=True)
+        done = {path.stem for path in (self.path / _DONE).glob("*.json")}
+        for folder, suffix in ((_ANNOTATIONS, self._suffix), (_ERRORS, ".jsonl")):
+            for path in (self.path / folder).glob(f"[0-9]*-[0-9]*{suffix}"):
+                if path.name.removesuffix(suffix) not in done:
+                    path.unlink()
+        return attempt
+
+    def end_attempts(self) -> None:
+        """Fence off all attempts by removing their temporary folders."""
+        temporary = self.path / _TEMPORARY
+        for number in range(_MAX_REMOVALS):
+            try:
+                shutil.rmtree(temporary)
+                return
+            except FileNotFoundError:
+                # Either the folder is gone, or a worker has just moved or removed a file in it.
+                if not temporary.exists():
+                    return
+            except OSError as error:
+                # A worker has just created a file in the folder.
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            time.sleep(0.01 * number)
+        raise CorpusError(
+            f"{temporary} could not be removed, because a process keeps writing to it. End that "
+            "process, then run the same command again."
+        )
+
+    def write(self, attempt: str, shard: Shard, annotations: bytes, errors: bytes) -> None:
+        """
+        Write a shard's files.
 
         # Raises
 
-        `CorpusError` if a line is missing, or a file that should hold it.
+        `CorpusError` if the attempt was fenced off, or if the file system refuses the files.
+        """
+        contents = {self._annotations(shard): annotations}
+        if errors:
+            contents[self._error_file(shard)] = errors
+        self._write(contents, attempt)
+
+    def commit(self, attempt: str, record: ShardRecord) -> None:
+        """Write a shard's record, which makes it a finished shard. Raises as `write` does."""
+        self._write({self._record(record.shard): msgspec.json.encode(record)}, attempt)
+
+    def _write(self, contents: Dict[Path, bytes], attempt: str) -> None:
+        """Write files so that each is complete or absent, even after a power failure."""
+        temporary = self.path / _TEMPORARY / attempt
+        try:
+            for path, content in contents.items():
+                _write_synced(temporary / f"{path.parent.name}-{path.name}", content)
+            for path in contents:
+                os.replace(temporary / f"{path.parent.name}-{path.name}", path)
+            for folder in {path.parent for path in contents}:
+                _sync_folder(folder)
+        except OSError as error:
+            if not temporary.is_dir():
+                raise CorpusError(
+                    f"{self.path} is being written to by another run, which has taken over."
+                ) from None
+            if error.errno in _LASTING_ERRORS:
+                raise CorpusError(
+                    f"{self.path} cannot be written to: {error.strerror}. Solve this, then "
+                    "run the same command again to continue."
+                ) from None
+            raise
+
+    def done(self) -> List[ShardRecord]:
+        """Return the records of finished shards, in the order of the input."""
+        records = [_read(path, ShardRecord) for path in (self.path / _DONE).glob("*.json")]
+        return sorted(records, key=lambda record: (record.shard.file, record.shard.number))
+
+    def first_error(self) -> Dict[str, Any]:
+        """Return the `file`, `line` and `error` of the first line that failed."""
+        path = min((self.path / _ERRORS).glob("*.jsonl"))
+        with path.open("rb") as file:
+            error: Dict[str, Any] = msgspec.json.decode(file.readline())
+        return error
+
+    def check(self, inputs: Sequence[InputFile]) -> Counts:
+        """
+        Compare the folder's files with the records, and the records with the inputs.
+
+        # Raises
+
+        `CorpusError` if a line or a file is missing, or if there is a file too many.
         """
         done = self.done()
-        by_file: Dict[int, List[ShardRecord]] = {}
+        by_file: Dict[int, List[ShardRecord]] = defaultdict(list)
         for record in done:
-            by_file.setdefault(record.shard.file, []).append(record)
+            by_file[record.shard.file].append(record)
         for index, file in enumerate(inputs):
-            fault = self._fault(by_file.get(index, []))
+            fault = self._fault(by_file.pop(index, []))
             if fault:
-                raise CorpusError(f"{file.path}: is not annotated completely, {fault}")
-        counts = Counts(
+                raise CorpusError(f"{file.path} is not annotated completely: {fault}.")
+        shards = [record.shard for record in done]
+        failed = [record.shard for record in done if record.failed]
+        self._check_names(_ANNOTATIONS, map(self._annotations, shards))
+        self._check_names(_ERRORS, map(self._error_file, failed))
+        self._check_names(_DONE, map(self._record, shards))
+        return Counts(
             read=sum(record.shard.num_lines for record in done),
             annotated=sum(record.annotated for record in done),
             failed=sum(record.failed for record in done),
             shards=len(done),
         )
-        files = sum(1 for _ in (self.path / _ANNOTATIONS).glob(f"*{self._suffix}"))
-        if files != counts.shards:
-            raise CorpusError(
-                f"{self.path}: holds {files} shards where {counts.shards} were written"
-            )
-        if counts.read != counts.annotated + counts.failed:
-            raise CorpusError(f"{self.path}: the counts do not agree, {counts}")
-        return counts
 
     def _fault(self, records: Sequence[ShardRecord]) -> Optional[str]:
         line = 1
@@ -176,18 +298,28 @@ class OutputFolder:
                     f"of the {shard.num_lines} lines from line {line} on, {record.annotated} were "
                     f"annotated and {record.failed} failed"
                 )
-            files = [(self._annotations(shard), record.shard_bytes)]
-            files += [(self._error_file(shard), record.error_bytes)] if record.failed else []
-            for path, size in files:
+            sizes = {self._annotations(shard): record.shard_bytes}
+            if record.failed:
+                sizes[self._error_file(shard)] = record.error_bytes
+            for path, size in sizes.items():
                 if not path.is_file() or path.stat().st_size != size:
                     return (
-                        f"{path} is missing or was changed; remove {self._record(shard)} to have "
-                        "it written anew"
+                        f"{path} is missing or was changed. Remove {self._record(shard)} and run "
+                        "the same command again to write it anew"
                     )
             line += shard.num_lines
         if not records or not records[-1].shard.last:
             return f"lines are missing from line {line} on"
         return None
+
+    def _check_names(self, folder: str, expected: Iterable[Path]) -> None:
+        unknown = sorted(_names(self.path / folder) - {path.name for path in expected})
+        if unknown:
+            named = ", ".join(unknown[:_MAX_NAMED]) + (", ..." if unknown[_MAX_NAMED:] else "")
+            raise CorpusError(
+                f"{self.path / folder} contains files that are not part of this run: {named}. "
+                "Move them elsewhere: whoever reads the folder would read them, too."
+            )
 
     def _annotations(self, shard: Shard) -> Path:
         return self.path / _ANNOTATIONS / f"{shard.name}{self._suffix}"
@@ -199,34 +331,67 @@ class OutputFolder:
         return self.path / _ERRORS / f"{shard.name}.jsonl"
 
 
-_OURS = {_RUN, _LOCK, _ANNOTATIONS, _ERRORS, _DONE, _STARTED}
+# Errors of the file system that another worker would meet, too.
+_LASTING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file that nobody can find half written, not even after the machine has failed."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_TEMPORARY}")
+def _names(folder: Path) -> Set[str]:
+    """Return the names that `*` matches."""
+    if not folder.is_dir():
+        return set()
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _difference(begun: Dict[str, Any], run: Dict[str, Any]) -> Optional[str]:
-    """What makes two runs different, in words."""
-    for name, value in run["settings"].items():
-        there = begun["settings"].get(name)
-        if there != value:
-            return f"whose {name} is {json.dumps(there)} and not {json.dumps(value)}"
-    for there, here in zip(begun["inputs"], run["inputs"]):
-        if there["path"] != here["path"]:
-            return f"whose inputs have {there['path']} where these have {here['path']}"
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems do not do this for folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, kind: Type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        advice = (
+            "Choose a new output folder."
+            if kind is _Run
+            else "Remove it and run the same command again to write its shard anew."
+        )
+        raise CorpusError(f"{path} is damaged: {error}. {advice}") from None
+
+
+def _difference(begun: _Run, run: _Run) -> Optional[str]:
+    """Describe the first difference of two runs."""
+    for name in {**begun.settings, **run.settings}:
+        there, here = begun.settings.get(name), run.settings.get(name)
         if there != here:
-            return f"for which {here['path']} was another file: it has changed since"
-    if len(begun["inputs"]) != len(run["inputs"]):
-        return f"whose inputs are {len(begun['inputs'])} files and not {len(run['inputs'])}"
+            return f"its {name} is {_as_json(there)}, not {_as_json(here)}"
+    for old, new in zip(begun.inputs, run.inputs):
+        if old.path != new.path:
+            return f"it reads {old.path} where this run reads {new.path}"
+        if old != new:
+            return f"{new.path} has changed since it began"
+    if len(begun.inputs) != len(run.inputs):
+        return f"it has {len(begun.inputs)} input files, not {len(run.inputs)}"
     return None
+
+
+def _as_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -3,22 +3,22 @@ import threading
 import time
 from typing import Callable, Iterable, Iterator
 
-from sept_runtime.corpus.records import ShardRecord
+from sept_runtime.corpus.output_folder import ShardRecord
 
 
 class Progress:
     """
-    How far a run is, how fast it goes and how long it will take. The time that workers take to load
-    the model does not count.
+    The progress, speed and remaining time of a run. The time that workers take to load the model
+    does not count.
 
     # Parameters
 
     total_bytes : `int`
         The size of all inputs.
     done : `Iterable[ShardRecord]`
-        What of them was done before.
+        The records of shards that earlier runs finished.
     clock : `Callable[[], float]`, optional
-        Gives the seconds since 1970.
+        Returns the seconds since 1970.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Progress:
         self._started = clock()
 
     def add(self, record: ShardRecord) -> None:
-        """Counts a shard that is done, if it has not been counted."""
+        """Count a finished shard, unless it is counted already."""
         shard = record.shard
         if shard in self._counted:
             return
@@ -43,7 +43,6 @@ class Progress:
         self._done_bytes += shard.num_bytes
 
     def __str__(self) -> str:
-        """Gives one line, without its end."""
         elapsed = max(self._clock() - self._started, 1e-9)
         speed = (self._done_bytes - self._before) / elapsed
         left = self._total_bytes - self._done_bytes
@@ -58,7 +57,7 @@ class Progress:
 
 @contextlib.contextmanager
 def reported(progress: Progress, report: Callable[[str], None], seconds: float) -> Iterator[None]:
-    """Reports how far it is every so many seconds, also while nothing comes."""
+    """Report the progress every `seconds` seconds while the context lasts."""
     over = threading.Event()
 
     def repeat() -> None:
@@ -75,7 +74,7 @@ def reported(progress: Progress, report: Callable[[str], None], seconds: float) 
 
 
 def duration(seconds: float) -> str:
-    """Writes a time in the two largest units that it has."""
+    """Format a time in its two largest units."""
     rest = round(seconds)
     days, rest = divmod(rest, 86400)
     hours, rest = divmod(rest, 3600)

@@ -1,43 +1,52 @@
-import gc
+import functools
 import time
-from typing import Callable, Iterator, Optional, Sequence, Set, Type
+from collections import Counter
+from dataclasses import replace
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
 
-from sept_runtime.corpus import ray_pipeline
+from sept_runtime.corpus.cluster import Cluster, WorkerDied, Workers, plan_workers
 from sept_runtime.corpus.formats import suffix
-from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
-from sept_runtime.corpus.output_folder import OutputFolder
-from sept_runtime.corpus.prediction import ShardPredictor
+from sept_runtime.corpus.inputs import InputFile, find_inputs
+from sept_runtime.corpus.output_folder import (
+    Counts,
+    OutputFolder,
+    ShardRecord,
+    unfinished_files,
+)
+from sept_runtime.corpus.prediction import ShardPredictor, Worker
 from sept_runtime.corpus.progress import Progress, reported
-from sept_runtime.corpus.records import Counts, ShardRecord, finished_shards
+from sept_runtime.corpus.ray_cluster import RayCluster
 from sept_runtime.corpus.settings import CorpusSettings
-from sept_runtime.corpus.shards import Shard
-from sept_runtime.corpus.workers import Workers, plan_workers
-from sept_runtime.cpu import usable_cores
+from sept_runtime.corpus.shards import Shard, ShardLines, read_shards
+from sept_runtime.errors import CorpusError
 
-# A worker that died so often with no shard done in between: it may well be a document that kills
-# it.
-MAX_LOSSES = 3
+# After this number of deaths without a finished shard in between the run gives up: a document may
+# be the reason.
+MAX_WORKER_DEATHS = 3
 # How many shards a message names.
-MAX_NAMED = 3
-# How long the last files of another machine may take to be seen on a shared file system.
-SECONDS_TO_SEE_FILES = 90
+_MAX_NAMED = 3
+# How long the last files of another machine may take to appear on a shared file system.
+_SECONDS_TO_SEE_FILES = 90
 
 
 def predict_corpus(
     settings: CorpusSettings,
     report: Callable[[str], None],
     predictor_class: Type[ShardPredictor],
+    connect: Callable[[Optional[str]], Cluster] = RayCluster,
 ) -> Counts:
     """
-    Predicts the entities of what is not done yet, and checks that all is there.
+    Annotate what is not annotated yet, and check that the output is complete.
 
     # Parameters
 
     settings : `CorpusSettings`
     report : `Callable[[str], None]`
-        Takes the lines that say how far it is.
+        Called with lines about the progress.
     predictor_class : `Type[ShardPredictor]`
-        What holds the model in each worker.
+        The model of each worker.
+    connect : `Callable[[Optional[str]], Cluster]`, optional (default = `RayCluster`)
+        Called with `settings.address`.
 
     # Raises
 
@@ -47,10 +56,11 @@ def predict_corpus(
     output = OutputFolder(settings.output.resolve(), suffix(settings.format, settings.compression))
     with output.claimed(settings.identity(), inputs):
         done = output.done()
-        report(f"input files: {len(inputs)}, shards done before: {len(done)}")
-        if _something_left(finished_shards(done, len(inputs))):
-            _predict_rest(settings, inputs, output, done, report, predictor_class)
-        return _checked(output, inputs, SECONDS_TO_SEE_FILES if settings.address else 0)
+        report(f"{len(inputs)} input files, {len(done)} shards finished before")
+        if unfinished_files(done, len(inputs)):
+            _Run(settings, inputs, output, report, predictor_class).finish(connect)
+        output.end_attempts()
+        return _checked(output, inputs, _SECONDS_TO_SEE_FILES if settings.address else 0)
 
 
 def _checked(output: OutputFolder, inputs: Sequence[InputFile], seconds: float) -> Counts:
@@ -64,86 +74,116 @@ def _checked(output: OutputFolder, inputs: Sequence[InputFile], seconds: float) 
         time.sleep(1)
 
 
-def _predict_rest(
-    settings: CorpusSettings,
-    inputs: Sequence[InputFile],
-    output: OutputFolder,
-    done: Sequence[ShardRecord],
-    report: Callable[[str], None],
-    predictor_class: Type[ShardPredictor],
-) -> None:
-    """
-    Goes on until all shards are done, with as many workers as there is room for. When one of them
-    dies, or its machine, all are started anew where there is room by then.
-    """
-    progress = Progress(sum(file.size for file in inputs), done)
-    stop = ray_pipeline.start(settings.address, usable_cores())
-    try:
-        # What is wrong with the model is easier to say here than in a worker. After Ray's
-        # processes were forked, which a tokenizer that was used before does not like.
-        predictor_class.load(settings.model)
-        workers = _workers(settings, settings.workers, predictor_class)
-        losses = 0
-        while _something_left(finished := finished_shards(done, len(inputs))):
-            report(f"{workers}; loading the model")
-            records = ray_pipeline.predict_shards(
-                settings, inputs, finished, output, workers, predictor_class
+class _Run:
+    """The annotation of all shards that are not finished."""
+
+    def __init__(
+        self,
+        settings: CorpusSettings,
+        inputs: Sequence[InputFile],
+        output: OutputFolder,
+        report: Callable[[str], None],
+        predictor_class: Type[ShardPredictor],
+    ) -> None:
+        self._settings = settings
+        self._inputs = inputs
+        self._output = output
+        self._report = report
+        self._predictor_class = predictor_class
+        # How often each shard was given to a worker that did not finish it.
+        self._tries: Counter[Shard] = Counter()
+
+    def finish(self, connect: Callable[[Optional[str]], Cluster]) -> None:
+        """Start workers, and start new ones whenever one dies, until all shards are finished."""
+        cluster = connect(self._settings.address)
+        try:
+            # Errors of the model are easier to explain here than in a worker. After Ray's processes
+            # were forked, because a tokenizer must not be used before the process forks.
+            self._predictor_class.load(self._settings.model)
+            workers = self._plan(cluster, self._settings.workers)
+            deaths = 0
+            attempt = self._output.begin_attempt()
+            done = self._output.done()
+            progress = Progress(sum(file.size for file in self._inputs), done)
+            while unfinished := unfinished_files(done, len(self._inputs)):
+                self._report(f"{workers}; loading the model")
+                death = None
+                with reported(progress, self._report, self._settings.progress_seconds):
+                    try:
+                        for record in self._annotated(cluster, workers, unfinished, attempt):
+                            progress.add(record)
+                    except WorkerDied as error:
+                        death = error
+                # Before reading the records, so that no worker can add another one.
+                attempt = self._output.begin_attempt()
+                num_before, done = len(done), self._output.done()
+                for record in done:
+                    progress.add(record)
+                if death is None:
+                    break
+                deaths = deaths + 1 if len(done) == num_before else 1
+                if deaths == MAX_WORKER_DEATHS:
+                    raise CorpusError(self._explained(death, {record.shard for record in done}))
+                self._report(f"{death}; starting new workers")
+                try:
+                    workers = self._plan(cluster, self._settings.workers)
+                except CorpusError:
+                    # There were enough cores for this number before.
+                    workers = self._plan(cluster, None)
+        finally:
+            cluster.stop()
+        self._report(str(progress))
+
+    def _annotated(
+        self, cluster: Cluster, workers: Workers, unfinished: Dict[int, Set[int]], attempt: str
+    ) -> Iterator[ShardRecord]:
+        """Give the unfinished shards to workers, and yield the records of those they finish."""
+        device = 0 if workers.gpus else -1
+        model = replace(self._settings.model, threads=workers.threads, cuda_device=device)
+        start = functools.partial(
+            Worker,
+            replace(self._settings, model=model),
+            self._inputs,
+            self._output,
+            attempt,
+            self._predictor_class,
+        )
+        with cluster.pool(workers, start) as pool:
+            # While all workers are busy the next shard is read, and no more.
+            for lines in self._shards(unfinished):
+                if not pool.has_free():
+                    yield pool.next_done()
+                self._tries[lines.shard] += 1
+                pool.submit(lines)
+            while pool.has_busy():
+                yield pool.next_done()
+
+    def _shards(self, unfinished: Dict[int, Set[int]]) -> Iterator[ShardLines]:
+        for index, done in unfinished.items():
+            yield from read_shards(
+                self._inputs[index],
+                index,
+                self._settings.lines_per_shard,
+                done,
+                self._settings.text_column,
             )
-            with reported(progress, report, settings.progress_seconds):
-                lost = _lost(records, progress)
-            before, done = done, output.done()
-            for record in done:
-                progress.add(record)
-            if lost is None:
-                break
-            losses = losses + 1 if len(done) == len(before) else 1
-            if losses == MAX_LOSSES:
-                raise CorpusError(_what_to_do(lost, losses, output.started(), inputs))
-            report(f"{lost}; what is not done goes to others")
-            # The other workers of before live as long as something remembers them, and hold cores.
-            gc.collect()
-            try:
-                workers = _workers(settings, settings.workers, predictor_class)
-            except CorpusError:
-                # There were enough cores for so many before.
-                workers = _workers(settings, None, predictor_class)
-    finally:
-        stop()
-    report(str(progress))
 
+    def _plan(self, cluster: Cluster, number: Optional[int]) -> Workers:
+        worker_bytes = self._predictor_class.worker_bytes(self._settings.model)
+        return plan_workers(
+            cluster.machines(), worker_bytes, number, self._settings.cpus, self._settings.gpus
+        )
 
-def _lost(records: Iterator[ShardRecord], progress: Progress) -> Optional[str]:
-    """Counts what gets done, and says so if a worker is lost."""
-    try:
-        for record in records:
-            progress.add(record)
-    except ray_pipeline.WorkerLost as loss:
-        return str(loss)
-    return None
-
-
-def _something_left(finished: Sequence[Optional[Set[int]]]) -> bool:
-    return any(shards is not None for shards in finished)
-
-
-def _what_to_do(
-    lost: str, losses: int, started: Sequence[Shard], inputs: Sequence[InputFile]
-) -> str:
-    at_work = ", ".join(
-        f"{inputs[shard.file].path} from line {shard.first_line} to "
-        f"{shard.first_line + shard.num_lines - 1}"
-        for shard in started[:MAX_NAMED]
-    )
-    return (
-        f"{lost}. That was {losses} times in a row without a shard done in between, at "
-        f"{at_work or 'nothing yet'}. Is there a document that the memory is too small for? The "
-        "same command goes on from here; --batch-size 1 and fewer --actors take less memory"
-    )
-
-
-def _workers(
-    settings: CorpusSettings, number: Optional[int], predictor_class: Type[ShardPredictor]
-) -> Workers:
-    worker_bytes = predictor_class.worker_bytes(settings.model)
-    machines = ray_pipeline.machines()
-    return plan_workers(machines, worker_bytes, number, settings.cpus, settings.gpus)
+    def _explained(self, death: WorkerDied, done: Set[Shard]) -> str:
+        suspects: List[Shard] = [shard for shard, _ in self._tries.most_common()]
+        named = ", ".join(
+            f"{self._inputs[shard.file].path} from line {shard.first_line} to "
+            f"{shard.first_line + shard.num_lines - 1}"
+            for shard in [shard for shard in suspects if shard not in done][:_MAX_NAMED]
+        )
+        return (
+            f"{death}. This has happened {MAX_WORKER_DEATHS} times in a row without a finished "
+            f"shard in between, at {named or 'the start'}. If a document there needs more memory "
+            "than a worker has, try --batch-size 1 and fewer --actors: the same command continues "
+            "from here."
+        )

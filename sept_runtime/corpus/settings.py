@@ -2,39 +2,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
+from sept_runtime.corpus import LINES_PER_SHARD
 from sept_runtime.onnx.folder import file_digest, folder_digest
-from sept_runtime.options import ENGINES, PRECISIONS, non_default_options
+from sept_runtime.options import ENGINES, PRECISIONS
 from sept_runtime.version import VERSION
-
-# A multiple of the blocks in which documents of similar length are batched, for a batch size of 32
-# or another power of two up to 128. A document then shares its batch with the same documents as in
-# `allennlp predict`.
-LINES_PER_SHARD = 2048
 
 
 @dataclass(frozen=True)
 class ModelSettings:
     """
-    What a worker needs to know to load the model.
+    The model, and how a worker loads it.
 
     # Parameters
 
     archive : `str`
-        A `model.tar.gz` or the folder of an exported model, which every worker can read.
+        A `model.tar.gz` or the folder of an exported model, readable by every worker.
     digest : `str`
-        Of its content: a worker that starts when the model is another by now, or that finds another
-        on its machine, must not go on with it.
+        The SHA-256 of its content. A worker that finds another model must not go on.
     overrides : `str`, optional
     predictor_args : `Dict[str, Any]`, optional
         Both as for `allennlp predict`.
     packages : `Tuple[str, ...]`, optional
-        To be imported before, as by `--include-package`.
+        The packages to import first, as for `--include-package`.
     batch_size : `int`, optional (default = `32`)
     threads : `int`, optional (default = `1`)
-        How many of the processor's cores a worker uses.
+        The number of cores that a worker uses.
     cuda_device : `int`, optional (default = `-1`)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        What runs an exported model, and in which numbers; see `sept_runtime.options`.
+        See `sept_runtime.options`.
     """
 
     archive: str
@@ -51,11 +46,11 @@ class ModelSettings:
     @classmethod
     def of(cls, archive: str, **options: Any) -> "ModelSettings":
         """
-        Describes a model as it is now.
+        Describe a model as it is now.
 
         # Raises
 
-        `ExportedModelError` for a folder that is none of an exported model, or damaged.
+        `ExportedModelError` for a folder that does not contain an intact exported model.
         """
         path = str(Path(archive).resolve())
         return cls(path, model_digest(path), **options)
@@ -64,12 +59,11 @@ class ModelSettings:
 @dataclass(frozen=True)
 class CorpusSettings:
     """
-    What `allennlp sept-annotate` is told.
+    The options of a run.
 
     # Parameters
 
     model : `ModelSettings`
-        Its archive is read on this machine; on a cluster, on all of them.
     inputs : `Tuple[str, ...]`
         Files, folders and patterns, see `inputs.find_inputs`.
     output : `Path`
@@ -77,15 +71,15 @@ class CorpusSettings:
         See `formats`.
     lines_per_shard : `int`, optional
     text_column : `str`, optional (default = `"text"`)
-        The column of Parquet files that holds the raw text.
+        The field or column of the input that has the raw text.
     workers : `int`, optional
-        How many (default = as many as there are cores, or GPUs, and memory for).
+        Their number (default = as many as there are cores, or GPUs, and memory for).
     cpus, gpus : `float`, optional
-        What each of them has.
-    address : `str`, optional
-        Of a Ray cluster; this machine alone unless given.
+        The resources of each worker.
+    address : `str`, optional (default = `None`)
+        The address of a Ray cluster. By default the run uses this machine alone.
     progress_seconds : `float`, optional (default = `10.0`)
-        How often at most to say how far it is.
+        The time between two reports of the progress.
     """
 
     model: ModelSettings
@@ -103,23 +97,30 @@ class CorpusSettings:
 
     def identity(self) -> Dict[str, Any]:
         """
-        Says what the output depends on: what a run that goes on with another's must have in common
-        with it. The number of workers and what they run on do not belong to it.
+        Return everything that changes an answer, named as the user gives it. A run can only be
+        continued with the same values.
+
+        The number of workers and their hardware are not part of it. The batch size is part of it if
+        the model computes in less than float32: then a score depends on the documents of its batch.
         """
+        model = self.model
+        precisions = {model.precision, model.predictor_args.get("precision") or "float32"}
         return {
             "version of sept_allennlp": VERSION,
-            "archive's SHA-256": self.model.digest,
-            "overrides": self.model.overrides,
-            "predictor-args": self.model.predictor_args,
-            "format": self.format,
-            "compression": self.compression,
-            "shard-size": self.lines_per_shard,
-            "text-column": self.text_column,
-            # Runs that were begun before there were others have neither.
-            **non_default_options(self.model.engine, self.model.precision),
+            "model's SHA-256": model.digest,
+            "--overrides": model.overrides,
+            "--predictor-args": model.predictor_args,
+            "--include-package": [*model.packages],
+            "--engine": model.engine,
+            "--precision": model.precision,
+            "--batch-size": "any" if precisions == {"float32"} else model.batch_size,
+            "--format": self.format,
+            "--compression": self.compression,
+            "--shard-size": self.lines_per_shard,
+            "--text-column": self.text_column or "text",
         }
 
 
 def model_digest(path: str) -> str:
-    """The SHA-256 of an archive, or of an exported model's configuration, which has the others'."""
+    """Return the SHA-256 of an archive, or of an exported model's configuration."""
     return folder_digest(Path(path)) if Path(path).is_dir() else file_digest(Path(path))

@@ -1,4 +1,4 @@
-"""Cutting input files into shards: what is predicted, written and remembered as a whole."""
+"""Cut input files into shards, the units of annotation."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,15 +7,14 @@ from typing import Collection, Dict, Iterator, List, Optional
 from sept_runtime.corpus.formats import Line, Unreadable, open_lines
 from sept_runtime.corpus.inputs import InputFile
 
-# A shard ends early when its lines have this many bytes, so that a shard of long documents fits
-# into memory too.
+# A shard ends early when its lines have this many bytes, so that it fits into memory.
 MAX_SHARD_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Shard:
     """
-    Some successive lines of one file: what one worker takes at once, and one file of the output.
+    Successive lines of one input file. A worker annotates them together, into one output file.
 
     # Parameters
 
@@ -24,12 +23,13 @@ class Shard:
     number : `int`
         The shard's index in its file.
     first_line : `int`
-        Counted from 1; of a Parquet file, rows are counted.
+        Counted from 1. In a Parquet file, a row counts as a line.
     num_lines : `int`
     num_bytes : `int`
-        How much of the file it takes up, as it lies on the disk: about, if it is compressed.
+        Its share of the file's size on the disk; approximate if the file is compressed.
     last : `bool`
-        Whether the file ends with it. Every file has a last shard; an empty file's has no line.
+        Whether the file ends with it. Every file has a last shard; that of an empty file has no
+        lines.
     """
 
     file: int
@@ -41,7 +41,7 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Of its files; names sort in the order of the input."""
+        """Return the stem of its files' names. Names sort in the order of the input."""
         return f"{self.file:06d}-{self.number:06d}"
 
 
@@ -56,9 +56,9 @@ class ShardLines:
     lines : `List[bytes]`
         Without line ends; empty where a line could not be read.
     unreadable : `Dict[int, str]`, optional
-        Per index in `lines` the reason why it could not be read.
+        The reasons why lines could not be read, by index in `lines`.
     seconds : `float`, optional
-        How long reading took.
+        The time that reading took.
     """
 
     shard: Shard
@@ -75,10 +75,10 @@ def read_shards(
     text_column: Optional[str] = None,
 ) -> Iterator[ShardLines]:
     """
-    Reads the shards of a file, in order and one at a time: the file may be of any size.
+    Read the shards of a file lazily and in order.
 
-    A file that ends in the middle, or turns out to be damaged, has one line more, which says so in
-    place of all that cannot be read.
+    If a file is damaged or ends too early, one unreadable line stands for everything that cannot be
+    read.
 
     # Parameters
 
@@ -87,13 +87,13 @@ def read_shards(
         Its index among the inputs.
     lines_per_shard : `int`
     done : `Collection[int]`, optional
-        The numbers of shards to leave out.
+        The numbers of shards to skip.
     text_column : `str`, optional (default = `"text"`)
-        The column of a Parquet file that holds the raw text.
+        The column of a Parquet file that has the raw text.
 
     # Raises
 
-    `CorpusError` if the file has changed since the run began, and for a Parquet file without text.
+    `CorpusError` if the file has changed since the run began, or is a Parquet file without text.
     """
     file.check_unchanged()
     started = time.perf_counter()
@@ -108,19 +108,19 @@ def read_shards(
             shard = Shard(index, number, first_line, len(lines), end - position, last)
             seconds = time.perf_counter() - started
             yield _shard_lines(shard, lines, seconds)
-            # Not what whoever takes the shard does meanwhile.
+            # Without the time that the caller took.
             started = time.perf_counter()
         number, first_line, position, size = number + 1, first_line + len(lines), end, 0
         lines = []
 
     with source:
         for line in source:
-            # Only now is it known that the last shard was not the file's last.
+            # Cut only now, when it is known that the file goes on.
             if len(lines) == lines_per_shard or size >= MAX_SHARD_BYTES:
                 yield from cut(last=False)
             lines.append(line)
             size += len(line) if isinstance(line, bytes) else 0
-    # Before the last shard, without which the file is not done.
+    # Before the last shard, without which the file is not finished.
     file.check_unchanged()
     yield from cut(last=True)
 

@@ -59,6 +59,18 @@ def without_blank_words(document: Document) -> Tuple[Document, Optional[List[int
             if place is not None:
                 spans[place] = span._replace(start=place[0], end=place[1])
         changed.soft = document.soft._replace(spans=list(spans.values()))
+        if document.soft.relations is not None:
+            found = [
+                (narrowed(*p.head), narrowed(*p.tail), p) for p in document.soft.relations.pairs
+            ]
+            pairs = [
+                pair._replace(head=head, tail=tail)
+                for head, tail, pair in found
+                if head is not None and tail is not None and head != tail
+            ]
+            changed.soft = changed.soft._replace(
+                relations=document.soft.relations._replace(pairs=pairs)
+            )
     return changed, kept
 
 
@@ -70,9 +82,18 @@ def with_blank_words(prediction: Prediction, kept: List[int]) -> Prediction:
             for span in prediction.entities
         ]
     )
-    if prediction.soft is None:
+    soft = prediction.soft
+    if soft is None:
         return changed
-    spans = [
-        span._replace(start=kept[span.start], end=kept[span.end]) for span in prediction.soft.spans
-    ]
-    return changed._replace(soft=prediction.soft._replace(spans=spans))
+    spans = [each._replace(start=kept[each.start], end=kept[each.end]) for each in soft.spans]
+    soft = soft._replace(spans=spans)
+    if soft.relations is not None:
+        pairs = [
+            pair._replace(
+                head=(kept[pair.head[0]], kept[pair.head[1]]),
+                tail=(kept[pair.tail[0]], kept[pair.tail[1]]),
+            )
+            for pair in soft.relations.pairs
+        ]
+        soft = soft._replace(relations=soft.relations._replace(pairs=pairs))
+    return changed._replace(soft=soft)

@@ -1,6 +1,6 @@
 """The inputs of prediction: JSON objects with a document in one of three forms."""
 
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, Optional
 
 from sept_runtime.documents import Document, DocumentError, describe
 from sept_runtime.formats.blank_words import is_blank
@@ -12,7 +12,7 @@ from sept_runtime.formats.scierc import (
     document_key,
 )
 from sept_runtime.formats.word_offsets import checked_offsets, find_words
-from sept_runtime.tokenization import tokenize
+from sept_runtime.tokenization import split_sentences, tokenize
 from sept_runtime.tokenization.words import with_joined_text
 
 
@@ -108,13 +108,3 @@ def _check_text(fields: JsonObject, name: str, where: str) -> Optional[str]:
     if not isinstance(value, (str, type(None))):
         raise DocumentError(f"{where}: {name!r} must be a string, found {json_type(value)}")
     return value
-
-
-def split_sentences(words: Sequence[str]) -> List[List[str]]:
-    """Split words into sentences after each `.`, `?` and `!` that is a word of its own."""
-    sentences: List[List[str]] = [[]]
-    for word in words:
-        sentences[-1].append(word)
-        if word in (".", "?", "!"):
-            sentences.append([])
-    return [sentence for sentence in sentences if sentence]

@@ -118,9 +118,8 @@ def _check_is_document(fields: JsonObject, where: str) -> None:
     tool = next((tool for tool, keys in _OTHER_TOOLS if all(map(fields.get, keys))), None)
     if tool is not None:
         raise DocumentError(
-            f"{where}: an export of {tool}, whose annotation counts characters; write each text to "
-            "NAME.txt and its annotation to NAME.ann in brat's format, and convert the folder by "
-            "'sept brat from-brat'"
+            f"{where}: an export of {tool}, whose annotation counts characters; convert the file by "
+            f"'sept convert FILE NEW_FILE --from {tool}'"
         )
     if fields.get("text") is not None or fields.get("tokens") is not None:
         raise DocumentError(
@@ -131,9 +130,9 @@ def _check_is_document(fields: JsonObject, where: str) -> None:
 
 # By which keys the exports of annotation tools are recognized.
 _OTHER_TOOLS = (
-    ("Label Studio", ("data", "annotations")),
-    ("Label Studio", ("data", "completions")),
-    ("Prodigy", ("text", "spans")),
+    ("label-studio", ("data", "annotations")),
+    ("label-studio", ("data", "completions")),
+    ("prodigy", ("text", "spans")),
     ("doccano", ("text", "label")),
     ("doccano", ("text", "labels")),
     ("doccano", ("text", "entities")),

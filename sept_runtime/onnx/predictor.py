@@ -102,7 +102,7 @@ class ExportedPredictor:
         if relations is None:
             return found
         pairs = self._score_pairs(scored, [prediction.entities for prediction in found])
-        return relations.decoding.predict(found, pairs, decoding.min_relation_score)
+        return relations.decoding.predict(found, pairs, decoding)
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
         """For each document the candidates that are classified, and their probabilities."""

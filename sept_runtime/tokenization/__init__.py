@@ -1,5 +1,5 @@
 """Sentences, words and word pieces of raw text."""
 
-from sept_runtime.tokenization.tokenizer import TokenizedText, tokenize
+from sept_runtime.tokenization.tokenizer import TokenizedText, split_sentences, tokenize
 
-__all__ = ["TokenizedText", "tokenize"]
+__all__ = ["TokenizedText", "split_sentences", "tokenize"]

@@ -1,27 +1,30 @@
 """
-Raw text → sentences of words with exact character offsets, as a model trained on SciERC wants them.
+Split raw text into sentences and words with exact character offsets, as in SciERC.
 
-SciERC's words follow the Penn Treebank as Stanford's tools cut it: punctuation, brackets, quotes,
-`%` and `'s` stand alone, "cannot" is two words, and whatever is joined by a hyphen or a slash is
-one. What stands between two white spaces is cut the way spaCy's tokenizer does it, with rules for
-this convention: affixes come off its two ends, then infixes cut what is left. The sentence rules on
-top of it know the abbreviations of scientific prose.
+SciERC's words follow the Penn Treebank: punctuation, brackets, quotes, `%` and `'s` stand alone,
+"cannot" is two words, and words joined by a hyphen or a slash are one. A piece between two white
+spaces is split as spaCy's tokenizer does, with rules for this convention: affixes are removed from
+both ends, infixes split the rest, and affixes are removed from each part again. The rules for
+sentences know the abbreviations of scientific prose.
 """
 
 import re
 from functools import lru_cache
-from typing import List, Match, NamedTuple, Optional, Sequence, Tuple
+from typing import FrozenSet, Iterator, List, Match, NamedTuple, Optional, Sequence, Tuple
+
+from sept_runtime.tokenization.words import restore_brackets
 
 
 class TokenizedText(NamedTuple):
     """
+    The sentences and words of a text.
+
     # Parameters
 
     sentences : `List[List[str]]`
-        The words, sentence by sentence, spelled as in the text. No sentence is empty.
+        The words, sentence by sentence, as written in the text. No sentence is empty.
     offsets : `List[Tuple[int, int]]`
-        Per word, over the whole document, its first character in the text and the one after its
-        last.
+        The start and end character of each word of the document; the end is exclusive.
     """
 
     sentences: List[List[str]]
@@ -30,25 +33,39 @@ class TokenizedText(NamedTuple):
 
 def tokenize(text: str) -> TokenizedText:
     """
-    Cuts a text into sentences of words. A blank line always ends a sentence; any other line break
-    is white space.
+    Split a text into sentences of words.
 
-    Every character that can be seen is in exactly one word, and `text[start:end]` is the word.
-    Invisible characters (zero-width ones, direction marks, control characters) inside a word stay
-    there; alone they are left out. Any string will do, even one with unpaired surrogates, which
-    stay in the words. What stands between two white spaces is cut after every 200 characters.
+    A blank line always ends a sentence; other line breaks are white space. Every visible character
+    is in exactly one word, and `text[start:end]` is the word. Invisible characters (zero-width
+    characters, direction marks, control characters) stay inside words and are otherwise left out.
+    Any string is valid, even one with unpaired surrogates, which stay in the words. Pieces without
+    white space are cut after every 200 characters.
     """
     visible = _INVISIBLE_RUN.sub(_blank_at_edge, text)
-    # A text without capitals cannot tell where a sentence begins.
-    has_capitals = not visible.islower()
-
+    capitalized = _has_capitalized_sentences(visible)
     result = TokenizedText([], [])
     start = 0
     for blank in _BLANK_LINE.finditer(visible):
-        _add_paragraph(result, visible, start, blank.start(), has_capitals)
+        _add_paragraph(result, visible, start, blank.start(), capitalized)
         start = blank.end()
-    _add_paragraph(result, visible, start, len(visible), has_capitals)
+    _add_paragraph(result, visible, start, len(visible), capitalized)
     return result
+
+
+def split_sentences(words: Sequence[str]) -> List[List[str]]:
+    """
+    Split given words into sentences by the rules for raw text.
+
+    The words stay as they are: the period of an abbreviation is not joined to it.
+    """
+    words = list(words)
+    written = restore_brackets(words)
+    # A period or closing bracket belongs to the word before; an opening bracket stands apart.
+    touching = [_STOP.fullmatch(word) is not None or word in _CLOSING_BRACKETS for word in written]
+    capitalized = _has_capitalized_sentences(" ".join(written))
+    starts = _find_sentences(written, touching, capitalized).starts
+    bounds = [0, *starts, len(words)]
+    return [words[start:end] for start, end in zip(bounds, bounds[1:]) if start < end]
 
 
 # Listed, because Python has no pattern for Unicode's categories Cc and Cf. White space is not here.
@@ -61,7 +78,7 @@ _BLANK_LINE = re.compile(r"\n\s*\n|\r\s*\r|\u2029")
 
 
 def _blank_at_edge(run: Match[str]) -> str:
-    """Gives white space in the place of invisible characters, unless they are inside a word."""
+    """Replace invisible characters by white space unless they are inside a word."""
     start, end = run.span()
     before, after = run.string[max(start - 1, 0) : start], run.string[end : end + 1]
     at_edge = not before or before.isspace() or not after or after.isspace()
@@ -70,7 +87,7 @@ def _blank_at_edge(run: Match[str]) -> str:
 
 # Words ------------------------------------------------------------------------------------------
 
-# Longer pieces are cut, so that one without any white space takes little time and memory.
+# Longer pieces are cut, which bounds time and memory for text without white space.
 _LONGEST_CHUNK = 200
 _CHUNK = re.compile(rf"\S{{1,{_LONGEST_CHUNK}}}")
 _MOST_REMEMBERED_CHUNKS = 2**14
@@ -86,62 +103,82 @@ _PREFIX = re.compile(rf"{_ANYWHERE}|[,;:?!%`‘]|['’](?!(?:s|d|m|ll|re|ve)$)")
 _SUFFIX_BACKWARDS = re.compile(
     rf"{_ANYWHERE}|[,;:?!%`‘.]|t['’]n(?=[A-Za-z])|(?:[sSdDmM]|ll|LL|er|ER|ev|EV)?['’]"
 )
+# Words that often begin sentences.
+_BEGINS_SENTENCE = frozenset(
+    "the this these that those we our it its they their there here he his she her in on at by for"
+    " from to with as after although an and because before but both each finally first second"
+    " third further furthermore however if many moreover most next one several since some such"
+    " then therefore thus unlike using when where whereas while yet another all experiments"
+    " experimental results indeed overall notably importantly interestingly specifically similarly"
+    " consequently additionally recently".split()
+)
+_SENTENCE_WORDS = "|".join(word.capitalize() for word in sorted(_BEGINS_SENTENCE))
 _INFIX = re.compile(
     rf"{_ANYWHERE}|;|(?<!\d),|,(?!\d)"
-    # A space forgotten after a sentence, or none before a citation: "learning.The", "learning.[3]".
-    r"|(?<=[a-z]{2})\.(?=[A-Z\[(])"
+    # No space after a sentence: "learning.The", "LSTM.The".
+    rf"|(?<=[a-z]{{2}})\.(?=[A-Z])"
+    rf"|(?<=[A-Za-z0-9%-]{{2}})\.(?=(?:{_SENTENCE_WORDS})\b)"
 )
 _ADDRESS = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)\S+|[^\s@]+@[^\s@]+\.[^\s@]+")
-# Most words. Nothing above is in them, which is known sooner of all at once.
+# Most words, to which no rule above applies. One test for all rules is faster.
 _PLAIN = re.compile(r"\w+(?:-\w+)*")
 
 
 def _words(visible: str, start: int, end: int) -> List[Tuple[int, int]]:
-    """Finds the words between `start` and `end`: the first character of each, and where it ends."""
+    """Return the offsets of the words between `start` and `end`."""
     offsets = []
     for chunk in _CHUNK.finditer(visible, start, end):
         chunk_start = chunk.start()
-        for first, last in _cut(chunk.group()):
+        for first, last in _split_chunk(chunk.group()):
             offsets.append((chunk_start + first, chunk_start + last))
     return offsets
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED_CHUNKS)
-def _cut(chunk: str) -> Tuple[Tuple[int, int], ...]:
-    """
-    Cuts a chunk, which has no white space. Affixes come off both ends in turns; what is left is an
-    address, or infixes cut it.
+def _split_chunk(chunk: str) -> Tuple[Tuple[int, int], ...]:
+    """Return the offsets of the words in a chunk, which has no white space."""
+    return tuple(
+        (first, last)
+        for first, last in _split_piece(chunk, chunk[::-1], 0, len(chunk))
+        if first < last and not _INVISIBLE_RUN.fullmatch(chunk, first, last)
+    )
 
-    # Returns
 
-    `Tuple[Tuple[int, int], ...]`
-        The first character of each word in the chunk, and the one after its last.
+def _split_piece(chunk: str, backwards: str, first: int, last: int) -> Iterator[Tuple[int, int]]:
     """
-    backwards, length = chunk[::-1], len(chunk)
-    first, last = 0, length
-    cuts, last_cuts = [first], [last]
+    Split a part of a chunk, and yield the offsets of its words in order.
+
+    Affixes are removed from both ends in turn. What is left is an address, or infixes split it into
+    parts that are split in the same way.
+    """
+    suffixes = []
     while not _PLAIN.fullmatch(chunk, first, last):
         prefix = _PREFIX.match(chunk, first, last)
         if prefix:
+            yield first, prefix.end()
             first = prefix.end()
-            cuts.append(first)
-        suffix = _SUFFIX_BACKWARDS.match(backwards, length - last, length - first)
+        suffix = _SUFFIX_BACKWARDS.match(backwards, len(chunk) - last, len(chunk) - first)
         if suffix:
-            last = length - suffix.end()
-            last_cuts.append(last)
+            start = len(chunk) - suffix.end()
+            suffixes.append((start, last))
+            last = start
         if not prefix and not suffix:
-            if not _ADDRESS.fullmatch(chunk, first, last):
-                for infix in _INFIX.finditer(chunk, first, last):
-                    cuts += infix.span()
             break
-    if chunk[first:last] in ("cannot", "Cannot"):
-        cuts.append(first + len("can"))
-    cuts += reversed(last_cuts)
-    words = []
-    for first, last in zip(cuts, cuts[1:]):
-        if first < last and not _INVISIBLE_RUN.fullmatch(chunk, first, last):
-            words.append((first, last))
-    return tuple(words)
+    infixes = []
+    if not _PLAIN.fullmatch(chunk, first, last) and not _ADDRESS.fullmatch(chunk, first, last):
+        infixes = [infix.span() for infix in _INFIX.finditer(chunk, first, last)]
+    if infixes:
+        for start, end in infixes:
+            yield from _split_piece(chunk, backwards, first, start)
+            yield start, end
+            first = end
+        yield from _split_piece(chunk, backwards, first, last)
+    elif chunk[first:last] in ("cannot", "Cannot"):
+        yield first, first + len("can")
+        yield first + len("can"), last
+    else:
+        yield first, last
+    yield from reversed(suffixes)
 
 
 # Sentences --------------------------------------------------------------------------------------
@@ -149,13 +186,26 @@ def _cut(chunk: str) -> Tuple[Tuple[int, int], ...]:
 _STOPS = ".?!…。！？؟।"
 _STOP = re.compile(rf"[{_STOPS}]+")
 _CLOSING = frozenset([")", "]", "}", '"', "'", "''", "”", "’", "»", "」", "』", "）"])
+_CLOSING_BRACKETS = frozenset([")", "]", "}", "''", "”", "’", "»", "」", "』", "）"])
+_BRACKET_PAIRS = {"(": ")", "[": "]"}
 _CANNOT_BEGIN = frozenset(",;:)]}%?!.…’”»")
+_SENTENCE_START = re.compile(r"(?:\A|\w{2}[.?!…]\s)[\W]*([^\W\d_])")
+
+# The words between the brackets of a citation, and how many there are at most.
+_CITED = re.compile(r"\d+(?:[-–,]\d+)*|[,;–-]|and")
+_LONGEST_CITATION = 12
+# The same if it begins with a capital: "(Fig. 2)", but not "(Code is available at ...)".
+_LONGEST_REFERENCE = 4
 
 # Never the last word of a sentence, unless nothing follows.
 _INTRODUCES = frozenset(
-    "e.g i.e eg ie cf vs viz resp approx ca esp incl excl Dr Prof Mr Mrs Ms St".split()
+    "e.g i.e eg ie cf vs viz resp approx ca esp incl excl Dr Prof Mr Mrs Ms St"
+    # Taxonomic ranks: pathovar, subspecies, cultivar, biovar.
+    " pv subsp subspp ssp cv bv".split()
 )
-# An abbreviation in front of a number or a bracket, otherwise a word like any other.
+# Taxonomic ranks in front of a Latin name: variety, form, species, genus, new combination.
+_RANKS = frozenset("var f sp spp gen comb".split())
+# Abbreviations in front of a number or a bracket, otherwise ordinary words.
 _NUMBERED = frozenset(
     "fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs no nos ch chap vol p pp thm lem prop"
     " def alg cor app art ex ver v jan feb mar apr jun jul aug sep sept oct nov dec".split()
@@ -164,100 +214,207 @@ _NUMBER = re.compile(r"[(\[]|[A-Z]{0,2}\d.*", re.DOTALL)
 _NUMBER_OR_LETTER = re.compile(rf"{_NUMBER.pattern}|[IVX]+|[A-Z]", re.DOTALL)
 # The last word of a sentence if a capital follows.
 _MAY_END = frozenset(["al", "etc"])
-# The same, but names follow these: only a word that often begins sentences shows the end.
-_MAY_PRECEDE_NAME = frozenset("inc corp ltd co jr sr univ dept proc conf trans int".split())
+# The same, but names follow them: the sentence ends if a word follows that often begins sentences.
+_MAY_PRECEDE_NAME = frozenset("inc corp ltd co jr sr univ dept proc conf trans int sp spp".split())
+# Names that follow an abbreviated genus and are often capitalized: "S. Typhimurium".
+_EPITHETS = frozenset(
+    "Typhimurium Enteritidis Typhi Paratyphi Choleraesuis Gallinarum Pullorum Dublin Newport"
+    " Heidelberg Infantis Kentucky Virchow Hadar Agona Montevideo Derby Saintpaul Javiana Anatum"
+    " Senftenberg Mbandaka Thompson Braenderup Muenchen Stanley Weltevreden Arizonae Coli Aureus"
+    " Subtilis Cerevisiae Elegans Melanogaster Pneumoniae Aeruginosa Tuberculosis".split()
+)
 _DOTTED = re.compile(r"[^\W\d_]{1,2}(?:\.-?[^\W\d_]{1,2})+")
 _BEFORE_NAME = frozenset(["", *"by of and from with to in as see after for or ( [ , ; : &".split()])
-_BEGINS_SENTENCE = frozenset(
-    "the this these that those we our it its they their there here he his she her in on at by for"
-    " from to with as after although an and because before but both each finally first second"
-    " third further furthermore however if many moreover most next one several since some such"
-    " then therefore thus unlike using when where whereas while yet another all experiments"
-    " experimental results".split()
-)
 _BEFORE_LIST_NUMBER = frozenset(["", ":", ";"])
 _LIST_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3})*|[ivxIVX]+|[a-zA-Z]")
 
 
+class _Boundaries(NamedTuple):
+    """
+    Where sentences begin in a list of words.
+
+    # Parameters
+
+    starts : `List[int]`
+        The first word of each sentence but the first.
+    joined : `FrozenSet[int]`
+        The periods that belong to the word before, an abbreviation.
+    """
+
+    starts: List[int]
+    joined: FrozenSet[int]
+
+
+def _has_capitalized_sentences(text: str) -> bool:
+    """
+    Tell whether the sentences of a text begin with capitals.
+
+    If so, a word in small letters begins no sentence. Names such as "mRNA" or "E. coli" in a text
+    without capitals do not count.
+    """
+    firsts = [match.group(1) for match in _SENTENCE_START.finditer(text)]
+    return not any(map(str.islower, firsts)) or any(map(str.isupper, firsts))
+
+
 def _add_paragraph(
-    result: TokenizedText, text: str, start: int, end: int, has_capitals: bool
+    result: TokenizedText, text: str, start: int, end: int, capitalized: bool
 ) -> None:
     offsets = _words(text, start, end)
     words = [text[first:last] for first, last in offsets]
+    touching = [first == last for (_, last), (first, _) in zip([(-1, -1), *offsets], offsets)]
+    starts, joined = _find_sentences(words, touching, capitalized)
+    beginnings = {0, *starts}
+    for position, (word, (first, last)) in enumerate(zip(words, offsets)):
+        if position in joined:
+            first = result.offsets.pop()[0]
+            word = result.sentences[-1].pop() + word
+        elif position in beginnings:
+            result.sentences.append([])
+        result.sentences[-1].append(word)
+        result.offsets.append((first, last))
+
+
+def _find_sentences(
+    words: Sequence[str], touching: Sequence[bool], capitalized: bool
+) -> _Boundaries:
+    """
+    Find the sentences of a paragraph.
+
+    # Parameters
+
+    words : `Sequence[str]`
+    touching : `Sequence[bool]`
+        Whether there is no space before each word.
+    capitalized : `bool`
+        Whether sentences begin with capitals.
+    """
+    starts, joined = [], set()
     sentence: List[str] = []
     ended = False
-    for position, (word, (first, last)) in enumerate(zip(words, offsets)):
-        if ended or word[-1] in _STOPS:
-            touching = bool(result.offsets) and result.offsets[-1][1] == first
-            if ended and not _closes(word, touching):
-                if _can_begin(word, has_capitals):
-                    result.sentences.append(sentence)
+    # The last word of a citation that follows the end of a sentence and belongs to it.
+    citation_end = -1
+    for position, word in enumerate(words):
+        if ended and position > citation_end:
+            end = _citation_end(words, touching, position)
+            if end is not None:
+                citation_end = end
+            elif not _closes(word, touching[position]):
+                # Not in formulas: "$n!$", "O(k.(d+n)^2)".
+                is_formula = touching[position] and (
+                    words[position - 1] in ("!", "?")
+                    or (position == citation_end + 1 and not word[0].isalnum())
+                )
+                if _can_begin(word, capitalized) and not is_formula:
+                    starts.append(position)
                     sentence = []
                 ended = False
-            if _STOP.fullmatch(word):
-                ended = True
-                if word == "." and sentence and touching:
-                    following = words[position + 1] if position + 1 < len(words) else None
-                    in_word, ended = _read_period(sentence, following)
-                    if in_word:
-                        first = result.offsets.pop()[0]
-                        word = sentence.pop() + word
+        if word[-1] in _STOPS and _STOP.fullmatch(word):
+            in_word, ends = False, True
+            if word == "." and sentence and touching[position]:
+                following = words[position + 1] if position + 1 < len(words) else None
+                in_word, ends = _read_period(sentence, following, capitalized)
+            if position > citation_end:
+                ended = ends
+            if in_word:
+                joined.add(position)
+                sentence[-1] += word
+                continue
         sentence.append(word)
-        result.offsets.append((first, last))
-    if sentence:
-        result.sentences.append(sentence)
+    return _Boundaries(starts, frozenset(joined))
+
+
+def _citation_end(words: Sequence[str], touching: Sequence[bool], position: int) -> Optional[int]:
+    """
+    Return the closing bracket of a citation or aside that follows the end of a sentence.
+
+    Right after the period these are brackets with anything, "LSTM.[4]" and "IL-2.(see Fig. 2)",
+    except the number of a list, "(4)", and whole sentences. After a space they are numbers in
+    square brackets, "LSTM. [4]".
+    """
+    closing = _BRACKET_PAIRS.get(words[position])
+    if closing is None:
+        return None
+    end = position + 1
+    while end < len(words) and end - position <= _LONGEST_CITATION and words[end] != closing:
+        end += 1
+    if end >= len(words) or words[end] != closing or end == position + 1:
+        return None
+    content = words[position + 1 : end]
+    if closing == "]":
+        is_citation = touching[position] or all(map(_CITED.fullmatch, content))
+    else:
+        is_number = len(content) == 1 and _LIST_NUMBER.fullmatch(content[0]) is not None
+        is_sentence = len(content) > _LONGEST_REFERENCE and content[0][0].isupper()
+        is_citation = touching[position] and not is_number and not is_sentence
+    return end if is_citation else None
 
 
 def _closes(word: str, touching: bool) -> bool:
-    """Whether a word after the end of a sentence still belongs to it."""
+    """Tell whether a word after the end of a sentence still belongs to it."""
     if touching:
         return word in _CLOSING or _STOP.fullmatch(word) is not None
     return word in ("''", "”")
 
 
-def _can_begin(word: str, has_capitals: bool) -> bool:
-    # "n-gram" and "mRNA" begin sentences, "range" after an abbreviation we do not know does not.
-    return word[0] not in _CANNOT_BEGIN and not (has_capitals and word.isalpha() and word.islower())
+def _can_begin(word: str, capitalized: bool) -> bool:
+    # "n-gram" and "mRNA" begin sentences; "range" after an unknown abbreviation does not.
+    return word[0] not in _CANNOT_BEGIN and not (capitalized and word.isalpha() and word.islower())
 
 
-def _read_period(before: Sequence[str], following: Optional[str]) -> Tuple[bool, bool]:
+def _read_period(
+    before: Sequence[str], following: Optional[str], capitalized: bool
+) -> Tuple[bool, bool]:
     """
-    What a period right after a word means.
+    Interpret a period right after a word.
 
     # Parameters
 
     before : `Sequence[str]`
         The sentence up to the period, not empty.
     following : `str`, optional
-        The word after the period, `None` at the end of a paragraph.
+        The word after the period; `None` at the end of a paragraph.
+    capitalized : `bool`
+        Whether sentences begin with capitals.
 
     # Returns
 
     `Tuple[bool, bool]`
-        Whether the period is a part of the word (an abbreviation), and whether the sentence may
-        end here.
+        Whether the period is part of the word, an abbreviation, and whether the sentence may end
+        here.
     """
     word = before[-1]
     previous = before[-2] if len(before) > 1 else ""
-    # "Cf" at the beginning of a sentence is "cf", but "IE" is no "ie" and "P" no "p".
+    # "Cf" at the beginning of a sentence is "cf", but "IE" is not "ie" and "P" is not "p".
     usual = word[0].lower() + word[1:] if len(word) > 1 else word
     capital = following is not None and following[0].isupper()
-    new_sentence = following is None or capital and following.lower() in _BEGINS_SENTENCE
+    is_small = following is not None and following.isalpha() and following.islower()
+    begins = (
+        following is not None
+        and following.lower() in _BEGINS_SENTENCE
+        and (capital or not capitalized)
+    )
+    new_sentence = following is None or begins
     if usual in _INTRODUCES or word in _INTRODUCES:
+        return True, False
+    if usual in _RANKS and is_small and not begins:
         return True, False
     if usual in _NUMBERED and following is not None:
         number = _NUMBER if word[0].islower() else _NUMBER_OR_LETTER
         if number.fullmatch(following):
             return True, False
     if usual in _MAY_END:
-        return True, capital
+        return True, capital or begins
     if usual in _MAY_PRECEDE_NAME or _DOTTED.fullmatch(word):
         return True, new_sentence
     if len(word) == 1 and word.isupper() and following is not None:
         in_name = previous[:1].isupper() or previous[-1:] == "." or previous in _BEFORE_NAME
-        if following[0].islower() or capital and in_name and not new_sentence:
+        small = following[0].islower()
+        if small or following in _EPITHETS or capital and in_name and not new_sentence:
             return True, False
     # "We do two things: 1. Firstly …"
     if previous in _BEFORE_LIST_NUMBER and _LIST_NUMBER.fullmatch(word):
         return False, False
+    # "e. coli"
+    if len(word) == 1 and word.islower() and is_small and not begins:
+        return True, False
     return False, True

@@ -11,7 +11,15 @@ from sept_runtime.decoding import (
     top_scoring_entities,
     without_overlaps,
 )
-from sept_runtime.documents import ScoredRelation, ScoredSpan, SoftAnnotation, SoftSpan
+from sept_runtime.documents import (
+    Prediction,
+    ScoredRelation,
+    ScoredSpan,
+    SoftAnnotation,
+    SoftRelation,
+    SoftRelations,
+    SoftSpan,
+)
 from sept_runtime.options import Decoding
 
 LABELS = ["Task", "Method"]
@@ -182,3 +190,47 @@ def test_only_the_most_probable_of_very_many_entities_are_paired():
     entities = [ScoredSpan(n, n, "A", score) for n, score in enumerate([0.5, 0.9, 0.5, 0.7])]
     # Three words, of which 0.4 make two entities when rounded up; of equals, the first.
     assert top_scoring_entities([entities, [], entities], [3, 9, 7], 0.4) == [[1, 3], [], [0, 1, 3]]
+
+
+RELATED = [ScoredSpan(0, 1, "A", 0.9), ScoredSpan(3, 3, "A", 0.9), ScoredSpan(5, 6, "B", 0.9)]
+
+
+def test_soft_relations_list_every_pair_in_both_directions_and_leave_out_unlikely_labels():
+    soft = RelationDecoding(RELATION_LABELS, ("COMPARE",), 0.5).soft_relations(
+        RELATED, SCORED, 0.25
+    )
+    assert soft == SoftRelations(
+        ("USED-FOR", "COMPARE"),
+        [
+            # COMPARE is symmetric: (0.0 + 0.25) / 2 is below 0.25.
+            SoftRelation((0, 1), (3, 3), {"USED-FOR": 0.75}),
+            SoftRelation((0, 1), (5, 6), {"USED-FOR": 0.25, "COMPARE": 0.75}),
+            SoftRelation((3, 3), (0, 1), {"USED-FOR": 0.5}),
+            SoftRelation((3, 3), (5, 6), {"COMPARE": 0.375}),
+            SoftRelation((5, 6), (0, 1), {"COMPARE": 0.75}),
+            SoftRelation((5, 6), (3, 3), {"USED-FOR": 1.0, "COMPARE": 0.375}),
+        ],
+    )
+
+
+def test_soft_relations_have_four_digits():
+    scored = ScoredPairs(PAIRS[:1], np.array([[[0.12345678, 0.0], [0.5, 0.99999]]], np.float32))
+    soft = RelationDecoding(RELATION_LABELS, (), 0.5).soft_relations(RELATED, scored, 0.0)
+    assert [pair.probabilities for pair in soft.pairs] == [
+        {"USED-FOR": 0.1235},
+        {"USED-FOR": 0.5, "COMPARE": 1.0},
+    ]
+
+
+def test_soft_relations_come_with_soft_labels_only():
+    decoding = RelationDecoding(RELATION_LABELS, (), 0.5)
+    taught = Prediction(RELATED, soft=SoftAnnotation(("A", "B"), []))
+    found = decoding.predict(
+        [taught, Prediction(RELATED)],
+        [SCORED, SCORED],
+        Decoding(soft_labels=0.0, soft_relations=0.5),
+    )
+    assert found[0].soft.relations == decoding.soft_relations(RELATED, SCORED, 0.5)
+    assert found[1].soft is None
+    (without,) = decoding.predict([taught], [SCORED], Decoding())
+    assert without.soft.relations is None

@@ -60,7 +60,7 @@ def test_all_of_the_light_half_is_light() -> None:
 
 def test_a_worker_of_an_exported_model_needs_no_training_half() -> None:
     pytest.importorskip("pyarrow")
-    loaded = loaded_by("import sept_runtime.corpus.ray_pipeline, sept_runtime.corpus.prediction")
+    loaded = loaded_by("import sept_runtime.corpus.run")
     heavy = {"sept_allennlp", "allennlp", "torch", "transformers", "ray", "onnxruntime"}
     assert not loaded & heavy, loaded
 

@@ -3,7 +3,9 @@ import pytest
 
 from sept_runtime.options import Decoding
 
-KNOWN = "the options are flat, min_score, top_labels, min_relation_score, soft_labels"
+KNOWN = (
+    "the options are flat, min_score, top_labels, min_relation_score, soft_labels, soft_relations"
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,14 @@ KNOWN = "the options are flat, min_score, top_labels, min_relation_score, soft_l
         ({"min_score": float("nan")}, "min_score must be a number between 0 and 1, got nan"),
         ({"min_score": [0.5]}, "min_score must be a number between 0 and 1, got [0.5]"),
         ({"min_relation_score": 2}, "min_relation_score must be a number between 0 and 1, got 2"),
+        (
+            {"soft_labels": 1, "soft_relations": 2},
+            "soft_relations must be a number between 0 and 1, got 2",
+        ),
+        (
+            {"soft_relations": 0.5},
+            "soft_relations needs soft_labels: give both, such as 0.01 and 0.01",
+        ),
         ({"soft_labels": 1.5}, "soft_labels must be a number between 0 and 1, got 1.5"),
         ({"soft_labels": False}, "soft_labels must be a number between 0 and 1, got False"),
         ({"top_labels": -1}, "top_labels must be a whole number, 0 or more, got -1"),

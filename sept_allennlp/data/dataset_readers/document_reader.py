@@ -10,7 +10,12 @@ from allennlp.data.tokenizers import Token
 from typing_extensions import override
 
 from sept_allennlp.data.dataset_readers.data_files import JSON_LINES_SUFFIXES, DataPath, data_files
-from sept_allennlp.data.fields import LabeledRelationsField, LabeledSpansField, SoftSpansField
+from sept_allennlp.data.fields import (
+    LabeledRelationsField,
+    LabeledSpansField,
+    SoftRelationsField,
+    SoftSpansField,
+)
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.blank_words import without_blank_words
@@ -29,7 +34,10 @@ class DocumentReader(DatasetReader):
     - sentence_ids : `TensorField`, each word's sentence;
     - gold : `LabeledSpansField`, the entities (empty if the document is not annotated);
     - relations : `LabeledRelationsField`, if they are asked for;
-    - soft : `SoftSpansField`, a teacher's probabilities, if they are asked for;
+    - soft_labels : `SoftSpansField`, a teacher's probabilities for spans, with the parameter
+      `soft_labels` (empty for a document without any);
+    - soft_relations : `SoftRelationsField`, a teacher's probabilities for pairs of entities, with
+      the parameters `soft_labels` and `relations` (empty for a document without any);
     - metadata : `MetadataField`, the `Document` itself under "document".
 
     The data may be several files: see `data_files`. Blank words are removed, and a warning gives
@@ -139,7 +147,14 @@ class DocumentReader(DatasetReader):
                 document.relations or [], self._relation_label_namespace, described_as
             )
         if self._soft_labels:
-            fields["soft"] = SoftSpansField(document.soft, self._label_namespace, described_as)
+            soft = document.soft
+            fields["soft_labels"] = SoftSpansField(soft, self._label_namespace, described_as)
+            if self._relations:
+                fields["soft_relations"] = SoftRelationsField(
+                    None if soft is None else soft.relations,
+                    self._relation_label_namespace,
+                    described_as,
+                )
         return Instance(fields)
 
     @override

@@ -1,5 +1,6 @@
-from sept_allennlp.data.fields.labeled_relations_field import LabeledRelationsField
-from sept_allennlp.data.fields.labeled_spans_field import LabeledSpansField
-from sept_allennlp.data.fields.soft_spans_field import SoftSpansField
+"""Fields for annotation: each is one tensor with a row per entity, relation or pair."""
 
-__all__ = ["LabeledRelationsField", "LabeledSpansField", "SoftSpansField"]
+from sept_allennlp.data.fields.labeled_fields import LabeledRelationsField, LabeledSpansField
+from sept_allennlp.data.fields.soft_fields import SoftRelationsField, SoftSpansField
+
+__all__ = ["LabeledRelationsField", "LabeledSpansField", "SoftRelationsField", "SoftSpansField"]

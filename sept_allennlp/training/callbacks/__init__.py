@@ -2,6 +2,7 @@
 
 from sept_allennlp.training.callbacks.archive_encoder import ArchiveEncoder
 from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThreshold
+from sept_allennlp.training.callbacks.check_data import CheckData
 from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
 from sept_allennlp.training.callbacks.keep_predictions import KeepPredictions
 from sept_allennlp.training.callbacks.reproducible_randomness import ReproducibleRandomness
@@ -10,6 +11,7 @@ from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
 __all__ = [
     "ArchiveEncoder",
     "CalibrateThreshold",
+    "CheckData",
     "KeepLastEpoch",
     "KeepPredictions",
     "ReproducibleRandomness",

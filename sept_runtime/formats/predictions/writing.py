@@ -36,7 +36,7 @@ def prediction_to_json(
     `end_word`, both inclusive) and `predicted_ner` in SciERC's format. If the prediction has
     relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`),
     `predicted_relations` in SciERC's format, and `symmetric_relation_labels` if they are known. If
-    it has soft labels, `soft_ner` and `soft_ner_labels` (`sept_runtime.formats.soft_ner`).
+    it has soft labels, those of `sept_runtime.formats.soft_ner`.
     """
     # Gold belongs to the sentences that it was given with.
     sentences = fields.get("sentences")

@@ -1,17 +1,80 @@
+import json
+import sys
 from pathlib import Path
+from typing import Any, Dict, List
 
 import pytest
 from allennlp.commands import main
+from pyarrow import parquet
 
 import sept_allennlp  # noqa: F401  (registers the command)
+from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.inference.json_lines import predict_lines
+
+TEXTS = [f"We train a parser (fast) on corpus {n}. It works." for n in range(9)]
 
 
-def test_soft_labels_in_a_format_that_has_no_place_for_them_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "corpus.jsonl"
+    lines = [json.dumps({"id": str(n), "abstract": text}) for n, text in enumerate(TEXTS)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.processes
+def test_an_archive_annotates_as_predict_does(
+    trained_archive: str,
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    options = ["--format", "parquet", "--predictor-args", '{"soft_labels": 0.01}']
-    paths = ["model.tar.gz", "texts.jsonl", "--output", str(tmp_path / "annotated")]
-    monkeypatch.setattr("sys.argv", ["allennlp", "sept-annotate", *paths, *options])
-    with pytest.raises(SystemExit, match="^sept-annotate: soft labels go into JSON lines alone"):
+    pytest.importorskip("ray")
+    output = corpus.with_name("out")
+    command = f"sept-annotate {trained_archive} {corpus} --output {output} --text-column abstract"
+    options = "--batch-size 1 --shard-size 5 --format parquet --actors 2"
+    monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
+    main()
+    assert "9 lines in = 9 annotated + 0 failed, in 2 shards" in capsys.readouterr().err
+    rows: List[Dict[str, Any]] = [
+        row
+        for path in sorted((output / "annotations").iterdir())
+        for row in parquet.read_table(path).to_pylist()
+    ]
+    predictor = SEPTPredictor.from_path(trained_archive)
+    lines = [json.dumps({"text": text}).encode() for text in TEXTS]
+    expected = [*predict_lines(predictor, lines, predictor.decoding, batch_size=1)]
+    assert [row["id"] for row in rows] == [str(n) for n in range(9)]
+    assert any(row["entities"] for row in rows)
+    for row, predicted in zip(rows, expected, strict=True):
+        assert [without_score(entity) for entity in row["entities"]] == [
+            without_score(entity) for entity in predicted["entities"]
+        ]
+        assert [entity["score"] for entity in row["entities"]] == pytest.approx(
+            [entity["score"] for entity in predicted["entities"]], abs=1e-5
+        )
+
+
+def without_score(entity: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: value for name, value in entity.items() if name not in ("score", "labels")}
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("--gpus-per-actor 2", "must be 1 at most, because a model runs on one GPU, got 2"),
+        ("--gpus-per-actor -1", "must be 0 or more, got -1"),
+    ],
+)
+def test_wrong_values_are_refused(
+    corpus: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    options: str,
+    message: str,
+) -> None:
+    command = f"sept-annotate model.tar.gz {corpus} --output {corpus.with_name('out')}"
+    monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
+    with pytest.raises(SystemExit):
         main()
-    assert not (tmp_path / "annotated").exists()
+    assert message in capsys.readouterr().err

@@ -10,9 +10,19 @@ from allennlp.data import Batch
 from allennlp.models import Model
 
 from sept_allennlp.data.dataset_readers import SciERCReader
-from sept_runtime.documents import AnnotatedSpan, Document, SoftAnnotation, SoftSpan
+from sept_runtime.documents import (
+    AnnotatedRelation,
+    AnnotatedSpan,
+    Document,
+    SoftAnnotation,
+    SoftRelation,
+    SoftRelations,
+    SoftSpan,
+)
 from sept_runtime.options import Decoding
 from tests.sept_allennlp.models.baselines.sciie_test import words_model as sciie_model
+from tests.sept_allennlp.models.checks import tensors as read_tensors
+from tests.sept_allennlp.models.sept_relations_test import always as always_related
 from tests.sept_allennlp.models.sept_relations_test import joint_model
 from tests.sept_allennlp.models.sept_test import (
     LABELS,
@@ -93,7 +103,7 @@ def test_gold_alone_is_learned_as_without_a_teacher() -> None:
     model = words_model().eval()
     batch = tensors(model, ANNOTATED, NEITHER)
     with_field = model(**batch)["loss"]
-    del batch["soft"]
+    del batch["soft_labels"]
     assert model(**batch)["loss"].equal(with_field)
 
 
@@ -116,7 +126,7 @@ def test_what_nobody_has_annotated_is_refused_in_training() -> None:
 def test_a_reader_that_leaves_soft_labels_out_is_named() -> None:
     model = words_model().train()
     batch = tensors(model, TAUGHT)
-    del batch["soft"]
+    del batch["soft_labels"]
     expected = "document 'taught'.*without 'ner'; .* set dataset_reader.soft_labels to true"
     with pytest.raises(ConfigurationError, match=expected):
         model(**batch)
@@ -176,3 +186,96 @@ def test_relations_and_soft_labels_are_predicted_together() -> None:
         (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
     assert prediction.relations is not None
     assert prediction.soft is not None and len(prediction.soft.spans) == NUM_CANDIDATES
+
+
+# The teacher lists two of the sentence's pairs.
+PAIRS = SoftRelations(
+    ("USED-FOR", "COMPARE"),
+    [
+        SoftRelation((0, 0), (1, 2), {"USED-FOR": 0.75}),
+        SoftRelation((1, 2), (0, 0), {"COMPARE": 0.5}),
+    ],
+)
+TAUGHT_PAIRS = Document("taught", SENTENCES, soft=SOFT._replace(relations=PAIRS))
+GOLD_PAIRS = Document(
+    "annotated",
+    SENTENCES,
+    [AnnotatedSpan(0, 0, "Task"), AnnotatedSpan(2, 2, "Method")],
+    relations=[AnnotatedRelation((0, 0), (2, 2), "USED-FOR")],
+)
+BOTH_PAIRS = Document(
+    "both",
+    SENTENCES,
+    GOLD_PAIRS.entities,
+    relations=GOLD_PAIRS.relations,
+    soft=TAUGHT_PAIRS.soft,
+)
+
+# With the logits 1 for USED-FOR and -2 for COMPARE, each label of each pair costs
+USED_FOR, COMPARE = math.log(1 + math.exp(1.0)), math.log(1 + math.exp(-2.0))
+# less its target times its logit: those of the two pairs are 0.75 and 0, and 0 and 0.5.
+SOFT_PAIR_LOSS = 2 * (USED_FOR + COMPARE) - 0.75 * 1.0 + 0.5 * 2.0
+GOLD_PAIR_LOSS = 2 * (USED_FOR + COMPARE) - 1.0
+
+
+def pair_loss(model: Model, *documents: Document) -> float:
+    """Return what the relations add to the loss."""
+    batch = read_tensors(model, *documents, soft_labels=True, relations=True)
+    losses = []
+    for weight in (1.0, 0.0):
+        model._relations.loss_weight = weight
+        losses.append(model(**batch)["loss"].item())
+    return losses[0] - losses[1]
+
+
+def pair_model(**options: Any) -> Model:
+    model = joint_model(**options)
+    logits = {"USED-FOR": 1.0, "COMPARE": -2.0}
+    index_of = model.vocab.get_token_to_index_vocabulary("relation_labels")
+    always_related(model, *(logits[label] for label in sorted(index_of, key=index_of.get)))
+    return model
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+@pytest.mark.parametrize(
+    "documents, expected",
+    [
+        ([TAUGHT_PAIRS], SOFT_PAIR_LOSS),
+        ([GOLD_PAIRS], GOLD_PAIR_LOSS),
+        ([BOTH_PAIRS], (SOFT_PAIR_LOSS + GOLD_PAIR_LOSS) / 2),
+        ([TAUGHT_PAIRS, GOLD_PAIRS], (SOFT_PAIR_LOSS + GOLD_PAIR_LOSS) / 2),
+        # A document without probabilities of relations is not counted.
+        ([TAUGHT_PAIRS, TAUGHT], SOFT_PAIR_LOSS),
+        (
+            [GOLD_PAIRS, BOTH_PAIRS, TAUGHT, GOLD_PAIRS],
+            (5 * GOLD_PAIR_LOSS + SOFT_PAIR_LOSS) / 6,
+        ),
+    ],
+)
+def test_the_loss_of_pairs_is_the_cross_entropy_with_the_teachers_probabilities(
+    documents: List[Document], expected: float, is_training: bool
+) -> None:
+    model = pair_model(span_sampler="all_spans").train(is_training)
+    assert pair_loss(model, *documents) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_teachers_pairs_are_not_sampled() -> None:
+    model = pair_model(relations={"sampler": {"num_negatives": 0}}).train()
+    assert pair_loss(model, TAUGHT_PAIRS) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
+
+
+def test_a_teacher_without_pairs_and_hard_negatives_add_nothing_to_a_taught_document() -> None:
+    no_pairs = SOFT._replace(relations=PAIRS._replace(pairs=[]))
+    model = pair_model(relations={"wrong_spans": 3}).train()
+    assert pair_loss(model, TAUGHT_PAIRS) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
+    document = Document("no pairs", SENTENCES, soft=no_pairs)
+    assert pair_loss(model, document) == pytest.approx(0.0, abs=1e-5)
+    expected = SOFT_PAIR_LOSS / 2
+    assert pair_loss(model, document, TAUGHT_PAIRS) == pytest.approx(expected, rel=1e-3)
+
+
+def test_gradients_of_a_taught_document_reach_every_parameter() -> None:
+    model = joint_model().train()
+    batch = read_tensors(model, TAUGHT_PAIRS, soft_labels=True, relations=True)
+    model(**batch)["loss"].backward()
+    assert all(parameter.grad.any() for parameter in model._relations.parameters())

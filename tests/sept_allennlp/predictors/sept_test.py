@@ -169,6 +169,11 @@ def test_bfloat16(trained_archive: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert 0 < max(differences) < 0.02
 
 
+def test_soft_relations_need_a_model_that_finds_relations(trained_archive: str) -> None:
+    with pytest.raises(ConfigurationError, match="soft_relations needs a model that finds rel"):
+        load_with(trained_archive, soft_labels=0.1, soft_relations=0.1)
+
+
 def test_what_cannot_be_in_bfloat16_is_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

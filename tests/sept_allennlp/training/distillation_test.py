@@ -51,6 +51,54 @@ def annotated(trained_archive: str, tmp_path_factory: pytest.TempPathFactory) ->
     return str(folder)
 
 
+@pytest.mark.trains
+def test_a_student_learns_relations_from_the_teacher(
+    gold: str, related_archive: str, tmp_path: Path
+) -> None:
+    options = {"soft_labels": THRESHOLD, "soft_relations": 0.1}
+    teacher = SEPTPredictor.from_path(related_archive, **options)
+    lines = (FIXTURES / "raw_abstracts.jsonl").read_bytes().splitlines()
+    outputs = list(predict_lines(teacher, lines, teacher.decoding))
+    annotated = tmp_path / "annotated.jsonl"
+    annotated.write_text("".join(map(dump_line, outputs)))
+    listed = [pair for each in outputs for pairs in each["soft_relations"] for pair in pairs]
+    assert len(listed) > 100 and len(outputs[0]["soft_relation_labels"]) == 7
+    assert min(p for pair in listed for p in pair[-1].values()) >= 0.1
+    # What the teacher would predict is listed with its score.
+    (found,) = [each for each in outputs if each["relations"]][:1]
+    scores = {tuple(row[:4]): row[4] for rows in found["soft_relations"] for row in rows}
+    for relation in found["relations"]:
+        head, tail = (found["entities"][relation[end]] for end in ("head", "tail"))
+        place = (head["start_word"], head["end_word"], tail["start_word"], tail["end_word"])
+        assert scores[place][relation["label"]] == pytest.approx(relation["score"], abs=1e-4)
+
+    data = [gold, str(annotated)]
+    config = "student_minilm_relations.jsonnet"
+    overrides = {"train_data_path": data, "trainer.num_epochs": 2}
+    train_model(experiment(overrides, config), str(tmp_path / "run"))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["best_epoch"] == 1 and "best_validation_rel_f1" in metrics
+
+    # The student's loss on the teacher's documents falls when it learns from these alone.
+    to_add = {"labels": outputs[0]["soft_ner_labels"]}
+    to_add["relation_labels"] = outputs[0]["soft_relation_labels"]
+    overrides = {
+        "train_data_path": str(annotated),
+        "validation_data_path": str(annotated),
+        "vocabulary": {"tokens_to_add": to_add},
+        "model.relations.loss_weight": 1.0,
+        "trainer.num_epochs": 3,
+        "trainer.moving_average": None,
+        "trainer.optimizer.lr": 0.01,
+    }
+    train_model(experiment(overrides, config), str(tmp_path / "alone"))
+    losses = [
+        json.loads((tmp_path / "alone" / f"metrics_epoch_{epoch}.json").read_text())
+        for epoch in (0, 2)
+    ]
+    assert losses[1]["validation_loss"] < losses[0]["validation_loss"]
+
+
 def student(data: Any, **overrides: Any) -> Params:
     return experiment({"train_data_path": data, **overrides}, "student_minilm.jsonnet")
 
@@ -73,7 +121,11 @@ def test_what_a_teacher_writes_is_what_it_believes(annotated: str, trained_archi
     assert 0.2 < unlikely.float().mean() < 0.8
     expected[unlikely] = torch.eye(expected.size(1))[0]
     read = soft_targets(
-        scores.spans, scores.mask, tensors["soft"], sentence_ids.size(1), model._max_span_width
+        scores.spans,
+        scores.mask,
+        tensors["soft_labels"],
+        sentence_ids.size(1),
+        model._max_span_width,
     )[scores.mask]
     torch.testing.assert_close(read[clear], expected[clear], atol=4e-4, rtol=0)
 
@@ -153,7 +205,7 @@ def test_a_student_that_was_interrupted_ends_the_same(
                 "soft_ner": [[[0, 0, {"Verb": 0.5}]]],
                 "soft_ner_labels": ["Verb"],
             },
-            "line 1: document 'a': teacher and student have different labels, the teacher does not",
+            "line 1: document 'a': teacher and student have different entity labels, the",
         ),
     ],
 )

@@ -196,7 +196,7 @@ def test_two_machines(odd_data: Path, tmp_path: Path) -> None:
     try:
         train_model(Params(config), str(tmp_path / "0"), include_package=["sept_allennlp"])
         # Raises what was raised there.
-        assert other.join(timeout=120)
+        assert other.join()
     finally:
         for process in other.processes:
             process.kill()
@@ -226,9 +226,8 @@ def test_no_process_trains_on_when_the_command_is_killed(odd_data: Path, tmp_pat
         os._exit(0)
     os.close(held)
     try:
-        deadline = time.monotonic() + 120
         while not (run / "best.th").exists():
-            assert time.monotonic() < deadline
+            assert os.waitpid(command, os.WNOHANG) == (0, 0), "the training ended"
             time.sleep(0.1)
     finally:
         os.kill(command, signal.SIGKILL)

@@ -7,7 +7,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_runtime.corpus.formats import SCHEMA, encode, suffix
+from sept_runtime.corpus.formats import SCHEMA, encode, suffix, with_text_field
+from sept_runtime.corpus.inputs import InputFile
+from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.formats.json_lines import dump_line
 
 DOCUMENT: Dict[str, Any] = {
@@ -32,14 +34,14 @@ DOCUMENT: Dict[str, Any] = {
 LINES = [dump_line(DOCUMENT), dump_line({**DOCUMENT, "id": "b\u00e9", "entities": []})]
 
 
-def test_names_say_what_is_in_the_file() -> None:
+def test_suffixes_name_format_and_compression() -> None:
     assert suffix("jsonl", "gz") == ".jsonl.gz"
     assert suffix("jsonl", "zst") == ".jsonl.zst"
     assert suffix("jsonl", "none") == ".jsonl"
     assert suffix("parquet", "zst") == ".parquet"
 
 
-def test_lines_stay_as_they_are() -> None:
+def test_json_lines_are_written_as_they_are() -> None:
     content = "".join(LINES).encode()
     assert encode(LINES, "jsonl", "none") == content
     assert gzip.decompress(encode(LINES, "jsonl", "gz")) == content
@@ -59,7 +61,7 @@ def test_parquet_has_the_fields_as_columns(compression: str) -> None:
     assert first["title"] is None
 
 
-def test_relations_are_a_column_of_parquet_and_null_where_the_model_knows_of_none() -> None:
+def test_relations_are_null_in_parquet_if_the_model_finds_none() -> None:
     relations = [{"head": 1, "tail": 0, "label": "USED-FOR", "score": 0.25}]
     found = {**DOCUMENT, "relations": relations, "predicted_relations": [[]]}
     nothing = {**found, "relations": [], "gold_relations": [[[1, 1, 2, 2, "X"]]]}
@@ -68,13 +70,13 @@ def test_relations_are_a_column_of_parquet_and_null_where_the_model_knows_of_non
     assert table["relations"].to_pylist() == [None, relations, []]
 
 
-def test_half_a_character_becomes_the_replacement_character_in_parquet() -> None:
+def test_a_lone_surrogate_is_replaced_in_parquet() -> None:
     line = dump_line({**DOCUMENT, "text": "A \ud800."})
     (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()
     assert row["text"] == "A \ufffd."
 
 
-def test_labels_and_their_scores_are_kept_in_parquet() -> None:
+def test_parquet_has_labels_with_scores() -> None:
     labels = [{"label": "Method", "score": 0.5}, {"label": "Task", "score": 0.25}]
     entity = {**DOCUMENT["entities"][0], "labels": labels}
     line = json.dumps({**DOCUMENT, "entities": [entity]})
@@ -93,3 +95,27 @@ def test_an_empty_file_can_be_read() -> None:
     table = parquet.read_table(io.BytesIO(encode([], "parquet", "gz")))
     assert table.num_rows == 0
     assert table.schema.names == SCHEMA.names
+
+
+def test_the_text_of_json_lines_may_be_in_another_field() -> None:
+    lines = [
+        b'{"id": 1, "abstract": "One.", "text": "no"}',
+        b'{"id": 2, "abstract": null, "tokens": ["Two"]}',
+        b'{"id": 3, "text": "no"}',
+        b"not JSON",
+        b"[]",
+        b"",
+    ]
+    given = ShardLines(Shard(0, 0, 1, 6, 99, True), lines, {5: "too long"})
+    renamed = with_text_field(given, InputFile("in.jsonl.gz", 99, 0), "abstract")
+    assert [json.loads(line) for line in renamed.lines[:2]] == [
+        {"id": 1, "text": "One."},
+        {"id": 2, "tokens": ["Two"]},
+    ]
+    assert renamed.lines[2:] == [b"", b"not JSON", b"[]", b""]
+    assert renamed.unreadable == {
+        2: "the document has no field 'abstract' (--text-column)",
+        5: "too long",
+    }
+    assert with_text_field(given, InputFile("in.parquet", 99, 0), "abstract") == given
+    assert with_text_field(given, InputFile("in.jsonl", 99, 0), "text") == given

@@ -4,7 +4,8 @@ from typing import List
 
 import pytest
 
-from sept_runtime.corpus.inputs import CorpusError, InputFile, find_inputs
+from sept_runtime.corpus.inputs import InputFile, find_inputs
+from sept_runtime.errors import CorpusError
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def names(inputs: List[InputFile], corpus: Path) -> List[str]:
     return [str(Path(file.path).relative_to(corpus.resolve())) for file in inputs]
 
 
-def test_a_folder_stands_for_all_documents_in_it_and_below(corpus: Path) -> None:
+def test_a_folder_is_read_with_its_subfolders(corpus: Path) -> None:
     assert names(find_inputs([str(corpus)]), corpus) == [
         "a.jsonl.gz",
         "b.jsonl",
@@ -28,12 +29,12 @@ def test_a_folder_stands_for_all_documents_in_it_and_below(corpus: Path) -> None
     ]
 
 
-def test_names_keep_their_order_and_count_once(corpus: Path) -> None:
+def test_names_keep_their_order_and_are_read_once(corpus: Path) -> None:
     given = [str(corpus / "b.jsonl"), f"{corpus}/*.jsonl*", f"{corpus}/**/*.parquet", str(corpus)]
     assert names(find_inputs(given), corpus) == ["b.jsonl", "a.jsonl.gz", "deep/er/c.parquet"]
 
 
-def test_links_keep_their_names_and_are_followed(corpus: Path, tmp_path: Path) -> None:
+def test_links_are_followed_under_their_own_names(corpus: Path, tmp_path: Path) -> None:
     blobs = tmp_path / "blobs"
     blobs.mkdir()
     (blobs / "3fa9").write_text("d")
@@ -53,23 +54,23 @@ def test_links_keep_their_names_and_are_followed(corpus: Path, tmp_path: Path) -
     ]
 
 
-def test_a_name_for_nothing_is_refused(corpus: Path) -> None:
+def test_a_name_without_a_file_is_refused(corpus: Path) -> None:
     for name in ("none.jsonl", "*.zst", "readme.*"):
-        with pytest.raises(CorpusError, match="there is no file to annotate"):
+        with pytest.raises(CorpusError, match="no file to annotate was found"):
             find_inputs([str(corpus), str(corpus / name)])
 
 
-def test_a_file_of_another_kind_is_refused_where_it_is_named(corpus: Path) -> None:
-    with pytest.raises(CorpusError, match="does not say what it holds"):
+def test_a_named_file_of_another_type_is_refused(corpus: Path) -> None:
+    with pytest.raises(CorpusError, match="readme.txt: unknown type of file"):
         find_inputs([str(corpus / "readme.txt")])
 
 
-def test_a_file_is_known_by_its_size_and_time(corpus: Path) -> None:
+def test_a_file_is_identified_by_size_and_time(corpus: Path) -> None:
     path = corpus / "b.jsonl"
     file = InputFile.at(path)
     file.check_unchanged()
     os.utime(path, ns=(file.mtime_ns, file.mtime_ns + 1))
-    with pytest.raises(CorpusError, match="b.jsonl: the file has changed"):
+    with pytest.raises(CorpusError, match="b.jsonl has changed"):
         file.check_unchanged()
     path.unlink()
     with pytest.raises(CorpusError, match="has changed"):

@@ -7,10 +7,10 @@ import torch
 
 from sept_allennlp.corpus import ArchiveShardPredictor
 from sept_allennlp.predictors import SEPTPredictor
-from sept_runtime.corpus.inputs import CorpusError
 from sept_runtime.corpus.settings import ModelSettings, model_digest
 from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.documents import Document
+from sept_runtime.errors import CorpusError
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.options import Decoding
 
@@ -24,7 +24,7 @@ def restore_threads():
     torch.set_num_threads(threads)
 
 
-def test_a_shard_is_predicted_as_by_predict(trained_archive: str) -> None:
+def test_a_shard_is_annotated_as_by_predict(trained_archive: str) -> None:
     settings = ModelSettings.of(trained_archive, batch_size=1)
     shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES, {1: "the line is too long"})
     predicted = ArchiveShardPredictor(settings).predict(shard, "in.jsonl")
@@ -65,7 +65,7 @@ def test_a_document_that_the_model_fails_on_is_one_error(
     ]
 
 
-def test_options_reach_the_model(trained_archive: str) -> None:
+def test_options_are_passed_to_the_model(trained_archive: str) -> None:
     settings = ModelSettings.of(trained_archive, predictor_args={"min_score": 1.0}, threads=2)
     shard_predictor = ArchiveShardPredictor(settings)
     assert torch.get_num_threads() == 2
@@ -75,15 +75,25 @@ def test_options_reach_the_model(trained_archive: str) -> None:
     assert json.loads(predicted.lines[0])["entities"] == []
 
 
-@pytest.mark.parametrize("option", [{"engine": "openvino"}, {"precision": "bfloat16"}])
-def test_what_only_exported_models_take(trained_archive: str, option: Any) -> None:
-    with pytest.raises(CorpusError, match="an archive takes no .*; export it by"):
-        ArchiveShardPredictor.load(ModelSettings.of(trained_archive, **option))
+def test_an_archive_takes_a_precision_but_no_engine(trained_archive: str) -> None:
+    with pytest.raises(CorpusError, match="--engine applies to exported models"):
+        ArchiveShardPredictor.load(ModelSettings.of(trained_archive, engine="openvino"))
+    # By the option or by --predictor-args.
+    for option in ({"precision": "int8"}, {"predictor_args": {"precision": "int8"}}):
+        with pytest.raises(CorpusError, match=r"\(precision\): a trained model does not compute"):
+            ArchiveShardPredictor.load(ModelSettings.of(trained_archive, **option))
+
+
+@pytest.mark.parametrize("options", [{"min_scor": 0.5}, {"min_score": 2.0}])
+def test_wrong_options_are_named(trained_archive: str, options: Any) -> None:
+    (name,) = options
+    with pytest.raises(CorpusError, match=rf"does not take these options \({name}\): "):
+        ArchiveShardPredictor.load(ModelSettings.of(trained_archive, predictor_args=options))
 
 
 def test_another_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     other = tmp_path / "model.tar.gz"
     other.write_bytes(b"retrained")
     settings = ModelSettings(str(other), model_digest(trained_archive))
-    with pytest.raises(CorpusError, match="not the one that the run began with"):
+    with pytest.raises(CorpusError, match="has changed since the run began"):
         ArchiveShardPredictor(settings)

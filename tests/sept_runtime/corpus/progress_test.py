@@ -1,5 +1,5 @@
+from sept_runtime.corpus.output_folder import ShardRecord
 from sept_runtime.corpus.progress import Progress, duration
-from sept_runtime.corpus.records import ShardRecord
 from sept_runtime.corpus.shards import Shard
 
 
@@ -10,14 +10,14 @@ def record(
     return ShardRecord(shard, documents - failed, failed, 0, 0, {}, started)
 
 
-def test_speed_and_time_left_are_of_this_run() -> None:
+def test_speed_and_remaining_time_are_those_of_this_run() -> None:
     now = 1000.0
     progress = Progress(total_bytes=10_000, done=[record(0, 80, 1, 4_000)], clock=lambda: now)
     now = 1050.0
-    # Work began when the model was loaded, after 40 seconds.
+    # The model was loaded after 40 seconds.
     progress.add(record(1, documents=30, failed=0, num_bytes=1_500, started=1042.0))
     progress.add(record(2, documents=30, failed=2, num_bytes=1_500, started=1040.0))
-    # What was done before, or came already, does not count again.
+    # Shards of an earlier run, and repeated records, do not count.
     progress.add(record(0, documents=80, failed=1, num_bytes=4_000, started=900.0))
     progress.add(record(1, documents=30, failed=0, num_bytes=1_500, started=1042.0))
     # 6 documents and 300 bytes a second; 3,000 bytes are left.
@@ -26,14 +26,14 @@ def test_speed_and_time_left_are_of_this_run() -> None:
     )
 
 
-def test_before_anything_is_done_nothing_is_promised() -> None:
+def test_there_is_no_remaining_time_before_the_first_shard() -> None:
     assert str(Progress(100, [record(0, 5, 0, 50)], clock=lambda: 0.0)) == (
         "0 documents, 0.0 a second, 50.0% of the input done"
     )
     assert str(Progress(0, [], clock=lambda: 0.0)).endswith("100.0% of the input done")
 
 
-def test_durations_have_two_parts() -> None:
+def test_durations_have_two_units() -> None:
     assert [duration(seconds) for seconds in (0.4, 59.4, 60, 3_599, 3_600, 90_061, 2_000_000)] == [
         "0 s",
         "59 s",

@@ -11,34 +11,46 @@ MODEL = ModelSettings("model.tar.gz", "12ab", predictor_args={"min_score": 0.5})
 SETTINGS = CorpusSettings(MODEL, ("corpus",), Path("out"), text_column="abstract")
 
 
-def test_what_the_output_depends_on_has_the_names_of_the_first_version() -> None:
-    assert SETTINGS.identity() == {
+def test_everything_that_changes_an_answer_is_recorded() -> None:
+    model = replace(MODEL, overrides="{}", packages=("mine",), engine="openvino")
+    settings = replace(SETTINGS, model=replace(model, precision="bfloat16", batch_size=8))
+    assert settings.identity() == {
         "version of sept_allennlp": VERSION,
-        "archive's SHA-256": "12ab",
-        "overrides": "",
-        "predictor-args": {"min_score": 0.5},
-        "format": "jsonl",
-        "compression": "gz",
-        "shard-size": 2048,
-        "text-column": "abstract",
+        "model's SHA-256": "12ab",
+        "--overrides": "{}",
+        "--predictor-args": {"min_score": 0.5},
+        "--include-package": ["mine"],
+        "--engine": "openvino",
+        "--precision": "bfloat16",
+        "--batch-size": 8,
+        "--format": "jsonl",
+        "--compression": "gz",
+        "--shard-size": 2048,
+        "--text-column": "abstract",
     }
 
 
-def test_the_output_depends_on_engine_and_precision() -> None:
-    model = replace(MODEL, engine="openvino", precision="bfloat16")
-    assert replace(SETTINGS, model=model).identity() == {
-        **SETTINGS.identity(),
-        "engine": "openvino",
-        "precision": "bfloat16",
-    }
+def test_defaults_are_recorded_too() -> None:
+    identity = CorpusSettings(ModelSettings("model", "12ab"), (), Path("out")).identity()
+    assert identity["--engine"] == "onnxruntime"
+    assert identity["--precision"] == "float32"
+    assert identity["--text-column"] == "text"
 
 
-def test_another_number_of_workers_or_batch_size_goes_on_with_a_run() -> None:
+def test_workers_and_batch_size_may_change_in_float32() -> None:
     other = replace(SETTINGS, workers=7, cpus=2.0, gpus=0.5, model=replace(MODEL, batch_size=8))
     assert other.identity() == SETTINGS.identity()
+    for model in (
+        replace(MODEL, precision="int8"),
+        replace(MODEL, predictor_args={"precision": "bfloat16"}),
+    ):
+        one, other = (
+            replace(SETTINGS, model=replace(model, batch_size=batch_size)) for batch_size in (8, 32)
+        )
+        assert one.identity() != other.identity()
 
 
-def test_an_archive_is_known_by_its_content(
+def test_an_archive_is_identified_by_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "model.tar.gz").write_bytes(b"trained")

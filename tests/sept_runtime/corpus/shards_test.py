@@ -9,8 +9,9 @@ import pytest
 from pyarrow import parquet
 
 from sept_runtime.corpus import formats, shards
-from sept_runtime.corpus.inputs import CorpusError, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.shards import ShardLines, read_shards
+from sept_runtime.errors import CorpusError
 
 
 def compressed(content: bytes, suffix: str) -> bytes:
@@ -59,6 +60,12 @@ def test_an_empty_file_has_a_shard_without_lines(tmp_path: Path) -> None:
     assert (found.lines, found.shard.num_lines, found.shard.last) == ([], 0, True)
 
 
+def test_blank_lines_at_the_end_are_no_documents(tmp_path: Path) -> None:
+    (found,) = read(written(tmp_path, b"1\n\n \n4\n\n  \n\n"), lines_per_shard=10)
+    assert found.lines == [b"1", b"", b"", b"4"]
+    assert found.shard.num_lines == 4
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_compressed_files_may_be_concatenated(tmp_path: Path, suffix: str) -> None:
     content = compressed(b"1\n2\n", suffix) + compressed(b"3\n", suffix)
@@ -66,7 +73,7 @@ def test_compressed_files_may_be_concatenated(tmp_path: Path, suffix: str) -> No
     assert found.lines == [b"1", b"2", b"3"]
 
 
-def test_shards_that_are_done_are_left_out(tmp_path: Path) -> None:
+def test_finished_shards_are_skipped(tmp_path: Path) -> None:
     path = written(tmp_path, b"1\n2\n3\n4\n5\n6\n")
     everything = read(path)
     rest = read(path, done={0, 2})
@@ -82,7 +89,7 @@ def test_long_documents_make_shorter_shards(
     assert [one.lines for one in found] == [[b"123", b"456"], [b"789", b"1"]]
 
 
-def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_long_line_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formats, "MAX_LINE_BYTES", 4)
     (found,) = read(written(tmp_path, b"123\n" + b"x" * 11 + b"\nend"), lines_per_shard=9)
     assert found.lines == [b"123", b"", b"end"]
@@ -91,7 +98,7 @@ def test_a_line_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 @pytest.mark.parametrize("damage", ["cut off", "garbage"])
-def test_damage_is_a_line_of_its_own(tmp_path: Path, suffix: str, damage: str) -> None:
+def test_damage_is_an_unreadable_line(tmp_path: Path, suffix: str, damage: str) -> None:
     lines = b"".join(b"line %d\n" % number for number in range(50_000))
     content = compressed(lines, suffix)
     content = content[:-20] if damage == "cut off" else content + b"garbage!"
@@ -137,29 +144,29 @@ def test_text_in_a_column_of_bytes_is_text(tmp_path: Path) -> None:
     path = parquet_file(tmp_path, id=["a", "b"], text=[b"We \xc3\xa4.", b"\xff"])
     (found,) = read(path)
     assert json.loads(found.lines[0]) == {"id": "a", "text": "We ä."}
-    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+    assert found.unreadable == {1: "the row contains bytes that are not UTF-8"}
 
 
 def test_a_row_that_is_not_utf8_is_one_error(tmp_path: Path) -> None:
     values = pyarrow.array([b"One.", b"\xff", b"Three."]).view(pyarrow.string())
     (found,) = read(parquet_file(tmp_path, text=values), lines_per_shard=4)
     assert [line and json.loads(line)["text"] for line in found.lines] == ["One.", b"", "Three."]
-    assert found.unreadable == {1: "the row holds bytes that are not UTF-8"}
+    assert found.unreadable == {1: "the row contains bytes that are not UTF-8"}
 
 
 def test_parquet_without_text_is_refused(tmp_path: Path) -> None:
     path = parquet_file(tmp_path, id=["a"], abstract=["One."])
-    with pytest.raises(CorpusError, match="in.parquet: there is no column 'text'.*'abstract'"):
+    with pytest.raises(CorpusError, match="in.parquet has no column 'text'.*'abstract'"):
         read(path)
 
 
-def test_what_is_no_parquet_is_damaged(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_is_damaged(tmp_path: Path) -> None:
     (found,) = read(written(tmp_path, b"not parquet at all", "in.parquet"))
     assert found.lines == [b""]
     assert "the file is damaged" in found.unreadable[0]
 
 
-def test_a_file_that_changes_meanwhile_is_not_finished(tmp_path: Path) -> None:
+def test_a_file_that_changes_during_the_run_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, b"1\n2\n3\n")
     reading = read_shards(InputFile.at(path), 0, lines_per_shard=2)
     assert next(reading).lines == [b"1", b"2"]
@@ -168,7 +175,7 @@ def test_a_file_that_changes_meanwhile_is_not_finished(tmp_path: Path) -> None:
         next(reading)
 
 
-def test_a_file_is_read_as_it_is_needed(tmp_path: Path) -> None:
+def test_a_file_is_read_lazily(tmp_path: Path) -> None:
     path = written(tmp_path, b"".join(b"%d\n" % number for number in range(200_000)))
     reading = read_shards(InputFile.at(path), 0, lines_per_shard=10)
     first: Optional[ShardLines] = next(reading)

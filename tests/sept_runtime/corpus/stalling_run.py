@@ -1,4 +1,4 @@
-"""A run for a test to kill: after its first shard it does nothing until it is."""
+"""A run for a test to kill: after its first shard it does nothing until it is killed."""
 
 import os
 import signal
@@ -6,34 +6,35 @@ import sys
 import time
 from pathlib import Path
 
-from sept_allennlp.corpus import ArchiveShardPredictor
+from typing_extensions import override
+
 from sept_runtime.corpus.prediction import PredictedShard
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
+from tests.sept_runtime.corpus.in_process import WordShardPredictor
 
 
 def main() -> None:
-    """Makes the run; the arguments are the archive, the corpus, and the output."""
-    archive, corpus, output = sys.argv[1:]
+    """Makes the run; the arguments are the model, the corpus, and the output."""
+    model, corpus, output = sys.argv[1:]
     run = os.getpid()
 
-    class Stalls(ArchiveShardPredictor):
-        # Whichever it is: Ray hands them out in any order.
+    class Stalls(WordShardPredictor):
         has_done_one = False
 
+        @override
         def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
             if self.has_done_one:
-                while _lives(run):
-                    time.sleep(0.1)
-                # Ray ends the workers of a run that is gone, but does not say when; what this one
-                # did until then would be done twice.
+                # Ray ends the workers of a run that is gone, but not at once.
+                while is_alive(run):
+                    time.sleep(0.05)
                 os.kill(os.getpid(), signal.SIGKILL)
             self.has_done_one = True
             return super().predict(shard_lines, file_name)
 
     settings = CorpusSettings(
-        ModelSettings.of(archive, batch_size=1),
+        ModelSettings.of(model),
         (corpus,),
         Path(output),
         text_column="abstract",
@@ -43,7 +44,7 @@ def main() -> None:
     predict_corpus(settings, print, Stalls)
 
 
-def _lives(process: int) -> bool:
+def is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, DocumentError
-from sept_runtime.formats.inputs import document_from_input, split_sentences
+from sept_runtime.formats.inputs import document_from_input
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.formats.predictions import prediction_from_json
 from sept_runtime.formats.scierc import ID_KEYS
@@ -158,13 +158,6 @@ def test_what_is_wrong_is_said(fields: Dict[str, Any], fault: str) -> None:
     with pytest.raises(DocumentError) as error:
         document_from_input({"doc_key": "k", **fields})
     assert str(error.value).startswith(fault)
-
-
-def test_words_without_sentences_are_cut_behind_final_punctuation() -> None:
-    words = ["We", "win", ".", "Do", "we", "?", "Yes"]
-    assert split_sentences(words) == [["We", "win", "."], ["Do", "we", "?"], ["Yes"]]
-    assert split_sentences(["."]) == [["."]]
-    assert split_sentences([]) == []
 
 
 def test_the_text_of_given_words_is_kept() -> None:

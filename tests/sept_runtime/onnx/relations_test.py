@@ -79,6 +79,22 @@ def test_the_same_answers_as_the_archive(archive: SEPTPredictor, related_model: 
     assert labels["CONJUNCTION"] > 10 and labels["USED-FOR"] > 100 and len(labels) > 3
 
 
+def test_the_same_soft_labels_as_the_archive(archive: SEPTPredictor, related_model: Path) -> None:
+    options = {"soft_labels": 0.0, "soft_relations": 0.0}
+    exported = ExportedPredictor(related_model)
+    found, expected = predicted(exported, options)[:5], predicted(archive, options)[:5]
+    num_pairs = 0
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours["soft_relation_labels"] == theirs["soft_relation_labels"]
+        for pairs, same in zip(ours["soft_relations"], theirs["soft_relations"], strict=True):
+            assert [pair[:4] for pair in pairs] == [pair[:4] for pair in same]
+            num_pairs += len(pairs)
+            for pair, other in zip(pairs, same):
+                # They are rounded to four digits.
+                assert pair[4] == pytest.approx(other[4], abs=2e-4)
+    assert num_pairs > 100
+
+
 def test_not_one_entity_in_a_whole_batch(archive: SEPTPredictor, related_model: Path) -> None:
     options = {"min_score": 1.0}
     found = predicted(ExportedPredictor(related_model), options)

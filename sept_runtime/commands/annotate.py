@@ -1,0 +1,254 @@
+import argparse
+import importlib.util
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, NoReturn, Optional, Tuple, Type
+
+from typing_extensions import override
+
+from sept_runtime.commands.arguments import (
+    add_decoding_arguments,
+    add_engine_arguments,
+    decoding_arguments,
+    positive_int,
+)
+from sept_runtime.commands.command import Command
+from sept_runtime.corpus import LINES_PER_SHARD
+from sept_runtime.errors import CorpusError, ExportedModelError
+
+if TYPE_CHECKING:
+    from sept_runtime.corpus.output_folder import Counts, OutputFolder
+    from sept_runtime.corpus.prediction import ShardPredictor
+
+
+class Annotate(Command):
+    """
+    Command that annotates a corpus of any size on all cores or machines, and continues after an
+    interruption. See `sept_runtime.corpus`.
+    """
+
+    name = "annotate"
+    description = (
+        "Annotate a corpus of any size with the entities that 'sept predict' finds. After an "
+        "interruption, the same command continues."
+    )
+    errors: ClassVar[Tuple[Type[Exception], ...]] = (CorpusError, ExportedModelError, OSError)
+
+    @override
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        self._add_model(parser)
+        parser.add_argument(
+            "inputs",
+            nargs="+",
+            metavar="input",
+            help="a file of JSON lines (.jsonl, .json, .ndjson, plain or compressed) or a .parquet "
+            "file, a folder of such files, or a pattern",
+        )
+        # In groups, because AllenNLP adds the defaults to the help of other arguments.
+        parser.add_argument_group("input").add_argument(
+            "--text-column",
+            metavar="NAME",
+            help="the field of JSON lines or the column of Parquet files that has the raw text "
+            "(default = text)",
+        )
+        prediction = parser.add_argument_group("prediction")
+        prediction.add_argument(
+            "--batch-size",
+            type=positive_int,
+            default=32,
+            help="the number of documents in a batch (default = 32)",
+        )
+        add_engine_arguments(prediction)
+        _add_output_arguments(parser.add_argument_group("output"))
+        self._add_workers(parser.add_argument_group("workers"))
+        add_decoding_arguments(parser)
+
+    def _add_model(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--model",
+            help="the name of an installed model, or the folder of an exported one (default = the "
+            "installed model if there is exactly one; 'sept models' lists them)",
+        )
+
+    def _add_workers(self, group: argparse._ArgumentGroup) -> None:
+        group.add_argument(
+            "--actors",
+            type=positive_int,
+            metavar="N",
+            help="the number of workers, each with a model of its own (default = as many as there "
+            "are cores, or GPUs, and memory for)",
+        )
+        group.add_argument(
+            "--cpus-per-actor",
+            type=positive_share,
+            default=1.0,
+            metavar="N",
+            help="the cores of each worker (default = 1)",
+        )
+        group.add_argument(
+            "--address",
+            help="the address of a Ray cluster, or 'auto' on one of its machines (default = this "
+            "machine alone)",
+        )
+
+    @override
+    def run(self, args: argparse.Namespace) -> int:
+        if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
+            raise CorpusError("needs the extra 'ray': pip install 'ray>=2.60,<3' 'pyarrow>=17'")
+        options = decoding_arguments(args)
+        if args.format == "parquet" and options.get("soft_labels") is not None:
+            raise CorpusError(
+                "--format parquet has no column for soft labels. Use --format jsonl, or leave out "
+                "soft_labels."
+            )
+        # Imported here, so that other commands start without it.
+        from sept_runtime.corpus.formats import suffix
+        from sept_runtime.corpus.output_folder import OutputFolder
+        from sept_runtime.corpus.run import predict_corpus
+        from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+
+        path, predictor_class, model_options = self._model(args)
+        model = ModelSettings.of(
+            path,
+            predictor_args=options,
+            batch_size=args.batch_size,
+            engine=args.engine,
+            precision=args.precision,
+            **model_options,
+        )
+        settings = CorpusSettings(
+            model,
+            inputs=tuple(args.inputs),
+            output=args.output,
+            format=args.format,
+            compression=args.compression,
+            lines_per_shard=args.shard_size,
+            text_column=args.text_column,
+            workers=args.actors,
+            cpus=args.cpus_per_actor,
+            gpus=getattr(args, "gpus_per_actor", 0.0),
+            address=args.address,
+            progress_seconds=args.progress_seconds,
+        )
+        handler = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            counts = predict_corpus(settings, _report, predictor_class)
+        except KeyboardInterrupt:
+            _report(f"{args.output}: stopped. The same command continues from here.")
+            return 130
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        output = OutputFolder(args.output, suffix(args.format, args.compression))
+        return _result(output, counts, args.max_failed)
+
+    def _model(
+        self, args: argparse.Namespace
+    ) -> "Tuple[str, Type[ShardPredictor], Dict[str, Any]]":
+        """Return the model's path, its predictor and further `ModelSettings`."""
+        from sept_runtime.corpus.prediction import ExportedShardPredictor
+        from sept_runtime.models import find_model
+
+        return str(find_model(args.model)), ExportedShardPredictor, {}
+
+
+def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
+    """Print the result of a run and return its exit status."""
+    _report(f"{output.path}: {counts}, in {counts.shards:,} shards")
+    if not counts.failed:
+        return 0
+    first = output.first_error()
+    _report(
+        f"The lines that failed are listed in {output.path / 'errors'}. The first is "
+        f"{first['file']}, line {first['line']}: {first['error']}"
+    )
+    failed = counts.failed / counts.read
+    if not counts.annotated:
+        _report("All lines failed.")
+    elif failed > max_failed:
+        _report(
+            f"{failed:.1%} of the lines failed, more than --max-failed allows ({max_failed:.1%})."
+        )
+    else:
+        return 0
+    return 1
+
+
+def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--output", type=Path, required=True, help="the folder for the annotated documents"
+    )
+    group.add_argument(
+        "--format", choices=["jsonl", "parquet"], default="jsonl", help="(default = jsonl)"
+    )
+    group.add_argument(
+        "--compression", choices=["gz", "zst", "none"], default="gz", help="(default = gz)"
+    )
+    group.add_argument(
+        "--shard-size",
+        type=positive_int,
+        default=LINES_PER_SHARD,
+        metavar="N",
+        help=f"the largest number of documents in an output file (default = {LINES_PER_SHARD})",
+    )
+    group.add_argument(
+        "--max-failed",
+        type=_probability,
+        default=0.05,
+        metavar="SHARE",
+        help="the share of lines that may fail without the exit status becoming 1; if all lines "
+        "fail it always is 1 (default = 0.05)",
+    )
+    group.add_argument(
+        "--progress-seconds",
+        type=_positive_number,
+        default=10.0,
+        metavar="N",
+        help="the time between two reports of the progress (default = 10)",
+    )
+
+
+def _interrupt(number: int, frame: Optional[FrameType]) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
+    return number
+
+
+def _positive_number(text: str) -> float:
+    number = _number(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
+
+
+def _probability(text: str) -> float:
+    number = _number(text)
+    if number > 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
+    return number
+
+
+def share(text: str) -> float:
+    """Parse an argument that is a fraction of one, or a whole number."""
+    number = _number(text)
+    if number > 1 and number != int(number):
+        raise argparse.ArgumentTypeError(f"must be at most 1 or a whole number, got {text}")
+    return number
+
+
+def positive_share(text: str) -> float:
+    """Parse an argument that is a `share` and not 0."""
+    return _positive_number(text) and share(text)

@@ -1,0 +1,39 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    What a client may ask of the server.
+
+    # Parameters
+
+    max_body_bytes : `int`
+        The largest body of a request, and the longest line of a stream, in bytes.
+    max_documents : `int`
+        Documents in one request.
+    max_words : `int`
+        Words in one document.
+    max_queued : `int`
+        Documents of all clients that wait or are computed; further requests are refused with 503.
+    max_streams : `int`
+        Streams at the same time; further ones are refused with 429.
+    max_lines_in_flight : `int`
+        Lines of one stream that are read and not answered.
+    max_spool_bytes : `int`
+        Answers of one stream that its client has not read, in bytes. They lie in a temporary file.
+    request_seconds : `float`
+        How long a request may take before it is answered with 503.
+    idle_seconds : `float`
+        How long a stream may pass without a byte in either direction.
+    """
+
+    max_body_bytes: int = 10_000_000
+    max_documents: int = 1_000
+    max_words: int = 20_000
+    max_queued: int = 1_024
+    max_streams: int = 32
+    max_lines_in_flight: int = 64
+    max_spool_bytes: int = 1_000_000_000
+    request_seconds: float = 60.0
+    idle_seconds: float = 60.0

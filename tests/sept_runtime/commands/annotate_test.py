@@ -1,0 +1,157 @@
+import functools
+import json
+import signal
+from pathlib import Path
+from typing import Any, Callable, List, Tuple
+
+import pytest
+
+from sept_runtime.commands import main
+from sept_runtime.corpus import run as corpus_run
+from tests.sept_runtime.corpus.in_process import InProcessCluster, WordShardPredictor
+
+GOOD, BAD = b'{"text": "A parser."}', b'{"text": 5}'
+
+# Runs the command; gives the exit status and what it printed.
+Annotate = Callable[..., Tuple[Any, str]]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcessCluster:
+    cluster = InProcessCluster()
+    predict_corpus = functools.partial(corpus_run.predict_corpus, connect=lambda address: cluster)
+    monkeypatch.setattr(corpus_run, "predict_corpus", predict_corpus)
+    predictor_class = "sept_runtime.corpus.prediction.ExportedShardPredictor"
+    monkeypatch.setattr(predictor_class, WordShardPredictor)
+    # Any file does as a model that knows two words.
+    (tmp_path / "model").touch()
+    monkeypatch.setattr("sept_runtime.models.find_model", lambda name: tmp_path / "model")
+    return cluster
+
+
+@pytest.fixture
+def annotate(tmp_path: Path, cluster: InProcessCluster, capsys: pytest.CaptureFixture) -> Annotate:
+    def run(lines: List[bytes], *options: str) -> Tuple[Any, str]:
+        path = tmp_path / "in.jsonl"
+        content = b"".join(line + b"\n" for line in lines)
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+        command = ["annotate", str(path), "--compression", "none"]
+        try:
+            main([*command, "--output", str(tmp_path / "out"), *options])
+        except SystemExit as exit:
+            return exit.code, capsys.readouterr().err
+        return 0, capsys.readouterr().err
+
+    return run
+
+
+def annotations(tmp_path: Path) -> List[Any]:
+    (path,) = (tmp_path / "out" / "annotations").iterdir()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_corpus_is_annotated(annotate: Annotate, tmp_path: Path) -> None:
+    status, printed = annotate([GOOD, GOOD])
+    assert status == 0
+    assert "2 workers, each with 1 core; loading the model" in printed
+    assert "100.0% of the input done" in printed
+    assert printed.endswith("out: 2 lines in = 2 annotated + 0 failed, in 1 shards\n")
+    assert [line["entities"][0]["text"] for line in annotations(tmp_path)] == ["parser"] * 2
+
+
+def test_text_of_json_lines_in_another_field(annotate: Annotate, tmp_path: Path) -> None:
+    lines = [b'{"text": "no", "abstract": "A corpus, a parser."}']
+    assert annotate(lines, "--text-column", "abstract")[0] == 0
+    assert annotations(tmp_path)[0]["text"] == "A corpus, a parser."
+    # A field that no line has is no silent success.
+    status, printed = annotate(
+        lines, "--text-column", "summary", "--output", str(tmp_path / "other")
+    )
+    assert status == 1
+    assert "in.jsonl, line 1: the document has no field 'summary' (--text-column)" in printed
+    assert printed.endswith("All lines failed.\n")
+
+
+@pytest.mark.parametrize(
+    "num_good, num_bad, options, status",
+    [
+        (19, 1, [], 0),
+        (18, 1, [], 1),
+        (1, 1, ["--max-failed", "0.5"], 0),
+        (1, 1, ["--max-failed", "0.49"], 1),
+        (19, 1, ["--max-failed", "0"], 1),
+        (1, 0, ["--max-failed", "0"], 0),
+        (0, 3, ["--max-failed", "1"], 1),
+    ],
+)
+def test_too_many_failed_lines_are_status_1(
+    annotate: Annotate, num_good: int, num_bad: int, options: List[str], status: int
+) -> None:
+    lines = [BAD] * num_bad + [GOOD] * num_good
+    assert annotate(lines, *options)[0] == status
+    # Also when there is nothing left to do.
+    again, printed = annotate(lines, *options)
+    assert again == status
+    assert "0 input files" not in printed
+    assert ("The first is" in printed) == bool(num_bad)
+
+
+@pytest.mark.parametrize(
+    "options, difference",
+    [
+        (["--precision", "bfloat16"], '--precision is "bfloat16", not "float32"'),
+        (["--engine", "openvino"], '--engine is "openvino", not "onnxruntime"'),
+        (["--predictor-args", '{"flat": true}'], r'--predictor-args is {"flat":true}, not {}'),
+        (["--text-column", "abstract"], '--text-column is "abstract", not "text"'),
+    ],
+)
+def test_a_run_is_not_continued_with_defaults(
+    annotate: Annotate, options: List[str], difference: str
+) -> None:
+    lines = [b'{"text": "A parser.", "abstract": "A parser."}']
+    assert annotate(lines, *options)[0] == 0
+    status, _ = annotate(lines)
+    assert difference in status
+    assert annotate(lines, *options)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--progress-seconds", "0"], "--progress-seconds: must be more than 0"),
+        (["--progress-seconds", "nan"], "--progress-seconds: must be 0 or more, got nan"),
+        (["--max-failed", "5"], "--max-failed: must be between 0 and 1, got 5"),
+        (["--min-score", "2"], "--min-score: must be a number between 0 and 1, got '2'"),
+        (["--predictor-args", "[1]"], "--predictor-args: must be a JSON object, got '[1]'"),
+        (["--predictor-args", "{"], "--predictor-args: must be a JSON object, got '{'"),
+        (["--cpus-per-actor", "1.5"], "--cpus-per-actor: must be at most 1 or a whole number"),
+        (["--cpus-per-actor", "0"], "--cpus-per-actor: must be more than 0"),
+        (["--cpus-per-actor", "two"], "--cpus-per-actor: must be a number, got 'two'"),
+    ],
+)
+def test_wrong_values_are_refused(annotate: Annotate, options: List[str], message: str) -> None:
+    status, printed = annotate([GOOD], *options)
+    assert status == 2
+    assert message in printed
+
+
+def test_parquet_has_no_soft_labels(annotate: Annotate, tmp_path: Path) -> None:
+    status, _ = annotate([GOOD], "--format", "parquet", "--predictor-args", '{"soft_labels": 0.01}')
+    assert status.startswith("sept annotate: --format parquet has no column for soft labels.")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_continued(
+    annotate: Annotate, cluster: InProcessCluster, tmp_path: Path, number: int
+) -> None:
+    handlers = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+    cluster.called = lambda name: signal.raise_signal(number) if name == "next_done" else None
+    status, printed = annotate([GOOD])
+    assert status == 130
+    assert printed.endswith("out: stopped. The same command continues from here.\n")
+    cluster.called = lambda name: None
+    assert annotate([GOOD])[0] == 0
+    assert len(annotations(tmp_path)) == 1
+    assert handlers == [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
