@@ -1,6 +1,7 @@
 """The inputs of prediction: JSON objects with a document in one of three forms."""
 
-from typing import Any, Iterator, Optional
+from itertools import accumulate
+from typing import Any, Iterator, List, Optional
 
 from sept_runtime.documents import Document, DocumentError, describe
 from sept_runtime.formats.blank_words import is_blank
@@ -93,7 +94,24 @@ def _from_tokens(key: str, fields: JsonObject, where: str) -> Document:
     tokens = fields["tokens"]
     if not isinstance(tokens, list):
         raise DocumentError(f"{where}: 'tokens' must be a list of words, found {json_type(tokens)}")
-    return Document(key, split_sentences(checked_words(tokens, where)))
+    words = checked_words(tokens, where)
+    sentences = split_sentences([word for word in words if not is_blank(word)])
+    visible = sum(map(len, sentences))
+    return Document(key, sentences if visible == len(words) else _with_blanks(sentences, words))
+
+
+def _with_blanks(sentences: List[List[str]], words: List[str]) -> List[List[str]]:
+    """Put blank words back into sentences, each to the word before it."""
+    ends = set(accumulate(map(len, sentences)))
+    result: List[List[str]] = [[]]
+    visible = 0
+    for word in words:
+        if not is_blank(word):
+            if visible in ends:
+                result.append([])
+            visible += 1
+        result[-1].append(word)
+    return result
 
 
 _WORDS = {"sentences": _from_sentences, "tokens": _from_tokens}

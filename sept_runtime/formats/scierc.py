@@ -118,8 +118,8 @@ def _check_is_document(fields: JsonObject, where: str) -> None:
     tool = next((tool for tool, keys in _OTHER_TOOLS if all(map(fields.get, keys))), None)
     if tool is not None:
         raise DocumentError(
-            f"{where}: an export of {tool}, whose annotation counts characters; convert the file by "
-            f"'sept convert FILE NEW_FILE --from {tool}'"
+            f"{where}: an export of {tool}, whose annotation counts characters; convert the file "
+            f"by 'sept convert FILE NEW_FILE --from {tool}'"
         )
     if fields.get("text") is not None or fields.get("tokens") is not None:
         raise DocumentError(
