@@ -1,4 +1,4 @@
-// What the environment says of every training, whatever is trained: its seed, and on which device.
+// What every training has in common: its seed and its device, from the environment.
 local seed = std.parseInt(std.extVar('SEPT_SEED'));
 local device = std.extVar('SEPT_DEVICE');
 
@@ -8,6 +8,9 @@ local device = std.extVar('SEPT_DEVICE');
   pytorch_seed: seed,
 
   trainer: {
+    // AllenNLP's checks refuse biases before normalizations, which pre-trained encoders such as MPNet,
+    // RoBERTa and ALBERT have.
+    run_confidence_checks: false,
     [if device != 'auto' then 'cuda_device']: std.parseInt(device),
   },
 }
