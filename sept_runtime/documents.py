@@ -1,17 +1,18 @@
-"""The types that all rooms share: documents, entities in them, and relations between those."""
+"""The types that all packages share: documents, entities and relations."""
 
 from dataclasses import dataclass, field
 from typing import AbstractSet, Dict, List, NamedTuple, Optional, Tuple, Union
 
 
 class DocumentError(ValueError):
-    """A document that cannot be used; the message says what is wrong and where."""
+    """Error for an invalid document; the message says what is wrong and where."""
 
 
 class AnnotatedSpan(NamedTuple):
     """
-    An entity that somebody has annotated: words `start` to `end` (both inclusive, counted over the
-    whole document).
+    An annotated entity.
+
+    `start` and `end` are inclusive word indices over the document.
     """
 
     start: int
@@ -23,10 +24,9 @@ class ScoredSpan(NamedTuple):
     """
     A predicted entity.
 
-    `start` and `end` are inclusive word indices over the document, `score` is the label's
-    probability, `labels` the most probable labels of the span with their probabilities, where
-    `Decoding.top_labels` asks for them. What a model predicts has a score; in a file of predictions
-    it may be missing.
+    `start` and `end` are inclusive word indices over the document. `score` is the label's
+    probability; in a file of predictions it may be missing. `labels` are the most probable labels
+    of the span with their probabilities, if `Decoding.top_labels` asks for them.
     """
 
     start: int
@@ -41,9 +41,9 @@ Span = Union[AnnotatedSpan, ScoredSpan]
 
 class AnnotatedRelation(NamedTuple):
     """
-    A relation between two entities of one sentence that somebody has annotated: from the entity at
-    the words `head` to the one at the words `tail`, each its first and last word as in
-    `AnnotatedSpan`.
+    An annotated relation between two entities of one sentence.
+
+    `head` and `tail` are the first and last word of the entities, as in `AnnotatedSpan`.
     """
 
     head: Tuple[int, int]
@@ -52,8 +52,9 @@ class AnnotatedRelation(NamedTuple):
 
     def directed(self, symmetric_labels: AbstractSet[str]) -> "AnnotatedRelation":
         """
-        The same, the earlier entity first if the label has no direction: relations that say the
-        same are equal then.
+        Return the relation with the earlier entity first if its label has no direction.
+
+        Relations with the same meaning are then equal.
         """
         if self.label in symmetric_labels and self.tail < self.head:
             return AnnotatedRelation(self.tail, self.head, self.label)
@@ -62,8 +63,10 @@ class AnnotatedRelation(NamedTuple):
 
 class ScoredRelation(NamedTuple):
     """
-    A predicted relation. `head` and `tail` are indices into the document's predicted entities,
-    `score` is the label's probability.
+    A predicted relation.
+
+    `head` and `tail` are indices into the document's predicted entities. `score` is the label's
+    probability.
     """
 
     head: int
@@ -74,9 +77,10 @@ class ScoredRelation(NamedTuple):
 
 class SoftSpan(NamedTuple):
     """
-    A candidate span and what a model believes of it: the probability of each label. What these lack
-    of 1 is the probability that it is no entity. `start` and `end` are inclusive word indices over
-    the document; a label that is not listed has the probability 0.
+    A candidate span with the label probabilities that a model predicts for it.
+
+    `start` and `end` are inclusive word indices over the document. Labels that are not listed have
+    the probability 0; the rest up to 1 is the probability of "no entity".
     """
 
     start: int
@@ -136,10 +140,18 @@ class SoftAnnotation(NamedTuple):
 
 class Prediction(NamedTuple):
     """
-    What is predicted for a document: its entities, ordered by place, and the relations between
-    them; `None` where the model knows of no relations. `soft` is there where
-    `Decoding.soft_labels` asks for it. `symmetric_labels` are those of the relations that have no
-    direction; `None` where the model, or the file, does not say.
+    The prediction for a document.
+
+    # Parameters
+
+    entities : `List[ScoredSpan]`
+        Ordered by start and end.
+    relations : `List[ScoredRelation]`, optional (default = `None`)
+        `None` if the model finds no relations.
+    soft : `SoftAnnotation`, optional (default = `None`)
+        Given if `Decoding.soft_labels` asks for it.
+    symmetric_labels : `Tuple[str, ...]`, optional (default = `None`)
+        The labels of relations without a direction; `None` if the model or file does not list them.
     """
 
     entities: List[ScoredSpan]
@@ -148,7 +160,7 @@ class Prediction(NamedTuple):
     symmetric_labels: Optional[Tuple[str, ...]] = None
 
     def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
-        """One of `relations` as an annotation would have it: with places instead of indices."""
+        """Return one of `relations` as an annotation has it, with words instead of indices."""
         head, tail = self.entities[relation.head], self.entities[relation.tail]
         return AnnotatedRelation((head.start, head.end), (tail.start, tail.end), relation.label)
 
@@ -156,28 +168,28 @@ class Prediction(NamedTuple):
 @dataclass
 class Document:
     """
-    A document as the rest of the package sees it, whatever file it came from.
+    A document, independent of the format it was read from.
 
     # Parameters
 
     key : `str`
-        The document's name in its file: SciERC's `doc_key`.
+        The document's name in its file, such as SciERC's `doc_key`.
     sentences : `List[List[str]]`
-        The words, sentence by sentence. May be empty: such a document has no candidates, no
-        entities and no loss.
+        The words, sentence by sentence. An empty document has no candidates, no entities and no
+        loss.
     entities : `List[AnnotatedSpan]`, optional (default = `None`)
-        The gold annotation; `None` where nobody has annotated the document (an empty list says
-        that somebody has, and found nothing).
+        The gold annotation; `None` if the document is not annotated. An empty list means that it
+        is annotated and has no entities.
     text : `str`, optional (default = `None`)
-        The raw text, where the document was made from one.
+        The raw text, if the document was made from one.
     offsets : `List[Tuple[int, int]]`, optional (default = `None`)
-        Per word its first character in `text` and the one after its last.
+        The start and end character in `text` of each word; the end is exclusive.
     origin : `str`, optional (default = `""`)
-        Where the document was read, for messages: file and line.
+        The file and line that the document was read from, for messages.
     relations : `List[AnnotatedRelation]`, optional (default = `None`)
-        The gold relations between `entities`; `None` where nobody has annotated any.
+        The gold relations between `entities`; `None` if relations are not annotated.
     soft : `SoftAnnotation`, optional (default = `None`)
-        What a teacher, a model trained before, believes of the candidate spans.
+        The label probabilities that a teacher, another model, predicts.
     """
 
     key: str
@@ -191,14 +203,14 @@ class Document:
 
     @property
     def words(self) -> List[str]:
-        """The words of all sentences, one after the other; what spans count."""
+        """Return the words of all sentences in order, which spans index."""
         return [word for sentence in self.sentences for word in sentence]
 
     @property
     def sentence_ids(self) -> List[int]:
-        """For each word the index of its sentence."""
+        """Return the index of the sentence of each word."""
         return [i for i, sentence in enumerate(self.sentences) for _ in sentence]
 
     def describe(self) -> str:
-        """The document's name in a message."""
+        """Return the document's name for messages."""
         return f"{self.origin}: document {self.key!r}" if self.origin else f"document {self.key!r}"
