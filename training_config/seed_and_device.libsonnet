@@ -1,4 +1,4 @@
-// The seed and the device of every training, from the environment.
+// What every training has in common: its seed and its device, from the environment.
 local seed = std.parseInt(std.extVar('SEPT_SEED'));
 local device = std.extVar('SEPT_DEVICE');
 // Undefined where the plugin is not loaded; jsonnet's message then holds this name.
@@ -14,6 +14,9 @@ local plugin =
   pytorch_seed: seed,
 
   trainer: {
+    // AllenNLP's checks refuse biases before normalizations, which pre-trained encoders such as MPNet,
+    // RoBERTa and ALBERT have.
+    run_confidence_checks: false,
     [if device != 'auto' then 'cuda_device']: std.parseInt(device),
   },
 }
