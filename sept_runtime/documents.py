@@ -1,11 +1,11 @@
-"""The types that all packages share: documents, entities and relations."""
+"""Documents, the entities in them, and the relations between entities."""
 
 from dataclasses import dataclass, field
 from typing import AbstractSet, Dict, List, NamedTuple, Optional, Tuple, Union
 
 
 class DocumentError(ValueError):
-    """Error for an invalid document; the message says what is wrong and where."""
+    """An error in a document; the message says where and what is wrong."""
 
 
 class AnnotatedSpan(NamedTuple):
@@ -25,8 +25,8 @@ class ScoredSpan(NamedTuple):
     A predicted entity.
 
     `start` and `end` are inclusive word indices over the document. `score` is the label's
-    probability; in a file of predictions it may be missing. `labels` are the most probable labels
-    of the span with their probabilities, if `Decoding.top_labels` asks for them.
+    probability, which may be missing in a file of predictions. `labels` are the most probable
+    labels of the span with their probabilities, if `Decoding.top_labels` asks for them.
     """
 
     start: int
@@ -43,7 +43,7 @@ class AnnotatedRelation(NamedTuple):
     """
     An annotated relation between two entities of one sentence.
 
-    `head` and `tail` are the first and last word of the entities, as in `AnnotatedSpan`.
+    `head` and `tail` are the first and last words of the two entities, as in `AnnotatedSpan`.
     """
 
     head: Tuple[int, int]
@@ -52,9 +52,9 @@ class AnnotatedRelation(NamedTuple):
 
     def directed(self, symmetric_labels: AbstractSet[str]) -> "AnnotatedRelation":
         """
-        Return the relation with the earlier entity first if its label has no direction.
+        Return the relation with the earlier entity first, if its label has no direction.
 
-        Relations with the same meaning are then equal.
+        Relations that say the same are equal then.
         """
         if self.label in symmetric_labels and self.tail < self.head:
             return AnnotatedRelation(self.tail, self.head, self.label)
@@ -77,10 +77,10 @@ class ScoredRelation(NamedTuple):
 
 class SoftSpan(NamedTuple):
     """
-    A candidate span with the label probabilities that a model predicts for it.
+    A candidate span with a model's probability of each label.
 
-    `start` and `end` are inclusive word indices over the document. Labels that are not listed have
-    the probability 0; the rest up to 1 is the probability of "no entity".
+    The rest of 1 is the probability that the span is no entity. A label that is not listed has the
+    probability 0. `start` and `end` are inclusive word indices over the document.
     """
 
     start: int
@@ -140,18 +140,11 @@ class SoftAnnotation(NamedTuple):
 
 class Prediction(NamedTuple):
     """
-    The prediction for a document.
+    The predicted entities of a document, ordered by place, and the relations between them.
 
-    # Parameters
-
-    entities : `List[ScoredSpan]`
-        Ordered by start and end.
-    relations : `List[ScoredRelation]`, optional (default = `None`)
-        `None` if the model finds no relations.
-    soft : `SoftAnnotation`, optional (default = `None`)
-        Given if `Decoding.soft_labels` asks for it.
-    symmetric_labels : `Tuple[str, ...]`, optional (default = `None`)
-        The labels of relations without a direction; `None` if the model or file does not list them.
+    `relations` is `None` if the model predicts no relations. `soft` is set if
+    `Decoding.soft_labels` asks for it. `symmetric_labels` are the labels of relations without a
+    direction, or `None` if the model or file does not say.
     """
 
     entities: List[ScoredSpan]
@@ -160,7 +153,7 @@ class Prediction(NamedTuple):
     symmetric_labels: Optional[Tuple[str, ...]] = None
 
     def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
-        """Return one of `relations` as an annotation has it, with words instead of indices."""
+        """Return one of `relations` with places instead of indices."""
         head, tail = self.entities[relation.head], self.entities[relation.tail]
         return AnnotatedRelation((head.start, head.end), (tail.start, tail.end), relation.label)
 
@@ -168,28 +161,28 @@ class Prediction(NamedTuple):
 @dataclass
 class Document:
     """
-    A document, independent of the format it was read from.
+    A document, whatever file it came from.
 
     # Parameters
 
     key : `str`
-        The document's name in its file, such as SciERC's `doc_key`.
+        The document's name in its file: SciERC's `doc_key`.
     sentences : `List[List[str]]`
-        The words, sentence by sentence. An empty document has no candidates, no entities and no
-        loss.
+        The words, sentence by sentence. A document without words has no candidates and no loss.
     entities : `List[AnnotatedSpan]`, optional (default = `None`)
-        The gold annotation; `None` if the document is not annotated. An empty list means that it
-        is annotated and has no entities.
+        The gold annotation; `None` if the document is not annotated. An empty list says that it is
+        annotated and has no entity.
     text : `str`, optional (default = `None`)
-        The raw text, if the document was made from one.
+        The raw text.
     offsets : `List[Tuple[int, int]]`, optional (default = `None`)
-        The start and end character in `text` of each word; the end is exclusive.
+        Per word its first character in `text` and the one after its last. Characters are Unicode
+        code points.
     origin : `str`, optional (default = `""`)
-        The file and line that the document was read from, for messages.
+        File and line, for messages.
     relations : `List[AnnotatedRelation]`, optional (default = `None`)
         The gold relations between `entities`; `None` if relations are not annotated.
     soft : `SoftAnnotation`, optional (default = `None`)
-        The label probabilities that a teacher, another model, predicts.
+        The probabilities of a teacher for the candidate spans.
     """
 
     key: str
@@ -203,14 +196,21 @@ class Document:
 
     @property
     def words(self) -> List[str]:
-        """Return the words of all sentences in order, which spans index."""
+        """Return the words of all sentences, which the indices of spans count."""
         return [word for sentence in self.sentences for word in sentence]
 
     @property
     def sentence_ids(self) -> List[int]:
-        """Return the index of the sentence of each word."""
+        """Return the index of each word's sentence."""
         return [i for i, sentence in enumerate(self.sentences) for _ in sentence]
 
     def describe(self) -> str:
-        """Return the document's name for messages."""
-        return f"{self.origin}: document {self.key!r}" if self.origin else f"document {self.key!r}"
+        """Return the document's name in a message: its file and line, and its key."""
+        return describe(self.origin, self.key)
+
+
+def describe(origin: str, key: str) -> str:
+    """Return the name in a message of the document with this key in this file and line."""
+    if not key:
+        return origin or "the document"
+    return f"{origin}: document {key!r}" if origin else f"document {key!r}"

@@ -35,8 +35,8 @@ class Html(Command):
     @override
     def run(self, args: argparse.Namespace) -> int:
         documents = list(read_predictions(str(args.predictions)))
-        title = args.title or ("Entities" if str(args.predictions) == "-" else args.predictions.name)
-        page = render_page(documents, title=title)
+        name = "Entities" if str(args.predictions) == "-" else args.predictions.name
+        page = render_page(documents, title=args.title or name)
         with open_output(str(args.page), inputs=[str(args.predictions)]) as output:
             # Lone surrogates, which JSON allows and UTF-8 does not, become references.
             output.write(page.encode("utf-8", errors="xmlcharrefreplace"))
