@@ -5,11 +5,25 @@ Nothing else in this package sets, replaces or filters anything on import.
 """
 
 from importlib import import_module
-from typing import Callable, NamedTuple, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Tuple
+
+from allennlp.training import Checkpointer, Trainer, TrainerCallback
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from sept_allennlp.archives import loading
-from sept_allennlp.commands import predict
-from sept_allennlp.training import config_defaults, config_keys, recovery, trainer
+from sept_allennlp.commands import predict, push_to_hf
+from sept_allennlp.training import (
+    config_defaults,
+    config_keys,
+    console,
+    evaluation,
+    recovery,
+    trainer,
+)
+from sept_allennlp.training.callbacks.log_writers import TensorBoard, WandB
+from sept_allennlp.training.checkpointer import RecoverableCheckpointer
+from sept_allennlp.training.optimization import ReduceOnPlateau
+from sept_allennlp.training.trainer import RecoverableTrainer
 
 # The modules that register parts with AllenNLP by being imported.
 PARTS: Tuple[str, ...] = (
@@ -19,7 +33,6 @@ PARTS: Tuple[str, ...] = (
     "sept_allennlp.modules.span_filters.pretrained",
     "sept_allennlp.predictors",
     "sept_allennlp.training.callbacks",
-    "sept_allennlp.training.checkpointer",
     "sept_allennlp.training.optimization",
     "sept_allennlp.training.trainer",
 )
@@ -33,7 +46,19 @@ class Patch(NamedTuple):
     install: Callable[[], None]
 
 
+def replace(
+    base: Any, name: str, part: Any, constructor: Optional[str] = None
+) -> Callable[[], None]:
+    """Return the function that registers a part in place of AllenNLP's of the same name."""
+    return lambda: base.register(name, constructor=constructor, exist_ok=True)(part)
+
+
 PATCHES: Tuple[Patch, ...] = (
+    Patch(
+        "what the commands print, by `prepare_global_logging` and `TqdmToLogsWriter`",
+        "AllenNLP prints more than a thousand lines for a training; they go to its log file",
+        console.install,
+    ),
     Patch(
         "`load_archive`, and in threads that load an archive also `cached_path`, "
         "`Registrable.resolve_class_name` and transformers' offline mode",
@@ -61,6 +86,41 @@ PATCHES: Tuple[Patch, ...] = (
         "a training that is killed while it writes must be recoverable, and two trainings must not "
         "write to one folder",
         recovery.install,
+    ),
+    Patch(
+        "the `Trainer` 'gradient_descent'",
+        "after a kill between two files, AllenNLP's recover an older model or none",
+        replace(Trainer, "gradient_descent", RecoverableTrainer, "from_partial_objects"),
+    ),
+    Patch(
+        "the `Checkpointer` 'default'",
+        "AllenNLP's leaves half-written files under the names of complete ones",
+        replace(Checkpointer, "default", RecoverableCheckpointer),
+    ),
+    Patch(
+        "`SimpleSerializer` of `allennlp evaluate`",
+        "AllenNLP's cannot write documents",
+        evaluation.install,
+    ),
+    Patch(
+        "the `LearningRateScheduler` 'reduce_on_plateau'",
+        "AllenNLP's gives PyTorch an argument that is gone",
+        replace(LearningRateScheduler, "reduce_on_plateau", ReduceOnPlateau),
+    ),
+    Patch(
+        "the `TrainerCallback` 'wandb'",
+        "AllenNLP's calls a function of wandb that is gone",
+        replace(TrainerCallback, "wandb", WandB),
+    ),
+    Patch(
+        "the `TrainerCallback` 'tensorboard'",
+        "AllenNLP's stops if it has to log the distributions of the first batch",
+        replace(TrainerCallback, "tensorboard", TensorBoard),
+    ),
+    Patch(
+        "`push_to_hf` of `allennlp push-to-hf`",
+        "AllenNLP's calls functions of huggingface_hub that are gone",
+        push_to_hf.install,
     ),
     Patch(
         "`amp` of the trainer",

@@ -32,6 +32,8 @@ _TIME_STAMP = (1980, 1, 1, 0, 0, 0)
 # The model card and its images, beside the files that the model needs.
 _SUFFIXES = frozenset([".json", ".md", ".svg", ".png", ".txt"])
 _REQUIREMENT = f"sept_allennlp>={VERSION}"
+# The name of a model on the Hugging Face Hub.
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def find_model(model: "Optional[Union[str, PathLike[str]]]" = None) -> Path:
     # Parameters
 
     model : `Union[str, PathLike]`, optional
-        The folder, or the name of an installed model. By default, the installed model if there is
-        exactly one.
+        The folder, the name of an installed model, or `"ORGANIZATION/NAME"` on the Hugging Face
+        Hub (extra `hub`). By default, the installed model if there is exactly one.
 
     # Raises
 
@@ -109,10 +111,38 @@ def find_model(model: "Optional[Union[str, PathLike[str]]]" = None) -> Path:
         )
     if path.is_dir():
         raise ExportedModelError(f"{model}: holds no exported model (sept.json is missing)")
+    if _HUB_NAME.fullmatch(str(model)):
+        return _download(str(model))
     raise ExportedModelError(
         f"{model}: there is no such folder, and no installed model of that name (installed: "
         f"{names or 'none'})"
     )
+
+
+def _download(name: str) -> Path:
+    """Return the folder of a model on the Hugging Face Hub, after a download if need be."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise ExportedModelError(
+            f"{name}: there is no such folder. To download a model of that name from the Hugging "
+            "Face Hub, install the extra 'hub': pip install 'sept_allennlp[hub]'"
+        ) from None
+    try:
+        folder = Path(snapshot_download(name))
+    except Exception as error:
+        # Of the hub's many errors, most say in their first line what is wrong.
+        reason = str(error).strip().split("\n")[0]
+        raise ExportedModelError(
+            f"{name}: there is no such folder, and the Hugging Face Hub gave no model of that name "
+            f"({reason})"
+        ) from None
+    if not is_exported(folder):
+        raise ExportedModelError(
+            f"{name}: the repository holds no exported model (sept.json is missing); export it "
+            "first"
+        )
+    return folder
 
 
 class ModelPackage:

@@ -76,7 +76,7 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
         # The first has the name of when there was no other.
         suffix = "" if (engine, precision) == RUNS[0][:2] else f"_{engine}_{precision}"
         predict = partial(predict_text, predictor, lines)
-        name = predictor._configuration.model.graph
+        name = predictor._configuration.model.encoder
         encoder, inputs = predictor._graphs[name], _encoded_while(predictor, name, predict)
         yield Figure(
             f"exported_prediction_cost_minilm{suffix}",

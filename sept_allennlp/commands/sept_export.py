@@ -8,7 +8,6 @@ from allennlp.common.file_utils import cached_path
 
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_allennlp.modules.exporting import NotExportable
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.inputs import read_requests
 from sept_runtime.onnx import ExportedModelError
@@ -28,7 +27,7 @@ class SeptExport(SeptSubcommand):
         "Export a trained model as a folder that predicts without PyTorch and AllenNLP, by "
         "'sept predict'."
     )
-    errors = (ArchiveError, NotExportable, ExportedModelError, DocumentError, OSError)
+    errors = (ArchiveError, ExportedModelError, DocumentError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The archive, the folder, and what they are compared on."""
@@ -53,7 +52,9 @@ class SeptExport(SeptSubcommand):
     def run(self, args: argparse.Namespace) -> int:
         """Exports, and prints how well the two agree."""
         if importlib.util.find_spec("onnxscript") is None:
-            raise NotExportable("without the package 'onnxscript' (the extra 'export'), a model")
+            raise ExportedModelError(
+                "Exporting needs the extra 'export': pip install 'sept_allennlp[export]'."
+            )
         # What it needs is imported when the command runs, and not at every start of AllenNLP.
         from sept_allennlp.export import export
 

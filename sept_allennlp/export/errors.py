@@ -2,4 +2,8 @@ from sept_runtime.errors import ExportedModelError
 
 
 class ExportError(ExportedModelError):
-    """What keeps a model from being exported; the message says what is wrong."""
+    """A model cannot be exported; the message says why."""
+
+
+class NotExportable(ExportError):
+    """A model has a part that cannot run without PyTorch; the message names it."""

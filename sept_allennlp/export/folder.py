@@ -1,5 +1,6 @@
 """Writing an exported model: whole and compared with its archive, or not at all."""
 
+import math
 import shutil
 import uuid
 from importlib.metadata import version
@@ -10,28 +11,38 @@ from typing import Dict, Iterable, Optional, Union
 import torch
 import transformers
 from allennlp.data import DatasetReader
+from msgspec.structs import asdict
+from msgspec.structs import replace as replace_fields
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_allennlp.export.card import model_card, read_metrics, readable
 from sept_allennlp.export.check import Agreement, compare
-from sept_allennlp.export.errors import ExportError
+from sept_allennlp.export.errors import ExportError, NotExportable
 from sept_allennlp.export.graphs import write_encoder, write_head
 from sept_allennlp.export.int8 import add_int8
+from sept_allennlp.export.modules import TracedNetwork, pair_head, trace_filter, trace_model
 from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
-from sept_allennlp.modules.exporting import ExportedFilter, ExportedNetwork, NotExportable
+from sept_allennlp.modules.span_filters import KeepAll
+from sept_allennlp.modules.span_filters.pretrained import PretrainedSpanFilter
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.documents import Document
-from sept_runtime.onnx.configuration import Configuration, Filter, Network
+from sept_runtime.onnx.configuration import (
+    FORMAT_VERSION,
+    Configuration,
+    Filter,
+    Network,
+    Relations,
+)
 from sept_runtime.onnx.folder import (
     TOKENIZER,
     facts_of,
     file_digest,
     is_exported,
-    write_configuration,
+    save_configuration,
 )
-from sept_runtime.onnx.graph import Signature
+from sept_runtime.onnx.graph import pair_head_signature, span_head_signature
 from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.options import Decoding
 from sept_runtime.version import VERSION
@@ -80,7 +91,9 @@ def export(
     loaded = load_archive(archive)
     model = loaded.model.eval()
     if not isinstance(model, SEPT):
-        raise NotExportable(model)
+        raise NotExportable(
+            f"a {type(model).__name__} cannot be exported; only models of type 'sept' can"
+        )
     predictor = SEPTPredictor(model, loaded.validation_dataset_reader)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Beside it: a folder can be renamed where it lies, and from nowhere else for certain.
@@ -137,70 +150,79 @@ def write_model(
     `NotExportable`
     """
     indexer = _indexer(reader)
-    network, span_filter = model.exported(HEAD), model.exported_filter(FILTER_HEAD)
-    relations = model.exported_relations(RELATION_HEAD)
-    with torch.no_grad():
-        _write_network(network, folder, ENCODER, HEAD)
-        if span_filter is not None:
-            _write_network(span_filter.network, folder, FILTER, FILTER_HEAD)
-        if relations is not None:
-            _write_head(relations.head, relations.relations.graphs, folder / RELATION_HEAD)
-    indexer.save_tokenizer(folder / TOKENIZER)
+    traced = trace_model(model)
+    network = _write_network(traced, folder, ENCODER, HEAD, 1 + len(model.labels))
     decoding = model.decoding
     configuration = Configuration(
+        format_version=FORMAT_VERSION,
         labels=model.labels,
         max_span_width=model.max_span_width,
-        # Not the class that AllenNLP's configurations are read by.
+        # Not the subclass that AllenNLP's configurations are read by.
         decoding=Decoding(
             decoding.flat, decoding.min_score, decoding.top_labels, decoding.min_relation_score
         ),
         unknown_piece=indexer.unknown_piece,
-        model=_network(network, ENCODER),
-        filter=_filter(span_filter),
-        relations=None if relations is None else relations.relations,
+        model=network,
+        filter=_write_filter(model, folder),
+        relations=_write_relations(model, network.dim, folder),
         made={
             **made,
-            "encoder": readable(network.encoder.name),
+            "encoder": readable(traced.name),
             "sept_allennlp": VERSION,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "transformers": transformers.__version__,
             "onnx": version("onnx"),
         },
-        files=facts_of(folder, sorted(path.name for path in folder.iterdir())),
+        files={},
     )
-    write_configuration(folder, configuration)
+    indexer.save_tokenizer(folder / TOKENIZER)
+    names = sorted(path.name for path in folder.iterdir())
+    configuration = replace_fields(configuration, files=facts_of(folder, names))
+    save_configuration(folder, configuration)
     return configuration
 
 
-def _write_network(network: ExportedNetwork, folder: Path, encoder: str, head: str) -> None:
-    write_encoder(network, folder / encoder)
-    if network.scorer.head is not None:
-        _write_head(network.scorer.head, network.scorer.scorer.graphs, folder / head)
+def _write_network(
+    traced: TracedNetwork, folder: Path, encoder: str, head: str, num_scores: int
+) -> Network:
+    write_encoder(traced, folder / encoder)
+    write_head(traced.head, span_head_signature(traced.dim, num_scores), folder / head)
+    return Network(encoder, head, traced.dim, traced.windows)
 
 
-def _write_head(head: torch.nn.Module, graphs: Dict[str, Signature], path: Path) -> None:
-    (signature,) = graphs.values()
-    _, _, input_dim = signature.inputs["pooled"]
-    assert input_dim is not None
-    write_head(head, input_dim, path)
-
-
-def _network(network: ExportedNetwork, graph: str) -> Network:
-    return Network(graph, network.encoder.windows, network.scorer.scorer)
-
-
-def _filter(span_filter: Optional[ExportedFilter]) -> Optional[Filter]:
-    if span_filter is None:
+def _write_filter(model: SEPT, folder: Path) -> Optional[Filter]:
+    found = model._filter
+    if isinstance(found, KeepAll):
         return None
-    return Filter(_network(span_filter.network, FILTER), span_filter.threshold)
+    if not isinstance(found, PretrainedSpanFilter):
+        raise NotExportable(f"a {type(found).__name__} cannot be exported")
+    if found._threshold_logit == -math.inf:
+        return None
+    network = _write_network(trace_filter(found._model[0]), folder, FILTER, FILTER_HEAD, 1)
+    return Filter(**asdict(network), threshold=found._threshold_logit)
+
+
+def _write_relations(model: SEPT, dim: int, folder: Path) -> Optional[Relations]:
+    found = model._relations
+    if found is None:
+        return None
+    labels, symmetric_labels, threshold = found.decoding
+    write_head(pair_head(model), pair_head_signature(dim, len(labels)), folder / RELATION_HEAD)
+    return Relations(
+        RELATION_HEAD,
+        list(labels),
+        list(symmetric_labels),
+        threshold,
+        found._max_distance,
+        found.entities_per_word,
+    )
 
 
 def _indexer(reader: DatasetReader) -> WordPieceIndexer:
     indexers = list(reader._token_indexers.values())  # type: ignore[attr-defined]
-    for indexer in indexers:
-        if not isinstance(indexer, WordPieceIndexer):
-            raise NotExportable(indexer)
     if len(indexers) != 1:
-        raise NotExportable(f"a model with {len(indexers)} token indexers")
+        raise NotExportable(f"a model with {len(indexers)} token indexers cannot be exported")
     (found,) = indexers
+    if not isinstance(found, WordPieceIndexer):
+        raise NotExportable(f"a {type(found).__name__} cannot be exported")
     return found

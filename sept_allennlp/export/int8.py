@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 import onnxruntime
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from sept_allennlp.export.errors import ExportError
@@ -26,7 +26,7 @@ from sept_runtime.onnx.folder import (
     facts_of,
     member,
     read_word_pieces,
-    write_configuration,
+    save_configuration,
 )
 from sept_runtime.onnx.predictor import ExportedPredictor
 
@@ -114,12 +114,12 @@ def add_int8(
     calibrated = [text for index, text in enumerate(pieces) if index % _COMPARED]
     network = configuration.model
     calibration = Calibration(
-        network, member(folder, network.graph), calibrated, pieces[::_COMPARED]
+        network, member(folder, network.encoder), calibrated, pieces[::_COMPARED]
     )
     chosen = calibration.choose()
     if not chosen:
         raise ExportError(
-            f"no linear layer of {network.graph} can be computed in int8 without an error of the "
+            f"no linear layer of {network.encoder} can be computed in int8 without an error of the "
             f"encoder's vectors of more than {_LARGEST_ERROR:.1%}; leave int8 out"
         )
     graph = calibration.graph(chosen)
@@ -129,7 +129,7 @@ def add_int8(
         model=replace(network, int8=name),
         files={**configuration.files, **facts_of(folder, [name])},
     )
-    write_configuration(folder, configuration)
+    save_configuration(folder, configuration)
     counts = _count_entities(folder, given[::_COMPARED])
     error = calibration.error(graph)
     return configuration, Int8(len(calibration.layers), len(chosen), error, *counts)
@@ -194,11 +194,11 @@ class Calibration:
             for name, low in zip(inputs_of(self.layers), outputs):
                 found = Range(low, next(outputs))
                 ranges[name] = ranges[name].joined(found) if name in ranges else found
-            return np.zeros((*pieces.shape, self._network.scorer.input_dim), np.float32)
+            return np.zeros((*pieces.shape, self._network.dim), np.float32)
 
         # Each alone: what is filled up has values that are none.
         for text in texts:
-            self._network.windows.encode(observe, self._network.scorer.input_dim, [text])
+            self._network.windows.encode(observe, self._network.dim, [text])
         return ranges
 
     def _vectors(self, model: onnx.ModelProto) -> NDArray[np.float32]:
@@ -207,7 +207,7 @@ class Calibration:
         def encode(pieces: NDArray[Any], mask: NDArray[Any]) -> Any:
             return session.run(None, {"input_ids": pieces, "attention_mask": mask})[0]
 
-        return self._network.windows.encode(encode, self._network.scorer.input_dim, self._compared)
+        return self._network.windows.encode(encode, self._network.dim, self._compared)
 
 
 def _count_entities(folder: Path, documents: Sequence[Document]) -> Tuple[int, int]:

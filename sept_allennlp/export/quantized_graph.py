@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, Sequenc
 
 import numpy as np
 
-from sept_runtime.onnx.fields import FloatArray
+from sept_runtime.onnx.graph import FloatArray
 
 if TYPE_CHECKING:
     # As in `int8`.

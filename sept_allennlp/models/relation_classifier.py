@@ -10,7 +10,6 @@ from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import labels_in
-from sept_allennlp.modules.exporting import ExportedRelations, exported_pair_scorer
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
@@ -18,7 +17,6 @@ from sept_allennlp.training.losses import are_taught, mean_over_documents, zero_
 from sept_allennlp.training.metrics import StrictRelationF1
 from sept_runtime.decoding import RelationDecoding, ScoredPairs
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
-from sept_runtime.onnx.relations import Relations
 
 
 class RelationClassifier(torch.nn.Module, FromParams):
@@ -216,18 +214,6 @@ class RelationClassifier(torch.nn.Module, FromParams):
         )
         learnable = (gold + taught > 0).tolist()
         return mean_over_documents(losses.sum(dim=-1) * weights[mask], mask, learnable, documents)
-
-    def exported(self, head_graph: str) -> ExportedRelations:
-        """
-        By what it runs without PyTorch; `head_graph` is the file's name for the scorer's graph.
-
-        # Raises
-
-        `NotExportable`
-        """
-        scorer, head = exported_pair_scorer(self._scorer, head_graph)
-        relations = Relations(self.decoding, self._max_distance, self.entities_per_word, scorer)
-        return ExportedRelations(relations, head)
 
     def score_pairs(
         self, spans: RelatedSpans, places: Sequence[List[int]], sentence_ids: torch.Tensor

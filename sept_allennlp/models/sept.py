@@ -7,25 +7,20 @@ from allennlp.models import Model
 from allennlp.modules import FeedForward, TextFieldEmbedder
 from allennlp.modules.span_extractors import SpanExtractor
 from allennlp.nn import InitializerApplicator
+from allennlp.nn.util import get_text_field_mask
 
 from sept_allennlp.models.joint_classifier import JointClassifier
 from sept_allennlp.models.relation_classifier import RelationClassifier
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import (
     enumerate_spans,
+    piece_mask,
     piece_offsets,
     select,
     word_to_piece_spans,
 )
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
-from sept_allennlp.modules.exporting import (
-    ExportedFilter,
-    ExportedNetwork,
-    ExportedRelations,
-    ExportedScorer,
-    exported_encoder,
-)
 from sept_allennlp.modules.relation_scorers import RelatedSpans
 from sept_allennlp.modules.span_filters.all import KeepAll
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
@@ -184,44 +179,28 @@ class SEPT(JointClassifier):
             return embedded.new_zeros(0, self._output.out_features)
         if self._over_pieces:
             spans = word_to_piece_spans(spans, mask, piece_offsets(text))
-        return self._score_in_chunks(self._represent, self._score, [embedded], spans, mask)
+        sequences = [embedded, self._sequence_mask(text)]
+        return self._score_in_chunks(self._represent, self._score, sequences, spans, mask)
+
+    def _sequence_mask(self, text: TextFieldTensors) -> torch.Tensor:
+        """Return the mask of the embedded pieces or words: `(batch_size, sequence_length)`."""
+        return piece_mask(text) if self._over_pieces else get_text_field_mask(text)
 
     def _represent(
-        self, embedded: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor
+        self,
+        embedded: torch.Tensor,
+        sequence_mask: torch.Tensor,
+        spans: torch.Tensor,
+        mask: torch.Tensor,
     ) -> torch.Tensor:
-        """The spans' vectors, as `score_in_chunks` asks for them."""
-        return self._span_extractor(embedded, spans, span_indices_mask=mask)
+        """Return the spans' vectors, as `score_in_chunks` asks for them."""
+        return self._span_extractor(
+            embedded, spans, sequence_mask=sequence_mask, span_indices_mask=mask
+        )
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
         """From shape `(number of spans, span_dim)` to `(number of spans, 1 + num_labels)`."""
         return self._output(self._feedforward(vectors))
-
-    def exported(self, head_graph: str) -> ExportedNetwork:
-        """
-        By what it runs without PyTorch, its filter and its part for relations aside.
-
-        # Parameters
-
-        head_graph : `str`
-            The file's name for the graph over spans' vectors.
-
-        # Raises
-
-        `NotExportable`
-        """
-        head = torch.nn.Sequential(self._feedforward, self._output)
-        encoder = exported_encoder(self._embedder)
-        num_scores = self._output.out_features
-        scorer = ExportedScorer.pooled(self._span_extractor, head, num_scores, head_graph)
-        return ExportedNetwork(encoder, scorer)
-
-    def exported_filter(self, head_graph: str) -> Optional[ExportedFilter]:
-        """By what its filter runs without PyTorch, if it has one."""
-        return self._filter.exported(head_graph)
-
-    def exported_relations(self, head_graph: str) -> Optional[ExportedRelations]:
-        """By what its part for relations runs without PyTorch, if it has one."""
-        return None if self._relations is None else self._relations.exported(head_graph)
 
     def related_spans(
         self, scores: SpanScores, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
@@ -237,7 +216,7 @@ class SEPT(JointClassifier):
         # Shape: (batch_size, num_spans, span_dim)
         vectors = scores.sequence.new_zeros(*mask.size(), self._span_extractor.get_output_dim())
         if mask.any():
-            vectors = self._represent(scores.sequence, positions, mask)
+            vectors = self._represent(scores.sequence, self._sequence_mask(text), positions, mask)
             with torch.no_grad():
                 probabilities[mask] = self._score(vectors[mask]).float().softmax(dim=-1)
         return RelatedSpans(scores.sequence, spans, positions, mask, vectors, probabilities)

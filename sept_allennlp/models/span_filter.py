@@ -17,7 +17,6 @@ from sept_allennlp.modules.candidate_spans import (
     piece_offsets,
     word_to_piece_spans,
 )
-from sept_allennlp.modules.exporting import ExportedNetwork, exported_encoder
 from sept_allennlp.modules.span_filters.scorers import SpanScorer
 from sept_allennlp.modules.token_embedders import yields_pieces
 from sept_allennlp.training.losses import check_annotated, check_not_given, zero_loss
@@ -137,10 +136,6 @@ class SpanFilterModel(Model):
                 "'calibrate_threshold'. Give a number, or train the filter to its end."
             )
         return logit
-
-    def exported(self, head_graph: str) -> ExportedNetwork:
-        """By what it runs without PyTorch; `head_graph` is as for `SpanScorer`."""
-        return ExportedNetwork(exported_encoder(self.embedder), self._scorer.exported(head_graph))
 
     def count(self, batches: Iterable[TensorDict], device: torch.device) -> None:
         """Scores the candidates of some batches, from a data loader, for `metric` alone."""

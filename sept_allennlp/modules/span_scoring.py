@@ -25,7 +25,7 @@ def score_in_chunks(
         Takes vectors of shape `(any number, span_dim)`, and gives scores of shape
         `(the same number, num_scores)`.
     sequences : `Sequence[torch.Tensor]`
-        Each of shape `(batch_size, sequence_length, its own dim)`.
+        Each of shape `(batch_size, sequence_length, ...)`.
     spans : `torch.LongTensor`
         Shape `(batch_size, num_spans, 2)`, as `select` packs them, with at least one span: first
         and last position.

@@ -54,7 +54,6 @@ def epoch_of_weights(path: str) -> Optional[int]:
         return None
 
 
-@Checkpointer.register("default", exist_ok=True)
 class RecoverableCheckpointer(Checkpointer):
     """
     AllenNLP's checkpointer, for trainings that may be killed at any moment.

@@ -1,8 +1,11 @@
-"""Optimizers and moving averages."""
+"""Optimizers, moving averages and learning rate schedulers."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
+from allennlp.training.learning_rate_schedulers.learning_rate_scheduler import (
+    _PyTorchLearningRateSchedulerWithMetricsWrapper,
+)
 from allennlp.training.moving_average import ExponentialMovingAverage, MovingAverage
 from allennlp.training.optimizers import Optimizer, ParameterGroupsType, make_parameter_groups
 from typing_extensions import override
@@ -72,3 +75,44 @@ class RecoverableExponentialAverage(ExponentialMovingAverage):
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         for name, average in state_dict["shadows"].items():
             self._shadows[name].copy_(average)
+
+
+class ReduceOnPlateau(_PyTorchLearningRateSchedulerWithMetricsWrapper):
+    """
+    PyTorch's `ReduceLROnPlateau`, which has lost the argument `verbose` that AllenNLP gives it.
+
+    Registered as a `LearningRateScheduler` with name "reduce_on_plateau", in place of AllenNLP's.
+
+    # Parameters
+
+    mode : `str`, optional (default = `"min"`)
+        `"max"` for a validation metric such as "+f1", for which more is better.
+    factor, patience, threshold_mode, threshold, cooldown, min_lr, eps
+        As for `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold_mode: str = "rel",
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: Union[float, List[float]] = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(
+            torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer,
+                mode=mode,  # type: ignore[arg-type]
+                factor=factor,
+                patience=patience,
+                threshold_mode=threshold_mode,  # type: ignore[arg-type]
+                threshold=threshold,
+                cooldown=cooldown,
+                min_lr=min_lr,
+                eps=eps,
+            )
+        )

@@ -18,10 +18,10 @@ from allennlp.training.trainer import TrainerCheckpoint
 from typing_extensions import override
 
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
+from sept_allennlp.training.callbacks.report_progress import ReportProgress
 from sept_allennlp.training.checkpointer import BEST_WEIGHTS, epoch_of_weights, save_weights
 
 
-@Trainer.register("gradient_descent", constructor="from_partial_objects", exist_ok=True)
 class RecoverableTrainer(GradientDescentTrainer):
     """
     AllenNLP's trainer, whose trainings end as if they had never been interrupted.
@@ -35,8 +35,21 @@ class RecoverableTrainer(GradientDescentTrainer):
     same parameters.
     """
 
-    def __init__(self, *args: Any, distributed: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, distributed=distributed, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        distributed: bool = False,
+        enable_default_callbacks: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            *args,
+            distributed=distributed,
+            enable_default_callbacks=enable_default_callbacks,
+            **kwargs,
+        )
+        if enable_default_callbacks:
+            self._callbacks.append(ReportProgress(self._serialization_dir))
         # The epoch of the best weights. AllenNLP's metric tracker counts validations instead.
         self._best_epoch: Optional[int] = None
         if distributed:

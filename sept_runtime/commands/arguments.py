@@ -5,7 +5,7 @@ import contextlib
 import json
 from typing import Any, Callable, Dict, Union
 
-from sept_runtime.options import ENGINES, PRECISIONS, SWITCH, Kind, decoding_options
+from sept_runtime.options import ENGINES, PRECISIONS, PROBABILITY, SWITCH, Kind, decoding_options
 
 Parser = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
@@ -77,6 +77,12 @@ def positive_int(text: str) -> int:
         number = 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
+    return number
+
+
+def probability(text: str) -> float:
+    """Parse an argument that is a probability."""
+    number: float = _number(PROBABILITY)(text)
     return number
 
 

@@ -1,7 +1,6 @@
 """
-Models that `allennlp sept-export` has written, and what runs them: ONNX Runtime or OpenVINO, the
-encoder's tokenizer, and numpy. Loading one runs no code that is in it and reads nothing outside its
-folder.
+Prediction with the models that `allennlp sept-export` writes, by ONNX Runtime or OpenVINO. Loading
+a model runs no code from its folder and reads nothing outside it.
 """
 
 from os import PathLike
@@ -23,6 +22,6 @@ def load(
     precision: str = PRECISIONS[0],
     **options: Any,
 ) -> Annotator:
-    """As `sept_runtime.load`, which is this."""
+    """Load an exported model; the implementation of `sept_runtime.load`."""
     predictor = ExportedPredictor(Path(folder), threads, engine, precision)
     return Annotator(predictor, predictor.decoding.changed(**options))

@@ -1,4 +1,4 @@
-"""The candidate spans of a batch of documents, in numpy: no Python object per candidate."""
+"""The candidate spans of a batch of documents, and pairs of spans, without an object for each."""
 
 from itertools import chain
 from typing import NamedTuple, Sequence
@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sept_runtime.documents import Document
-from sept_runtime.onnx.fields import Indices
+from sept_runtime.onnx.graph import Indices
 
 
 class Candidates(NamedTuple):
     """
-    Spans of several documents, whose words are counted from the first document's first to the last
-    one's last; in the order of the documents, then by start, then by width.
+    Spans of several documents, whose words are counted over the whole batch; in the order of the
+    documents, then by start, then by width.
 
     # Parameters
 
     starts, ends : `Indices`
         Shape `(num_spans,)`: first and last word, both inclusive.
     documents : `Indices`
-        Shape `(num_spans,)`: which document each is in.
+        Shape `(num_spans,)`: the index of each span's document.
     """
 
     starts: Indices
@@ -28,13 +28,13 @@ class Candidates(NamedTuple):
     documents: Indices
 
     def where(self, keep: NDArray[np.bool_]) -> "Candidates":
-        """Those where a mask is true."""
+        """Return the candidates for which a mask is true."""
         return Candidates(self.starts[keep], self.ends[keep], self.documents[keep])
 
 
 def enumerate_candidates(documents: Sequence[Document], max_span_width: int) -> Candidates:
     """
-    Every span that lies inside one sentence.
+    Return every span that lies inside one sentence.
 
     # Parameters
 
@@ -48,9 +48,39 @@ def enumerate_candidates(documents: Sequence[Document], max_span_width: int) -> 
     sentence_ends = np.repeat(lengths.cumsum(), lengths)
     words = np.arange(len(sentence_ends))
     document_of_word = np.repeat(np.arange(len(documents)), list(map(sum, sentences)))
-    # How many spans begin at each word.
+    # The number of spans that start at each word.
     counts = np.minimum(sentence_ends - words, max_span_width)
     # Shape (each): (num_spans,)
     starts = np.repeat(words, counts)
     widths_minus_one = np.arange(len(starts)) - np.repeat(counts.cumsum() - counts, counts)
     return Candidates(starts, starts + widths_minus_one, np.repeat(document_of_word, counts))
+
+
+def sentence_pairs(words: Indices, sentences: Indices, max_distance: int) -> Indices:
+    """
+    Return all unordered pairs of spans that lie in one sentence and are not too far apart.
+
+    # Parameters
+
+    words : `Indices`
+        Shape `(num_spans, 2)`: first and last word, counted over the whole batch, in order.
+    sentences : `Indices`
+        Shape `(num_spans,)`: the index of each span's sentence, counted over the whole batch.
+    max_distance : `int`
+        The most words between the two spans.
+
+    # Returns
+
+    Shape `(num_pairs, 2)`: the indices of the first and of the second span, in order.
+    """
+    indices = np.arange(len(words))
+    # Spans are ordered by their starts, so the partners of a span follow it without a gap.
+    last_start = words[:, 1] + 1 + max_distance
+    ends = np.minimum(
+        np.searchsorted(sentences, sentences, side="right"),
+        np.searchsorted(words[:, 0], last_start, side="right"),
+    )
+    counts = ends - indices - 1
+    firsts = np.repeat(indices, counts)
+    steps = np.arange(len(firsts)) - np.repeat(counts.cumsum() - counts, counts)
+    return np.stack([firsts, firsts + 1 + steps], axis=1)

@@ -1,12 +1,16 @@
-"""The folder of an exported model: what is in it, and whether that is what was written."""
+"""The folder of an exported model: its files, and checks that they are complete and unchanged."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Dict, Iterable
+from typing import Dict, Iterable, Optional
 
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.onnx.configuration import Configuration, FileFacts
+from sept_runtime.onnx.configuration import (
+    Configuration,
+    FileFacts,
+    read_configuration,
+    write_configuration,
+)
 from sept_runtime.tokenization.word_pieces import WordPieces
 
 CONFIGURATION = "sept.json"
@@ -17,37 +21,38 @@ _BLOCK = 2**18
 
 
 def is_exported(path: Path) -> bool:
-    """Whether there is an exported model, whole or not."""
+    """Return whether the folder has an exported model, complete or not."""
     return (path / CONFIGURATION).is_file()
 
 
 def read_folder(folder: Path) -> Configuration:
     """
-    The configuration of an exported model, whose files are all there and as they were written.
+    Read the configuration of an exported model and check that its files are as they were written.
 
     # Raises
 
-    `ExportedModelError` if it is none, is damaged, of a newer version, or reaches outside its
-    folder.
+    `ExportedModelError` if there is no exported model, if it is damaged, has a newer version, or
+    names files outside its folder.
     """
+    if not folder.exists():
+        raise ExportedModelError(f"{folder}: no such folder")
     if not folder.is_dir():
         raise ExportedModelError(
-            f"{folder}: there is no such folder"
-            if not folder.exists()
-            else f"{folder}: is no folder of an exported model; an archive becomes one by "
-            "'allennlp sept-export'"
+            f"{folder}: not the folder of an exported model; 'allennlp sept-export' makes one from "
+            "an archive"
         )
-    configuration = Configuration.from_json(*_read_configuration(folder))
+    path = member(folder, CONFIGURATION)
+    if path.stat().st_size > _MAX_CONFIGURATION_SIZE:
+        raise ExportedModelError(f"{path}: refused, too large for a configuration")
+    configuration = read_configuration(path.read_bytes(), str(path))
     for name in (TOKENIZER, *configuration.graphs):
-        if name not in configuration.files:
+        facts = configuration.files.get(name)
+        if facts is None:
+            raise ExportedModelError(f"{path}: 'files' has no entry for {name}; export again")
+        file = member(folder, name)
+        if file.stat().st_size != facts.size or file_digest(file) != facts.sha256:
             raise ExportedModelError(
-                f"{folder / CONFIGURATION}: 'files' does not tell of {name}; export the model again"
-            )
-        path = member(folder, name)
-        facts = configuration.files[name]
-        if path.stat().st_size != facts.size or file_digest(path) != facts.sha256:
-            raise ExportedModelError(
-                f"{path}: is damaged, or of another model; copy the folder again, or export the "
+                f"{file}: damaged, or part of another model; copy the folder again, or export the "
                 "model again"
             )
     return configuration
@@ -55,13 +60,13 @@ def read_folder(folder: Path) -> Configuration:
 
 def read_word_pieces(folder: Path, configuration: Configuration) -> WordPieces:
     """
-    What cuts words into pieces in an exported model.
+    Load the tokenizer of an exported model.
 
     # Raises
 
-    `ExportedModelError` if its tokenizer cannot be loaded.
+    `ExportedModelError` if the tokenizer cannot be loaded.
     """
-    # Only now: what does not predict needs none.
+    # Imported here because only prediction needs it.
     import tokenizers
 
     path = member(folder, TOKENIZER)
@@ -74,51 +79,50 @@ def read_word_pieces(folder: Path, configuration: Configuration) -> WordPieces:
     return WordPieces(tokenizer, configuration.unknown_piece)
 
 
-def _read_configuration(folder: Path) -> "tuple[object, str]":
-    path = member(folder, CONFIGURATION)
-    if path.stat().st_size > _MAX_CONFIGURATION_SIZE:
-        raise ExportedModelError(f"{path}: refused, it is too large for a configuration")
-    try:
-        return json.loads(path.read_text(encoding="utf-8")), str(path)
-    except (ValueError, RecursionError) as error:
-        raise ExportedModelError(
-            f"{path}: is damaged, not JSON ({error}); export the model again"
-        ) from None
-
-
-def write_configuration(folder: Path, configuration: Configuration) -> None:
-    """What `read_folder` reads; one that is there is replaced."""
-    text = json.dumps(configuration.to_json(), indent=2, ensure_ascii=False)
-    (folder / CONFIGURATION).write_text(f"{text}\n", encoding="utf-8")
+def save_configuration(folder: Path, configuration: Configuration) -> None:
+    """Write the file that `read_folder` reads, over an existing one."""
+    (folder / CONFIGURATION).write_bytes(write_configuration(configuration))
 
 
 def member(folder: Path, name: str) -> Path:
     """
-    A file of the folder.
+    Return a file of the folder.
+
+    A file may be a link into the cache of `huggingface_hub`, whose folder `snapshots/REVISION/`
+    links to `blobs/` beside `snapshots/`.
 
     # Raises
 
-    `ExportedModelError` if it is missing, or lies somewhere else: by its name, or because it is a
-    link.
+    `ExportedModelError` if the file is missing, or if its name or a link leads outside the folder.
     """
     # Also what Windows takes for a part of a path.
     if Path(name).name != name or "\\" in name or ":" in name or name in (".", ".."):
-        raise ExportedModelError(f"{folder}: refused, {name!r} is no name of a file in the folder")
+        raise ExportedModelError(f"{folder}: refused, {name!r} is not the name of a file in it")
     path = folder / name
-    if path.resolve().parent != folder.resolve():
+    target = path.resolve()
+    if target.parent not in (folder.resolve(), _hub_blobs(folder)):
         raise ExportedModelError(
-            f"{path}: refused, it is a link that leads out of the folder; copy the folder with "
-            "what its links lead to ('cp -rL')"
+            f"{path}: refused, this link leads outside the folder; copy the folder with the files "
+            "that its links name ('cp -rL')"
         )
     if not path.is_file():
         raise ExportedModelError(
-            f"{path}: is missing; copy the folder again, or export the model again"
+            f"{path}: missing; copy the folder again, or export the model again"
         )
     return path
 
 
+def _hub_blobs(folder: Path) -> Optional[Path]:
+    """Return the folder of the files of a `huggingface_hub` snapshot; `None` for other folders."""
+    folder = folder.resolve()
+    for parent in folder.parents:
+        if parent.name == "snapshots" and (parent.parent / "blobs").is_dir():
+            return parent.parent / "blobs"
+    return None
+
+
 def facts_of(folder: Path, names: Iterable[str]) -> Dict[str, FileFacts]:
-    """What `read_folder` compares files with."""
+    """Return the sizes and digests of files, which `read_folder` checks."""
     return {
         name: FileFacts((folder / name).stat().st_size, file_digest(folder / name))
         for name in names
@@ -126,7 +130,7 @@ def facts_of(folder: Path, names: Iterable[str]) -> Dict[str, FileFacts]:
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -136,16 +140,16 @@ def file_digest(path: Path) -> str:
 
 def folder_digest(folder: Path) -> str:
     """
-    A digest of an exported model: of its configuration, which has those of all other files.
+    Return a digest of an exported model: of its configuration, which has the digests of all files.
 
     # Raises
 
-    `ExportedModelError` where `read_folder` does: so the other files are what it says.
+    `ExportedModelError` as `read_folder`, which checks the files.
     """
     read_folder(folder)
     return file_digest(folder / CONFIGURATION)
 
 
 def folder_size(folder: Path) -> int:
-    """In bytes."""
+    """Return the size of all files of the folder in bytes."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -2,47 +2,43 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-from numpy.typing import NDArray
+from typing_extensions import override
 
 from sept_runtime.cpu import usable_cores
-from sept_runtime.decoding import ScoredPairs, decode, soft_annotation
+from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.onnx.candidates import Candidates, enumerate_candidates
+from sept_runtime.inference.prediction import SpanPredictor
+from sept_runtime.onnx.candidates import Candidates, enumerate_candidates, sentence_pairs
 from sept_runtime.onnx.configuration import Network
-from sept_runtime.onnx.fields import FloatArray
 from sept_runtime.onnx.folder import member, read_folder, read_word_pieces
-from sept_runtime.onnx.graph import Graph
+from sept_runtime.onnx.graph import FloatArray, Graph, Indices
+from sept_runtime.onnx.heads import score_pairs, score_spans
 from sept_runtime.onnx.scored_batch import Pieces, ScoredBatch, ScoredCandidates
-from sept_runtime.onnx.scorers import PooledScorer
 from sept_runtime.onnx.sessions import find_engine
 from sept_runtime.options import ENGINES, PRECISIONS, Decoding
 
-# The padding included. As for a trained model on a CPU: the cores are busy with so few, and
-# activations stay in their cache.
+# With padding. As for a trained model on a CPU, this many words keep the cores busy, and
+# activations stay in their caches.
 _MAX_BATCH_WORDS = 2_048
 
-# The vectors of so many spans are looked up in one part of the sequence, which bounds the memory
-# that a very long document takes.
-_SPANS_PER_CHUNK = 65_536
 
-
-class ExportedPredictor:
+class ExportedPredictor(SpanPredictor):
     """
-    The `SpanPredictor` of a folder that `allennlp sept-export` has written. Threads may share it.
-    A process that is forked from this one must load its own.
+    The `SpanPredictor` of a folder that `allennlp sept-export` wrote. Threads may share it; a
+    process that is forked from this one must load its own.
 
     # Parameters
 
     folder : `Path`
-    threads : `int`, optional (default = as many as there are cores to use)
+    threads : `int`, optional (default = the number of usable cores)
     engine, precision : `str`, optional (default = `"onnxruntime"`, `"float32"`)
-        What runs the graphs, and in which numbers, of those that `sept_runtime.options` names.
+        One of `sept_runtime.options` each: what runs the graphs, and in which precision.
 
     # Raises
 
-    `ExportedModelError` if there is none, or it is not one to load, or the engine is not installed
-    or cannot do that here; the message says why. `ValueError` for options that are none.
+    `ExportedModelError` if the folder has no valid model, or if the engine is not installed or
+    lacks the precision. `ValueError` for unknown options.
     """
 
     def __init__(
@@ -53,13 +49,13 @@ class ExportedPredictor:
         precision: str = PRECISIONS[0],
     ) -> None:
         if threads is not None and threads < 1:
-            raise ValueError(f"threads must be at least 1: {threads}")
+            raise ValueError(f"threads must be at least 1, got {threads}")
         open_session = find_engine(engine, precision, threads or usable_cores())
         configuration = read_folder(folder).in_precision(precision)
         if configuration is None:
             raise ExportedModelError(
-                f"{folder}: has no encoder in {precision}; export the model again, by 'allennlp "
-                "sept-export' with --int8 and texts, or take the precision 'float32'"
+                f"{folder}: has no encoder in {precision}; export the model again with "
+                "'allennlp sept-export --int8 TEXTS', or use the precision 'float32'"
             )
         self._configuration = configuration
         self._graphs: Dict[str, Graph] = {
@@ -70,32 +66,26 @@ class ExportedPredictor:
 
     @property
     def decoding(self) -> Decoding:
-        """The model's own."""
+        """Return the decoding that the model was configured with."""
         return self._configuration.decoding
 
     @property
     def labels(self) -> List[str]:
-        """In the order of the scores that follow the one of "no entity"."""
+        """Return the labels in the order of the scores that follow the one of "no entity"."""
         return self._configuration.labels
 
     @property
+    @override
     def finds_relations(self) -> bool:
-        """As for `SpanPredictor`."""
         return self._configuration.relations is not None
 
     @property
+    @override
     def max_batch_words(self) -> int:
-        """As for `SpanPredictor`."""
         return _MAX_BATCH_WORDS
 
+    @override
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
-        """
-        As for `SpanPredictor`.
-
-        # Raises
-
-        `ExportedModelError` if a graph fails.
-        """
         scored = self._score_candidates(documents)
         found = [self._prediction(each, decoding) for each in scored.by_document()]
         relations = self._configuration.relations
@@ -105,15 +95,15 @@ class ExportedPredictor:
         return relations.decoding.predict(found, pairs, decoding)
 
     def score_batch(self, documents: Sequence[Document]) -> List[ScoredCandidates]:
-        """For each document the candidates that are classified, and their probabilities."""
+        """Return each document's candidates that pass the filter, and their probabilities."""
         return self._score_candidates(documents).by_document()
 
     def score_pairs(
         self, documents: Sequence[Document], spans: Sequence[List[ScoredSpan]]
     ) -> List[ScoredPairs]:
         """
-        For each document the probabilities of relations between spans of it, which are among those
-        that `score_batch` gives, in order; of a model that finds relations.
+        Return the probabilities of relations between given spans of each document, which must be in
+        order. Only for models that find relations.
         """
         return self._score_pairs(self._score_candidates(documents), spans)
 
@@ -122,8 +112,8 @@ class ExportedPredictor:
         pieces = self._split(documents)
         candidates = enumerate_candidates(documents, configuration.max_span_width)
         if configuration.filter is not None:
-            # The vectors, which are not needed any more, are not held while the model encodes.
-            scores = self._score(configuration.filter.network, pieces, candidates)[1]
+            # The filter's vectors are released before the model encodes.
+            scores = self._score(configuration.filter, pieces, candidates)[1]
             candidates = candidates.where(scores[:, 0] >= configuration.filter.threshold)
         vectors, scores = self._score(configuration.model, pieces, candidates)
         return ScoredBatch(documents, pieces, vectors, candidates, _softmax(scores))
@@ -138,18 +128,19 @@ class ExportedPredictor:
     def _score_pairs(
         self, scored: ScoredBatch, entities: Sequence[List[ScoredSpan]]
     ) -> List[ScoredPairs]:
-        relations, scorer = self._configuration.relations, self._configuration.model.scorer
-        assert relations is not None and isinstance(scorer, PooledScorer)
-        places = relations.surest(entities, scored.num_words)
-        kept = [[found[place] for place in its] for found, its in zip(entities, places)]
-        mentions = scored.mentions(kept)
-        pairs, probabilities = relations.score(
-            self._graphs, scorer.pooling, scored.vectors, mentions
+        relations = self._configuration.relations
+        assert relations is not None
+        indices = top_scoring_entities(entities, scored.num_words, relations.max_entities_per_word)
+        kept = [[found[index] for index in its] for found, its in zip(entities, indices)]
+        spans, sentences = scored.entity_spans(kept)
+        pairs = sentence_pairs(spans.words, sentences, relations.max_distance)
+        logits = score_pairs(
+            self._graphs[relations.head], scored.vectors, scored.pieces.borders, spans, pairs
         )
-        # Where each document's mentions begin, and so its pairs.
-        borders = np.cumsum(list(map(len, kept)))[:-1]
-        borders = np.searchsorted(pairs[:, 0], borders)
-        pairs = np.concatenate([np.array(its, np.int64) for its in places])[pairs]
+        # A sigmoid that never overflows.
+        probabilities = 0.5 * (1.0 + np.tanh(0.5 * logits))
+        borders = np.searchsorted(pairs[:, 0], spans.borders[1:-1])
+        pairs = np.concatenate([np.array(its, np.int64) for its in indices])[pairs]
         return list(map(ScoredPairs, np.split(pairs, borders), np.split(probabilities, borders)))
 
     def _split(self, documents: Sequence[Document]) -> Pieces:
@@ -162,31 +153,20 @@ class ExportedPredictor:
         self, network: Network, pieces: Pieces, candidates: Candidates
     ) -> Tuple[FloatArray, FloatArray]:
         """
-        The pieces' vectors, of shape `(number of pieces in the batch, dim)` (of none where there is
-        no candidate), and the candidates' scores, of shape `(num_spans, num_scores)`.
+        Return the pieces' vectors, of shape `(number of pieces in the batch, dim)` (empty if there
+        are no candidates), and the candidates' scores, of shape `(num_spans, num_scores)`.
         """
-        scorer, graph = network.scorer, self._graphs[network.graph]
-        scores = np.empty((len(candidates.starts), scorer.num_scores), np.float32)
-        if not len(scores):
-            return np.empty((0, scorer.input_dim), np.float32), scores
+        encoder, head = self._graphs[network.encoder], self._graphs[network.head]
+        if not len(candidates.starts):
+            return np.empty((0, network.dim), np.float32), np.empty((0, head.dim), np.float32)
 
-        def encode(ids: NDArray[np.int64], mask: NDArray[np.int64]) -> FloatArray:
-            return graph(input_ids=ids, attention_mask=mask)
+        def encode(ids: Indices, mask: Indices) -> FloatArray:
+            return encoder(input_ids=ids, attention_mask=mask)
 
-        vectors = network.windows.encode(
-            encode, scorer.input_dim, pieces.documents, graph.length_step
-        )
-        for first in range(0, len(scores), _SPANS_PER_CHUNK):
-            chunk = slice(first, first + _SPANS_PER_CHUNK)
-            starts = pieces.firsts[candidates.starts[chunk]]
-            ends = pieces.lasts[candidates.ends[chunk]]
-            widths = candidates.ends[chunk] - candidates.starts[chunk] + 1
-            # They are in order, but a span may end behind where the last one does.
-            stretch = vectors[starts[0] : ends.max() + 1]
-            widest = int((ends - starts).max()) + 1
-            score = scorer.over(self._graphs, stretch, widest)
-            scores[chunk] = score(starts - starts[0], ends - starts[0], widths)
-        return vectors, scores
+        vectors = network.windows.encode(encode, network.dim, pieces.documents, encoder.length_step)
+        words = np.stack([candidates.starts, candidates.ends], axis=1)
+        borders = np.searchsorted(candidates.documents, np.arange(1 + len(pieces.documents)))
+        return vectors, score_spans(head, vectors, pieces.borders, pieces.spans(words, borders))
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

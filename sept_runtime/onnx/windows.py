@@ -1,33 +1,30 @@
-"""The windows in which an encoder reads documents, and how their vectors are put together."""
+"""The windows in which an encoder reads documents, and how their vectors are joined."""
 
-from dataclasses import dataclass
 from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from sept_runtime.formats.json_lines import JsonObject
-from sept_runtime.onnx.fields import Fields, FloatArray
+from sept_runtime.onnx.graph import FloatArray, Indices
 
-# The most pieces, padding included, that are encoded in one call. So many keep the cores busy; with
-# more the shorter of them are padded to more, and activations leave the cores' cache.
+# The most pieces, padding included, to encode in one call. This many keep the cores busy; with
+# more, short windows get more padding and activations do not fit the cores' caches.
 _MAX_PIECES = 1024
 
-Encode = Callable[[NDArray[np.int64], NDArray[np.int64]], FloatArray]
+Encode = Callable[[Indices, Indices], FloatArray]
 
 
 class Window(NamedTuple):
     """
-    The pieces of a document that an encoder sees at once, and those of them whose vectors are taken
-    from here.
+    The pieces of a document that an encoder reads at once.
 
     # Parameters
 
     document : `int`
     first, end : `int`
-        The pieces seen, of the document's.
+        The pieces that are read.
     taken, taken_end : `int`
-        Those with the most context on both sides here.
+        The pieces whose vectors are taken from this window, where they have the most context.
     """
 
     document: int
@@ -37,21 +34,24 @@ class Window(NamedTuple):
     taken_end: int
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(msgspec.Struct, frozen=True):
     """
-    How an encoder reads documents: at once, if they have `content` pieces at most, otherwise in
-    windows of so many, `stride` apart, the last of which ends where the document does. Each piece's
-    vector is taken from the window in which it has the most context.
+    How an encoder reads documents: at once if they have at most `content` pieces, otherwise in
+    windows of `content` pieces that start every `stride` pieces; the last window ends where the
+    document ends. Each piece's vector is taken from the window in which it has the most context.
 
     # Parameters
 
     prefix, suffix : `Tuple[int, ...]`
-        The special pieces before and after what is read.
+        The special pieces before and after a window.
     padding : `int`
-        The piece that fills shorter rows up.
+        The piece that pads shorter rows.
     content, stride : `int`
-        0 where documents of any length are read at once.
+        0 if documents of any length are read at once.
+
+    # Raises
+
+    `ValueError` if `content` or `stride` is out of range.
     """
 
     prefix: Tuple[int, ...]
@@ -60,27 +60,14 @@ class Windows:
     content: int
     stride: int
 
-    @classmethod
-    def from_json(cls, fields: Fields) -> "Windows":
-        """What `to_json` gives; raises `ExportedModelError` if it is not right."""
-        content, stride = fields.whole("content"), fields.whole("stride")
-        if content and not 0 < stride <= content:
-            raise fields.fault(f"must lie between 1 and 'content', {content}", "stride")
-        prefix, suffix = fields.wholes("prefix"), fields.wholes("suffix")
-        return cls(tuple(prefix), tuple(suffix), fields.whole("padding"), content, stride)
-
-    def to_json(self) -> JsonObject:
-        """As it stands in a configuration."""
-        return {
-            "prefix": list(self.prefix),
-            "suffix": list(self.suffix),
-            "padding": self.padding,
-            "content": self.content,
-            "stride": self.stride,
-        }
+    def __post_init__(self) -> None:
+        if self.content < 0 or (self.content and not 0 < self.stride <= self.content):
+            raise ValueError(
+                f"stride must be between 1 and content ({self.content}), got {self.stride}"
+            )
 
     def of(self, document: int, length: int) -> List[Window]:
-        """The windows of a document of so many pieces."""
+        """Cut a document of `length` pieces into windows."""
         last = max(length - self.content, 0) if self.content else 0
         starts = [*range(0, last, self.stride or 1), last]
         ends = [min(start + self.content, length) if self.content else length for start in starts]
@@ -99,20 +86,22 @@ class Windows:
         self, encode: Encode, dim: int, documents: Sequence[List[int]], step: int = 1
     ) -> FloatArray:
         """
+        Encode documents window by window.
+
         # Parameters
 
         encode : `Encode`
-            Takes pieces and where there are any, both of shape `(rows, num_pieces)`, and gives
-            vectors of shape `(rows, num_pieces, dim)`.
+            Takes pieces and their mask, both of shape `(rows, num_pieces)`, and returns vectors of
+            shape `(rows, num_pieces, dim)`.
         dim : `int`
         documents : `Sequence[List[int]]`
-            Each one's pieces, without special ones.
+            Each document's pieces, without special pieces.
         step : `int`, optional (default = `1`)
-            Rows are filled up to a multiple of so many pieces.
+            Rows are padded to a multiple of `step` pieces.
 
         # Returns
 
-        Shape `(number of pieces of all documents, dim)`: their vectors, one after the other.
+        The vectors of all documents' pieces, of shape `(total number of pieces, dim)`.
         """
         offsets = np.cumsum([0, *map(len, documents)])
         vectors = np.empty((offsets[-1], dim), np.float32)
@@ -133,7 +122,7 @@ class Windows:
         return vectors
 
     def _groups(self, windows: List[Window]) -> Iterator[List[Window]]:
-        """Windows of like length, as many as are to be encoded at once."""
+        """Group windows of similar length that are encoded in one call."""
         group: List[Window] = []
         for window in sorted(windows, key=lambda window: window.end - window.first):
             length = len(self.prefix) + window.end - window.first + len(self.suffix)
@@ -146,14 +135,14 @@ class Windows:
 
     def _rows(
         self, documents: Sequence[List[int]], windows: List[Window], step: int
-    ) -> Tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> Tuple[Indices, Indices]:
         rows = [
             [*self.prefix, *documents[window.document][window.first : window.end], *self.suffix]
             for window in windows
         ]
         length = -(-max(map(len, rows)) // step) * step
         if self.content:
-            # Encoders know no more positions than those of a whole window.
+            # An encoder has no positions beyond those of a full window.
             length = min(length, len(self.prefix) + self.content + len(self.suffix))
         pieces = np.full((len(rows), length), self.padding, np.int64)
         mask = np.zeros_like(pieces)

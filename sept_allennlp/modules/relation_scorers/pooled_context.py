@@ -6,10 +6,8 @@ from allennlp.modules import FeedForward
 from allennlp.nn.util import bucket_values
 
 from sept_allennlp.modules.construction import construct_with_input_dim
-from sept_allennlp.modules.exporting import ExportedPairScorer
 from sept_allennlp.modules.relation_scorers.relation_scorer import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
-from sept_runtime.onnx.pair_scorers import PooledContextScorer as ExportedScorer
 
 # Of the number of words between two spans: 0, 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, more.
 _NUM_BUCKETS = 10
@@ -58,10 +56,13 @@ class PooledContextScorer(RelationScorer):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self._span_dim = span_dim
         self._context_extractor = MaxPoolSpanExtractor(sequence_dim)
         self._label_embedding = torch.nn.Linear(num_classes, label_dim, bias=False)
         self._distance_embedding = torch.nn.Embedding(2 * _NUM_BUCKETS, distance_dim)
+        # A table, because engines round logarithms differently.
+        self._buckets: torch.Tensor
+        buckets = bucket_values(torch.arange(1 + _LAST_DISTANCE), num_total_buckets=_NUM_BUCKETS)
+        self.register_buffer("_buckets", buckets, persistent=False)
         self._dropout = torch.nn.Dropout(dropout)
         pair_dim = 2 * (span_dim + label_dim) + sequence_dim + distance_dim
         self._feedforward: Optional[FeedForward] = None
@@ -70,24 +71,6 @@ class PooledContextScorer(RelationScorer):
             pair_dim = self._feedforward.get_output_dim()
         self._output = torch.nn.Linear(pair_dim, num_labels)
 
-    def exported(self, head_graph: str) -> ExportedPairScorer:
-        """By what it runs without PyTorch."""
-        labels = self._label_embedding.weight.detach().cpu().numpy().T
-        distances = bucket_values(torch.arange(1 + _LAST_DISTANCE), num_total_buckets=_NUM_BUCKETS)
-        # Shape: (2, 1 + _LAST_DISTANCE, distance_dim)
-        places = torch.stack([distances, distances + _NUM_BUCKETS])
-        embedded = self._distance_embedding.weight.detach().cpu()[places].numpy()
-        scorer = ExportedScorer(
-            self._span_dim,
-            self._context_extractor.get_input_dim(),
-            labels,
-            embedded,
-            head_graph,
-            self._output.out_features,
-        )
-        parts = [self._output] if self._feedforward is None else [self._feedforward, self._output]
-        return ExportedPairScorer(scorer, torch.nn.Sequential(*parts))
-
     def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """As for `RelationScorer`: shape `(number of pairs in the batch, num_labels)`."""
         # Shape (each): (batch_size, num_pairs)
@@ -95,13 +78,18 @@ class PooledContextScorer(RelationScorer):
         context = self._pool_context(spans, heads, tails, mask)
         # Shape: (batch_size, num_spans, span_dim + label_dim)
         labeled = torch.cat([spans.vectors, self._label_embedding(spans.probabilities)], dim=-1)
-        distances = self._distance_embedding(_distance_and_order(spans.words, heads, tails))
-        # The document, head and tail of each pair that is there.
-        rows = mask.nonzero()[:, 0]
-        heads, tails = heads[mask], tails[mask]
+        distances = self._distance_embedding(self._distance_and_order(spans.words, heads, tails))
+        # The document and the index of each pair that is there.
+        rows, columns = mask.nonzero(as_tuple=True)
         # Shape: (number of pairs in the batch, pair_dim)
         vectors = torch.cat(
-            [labeled[rows, heads], labeled[rows, tails], context[mask], distances[mask]], dim=-1
+            [
+                labeled[rows, heads[rows, columns]],
+                labeled[rows, tails[rows, columns]],
+                context[rows, columns],
+                distances[rows, columns],
+            ],
+            dim=-1,
         )
         vectors = self._dropout(vectors)
         if self._feedforward is not None:
@@ -117,6 +105,21 @@ class PooledContextScorer(RelationScorer):
         between = torch.stack([first, last], dim=-1)
         return self._context_extractor(spans.sequence, between, span_indices_mask=there)
 
+    def _distance_and_order(
+        self, words: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the row of the distance embedding: shape `(batch_size, num_pairs)`."""
+        first, last = _between(words, heads, tails)
+        buckets = self._buckets[(last - first + 1).clamp(0, _LAST_DISTANCE)]
+        # Spans that begin together are ordered by their ends, as entities are.
+        starts, ends = words.unbind(dim=-1)
+        head_start, tail_start = starts.gather(1, heads), starts.gather(1, tails)
+        same_start = head_start == tail_start
+        head_later = (head_start > tail_start) | (
+            same_start & (ends.gather(1, heads) > ends.gather(1, tails))
+        )
+        return buckets + _NUM_BUCKETS * head_later
+
 
 def _between(
     places: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor
@@ -130,19 +133,3 @@ def _between(
     first = torch.minimum(ends.gather(1, heads), ends.gather(1, tails)) + 1
     last = torch.maximum(starts.gather(1, heads), starts.gather(1, tails)) - 1
     return first, last
-
-
-def _distance_and_order(
-    words: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor
-) -> torch.Tensor:
-    """Shape `(batch_size, num_pairs)`: one number for the distance, and which comes first."""
-    first, last = _between(words, heads, tails)
-    buckets = bucket_values((last - first + 1).clamp(min=0), num_total_buckets=_NUM_BUCKETS)
-    # Spans that begin together are ordered by their ends, as entities are.
-    starts, ends = words.unbind(dim=-1)
-    head_start, tail_start = starts.gather(1, heads), starts.gather(1, tails)
-    same_start = head_start == tail_start
-    head_later = (head_start > tail_start) | (
-        same_start & (ends.gather(1, heads) > ends.gather(1, tails))
-    )
-    return buckets + _NUM_BUCKETS * head_later

@@ -6,9 +6,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
-from sept_allennlp.modules.exporting import exported_pooling
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.onnx.poolings import Concat
 
 
 @SpanExtractor.register("concat", constructor="from_partial_objects")
@@ -45,10 +43,6 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
     ) -> "ConcatSpanExtractor":
         """The constructor that a configuration is read by."""
         return cls([construct_with_input_dim(extractor, input_dim) for extractor in extractors])
-
-    def exported(self) -> Concat:
-        """By what it runs without PyTorch."""
-        return Concat([exported_pooling(extractor) for extractor in self._extractors])
 
     def extract(
         self,

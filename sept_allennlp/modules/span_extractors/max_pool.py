@@ -6,7 +6,10 @@ from torch.autograd.function import once_differentiable
 
 from sept_allennlp.modules.span_extractors.bounds import widest
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.onnx.poolings import MaxPool
+
+# In an exported model, spans of up to 1,023 positions are exact; of wider ones, the maximum is over
+# the first and the last 512 positions.
+_EXPORTED_LEVELS = 10
 
 
 @SpanExtractor.register("max_pool")
@@ -33,10 +36,6 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
     def __init__(self, input_dim: int) -> None:
         super().__init__(input_dim, input_dim)
 
-    def exported(self) -> MaxPool:
-        """By what it runs without PyTorch."""
-        return MaxPool(self._input_dim)
-
     def extract(
         self,
         sequence_tensor: torch.Tensor,
@@ -53,30 +52,41 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
         batch_size, length, dim = sequence_tensor.size()
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.unbind(-1)
-        widest_span = widest(starts, ends, length)
+        if torch.compiler.is_exporting():
+            # A graph cannot look at the widths, so it has a fixed number of levels.
+            num_levels = _EXPORTED_LEVELS
+        else:
+            num_levels = widest(starts, ends, length).bit_length()
 
         # Level k holds at position i the maximum over positions i to i + 2^k - 1, as far as the
         # sequence goes.
         table = [sequence_tensor]
-        while 2 ** len(table) <= widest_span:
-            level = table[-1]
-            half = 2 ** (len(table) - 1)
-            table.append(
-                torch.cat(
-                    [torch.maximum(level[:, :-half], level[:, half:]), level[:, -half:]], dim=1
-                )
-            )
+        for level in range(1, num_levels):
+            table.append(_double_windows(table[-1], 2 ** (level - 1)))
         # Shape: (levels * batch_size * sequence_length, dim)
         flat_table = torch.stack(table).view(-1, dim)
 
         # Shape (each): (batch_size, num_spans)
-        levels = _floor_log2(ends - starts + 1)
+        sizes = 2 ** torch.arange(num_levels, device=starts.device)
+        levels = ((ends - starts + 1).unsqueeze(-1) >= sizes[1:]).sum(dim=-1)
         rows = torch.arange(batch_size, device=starts.device).unsqueeze(1)
         level_starts = (levels * batch_size + rows) * length
-        right_starts = ends + 1 - torch.bitwise_left_shift(torch.ones_like(levels), levels)
-        return _MaximumOfRows.apply(
-            flat_table, (level_starts + starts).flatten(), (level_starts + right_starts).flatten()
-        )
+        right_starts = ends + 1 - sizes[levels]
+        left, right = (level_starts + starts).flatten(), (level_starts + right_starts).flatten()
+        if torch.compiler.is_exporting():
+            return torch.maximum(
+                flat_table.index_select(0, left), flat_table.index_select(0, right)
+            )
+        return _MaximumOfRows.apply(flat_table, left, right)
+
+
+def _double_windows(level: torch.Tensor, half: int) -> torch.Tensor:
+    """Return the maxima over windows of `2 * half` positions from those over `half`."""
+    if torch.compiler.is_exporting():
+        # Slices would limit the lengths of sequences that a graph takes.
+        positions = (torch.arange(level.size(1)) + half).clamp(max=level.size(1) - 1)
+        return torch.maximum(level, level.index_select(1, positions))
+    return torch.cat([torch.maximum(level[:, :-half], level[:, half:]), level[:, -half:]], dim=1)
 
 
 class _MaximumOfRows(torch.autograd.Function):
@@ -125,11 +135,3 @@ def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
     # A GPU wants all at once.
     rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
     return zip(*(tensor.split(rows) for tensor in tensors))
-
-
-def _floor_log2(values: torch.Tensor) -> torch.Tensor:
-    """
-    Of each number, in a tensor of any shape. Exact for the positive integers a float's mantissa can
-    hold, unlike `log2().floor()`.
-    """
-    return torch.frexp(values.float()).exponent.long() - 1

@@ -5,7 +5,6 @@ from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.bounds import widest
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.onnx.poolings import SelfAttentiveSum
 
 
 @SpanExtractor.register("self_attentive_sum")
@@ -29,11 +28,6 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
         super().__init__(input_dim, input_dim)
         self._global_attention = torch.nn.Linear(input_dim, 1)
 
-    def exported(self) -> SelfAttentiveSum:
-        """By what it runs without PyTorch."""
-        weight, bias = self._global_attention.weight, self._global_attention.bias
-        return SelfAttentiveSum(weight[0].detach().cpu().numpy(), bias.item())
-
     def extract(
         self,
         sequence_tensor: torch.Tensor,
@@ -51,14 +45,21 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
         batch_size, length, dim = sequence_tensor.size()
         # Shape (each): (batch_size, num_spans)
         starts, ends = span_indices.unbind(-1)
+        # Shape: (batch_size, sequence_length)
+        scores = self._global_attention(sequence_tensor).squeeze(-1)
+        if torch.compiler.is_exporting():
+            # A graph cannot look at the widths: all positions get a weight, 0 outside the span.
+            positions = torch.arange(length)
+            outside = (positions < starts.unsqueeze(-1)) | (positions > ends.unsqueeze(-1))
+            # Shape: (batch_size, num_spans, sequence_length)
+            weights = scores.unsqueeze(1).masked_fill(outside, float("-inf")).softmax(dim=-1)
+            return (weights @ sequence_tensor).flatten(0, 1)
         steps = torch.arange(widest(starts, ends, length), device=starts.device)
         widths = ends - starts + 1
         # Shape (each): (batch_size, num_spans, largest width)
         inside = steps < widths.unsqueeze(-1)
         positions = (starts.unsqueeze(-1) + steps).clamp(max=length - 1)
 
-        # Shape: (batch_size, sequence_length)
-        scores = self._global_attention(sequence_tensor).squeeze(-1)
         # Shape: (batch_size, num_spans, largest width)
         span_scores = scores.gather(1, positions.flatten(1)).view_as(positions)
         weights = span_scores.masked_fill(~inside, float("-inf")).softmax(dim=-1)

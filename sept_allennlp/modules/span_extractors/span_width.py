@@ -5,7 +5,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
-from sept_runtime.onnx.poolings import SpanWidth
 
 
 @SpanExtractor.register("span_width")
@@ -33,10 +32,6 @@ class SpanWidthExtractor(PaddedSpansExtractor):
         if max_width < 1:
             raise ConfigurationError(f"max_width must be at least 1: {max_width}")
         self._embedding = torch.nn.Embedding(max_width, embedding_dim)
-
-    def exported(self) -> SpanWidth:
-        """By what it runs without PyTorch."""
-        return SpanWidth(self._input_dim, self._embedding.weight.detach().cpu().numpy())
 
     def extract(
         self,

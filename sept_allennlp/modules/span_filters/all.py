@@ -12,10 +12,6 @@ class KeepAll(SpanFilter):
     Registered as a `SpanFilter` with name "all".
     """
 
-    def exported(self, head_graph: str) -> None:
-        """By what it runs without PyTorch."""
-        return None
-
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:

@@ -17,9 +17,9 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.modules import TextFieldEmbedder
 
 from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
-from sept_allennlp.archives.loading import MAX_CONFIG_SIZE, load_archive
+from sept_allennlp.archives.loading import load_archive
+from sept_allennlp.archives.unpacking import MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
-from sept_allennlp.modules.exporting import ExportedFilter
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder
 
@@ -129,12 +129,6 @@ class PretrainedSpanFilter(SpanFilter):
         # Complete or not there: a training may be interrupted at any time, and go on.
         shutil.copyfile(source, f"{target}.new")
         os.replace(f"{target}.new", target)
-
-    def exported(self, head_graph: str) -> Optional[ExportedFilter]:
-        """By what it runs without PyTorch."""
-        if self._threshold_logit == -math.inf:
-            return None
-        return ExportedFilter(self._model[0].exported(head_graph), self._threshold_logit)
 
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor

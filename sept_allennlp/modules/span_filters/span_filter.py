@@ -1,11 +1,7 @@
-from typing import Optional
-
 import torch
 from allennlp.common import Registrable
 from allennlp.data import TextFieldTensors
 from allennlp.modules import TextFieldEmbedder
-
-from sept_allennlp.modules.exporting import ExportedFilter, NotExportable
 
 
 class SpanFilter(torch.nn.Module, Registrable):
@@ -22,16 +18,6 @@ class SpanFilter(torch.nn.Module, Registrable):
 
         `ConfigurationError` if the filter does not fit a model with this embedder and this limit.
         """
-
-    def exported(self, head_graph: str) -> Optional[ExportedFilter]:
-        """
-        By what it runs without PyTorch, if it filters at all; `head_graph` is as for `SpanScorer`.
-
-        # Raises
-
-        `NotExportable`
-        """
-        raise NotExportable(self)
 
     def forward(
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor

@@ -4,15 +4,15 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.modules.exporting import ExportedEncoder, NotExportable
 from sept_allennlp.modules.token_embedders.word_pieces import WordPieceEmbedder
 
 
 @TokenEmbedder.register("pooled_word_pieces")
 class PooledWordPieceEmbedder(WordPieceEmbedder):
     """
-    One vector a word from the contextual embeddings of its pieces, for models over words (the
-    BIO tagger, SciIE), and for what the `word_pieces` token indexer yields.
+    One vector a word from the contextual embeddings of its pieces, for models over words.
+
+    Such are the BIO tagger and SciIE. It embeds what the `word_pieces` token indexer yields.
 
     Registered as a `TokenEmbedder` with name "pooled_word_pieces".
 
@@ -36,14 +36,6 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
         if pooling not in ("first", "mean"):
             raise ConfigurationError(f"pooling must be 'first' or 'mean': {pooling!r}")
         self._pooling = pooling
-
-    def exported(self) -> ExportedEncoder:
-        """
-        # Raises
-
-        `NotExportable`: models of words are not exported.
-        """
-        raise NotExportable(self)
 
     def forward(
         self,

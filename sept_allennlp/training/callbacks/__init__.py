@@ -5,6 +5,8 @@ from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThresh
 from sept_allennlp.training.callbacks.check_data import CheckData
 from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
 from sept_allennlp.training.callbacks.keep_predictions import KeepPredictions
+from sept_allennlp.training.callbacks.log_writers import TensorBoard, WandB
+from sept_allennlp.training.callbacks.report_progress import ReportProgress
 from sept_allennlp.training.callbacks.reproducible_randomness import ReproducibleRandomness
 from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
 
@@ -14,6 +16,9 @@ __all__ = [
     "CheckData",
     "KeepLastEpoch",
     "KeepPredictions",
+    "ReportProgress",
     "ReproducibleRandomness",
+    "TensorBoard",
+    "WandB",
     "WriteEncoder",
 ]

@@ -1,28 +1,25 @@
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.callbacks import TrainerCallback
+from typing_extensions import override
 
-from sept_runtime.documents import Document, Prediction
-from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.formats.predictions import prediction_to_json
-from sept_runtime.formats.scierc import to_ner
-from sept_runtime.tokenization.words import with_joined_text
+from sept_allennlp.training.checkpointer import written_whole
+from sept_allennlp.training.evaluation import Predicted, predicted, prediction_lines
 
 PREDICTIONS = "validation_predictions.jsonl"
-
-_Predicted = List[Tuple[Document, Prediction]]
 
 
 @TrainerCallback.register("keep_predictions")
 class KeepPredictions(TrainerCallback):
     """
-    Keeps, in `validation_predictions.jsonl` of the training's folder, what the model predicts for
-    the validation data in the best epoch, whose weights the archive holds. From this file two
-    systems are compared document by document. It is what `allennlp predict` writes, and holds the
-    gold annotation as `ner` and `gold_relations`.
+    Callback that writes the validation data's predictions in the best epoch.
+
+    They are in `validation_predictions.jsonl` of the training's folder, as `allennlp predict`
+    writes them, with the gold annotation as `ner` and `gold_relations`. Two systems can be compared
+    document by document from such files.
 
     A model that predicts no entities (a span filter) leaves no file.
 
@@ -31,8 +28,9 @@ class KeepPredictions(TrainerCallback):
 
     def __init__(self, serialization_dir: str) -> None:
         super().__init__(serialization_dir)
-        self._predicted: _Predicted = []
+        self._predicted: Predicted = []
 
+    @override
     def on_batch(  # type: ignore[override]
         self,
         trainer: Any,
@@ -44,20 +42,11 @@ class KeepPredictions(TrainerCallback):
         is_training: bool,
         **kwargs: Any,
     ) -> None:
-        """Collects what was predicted for a batch of the validation data."""
-        if is_training:
-            return
-        for inputs, outputs in zip(batch_inputs, batch_outputs):
-            documents = [fields["document"] for fields in inputs["metadata"]]
-            entities = outputs.get("entities", [])
-            relations = outputs.get("relations", [None] * len(entities))
-            # Other models know nothing of relations.
-            symmetric = getattr(trainer.model, "symmetric_labels", None)
-            self._predicted += [
-                (document, Prediction(found, related, symmetric_labels=symmetric))
-                for document, found, related in zip(documents, entities, relations)
-            ]
+        if not is_training:
+            for inputs, outputs in zip(batch_inputs, batch_outputs):
+                self._predicted += predicted(inputs, outputs, trainer.model)
 
+    @override
     def on_epoch(
         self,
         trainer: Any,
@@ -66,30 +55,18 @@ class KeepPredictions(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Writes the epoch's predictions if it is the best so far, and forgets them if not."""
-        predicted, self._predicted = self._predicted, []
+        pairs, self._predicted = self._predicted, []
         if metrics.get("best_epoch") != epoch:
             return
-        predicted = _of_all_processes(predicted)
-        if predicted and is_primary:
-            file = Path(self.serialization_dir) / PREDICTIONS
-            part = file.with_suffix(".part")
-            part.write_text("".join(_line(*pair) for pair in predicted), encoding="utf-8")
-            # Whole or not at all, should the training be killed here.
-            part.replace(file)
+        pairs = _of_all_processes(pairs)
+        if pairs and is_primary:
+            with written_whole(str(Path(self.serialization_dir) / PREDICTIONS)) as part:
+                Path(part).write_text("".join(prediction_lines(pairs)), encoding="utf-8")
 
 
-def _of_all_processes(predicted: _Predicted) -> _Predicted:
+def _of_all_processes(pairs: Predicted) -> Predicted:
     if not is_distributed():
-        return predicted
-    shares: List[_Predicted] = [[] for _ in range(dist.get_world_size())]
-    dist.all_gather_object(shares, predicted)
-    # Without the empty documents that even the shares.
-    return [pair for share in shares for pair in share if pair[0].sentences]
-
-
-def _line(document: Document, prediction: Prediction) -> str:
-    given: Dict[str, Any] = {"sentences": document.sentences}
-    if document.entities is not None:
-        given["ner"] = to_ner(document, document.entities)
-    return dump_line(prediction_to_json(with_joined_text(document), prediction, given))
+        return pairs
+    shares: List[Predicted] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(shares, pairs)
+    return [pair for share in shares for pair in share]

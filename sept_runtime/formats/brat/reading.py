@@ -17,7 +17,7 @@ from sept_runtime.formats.brat.alignment import (
     join_crossed_sentences,
 )
 from sept_runtime.formats.brat.records import RECORD_NAME, DocumentRecord, digest, read_records
-from sept_runtime.formats.scierc import checked_offsets
+from sept_runtime.formats.word_offsets import checked_offsets
 
 logger = logging.getLogger(__name__)
 

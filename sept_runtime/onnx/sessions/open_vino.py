@@ -27,7 +27,7 @@ class OpenVinoSession(Session):
     """Of OpenVINO, an extra: computes in bfloat16 on processors that can."""
 
     length_step = 8
-    rows_step = 128
+    rows_step = 32
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:
         openvino = import_openvino()

@@ -9,33 +9,27 @@ import numpy as np
 import pytest
 import torch
 from allennlp.commands import main
-from allennlp.commands.train import train_model
+from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
 
 from sept_allennlp.archives import load_archive
-from sept_allennlp.export import ExportError, export
+from sept_allennlp.export import ExportError, NotExportable, export
 from sept_allennlp.export.check import compare
 from sept_allennlp.export.graphs import write_encoder
+from sept_allennlp.export.modules import TracedNetwork, _LastHiddenState
 from sept_allennlp.export.texts import check_batches
 from sept_allennlp.models.sept import SEPT
-from sept_allennlp.modules.exporting import (
-    ExportedEncoder,
-    ExportedNetwork,
-    ExportedScorer,
-    NotExportable,
-)
-from sept_allennlp.modules.token_embedders.word_pieces import _LastHiddenState
+from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
+from sept_allennlp.modules.token_embedders import PooledWordPieceEmbedder
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.documents import AnnotatedSpan, Document
 from sept_runtime.onnx import ExportedPredictor
 from sept_runtime.onnx.candidates import enumerate_candidates
 from sept_runtime.onnx.graph import Graph, encoder_signature
-from sept_runtime.onnx.poolings import MaxPool
 from sept_runtime.onnx.scored_batch import ScoredCandidates
-from sept_runtime.onnx.scorers import PooledScorer
 from sept_runtime.onnx.sessions import find_engine
 from sept_runtime.onnx.windows import Windows
-from tests.experiments import experiment
+from tests.experiments import FIXTURES
 
 pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 
@@ -125,14 +119,34 @@ def test_a_pooled_filter(train_once: Callable[..., str], tmp_path: Path) -> None
     assert (tmp_path / "exported" / "filter_head.onnx").is_file()
 
 
-def test_what_cannot_be_exported_leaves_nothing_behind(filter_archive: str, tmp_path: Path) -> None:
-    with pytest.raises(NotExportable, match="a SpanFilterModel cannot be exported"):
+class NumpyExtractor(MaxPoolSpanExtractor):
+    """A span extractor that leaves PyTorch, so that PyTorch cannot trace it."""
+
+    def extract(self, sequence_tensor: Any, span_indices: Any, sequence_mask: Any) -> Any:
+        vectors = super().extract(sequence_tensor, span_indices, sequence_mask)
+        return torch.from_numpy(np.sin(vectors.numpy()))
+
+
+def test_what_cannot_be_exported_leaves_nothing_behind(
+    filter_archive: str, trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotExportable, match="a SpanFilterModel cannot be exported; only models of"):
         export(filter_archive, tmp_path / "exported")
-    overrides = {"model.span_extractor": {"type": "self_attentive"}, "trainer.num_epochs": 1}
-    train_model(experiment(overrides), str(tmp_path / "run"))
-    with pytest.raises(NotExportable, match="a SelfAttentiveSpanExtractor cannot be exported"):
-        export(tmp_path / "run" / "model.tar.gz", tmp_path / "exported")
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    loaded = load_archive(trained_archive)
+    assert isinstance(loaded.model, SEPT)
+    loaded.model._span_extractor = NumpyExtractor(DIM)
+    monkeypatch.setattr("sept_allennlp.export.folder.load_archive", lambda archive: loaded)
+    with pytest.raises(
+        NotExportable, match=r"^PyTorch could not export span_head\.onnx: .*numpy"
+    ) as error:
+        export(trained_archive, tmp_path / "exported")
+    assert "\n" not in str(error.value)
+    loaded.model._embedder = BasicTextFieldEmbedder(
+        {"tokens": PooledWordPieceEmbedder(str(FIXTURES / "tiny_encoder"))}
+    )
+    with pytest.raises(NotExportable, match="a PooledWordPieceEmbedder cannot be exported"):
+        export(trained_archive, tmp_path / "exported")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -190,9 +204,9 @@ def test_architectures(name: str, tmp_path: Path) -> None:
         parameter.data.normal_(std=0.3)
     transformer.eval()
     windows = Windows((2,), (3,), padding=0, content=296, stride=200)
-    scorer = ExportedScorer(PooledScorer(MaxPool(DIM), "head.onnx", 2))
-    encoder = ExportedEncoder(_LastHiddenState(transformer), windows, "tiny")
-    write_encoder(ExportedNetwork(encoder, scorer), tmp_path / "encoder.onnx")
+    encoder = _LastHiddenState(transformer)
+    network = TracedNetwork(encoder, DIM, windows, "tiny", head=torch.nn.Identity())
+    write_encoder(network, tmp_path / "encoder.onnx")
     engine = find_engine("onnxruntime", "float32", threads=1)
     graph = Graph(tmp_path / "encoder.onnx", encoder_signature(DIM), engine)
 

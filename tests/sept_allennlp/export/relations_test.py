@@ -7,49 +7,50 @@ import pytest
 import torch
 
 from sept_allennlp.archives import load_archive
-from sept_allennlp.export import ExportError, export
+from sept_allennlp.export import ExportError, export, folder
 from sept_allennlp.models.sept import SEPT
-from sept_allennlp.modules.exporting import ExportedPairScorer, NotExportable
-from sept_allennlp.modules.relation_scorers import PooledContextScorer, RelationScorer
+from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
 from sept_runtime.documents import Document
 
 pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
 
 
-class Shift(torch.nn.Module):
-    """Adds a number to all logits."""
+class Shifted(torch.nn.Module):
+    """A scorer whose logits are shifted by a number."""
 
-    def __init__(self, by: float) -> None:
+    def __init__(self, scorer: torch.nn.Module, by: float) -> None:
         super().__init__()
+        self._scorer = scorer
         self._by = by
 
-    def forward(self, logits: torch.Tensor) -> torch.Tensor:
-        return logits + self._by
+    def forward(self, *inputs: Any) -> torch.Tensor:
+        return self._scorer(*inputs) + self._by
 
 
 @pytest.fixture
 def shift(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Has scorers say that they are exported by a graph whose logits are shifted."""
-    exported = PooledContextScorer.exported
+    """Shift all logits in the exported graph that scores pairs."""
+    make = folder.pair_head
 
     def by(number: float) -> None:
-        def shifted(self: PooledContextScorer, head_graph: str) -> ExportedPairScorer:
-            scorer, head = exported(self, head_graph)
-            return ExportedPairScorer(scorer, torch.nn.Sequential(head, Shift(number)))
+        def shifted(model: SEPT) -> torch.nn.Module:
+            head = make(model)
+            head._scorer = Shifted(head._scorer, number)
+            return head
 
-        monkeypatch.setattr(PooledContextScorer, "exported", shifted)
+        monkeypatch.setattr(folder, "pair_head", shifted)
 
     return by
 
 
 def test_what_is_in_the_folder(related_archive: str, tmp_path: Path) -> None:
-    folder = tmp_path / "exported"
-    agreed = export(related_archive, folder)
+    exported = tmp_path / "exported"
+    agreed = export(related_archive, exported)
     assert agreed.difference < 1e-5
     assert agreed.pairs is not None and agreed.pairs.pairs > 300 and agreed.pairs.relations > 100
     assert agreed.pairs.difference > 0.0 and agreed.pairs.ties == 0
-    assert (folder / "relation_head.onnx").is_file()
-    card = (folder / "README.md").read_text()
+    assert (exported / "relation_head.onnx").is_file()
+    card = (exported / "README.md").read_text()
     assert "relations of 7 kinds, `COMPARE`, `CONJUNCTION`, " in card
     assert "Without a direction are `COMPARE`, `CONJUNCTION`." in card
     for what in ("entities", "relations (Rel)", "relations (Rel+)"):
@@ -115,16 +116,27 @@ def test_a_threshold_may_be_decided_either_way(
     assert agreed.ties >= agreed.pairs.ties == agreed.pairs.relations == 12 * agreed.pairs.pairs > 0
 
 
-def test_a_scorer_that_does_not_say_how(
+class DotProduct(RelationScorer):
+    """A relation scorer of a user's own: the product of the vectors of head and tail."""
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self._weights = torch.nn.Parameter(torch.linspace(-1.0, 1.0, num_labels))
+
+    def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        heads, tails = pairs.clamp(min=0).unsqueeze(-1).unbind(dim=2)
+        dim = spans.vectors.size(-1)
+        head = spans.vectors.gather(1, heads.expand(-1, -1, dim))
+        tail = spans.vectors.gather(1, tails.expand(-1, -1, dim))
+        return (head * tail).sum(dim=-1)[mask].unsqueeze(-1) * self._weights
+
+
+def test_a_scorer_of_ones_own(
     related_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class OwnScorer(RelationScorer):
-        """Of one's own."""
-
     loaded = load_archive(related_archive)
     assert isinstance(loaded.model, SEPT) and loaded.model._relations is not None
-    loaded.model._relations._scorer = OwnScorer()
+    loaded.model._relations._scorer = DotProduct(7)
     monkeypatch.setattr("sept_allennlp.export.folder.load_archive", lambda archive: loaded)
-    with pytest.raises(NotExportable, match="an? OwnScorer cannot be exported; docs/prediction.md"):
-        export(related_archive, tmp_path / "exported")
-    assert not list(tmp_path.iterdir())
+    agreed = export(related_archive, tmp_path / "exported")
+    assert agreed.pairs is not None and agreed.pairs.pairs > 300 and agreed.difference < 1e-5

@@ -86,5 +86,5 @@ def test_gold_entities_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture) 
 def test_a_bad_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text("{}\n")
-    with pytest.raises(SystemExit, match="^sept show: .*bad.jsonl, line 1.*'doc_key'"):
+    with pytest.raises(SystemExit, match="^sept show: .*bad.jsonl, line 1.*'sentences'"):
         main(["show", str(path)])

@@ -1,10 +1,13 @@
+import random
+from itertools import combinations
 from typing import List
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_runtime.documents import Document
-from sept_runtime.onnx.candidates import enumerate_candidates
+from sept_runtime.onnx.candidates import enumerate_candidates, sentence_pairs
 
 SENTENCE_LENGTHS = st.lists(st.integers(0, 5), max_size=4)
 
@@ -34,3 +37,29 @@ def test_those_that_a_mask_keeps() -> None:
     candidates = enumerate_candidates(documents, 2)
     kept = candidates.where(candidates.ends == 1)
     assert [array.tolist() for array in kept] == [[0, 1], [1, 1], [0, 0]]
+
+
+def test_pairs_are_those_of_a_loop_over_all_pairs() -> None:
+    draw = random.Random(1)
+    made = 0
+    for _ in range(100):
+        length = draw.randrange(1, 12)
+        sentence_of = sorted(draw.choices(range(3), k=length))
+        inside = [
+            (start, end)
+            for start in range(length)
+            for end in range(start, length)
+            if sentence_of[start] == sentence_of[end]
+        ]
+        spans = sorted(draw.sample(inside, k=draw.randrange(len(inside) + 1)))
+        distance = draw.randrange(4)
+        expected = [
+            [first, second]
+            for (first, (start, end)), (second, (other, _)) in combinations(enumerate(spans), 2)
+            if sentence_of[start] == sentence_of[other] and other - end - 1 <= distance
+        ]
+        words = np.array(spans, np.int64).reshape(-1, 2)
+        sentences = np.array(sentence_of)[words[:, 0]]
+        assert sentence_pairs(words, sentences, distance).tolist() == expected
+        made += len(expected)
+    assert made > 100

@@ -63,8 +63,7 @@ def test_very_many_spans_are_scored_in_chunks(
     documents = [Document("", [["We", "train", "unsupervised", "models"] * 5] * 3)] * 2
     predictor = ExportedPredictor(exported_model)
     expected = predictor.score_batch(documents)
-    monkeypatch.setattr("sept_runtime.onnx.predictor._SPANS_PER_CHUNK", 7)
-    monkeypatch.setattr("sept_runtime.onnx.rows._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("sept_runtime.onnx.heads._MAX_ROWS", 7)
     for found, scored in zip(predictor.score_batch(documents), expected):
         assert found.spans.tolist() == scored.spans.tolist()
         assert found.probabilities == pytest.approx(scored.probabilities, abs=1e-5)

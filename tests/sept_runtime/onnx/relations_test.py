@@ -108,14 +108,12 @@ def test_a_batch_has_no_influence(related_model: Path, engine: str) -> None:
     check_same(predicted(predictor, {}, batch_size=32), predicted(predictor, {}, batch_size=1))
 
 
-def test_stretches_and_parts_change_nothing(
+def test_parts_of_documents_give_the_same_answers(
     related_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor = ExportedPredictor(related_model)
     expected = predicted(predictor, {})
-    monkeypatch.setattr("sept_runtime.onnx.pairs._POSITIONS_AT_ONCE", 5)
-    monkeypatch.setattr("sept_runtime.onnx.rows._ROWS_AT_ONCE", 3)
-    monkeypatch.setattr("sept_runtime.onnx.predictor._SPANS_PER_CHUNK", 7)
+    monkeypatch.setattr("sept_runtime.onnx.heads._MAX_ROWS", 7)
     check_same(predicted(predictor, {}), expected)
 
 

@@ -4,7 +4,6 @@ from allennlp.modules import FeedForward
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
-from sept_allennlp.modules.exporting import ExportedScorer
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
 from sept_allennlp.modules.span_scoring import score_in_chunks
@@ -50,11 +49,6 @@ class PooledScorer(SpanScorer, RenamedKeys):
         self._output = torch.nn.Linear(self._feedforward.get_output_dim(), 1)
         self._max_spans_per_chunk = max_spans_per_chunk
 
-    def exported(self, head_graph: str) -> ExportedScorer:
-        """By what it runs without PyTorch."""
-        head = torch.nn.Sequential(self._feedforward, self._output)
-        return ExportedScorer.pooled(self._span_extractor, head, 1, head_graph)
-
     def forward(
         self,
         embedded: torch.Tensor,
@@ -65,16 +59,16 @@ class PooledScorer(SpanScorer, RenamedKeys):
     ) -> torch.Tensor:
         """
         As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
-        `embedded_mask` and `widths` are not used.
+        `widths` are not used.
         """
         scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():
             scores[mask] = score_in_chunks(
-                lambda sequence, spans, mask: self._span_extractor(
-                    sequence, spans, span_indices_mask=mask
+                lambda sequence, sequence_mask, spans, mask: self._span_extractor(
+                    sequence, spans, sequence_mask=sequence_mask, span_indices_mask=mask
                 ),
                 lambda vectors: self._output(self._feedforward(vectors)),
-                [embedded],
+                [embedded, embedded_mask],
                 spans,
                 mask,
                 None if self.training else self._max_spans_per_chunk,

@@ -1,8 +1,6 @@
 import torch
 from allennlp.common import Registrable
 
-from sept_allennlp.modules.exporting import ExportedScorer, NotExportable
-
 
 class SpanScorer(torch.nn.Module, Registrable):
     """
@@ -10,21 +8,6 @@ class SpanScorer(torch.nn.Module, Registrable):
     """
 
     default_implementation = "start_end_width"
-
-    def exported(self, head_graph: str) -> ExportedScorer:
-        """
-        By what it runs without PyTorch.
-
-        # Parameters
-
-        head_graph : `str`
-            The file's name for a graph over spans' vectors, if it needs one.
-
-        # Raises
-
-        `NotExportable`
-        """
-        raise NotExportable(self)
 
     def forward(
         self,

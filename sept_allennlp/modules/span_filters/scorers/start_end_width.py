@@ -4,10 +4,8 @@ from typing import Tuple
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.modules.exporting import ExportedScorer
 from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
-from sept_runtime.onnx import scorers
 
 
 @SpanScorer.register("start_end_width")
@@ -106,12 +104,6 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
             dim=1,
         )
 
-    def exported(self, head_graph: str) -> ExportedScorer:
-        """By what it runs without PyTorch."""
-        pair_dim = self._start.out_features - 1
-        widths = self._width.detach().cpu().numpy()
-        return ExportedScorer(scorers.StartEndWidthScorer(pair_dim, widths), columns=_Ends(self))
-
     def _ends(
         self, embedded: torch.Tensor, embedded_mask: torch.Tensor
     ) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -151,14 +143,3 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
         end = torch.nn.functional.embedding(positions[..., 1], ends)
         together = (start[..., 1:] * end[..., 1:]).sum(dim=-1)
         return start[..., 0] + end[..., 0] + together + self._width[widths_minus_one]
-
-
-class _Ends(torch.nn.Module):
-    """What a scorer makes of an encoder's vectors before it looks at spans, as an ONNX graph."""
-
-    def __init__(self, scorer: StartEndWidthScorer) -> None:
-        super().__init__()
-        self._scorer = scorer
-
-    def forward(self, vectors: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        return torch.cat(self._scorer._ends(vectors, attention_mask), dim=-1)

@@ -1,23 +1,16 @@
-import json
-from pathlib import Path
 from typing import List
 
-import numpy as np
 import pytest
 import torch
 from allennlp.common import Lazy, Params
 from allennlp.modules import FeedForward
+from allennlp.nn.util import bucket_values
 
-from sept_allennlp.export.graphs import write_head
 from sept_allennlp.modules.relation_scorers import (
     PooledContextScorer,
     RelatedSpans,
     RelationScorer,
 )
-from sept_runtime.onnx import pair_scorers
-from sept_runtime.onnx.fields import Fields
-from sept_runtime.onnx.graph import Graph
-from sept_runtime.onnx.sessions import find_engine
 
 # One document of seven words, of which each is a position; two dimensions.
 SEQUENCE = torch.tensor(
@@ -114,46 +107,14 @@ def test_constructed_by_hand() -> None:
     assert PooledContextScorer(1, 2, 3, 5, feedforward=lazy)._output.in_features == 4
 
 
-@pytest.mark.parametrize("feedforward", [None, {"num_layers": 1, "hidden_dims": 4}])
-def test_the_exported_one_scores_as_this_does(
-    feedforward: "dict | None", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    torch.manual_seed(1)
-    lazy = feedforward and Lazy(FeedForward, params=Params({**feedforward, "activations": "relu"}))
-    scorer = PooledContextScorer(3, 2, 4, 5, lazy, label_dim=2, distance_dim=3).eval()
-    # From nothing between them to more words than there are distances; nested ones, and more
-    # positions than words.
-    starts = torch.tensor([0, 0, 1, 3, 4, 7, 12, 21, 40, 66, 67, 90])
-    words = torch.stack([starts, starts + torch.tensor([0, 5, 1, 0, 2, 1] * 2)], dim=1)
-    positions = torch.stack([2 * words[:, 0], 2 * words[:, 1] + 1], dim=1)
-    number = len(words)
-    probabilities = torch.rand(1, number, 4).softmax(dim=-1)
-    spans = RelatedSpans(
-        torch.randn(1, 190, 2),
-        words[None],
-        positions[None],
-        torch.ones(1, number, dtype=torch.bool),
-        torch.randn(1, number, 3),
-        probabilities,
-    )
-    pairs = torch.tensor([[i, j] for i in range(number) for j in range(number) if i != j])
-    with torch.no_grad():
-        expected = scorer(spans, pairs[None], torch.ones(1, len(pairs), dtype=torch.bool))
-
-    exported, head = scorer.exported("head.onnx")
-    read = Fields(json.loads(json.dumps(exported.to_json())), "sept.json")
-    exported = pair_scorers.pair_scorer_from_json(read)
-    write_head(head, exported.pair_dim, tmp_path / "head.onnx")
-    (signature,) = exported.graphs.values()
-    engine = find_engine("onnxruntime", "float32", threads=1)
-    graphs = {"head.onnx": Graph(tmp_path / "head.onnx", signature, engine)}
-    arrays = pair_scorers.RelatedSpans(
-        *(
-            tensor[0].numpy()
-            for tensor in (spans.sequence, spans.words, spans.positions, spans.vectors)
-        ),
-        probabilities[0].numpy(),
-    )
-    monkeypatch.setattr("sept_runtime.onnx.rows._ROWS_AT_ONCE", 50)
-    found = exported.score(graphs, arrays, pairs.numpy())
-    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-5)
+def test_distances_are_in_the_buckets_of_allennlp() -> None:
+    scorer = PooledContextScorer(3, 2, 4, 5)
+    first, second = [[0, 0], [0, 1]], [[0, 0]]
+    for distance in range(130):
+        words = torch.tensor([[*second, [1 + distance, 1 + distance]]])
+        pairs = torch.tensor([[0]]), torch.tensor([[1]])
+        expected = int(bucket_values(torch.tensor([distance]), num_total_buckets=10))
+        assert scorer._distance_and_order(words, *pairs).tolist() == [[expected]]
+        assert scorer._distance_and_order(words, *pairs[::-1]).tolist() == [[10 + expected]]
+    words = torch.tensor([first])
+    assert scorer._distance_and_order(words, *pairs[::-1]).tolist() == [[10]]

@@ -1,0 +1,13 @@
+"""Which entities and relations occur in a corpus of predictions, and how often."""
+
+from sept_runtime.analysis.counts import CorpusCounts, EntityCount, PairCount, count_predictions
+from sept_runtime.analysis.names import find_acronyms, fold_name
+
+__all__ = [
+    "CorpusCounts",
+    "EntityCount",
+    "PairCount",
+    "count_predictions",
+    "find_acronyms",
+    "fold_name",
+]

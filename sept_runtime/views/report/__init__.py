@@ -1,0 +1,1 @@
+"""A self-contained HTML page over a corpus of predictions."""
