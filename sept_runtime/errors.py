@@ -1,5 +1,5 @@
 class ExportedModelError(RuntimeError):
-    """An exported model that is not loaded; the message says why, and what to do."""
+    """Error for an exported model that cannot be loaded; the message says why and what to do."""
 
 
 class CorpusError(RuntimeError):
