@@ -8,7 +8,7 @@ from sept_runtime.calibration import Calibration
 from sept_runtime.cpu import usable_cores
 from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, training_command
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx.candidates import Candidates, enumerate_candidates, sentence_pairs
 from sept_runtime.onnx.configuration import Network
@@ -55,8 +55,8 @@ class ExportedPredictor(SpanPredictor):
         configuration = read_folder(folder).in_precision(precision)
         if configuration is None:
             raise ExportedModelError(
-                f"{folder}: has no encoder in {precision}; export the model again with "
-                "'allennlp sept-export --int8 TEXTS', or use the precision 'float32'"
+                f"{folder}: has no encoder in {precision}; use the precision 'float32', or export "
+                f"the model again {training_command('sept-export --int8 TEXTS')}"
             )
         self._configuration = configuration
         self._graphs: Dict[str, Graph] = {
