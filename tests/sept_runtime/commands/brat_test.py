@@ -56,13 +56,16 @@ def test_what_was_left_out_is_said(tmp_path, capsys):
         run("from-brat", folder, tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
 
-    run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "skip")
+    run("from-brat", folder, tmp_path / "out.jsonl", "--misaligned", "skip")
     error = capsys.readouterr().err
     assert f"skipped: {folder / 'd.ann'}, line 1" in error
-    assert f"{folder}: 1 equivalences ignored" in error
+    assert f"ignored: {folder / 'd'}: 1 equivalences (*)" in error
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[]]
 
-    run("from-brat", folder, tmp_path / "out.jsonl", "--misfits", "widen")
+    assert "d.ann, line 1: T1 Task 'nam': it begins or ends inside a word" in error
+
+    run("from-brat", folder, tmp_path / "out.jsonl", "--misaligned", "widen")
+    assert "d.ann, line 1: T1 Task 'nam': widened to 'named'" in capsys.readouterr().err
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[[0, 0, "Task"]]]
 
 
@@ -81,6 +84,30 @@ def test_a_full_folder_is_left_alone(tmp_path):
     source.write_text(json.dumps(DOCUMENT))
     with pytest.raises(SystemExit, match="sept brat: .*not an empty folder"):
         run("to-brat", source, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["d.txt", "d.ann", "sub/e.txt"])
+def test_the_folder_that_is_read_is_not_overwritten(tmp_path, name):
+    for stem in ("d", "sub/e"):
+        (tmp_path / "b" / stem).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "b" / f"{stem}.txt").write_text("named entity")
+        (tmp_path / "b" / f"{stem}.ann").write_text("T1\tTask 0 5\tnamed\n")
+    content = (tmp_path / "b" / name).read_bytes()
+    with pytest.raises(SystemExit, match="the output is the input"):
+        run("from-brat", tmp_path / "b", tmp_path / "b" / name)
+    assert (tmp_path / "b" / name).read_bytes() == content
+
+
+def test_half_a_character_costs_no_more_than_itself(tmp_path):
+    source, folder = tmp_path / "in.jsonl", tmp_path / "brat"
+    half = {"doc_key": "h", "sentences": [["a", "\ud83d", "b"]], "ner": [[[1, 2, "T"]]]}
+    source.write_text("\n".join(map(json.dumps, [DOCUMENT, half])))
+    run("to-brat", source, folder)
+    assert (folder / "h.txt").read_text() == "a \ufffd b\n"
+    run("from-brat", folder, tmp_path / "out.jsonl")
+    ok, read = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (ok["ner"], read["ner"]) == (DOCUMENT["ner"], half["ner"])
+    assert read["sentences"] == half["sentences"] and read["text"] == "a \ufffd b\n"
 
 
 def test_a_direction_must_be_given(capsys):
