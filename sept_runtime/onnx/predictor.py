@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from typing_extensions import override
 
+from sept_runtime.calibration import Calibration
 from sept_runtime.cpu import usable_cores
 from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
@@ -70,6 +71,11 @@ class ExportedPredictor(SpanPredictor):
         return self._configuration.decoding
 
     @property
+    def calibration(self) -> Calibration:
+        """Return the calibration of the scores of entities."""
+        return self._configuration.calibration
+
+    @property
     def labels(self) -> List[str]:
         """Return the labels in the order of the scores that follow the one of "no entity"."""
         return self._configuration.labels
@@ -123,7 +129,9 @@ class ExportedPredictor(SpanPredictor):
         soft = None
         if decoding.soft_labels is not None:
             soft = soft_annotation(probabilities, spans, self.labels, decoding.soft_labels)
-        return Prediction(decode(probabilities, spans, self.labels, decoding), soft=soft)
+        calibration = self._configuration.calibration
+        entities = decode(probabilities, spans, self.labels, decoding, calibration)
+        return Prediction(entities, soft=soft)
 
     def _score_pairs(
         self, scored: ScoredBatch, entities: Sequence[List[ScoredSpan]]
