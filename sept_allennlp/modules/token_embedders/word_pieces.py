@@ -113,6 +113,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         prefix, suffix = encoder.special_pieces()
         self.register_buffer("_prefix", torch.tensor(prefix, dtype=torch.long), persistent=False)
         self.register_buffer("_suffix", torch.tensor(suffix, dtype=torch.long), persistent=False)
+        self.padding_piece: int = encoder.tokenizer.pad_token_id or 0
         limit = encoder.max_pieces(self.transformer_model)
         if max_length is not None and max_length > limit:
             raise ConfigurationError(
@@ -240,8 +241,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         ids = torch.cat(
             [
                 self._prefix.expand(batch_size, -1),
-                token_ids,
-                token_ids.new_zeros(batch_size, len(self._suffix)),
+                token_ids.masked_fill(~mask, self.padding_piece),
+                token_ids.new_full((batch_size, len(self._suffix)), self.padding_piece),
             ],
             dim=1,
         )
