@@ -28,7 +28,7 @@ class SpanSampler(torch.nn.Module, Registrable):
         labels : `torch.LongTensor`
             Shape `(batch_size, num_spans)`: each candidate's class, `NO_ENTITY` for negatives.
         mask : `torch.BoolTensor`
-            Shape `(batch_size, num_spans)`: false where there is no candidate.
+            Shape `(batch_size, num_spans)`: false for padding.
 
         # Returns
 
@@ -77,8 +77,10 @@ class SpanSampler(torch.nn.Module, Registrable):
 @SpanSampler.register("random_negatives")
 class RandomNegatives(SpanSampler):
     """
-    Keeps all gold spans and `num_negatives` other spans of each document, drawn uniformly and
-    without replacement (paper, section 3.3; p in Figure 2).
+    Keeps all gold spans and a random sample of the others.
+
+    The sample has `num_negatives` spans of each document, drawn uniformly without replacement
+    (paper, section 3.3; p in Figure 2).
 
     Registered as a `SpanSampler` with name "random_negatives".
 

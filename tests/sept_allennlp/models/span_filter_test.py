@@ -105,7 +105,7 @@ def test_a_threshold_that_is_none_is_refused(threshold: Any) -> None:
 
 
 def test_a_span_limit_below_one_word_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1: 0"):
+    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1, got 0"):
         words_filter(max_span_width=0)
 
 
