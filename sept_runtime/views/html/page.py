@@ -29,7 +29,7 @@ from sept_runtime.views.html.relations import JudgedRelation, compare_relations
 # Above so many documents they are folded, so that a page of thousands opens at once.
 MOST_UNFOLDED = 50
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("sept_runtime.views", "html"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -88,7 +88,7 @@ def render_page(
         else:
             entries.append(document)
     colors = colors_of({entity.label for entity in entities})
-    return _TEMPLATES.get_template("page.html").render(
+    return TEMPLATES.get_template("page.html").render(
         title=title,
         signs=SIGNS,
         entries=entries,
@@ -114,7 +114,7 @@ def render_document(document: PredictedDocument, labels: Iterable[str]) -> str:
         Every label that has a color in `style_sheet`.
     """
     found = compare(document)
-    return _TEMPLATES.get_template("document.html").render(
+    return TEMPLATES.get_template("document.html").render(
         entry=_section(document, found, compare_relations(document)),
         signs=SIGNS,
         type_index={label: index for index, label in enumerate(colors_of(labels))},
