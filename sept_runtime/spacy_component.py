@@ -342,11 +342,12 @@ def _load(model: Optional[str], options: Dict[str, Any]) -> "Annotator":
             )
         return load(model, **options)
     from sept_allennlp.annotator import load as load_archive
+    from sept_runtime.errors import training_command
 
     if non_default_options(options.pop("engine"), options.pop("precision")):
         raise ValueError(
-            f"{model}: 'engine' and 'precision' are for exported models; export the archive by "
-            "'allennlp sept-export' and give the folder"
+            f"{model}: 'engine' and 'precision' are for exported models; export the archive "
+            f"{training_command('sept-export')}, and give the folder"
         )
     del options["threads"]
     return load_archive(model, **options)

@@ -7,7 +7,6 @@ import sys
 from typing import Optional, Sequence, Tuple
 
 from sept_runtime.commands.annotate import Annotate
-from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.count import Count
@@ -31,7 +30,6 @@ COMMANDS: Tuple[Command, ...] = (
     Report(),
     Serve(),
     Convert(),
-    Brat(),
     Split(),
     Models(),
     Package(),
@@ -40,7 +38,6 @@ COMMANDS: Tuple[Command, ...] = (
 __all__ = [
     "COMMANDS",
     "Annotate",
-    "Brat",
     "Command",
     "Convert",
     "Count",
