@@ -102,7 +102,7 @@ def _write(
                     verbose=False,
                 )
                 assert program is not None
-                _forget_where_it_was_made(program.model)
+                _drop_notes(program.model)
                 # One file, so that none can be lost.
                 program.save(str(path), external_data=False)
                 failure = _failure(path, inputs)
@@ -148,8 +148,8 @@ def _failure(path: Path, inputs: Dict[str, Tensor]) -> Optional[str]:
     return None
 
 
-def _forget_where_it_was_made(model: Any) -> None:
-    """Drops what the exporter notes beside each node: stack traces, with this machine's paths."""
+def _drop_notes(model: Any) -> None:
+    """Drop the exporter's notes for each node, which have stack traces with local paths."""
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
         for value in node.outputs:
@@ -162,8 +162,10 @@ def _forget_where_it_was_made(model: Any) -> None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter reports each of its steps, and warns of what its own parts do."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    """Silence the exporter, which reports its steps and warns about its own code."""
+    loggers = [
+        logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
