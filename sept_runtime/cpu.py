@@ -1,14 +1,14 @@
-"""How many of the processor's cores there are to use."""
+"""The number of processor cores that this process may use."""
 
 import os
 from pathlib import Path
 
-# Where Linux says how much of how much time a container may compute.
+# The file in which Linux gives a container's quota of processor time.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores() -> int:
-    """Counts the cores of this machine that this process may use."""
+    """Return the number of cores that this process may use."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
     cores = len(os.sched_getaffinity(0))
@@ -16,5 +16,5 @@ def usable_cores() -> int:
         quota, period = _QUOTA.read_text().split()
         return max(1, min(cores, int(quota) // int(period)))
     except (OSError, ValueError):
-        # There is none, which the file may say by "max".
+        # There is no quota ("max"), or no such file.
         return cores

@@ -1,17 +1,18 @@
-"""The types that all rooms share: documents, entities in them, and relations between those."""
+"""Documents, the entities in them, and the relations between entities."""
 
 from dataclasses import dataclass, field
 from typing import AbstractSet, Dict, List, NamedTuple, Optional, Tuple, Union
 
 
 class DocumentError(ValueError):
-    """A document that cannot be used; the message says what is wrong and where."""
+    """An error in a document; the message says where and what is wrong."""
 
 
 class AnnotatedSpan(NamedTuple):
     """
-    An entity that somebody has annotated: words `start` to `end` (both inclusive, counted over the
-    whole document).
+    An annotated entity.
+
+    `start` and `end` are inclusive word indices over the document.
     """
 
     start: int
@@ -23,10 +24,9 @@ class ScoredSpan(NamedTuple):
     """
     A predicted entity.
 
-    `start` and `end` are inclusive word indices over the document, `score` is the label's
-    probability, `labels` the most probable labels of the span with their probabilities, where
-    `Decoding.top_labels` asks for them. What a model predicts has a score; in a file of predictions
-    it may be missing.
+    `start` and `end` are inclusive word indices over the document. `score` is the label's
+    probability, which may be missing in a file of predictions. `labels` are the most probable
+    labels of the span with their probabilities, if `Decoding.top_labels` asks for them.
     """
 
     start: int
@@ -41,9 +41,9 @@ Span = Union[AnnotatedSpan, ScoredSpan]
 
 class AnnotatedRelation(NamedTuple):
     """
-    A relation between two entities of one sentence that somebody has annotated: from the entity at
-    the words `head` to the one at the words `tail`, each its first and last word as in
-    `AnnotatedSpan`.
+    An annotated relation between two entities of one sentence.
+
+    `head` and `tail` are the first and last words of the two entities, as in `AnnotatedSpan`.
     """
 
     head: Tuple[int, int]
@@ -52,8 +52,9 @@ class AnnotatedRelation(NamedTuple):
 
     def directed(self, symmetric_labels: AbstractSet[str]) -> "AnnotatedRelation":
         """
-        The same, the earlier entity first if the label has no direction: relations that say the
-        same are equal then.
+        Return the relation with the earlier entity first, if its label has no direction.
+
+        Relations that say the same are equal then.
         """
         if self.label in symmetric_labels and self.tail < self.head:
             return AnnotatedRelation(self.tail, self.head, self.label)
@@ -62,8 +63,10 @@ class AnnotatedRelation(NamedTuple):
 
 class ScoredRelation(NamedTuple):
     """
-    A predicted relation. `head` and `tail` are indices into the document's predicted entities,
-    `score` is the label's probability.
+    A predicted relation.
+
+    `head` and `tail` are indices into the document's predicted entities. `score` is the label's
+    probability.
     """
 
     head: int
@@ -74,9 +77,10 @@ class ScoredRelation(NamedTuple):
 
 class SoftSpan(NamedTuple):
     """
-    A candidate span and what a model believes of it: the probability of each label. What these lack
-    of 1 is the probability that it is no entity. `start` and `end` are inclusive word indices over
-    the document; a label that is not listed has the probability 0.
+    A candidate span with a model's probability of each label.
+
+    The rest of 1 is the probability that the span is no entity. A label that is not listed has the
+    probability 0. `start` and `end` are inclusive word indices over the document.
     """
 
     start: int
@@ -136,19 +140,22 @@ class SoftAnnotation(NamedTuple):
 
 class Prediction(NamedTuple):
     """
-    What is predicted for a document: its entities, ordered by place, and the relations between
-    them; `None` where the model knows of no relations. `soft` is there where
-    `Decoding.soft_labels` asks for it. `symmetric_labels` are those of the relations that have no
-    direction; `None` where the model, or the file, does not say.
+    The predicted entities of a document, ordered by place, and the relations between them.
+
+    `relations` is `None` if the model predicts no relations. `soft` is set if
+    `Decoding.soft_labels` asks for it. `symmetric_labels` are the labels of relations without a
+    direction, or `None` if the model or file does not say. `error` says why the model could not
+    process the document.
     """
 
     entities: List[ScoredSpan]
     relations: Optional[List[ScoredRelation]] = None
     soft: Optional[SoftAnnotation] = None
     symmetric_labels: Optional[Tuple[str, ...]] = None
+    error: Optional[str] = None
 
     def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
-        """One of `relations` as an annotation would have it: with places instead of indices."""
+        """Return one of `relations` with places instead of indices."""
         head, tail = self.entities[relation.head], self.entities[relation.tail]
         return AnnotatedRelation((head.start, head.end), (tail.start, tail.end), relation.label)
 
@@ -156,28 +163,28 @@ class Prediction(NamedTuple):
 @dataclass
 class Document:
     """
-    A document as the rest of the package sees it, whatever file it came from.
+    A document, whatever file it came from.
 
     # Parameters
 
     key : `str`
         The document's name in its file: SciERC's `doc_key`.
     sentences : `List[List[str]]`
-        The words, sentence by sentence. May be empty: such a document has no candidates, no
-        entities and no loss.
+        The words, sentence by sentence. A document without words has no candidates and no loss.
     entities : `List[AnnotatedSpan]`, optional (default = `None`)
-        The gold annotation; `None` where nobody has annotated the document (an empty list says
-        that somebody has, and found nothing).
+        The gold annotation; `None` if the document is not annotated. An empty list says that it is
+        annotated and has no entity.
     text : `str`, optional (default = `None`)
-        The raw text, where the document was made from one.
+        The raw text.
     offsets : `List[Tuple[int, int]]`, optional (default = `None`)
-        Per word its first character in `text` and the one after its last.
+        Per word its first character in `text` and the one after its last. Characters are Unicode
+        code points.
     origin : `str`, optional (default = `""`)
-        Where the document was read, for messages: file and line.
+        File and line, for messages.
     relations : `List[AnnotatedRelation]`, optional (default = `None`)
-        The gold relations between `entities`; `None` where nobody has annotated any.
+        The gold relations between `entities`; `None` if relations are not annotated.
     soft : `SoftAnnotation`, optional (default = `None`)
-        What a teacher, a model trained before, believes of the candidate spans.
+        The probabilities of a teacher for the candidate spans.
     """
 
     key: str
@@ -191,14 +198,21 @@ class Document:
 
     @property
     def words(self) -> List[str]:
-        """The words of all sentences, one after the other; what spans count."""
+        """Return the words of all sentences, which the indices of spans count."""
         return [word for sentence in self.sentences for word in sentence]
 
     @property
     def sentence_ids(self) -> List[int]:
-        """For each word the index of its sentence."""
+        """Return the index of each word's sentence."""
         return [i for i, sentence in enumerate(self.sentences) for _ in sentence]
 
     def describe(self) -> str:
-        """The document's name in a message."""
-        return f"{self.origin}: document {self.key!r}" if self.origin else f"document {self.key!r}"
+        """Return the document's name in a message: its file and line, and its key."""
+        return describe(self.origin, self.key)
+
+
+def describe(origin: str, key: str) -> str:
+    """Return the name in a message of the document with this key in this file and line."""
+    if not key:
+        return origin or "the document"
+    return f"{origin}: document {key!r}" if origin else f"document {key!r}"

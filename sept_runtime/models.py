@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Dict, List, Optional, Union
 
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, training_command
 from sept_runtime.onnx.folder import is_exported, read_folder
 from sept_runtime.version import VERSION
 
@@ -107,7 +107,7 @@ def find_model(model: "Optional[Union[str, PathLike[str]]]" = None) -> Path:
     if path.is_file():
         raise ExportedModelError(
             f"{model}: must be the folder of an exported model, found a file; export an archive "
-            "where it was trained"
+            f"{training_command('sept-export')}"
         )
     if path.is_dir():
         raise ExportedModelError(f"{model}: holds no exported model (sept.json is missing)")

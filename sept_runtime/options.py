@@ -1,6 +1,7 @@
 """
-The options of prediction: their names, types, ranges and help texts, defined once. Importing them
-loads neither numpy nor an engine, so that commands can list them at once.
+The options of prediction: their names, types, ranges and help texts.
+
+Importing this module loads neither numpy nor an engine, so that commands list the options quickly.
 """
 
 import difflib

@@ -1,10 +1,10 @@
-"""The strict scores of named entity recognition, from counts."""
+"""Strict scores of named entity recognition."""
 
 from typing import Dict
 
 
 def precision_recall_f1(right: int, predicted: int, gold: int) -> Dict[str, float]:
-    """`precision`, `recall` and `f1` from counts of entities; 0 where a denominator is."""
+    """Return `precision`, `recall` and `f1` from counts of entities; 0 if a denominator is 0."""
     return {
         "precision": right / predicted if predicted else 0.0,
         "recall": right / gold if gold else 0.0,

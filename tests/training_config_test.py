@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 from typing import Any, Dict
 
+import _jsonnet
 import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
@@ -14,7 +15,7 @@ from allennlp.models import Model
 from sept_allennlp.experiments.errors import SuiteError
 from sept_allennlp.experiments.suite import read_suite
 from sept_allennlp.experiments.training import read_trainings
-from sept_allennlp.training.config_defaults import DEFAULTS, set_config_defaults
+from sept_allennlp.training.config_defaults import DEFAULTS, minilm_encoder, set_config_defaults
 from tests.experiments import CONFIGS, ENVIRONMENT, FIXTURES, QUICK, experiment, small
 
 # What finds entities, or judges spans; an adapted encoder does neither.
@@ -77,6 +78,7 @@ def test_the_published_run_is_the_default() -> None:
     assert config["trainer"]["patience"] == 10
     assert config["trainer"]["grad_norm"] == 5.0
     assert "cuda_device" not in config["trainer"]
+    assert "calibrate_scores" in config["trainer"]["callbacks"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -158,7 +160,8 @@ def test_any_configuration_can_be_given_another_data_set(tmp_path: Path) -> None
     mine.write_text(
         f"(import '{CONFIGS}/sept_minilm.jsonnet') + (import '{CONFIGS}/conll.libsonnet')('x')"
     )
-    config, minilm = evaluated(str(mine), SEPT_CONLL="sets"), evaluated("sept_minilm.jsonnet")
+    config = evaluated(str(mine), SEPT_CONLL="sets", SEPT_ENCODER="encoder")
+    minilm = evaluated("sept_minilm.jsonnet", SEPT_ENCODER="encoder")
     assert config["train_data_path"] == "sets/x/train.txt"
     assert config["dataset_reader"]["type"] == "conll"
     assert config["model"] == minilm["model"]
@@ -170,6 +173,26 @@ def test_an_empty_variable_counts_as_none() -> None:
     set_config_defaults(environment)
     assert environment["SEPT_SEED"] == DEFAULTS["SEPT_SEED"]
     assert environment["SEPT_DATA"] == "mine"
+
+
+@pytest.mark.parametrize("given", ["", "mine", DEFAULTS["SEPT_ENCODER"]])
+def test_a_configuration_named_after_minilm_uses_it_by_default(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEPT_ENCODER", given)
+    minilm = Params.from_file(str(CONFIGS / "sept_minilm.jsonnet"))
+    encoder = minilm["dataset_reader"]["token_indexers"]["tokens"]["model_name"]
+    assert encoder == (given or minilm_encoder())
+    assert "minilm" in minilm_encoder().lower()
+    other = Params.from_file(str(CONFIGS / "sept.jsonnet"))
+    encoder = other["dataset_reader"]["token_indexers"]["tokens"]["model_name"]
+    assert encoder == (given or DEFAULTS["SEPT_ENCODER"])
+
+
+def test_without_the_plugin_the_message_says_how_to_load_it() -> None:
+    # As AllenNLP evaluates it alone: with the environment, and without the plugin's variables.
+    with pytest.raises(RuntimeError, match="undefined external variable: the plugin sept_allennlp"):
+        _jsonnet.evaluate_file(str(CONFIGS / "sept_minilm.jsonnet"), ext_vars={"SEPT_SEED": "1"})
 
 
 def test_data_may_lie_in_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ local encoder = std.extVar('SEPT_ENCODER');
   model: {
     type: 'masked_lm',
     model_name: encoder,
-    // So few passes over so many texts overfit nothing, and on a CPU dropout takes as long as all
-    // the rest of an update. What is written has the encoder's own.
-    transformer_kwargs: { hidden_dropout_prob: 0.0, attention_probs_dropout_prob: 0.0 },
+    // So few passes over so many texts do not overfit, and on a CPU dropout takes as long as all the
+    // rest of an update. The encoder that is written keeps its own dropout.
+    dropout: 0.0,
   },
   data_loader: {
     batch_size: 16,

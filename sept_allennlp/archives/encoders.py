@@ -1,25 +1,43 @@
 """
-Where a pre-trained encoder's configuration and tokenizer come from: the hub or a folder while a
-model is trained, the model's own archive ever after.
+Pre-trained encoders: where their files come from, and what is derived from them.
 
-AllenNLP's archive holds the configuration, the weights and the vocabulary of a model, but for the
-encoder only its name, so that an archive is worth nothing without a network or the folder it was
-trained from. We put the encoder's configuration and tokenizer (its weights are in the archive
-anyway) beside the vocabulary, because AllenNLP packs that folder whole into every archive,
-interrupted runs included, and reads only the entries whose name does not begin with a dot.
+While a model is trained, an encoder comes from the hub, from a folder, or from the archive of a
+model that was trained before. Ever after it comes from the model's own archive: AllenNLP packs the
+configuration, the weights and the vocabulary of a model, but of an encoder only its name. We put
+the encoder's configuration and tokenizer beside the vocabulary, because AllenNLP packs that folder
+whole into every archive, and reads only the entries whose name does not begin with a dot.
 """
 
 import hashlib
 import json
+import logging
+import os
 import re
+import tempfile
+import warnings
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
-from allennlp.common import cached_transformers
-from transformers import AutoConfig, PreTrainedTokenizerFast
+from allennlp.common.checks import ConfigurationError
+from tokenizers import Tokenizer
+from tokenizers.normalizers import Prepend
+from tokenizers.normalizers import Sequence as NormalizerSequence
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from sept_allennlp.archives.guard import check_location
+from sept_allennlp.archives.unpacking import unpacked
+
+logger = logging.getLogger(__name__)
 
 _FOLDER = Path("vocabulary") / ".encoders"
 
@@ -38,87 +56,11 @@ _ARCHITECTURE = (
 _USUAL_LENGTH = 512
 _NO_LIMIT = 100_000
 
+# The tables of absolute positions in the models of transformers.
+_POSITIONS = ("position_embeddings", "embed_positions", "wpe")
 
-class EncoderSource(NamedTuple):
-    """
-    # Parameters
-
-    location : `str`
-        What to pass to `from_pretrained`: a hub name or a folder.
-    archived : `bool`
-        True if the folder is an archive's: then it has no weights, they come with the model's.
-    """
-
-    location: str
-    archived: bool
-
-
-def encoder_source(model_name: str, serialization_dir: Optional[str]) -> EncoderSource:
-    """
-    # Parameters
-
-    model_name : `str`
-        As the configuration names the encoder: a hub name or a folder.
-    serialization_dir : `str`, optional
-        The folder of the run or of the unpacked archive, which AllenNLP hands to whatever asks
-        for it by this name.
-
-    # Raises
-
-    `FileNotFoundError` for a folder without an encoder.
-    """
-    if serialization_dir is not None:
-        folder = archive_folder(model_name, serialization_dir)
-        # A run that was interrupted before its first checkpoint has the folder, and no weights yet.
-        if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
-            return EncoderSource(str(folder), archived=True)
-    _check_folder(model_name)
-    return EncoderSource(model_name, archived=False)
-
-
-def _check_folder(model_name: str) -> None:
-    # A name on the hub has one slash at most, and not at its beginning.
-    is_folder = Path(model_name).is_dir()
-    if is_folder or "://" in model_name:
-        check_location(model_name)
-    if is_folder and not (Path(model_name) / "config.json").is_file():
-        fault = "there is no encoder in this folder"
-    elif not is_folder and (model_name.startswith((".", "/", "~")) or model_name.count("/") > 1):
-        fault = "there is no such folder"
-    else:
-        return
-    raise FileNotFoundError(
-        f"{model_name}: {fault}; give the folder of an encoder in Hugging Face's format "
-        "(config.json, weights, tokenizer), or its name on the hub"
-    )
-
-
-def has_weights(serialization_dir: Path) -> bool:
-    """Whether there are weights to load into a model: an archive's, the best or a checkpoint's."""
-    return any(
-        True
-        for pattern in ("weights.th", "best.th", "model_state_*.th")
-        for _ in serialization_dir.glob(pattern)
-    )
-
-
-def archive_encoder(
-    model_name: str, serialization_dir: str, weights_digest: Optional[str] = None
-) -> None:
-    """
-    Writes the encoder's configuration and tokenizer where `encoder_source` will find them, with the
-    digest of its weights, if there is one, for `identify_encoder`.
-    """
-    source = encoder_source(model_name, serialization_dir)
-    if source.archived:
-        return
-    folder = archive_folder(model_name, serialization_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    fast_tokenizer(source.location).save_pretrained(str(folder))
-    if weights_digest is not None:
-        (folder / _WEIGHTS_DIGEST).write_text(weights_digest)
-    # Last, because its presence says that the folder is complete.
-    AutoConfig.from_pretrained(source.location).save_pretrained(str(folder))
+# The part of an embedder that is the encoder (`WordPieceEmbedder.transformer_model`).
+_ENCODER_IN_WEIGHTS = re.compile(r"(.*\btransformer_model)\.(.+)")
 
 
 class EncoderIdentity(NamedTuple):
@@ -134,7 +76,7 @@ class EncoderIdentity(NamedTuple):
     architecture : `Dict[str, Any]`
         The kind and the sizes.
     weights : `str`, optional
-        A digest of some weights as pre-trained; `None` in archives made without it.
+        A digest of some weights as pre-trained; `None` if they are not known.
     """
 
     name: str
@@ -143,15 +85,181 @@ class EncoderIdentity(NamedTuple):
     weights: Optional[str]
 
     def describe(self) -> str:
-        """Name, kind and sizes, for messages."""
+        """Return name, kind and sizes, for messages."""
         sizes = ", ".join(f"{key} {value}" for key, value in self.architecture.items())
         return f"{self.name} ({sizes})"
 
 
+class PretrainedEncoder:
+    """
+    The configuration and the tokenizer of a pre-trained encoder.
+
+    # Parameters
+
+    name : `str`
+        A name on the hub, a folder in Hugging Face's format, or the archive of a trained model or
+        the folder of its training, whose encoder is taken.
+    serialization_dir : `str`, optional
+        The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
+        encoder that lies in there is taken instead.
+    lowercase : `bool`, optional
+        Whether the tokenizer lower-cases, if it is not to do what it says itself.
+
+    # Raises
+
+    `FileNotFoundError` for a folder without an encoder; `ConfigurationError` if the encoder has no
+    fast tokenizer, which is needed to know which word a piece is from.
+    """
+
+    def __init__(
+        self, name: str, serialization_dir: Optional[str] = None, lowercase: Optional[bool] = None
+    ) -> None:
+        self.name = name
+        # Where `from_pretrained` finds it.
+        self.location = name
+        # The folder of an archive has no weights of the encoder: they are the model's.
+        self.archived = False
+        if serialization_dir is not None:
+            folder = archive_folder(name, serialization_dir)
+            # A run that was interrupted before its first checkpoint has the folder, but no weights.
+            if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
+                self.location, self.archived = str(folder), True
+        if not self.archived:
+            self.location = _find(name)
+        self.config: PretrainedConfig = AutoConfig.from_pretrained(
+            self.location, trust_remote_code=False
+        )
+        self.tokenizer, self._tokenization = _fast_tokenizer(name, self.location, lowercase)
+        self.backend: Tokenizer = self.tokenizer.backend_tokenizer
+        digest = Path(self.location) / _WEIGHTS_DIGEST
+        self._weights_digest = digest.read_text() if digest.is_file() else None
+
+    def archive_into(self, serialization_dir: str) -> None:
+        """Write configuration and tokenizer where the archived encoder is looked for."""
+        folder = archive_folder(self.name, serialization_dir)
+        if (folder / "config.json").is_file():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tokenizer.save_pretrained(str(folder))
+        if self._weights_digest is not None:
+            (folder / _WEIGHTS_DIGEST).write_text(self._weights_digest)
+        # Last, because its presence says that the folder is complete.
+        self.config.save_pretrained(str(folder))
+
+    def identity(self) -> EncoderIdentity:
+        """Return what tells the encoder apart from others."""
+        architecture = {
+            key: getattr(self.config, key) for key in _ARCHITECTURE if hasattr(self.config, key)
+        }
+        return EncoderIdentity(self.name, self._tokenization, architecture, self._weights_digest)
+
+    def check_table(self, table: torch.Tensor) -> None:
+        """
+        Compare the tokenizer with the table of input embeddings, and remember the table's digest.
+
+        # Parameters
+
+        table : `torch.FloatTensor`
+            Shape `(vocabulary size, embedding_dim)`: the input embeddings, as pre-trained unless
+            the encoder is archived.
+
+        # Raises
+
+        `ConfigurationError` if the tokenizer has pieces that have no embedding.
+        """
+        num_pieces = 1 + max(self.backend.get_vocab(with_added_tokens=True).values())
+        if num_pieces > len(table):
+            raise ConfigurationError(
+                f"{self.name}: its tokenizer has {num_pieces} pieces, but its table of embeddings "
+                f"has {len(table)} rows. Add rows with transformers' resize_token_embeddings, or "
+                "remove the pieces that were added to the tokenizer."
+            )
+        if not self.archived:
+            # A corner of it is enough to tell encoders apart, and quickly read.
+            corner = table[:1000].detach().cpu().float().numpy()
+            self._weights_digest = _digest(corner.tobytes())
+
+    def special_pieces(self) -> Tuple[List[int], List[int]]:
+        """Return the indices of the pieces that the encoder wants before and after a sequence."""
+        encoding = self.backend.encode(["word"], is_pretokenized=True)
+        pieces, special = encoding.ids, encoding.special_tokens_mask
+        first = special.index(0)
+        last = len(special) - 1 - special[::-1].index(0)
+        return pieces[:first], pieces[last + 1 :]
+
+    def max_pieces(self, model: Optional[PreTrainedModel] = None) -> int:
+        """
+        Return how many pieces the encoder takes at once, special ones included.
+
+        It is the least of the tokenizer's limit and the number of positions; 512 if neither is
+        known. RoBERTa and its kin use up positions for padding.
+
+        # Parameters
+
+        model : `PreTrainedModel`, optional
+            The encoder, if there is one already.
+        """
+        limits = []
+        # Tokenizers that state no limit hold a very large number here.
+        if self.tokenizer.model_max_length < _NO_LIMIT:
+            limits.append(self.tokenizer.model_max_length)
+        else:
+            limits.append(_USUAL_LENGTH)
+        positions = getattr(self.config, "max_position_embeddings", None)
+        if positions is not None and positions > 0:
+            limits.append(positions)
+        if model is None:
+            with torch.device("meta"):
+                model = AutoModel.from_config(self.config, trust_remote_code=False)
+        for name, module in model.named_modules():
+            if name.rpartition(".")[2] in _POSITIONS and isinstance(module, torch.nn.Embedding):
+                # Positions begin after the one for padding.
+                first = getattr(module, "offset", 0)
+                if module.padding_idx is not None:
+                    first = module.padding_idx + 1
+                limits.append(module.num_embeddings - first)
+        return min(limits)
+
+
+def check_same_encoders(reader: Any, model: torch.nn.Module) -> None:
+    """
+    Compare the encoders of a reader's token indexers with those of a model's embedders.
+
+    # Raises
+
+    `ConfigurationError` if an embedder would take the pieces of another encoder.
+    """
+    indexers = getattr(reader, "_token_indexers", None) or {}
+    for path, module in model.named_modules():
+        embedder = getattr(module, "identity", None)
+        indexer = getattr(
+            indexers.get(path.rpartition(".")[2].removeprefix("token_embedder_")), "identity", None
+        )
+        if not isinstance(embedder, EncoderIdentity) or not isinstance(indexer, EncoderIdentity):
+            continue
+        if embedder.tokenization != indexer.tokenization:
+            raise ConfigurationError(
+                "The token indexer and the embedder must have the same encoder and the same "
+                f"'lowercase': the indexer has {indexer.describe()}, the embedder "
+                f"{embedder.describe()}."
+            )
+
+
+def has_weights(serialization_dir: Path) -> bool:
+    """Return whether a folder has the weights of a model: an archive's, the best or a "
+    "checkpoint's."""
+    return any(
+        True
+        for pattern in ("weights.th", "best.th", "model_state_*.th")
+        for _ in serialization_dir.glob(pattern)
+    )
+
+
 def describe_archived_encoders(serialization_dir: Path) -> str:
     """
-    The encoders that a run was trained on: of each the last part of its name, which may be no more
-    than that of a folder, and its sizes. Empty where the run has none, or does not archive it.
+    Return the last part of the name of each encoder that a run was trained on, and its sizes.
+
+    The result is empty if the run has no encoder or does not archive it.
     """
     descriptions = []
     for file in sorted((serialization_dir / _FOLDER).glob("*/config.json")):
@@ -169,92 +277,218 @@ def describe_archived_encoders(serialization_dir: Path) -> str:
     return "; ".join(descriptions)
 
 
-def identify_encoder(
-    model_name: str, source: EncoderSource, table: torch.Tensor
-) -> EncoderIdentity:
-    """
-    # Parameters
-
-    model_name : `str`
-        As the configuration names the encoder.
-    source : `EncoderSource`
-    table : `torch.FloatTensor`
-        Shape `(vocabulary size, embedding_dim)`: its input embeddings as pre-trained; not looked at
-        where the encoder is archived.
-    """
-    tokenizer = json.loads(fast_tokenizer(source.location).backend_tokenizer.to_str())
-    cutting = [tokenizer[part] for part in ("normalizer", "pre_tokenizer", "model", "added_tokens")]
-    config = AutoConfig.from_pretrained(source.location, trust_remote_code=False)
-    architecture = {key: getattr(config, key) for key in _ARCHITECTURE if hasattr(config, key)}
-    if source.archived:
-        archived = Path(source.location) / _WEIGHTS_DIGEST
-        weights = archived.read_text() if archived.is_file() else None
-    else:
-        # A corner of it is enough to tell encoders apart, and quickly read.
-        weights = _digest(table[:1000].detach().cpu().float().numpy().tobytes())
-    return EncoderIdentity(
-        model_name, _digest(json.dumps(cutting, sort_keys=True).encode()), architecture, weights
-    )
+def archive_folder(model_name: str, serialization_dir: str) -> Path:
+    """Return where in a run's folder or an unpacked archive the files of an encoder lie."""
+    # The hash tells apart folders of the same name; the name is for people who look inside.
+    digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
+    readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
+    return Path(serialization_dir) / _FOLDER / f"{readable}-{digest}"
 
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def fast_tokenizer(location: str) -> PreTrainedTokenizerFast:
-    """
-    The encoder's tokenizer, from AllenNLP's cache.
+# Where an encoder lies ----------------------------------------------------------------------------
 
-    # Raises
 
-    `ValueError` if the encoder has no fast tokenizer: only those say which word a piece is from.
-    """
-    # Byte-pair tokenizers take words that are already split only when told that a space comes
-    # before each of them; the others ignore it.
-    tokenizer = cached_transformers.get_tokenizer(
-        location, use_fast=True, add_prefix_space=True, trust_remote_code=False
+def _find(name: str) -> str:
+    """Return what `from_pretrained` takes for an encoder that is not archived."""
+    path = Path(name)
+    if path.exists() or "://" in name:
+        check_location(name)
+    if path.is_file() or (path.is_dir() and _is_run(path)):
+        return _encoder_of_archive(os.path.realpath(name), path.stat().st_mtime_ns)
+    # A name on the hub has one slash at most, and not at its beginning.
+    if path.is_dir() and not (path / "config.json").is_file():
+        fault = "there is no encoder in this folder"
+    elif not path.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        fault = "there is no such folder"
+    else:
+        return name
+    raise FileNotFoundError(
+        f"{name}: {fault}; give the folder of an encoder in Hugging Face's format "
+        "(config.json, weights, tokenizer), its name on the hub, or a model.tar.gz"
     )
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return "dataset_reader" in json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return False
+
+
+@cache
+def _encoder_of_archive(archive: str, modified: int) -> str:
+    """
+    Write the encoder of a trained model as a folder in Hugging Face's format, once a process.
+
+    # Parameters
+
+    archive : `str`
+    modified : `int`
+        When the archive was changed last; another archive may come to lie there.
+    """
+    with unpacked(archive) as (folder, _, weights):
+        assert weights is not None
+        encoders = [file.parent for file in (folder / _FOLDER).glob("*/config.json")]
+        if len(encoders) != 1:
+            raise ConfigurationError(
+                f"{archive}: the model has {len(encoders)} pre-trained encoders in its archive, "
+                f"and "
+                "an encoder can be taken only where there is exactly one"
+            )
+        parts: Dict[str, Dict[str, torch.Tensor]] = {}
+        for key, value in torch.load(weights, map_location="cpu", weights_only=True).items():
+            found = _ENCODER_IN_WEIGHTS.fullmatch(key)
+            if found:
+                parts.setdefault(found[1], {})[found[2]] = value
+        if len(parts) != 1:
+            raise ConfigurationError(
+                f"{archive}: its weights hold {len(parts)} encoders, and an encoder can be taken "
+                "only where there is exactly one (of an embedder of type 'word_pieces')"
+            )
+        config = AutoConfig.from_pretrained(str(encoders[0]), trust_remote_code=False)
+        (weights_of_encoder,) = parts.values()
+        with torch.random.fork_rng(devices=[]):
+            model = AutoModel.from_config(config, trust_remote_code=False)
+        missing, unexpected = model.load_state_dict(weights_of_encoder, strict=False)
+        # The pooler is not part of our models.
+        missing = [key for key in missing if not key.startswith("pooler.")]
+        if missing or unexpected:
+            raise ConfigurationError(f"{archive}: the weights of its encoder are incomplete")
+        target = tempfile.TemporaryDirectory()
+        # Deleted when the process ends.
+        _TEMPORARY_FOLDERS.append(target)
+        model.save_pretrained(target.name)
+        AutoTokenizer.from_pretrained(str(encoders[0])).save_pretrained(target.name)
+    return target.name
+
+
+_TEMPORARY_FOLDERS: List["tempfile.TemporaryDirectory[str]"] = []
+
+
+# Tokenizers ---------------------------------------------------------------------------------------
+
+
+# An indexer and an embedder have the same one.
+@lru_cache(maxsize=8)
+def _fast_tokenizer(
+    name: str, location: str, lowercase: Optional[bool]
+) -> Tuple[PreTrainedTokenizerFast, str]:
+    """Return a tokenizer and a digest of how it cuts text into pieces."""
+    if _has_slow_tokenizer_alone(location):
+        raise _no_fast_tokenizer(name)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(location, use_fast=True, trust_remote_code=False)
+    except (ValueError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ConfigurationError(f"{name}: its tokenizer cannot be loaded ({reason})") from error
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
-        raise ValueError(
-            f"{location}: this encoder has no fast tokenizer (a 'tokenizer.json', or a vocabulary "
-            "that one can be made from), which is needed to align its pieces with words"
-        )
-    return tokenizer
+        raise _no_fast_tokenizer(name)
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    if lowercase is not None:
+        _set_lowercase(backend, lowercase)
+    _split_words_as_in_text(backend)
+    _check_any_word(name, backend)
+    _tell_casing(name, backend)
+    state = json.loads(backend.to_str())
+    parts = ("normalizer", "pre_tokenizer", "model", "added_tokens")
+    cutting = json.dumps([state[part] for part in parts], sort_keys=True)
+    return tokenizer, _digest(cutting.encode())
 
 
-def max_pieces(location: str) -> int:
-    """
-    How many word pieces, special ones included, the encoder takes at once, as far as its tokenizer
-    or its configuration says; otherwise 512.
-    """
-    limits = [_USUAL_LENGTH]
-    # Tokenizers that state no limit hold a very large number here.
-    stated = fast_tokenizer(location).model_max_length
-    if stated < _NO_LIMIT:
-        limits = [stated]
-    # Not more than there are positions. (Where the tokenizer says nothing, a few of them may be
-    # used up by padding, as RoBERTa's are, and 512 is on the safe side.)
-    config = AutoConfig.from_pretrained(location, trust_remote_code=False)
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is not None and positions > 0:
-        limits.append(positions)
-    return min(limits)
+def _has_slow_tokenizer_alone(location: str) -> bool:
+    """Tell without loading the tokenizer: CANINE's takes long, with a piece for each character."""
+    if not Path(location).is_dir() or (Path(location) / "tokenizer.json").is_file():
+        return False
+    kind = AutoConfig.from_pretrained(location, trust_remote_code=False).model_type
+    return TOKENIZER_MAPPING_NAMES.get(kind, ("", ""))[1] is None
 
 
-def special_pieces(location: str) -> Tuple[List[int], List[int]]:
-    """The indices of the pieces that the encoder wants before and after a sequence."""
-    encoding = fast_tokenizer(location)(
-        ["word"], is_split_into_words=True, return_special_tokens_mask=True
+def _no_fast_tokenizer(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name}: this encoder has no fast tokenizer (a 'tokenizer.json', or a vocabulary that one "
+        "can be made from), which is needed to align its pieces with words"
     )
-    pieces, special = encoding["input_ids"], encoding["special_tokens_mask"]
-    first = special.index(0)
-    last = len(special) - 1 - special[::-1].index(0)
-    return pieces[:first], pieces[last + 1 :]
 
 
-def archive_folder(model_name: str, serialization_dir: str) -> Path:
-    """Where in a run's folder or an unpacked archive lies what belongs to the encoder."""
-    # The hash tells apart folders of the same name; the name is for people who look inside.
-    digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
-    readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
-    return Path(serialization_dir) / _FOLDER / f"{readable}-{digest}"
+def _set_lowercase(backend: Tokenizer, lowercase: bool) -> None:
+    state = json.loads(backend.to_str())
+    normalizer = state["normalizer"]
+    steps = normalizer["normalizers"] if _is(normalizer, "Sequence") else [normalizer]
+    steps = [step for step in steps if step and not _is(step, "Lowercase")]
+    of_bert = [step for step in steps if _is(step, "BertNormalizer")]
+    for step in of_bert:
+        # Accents go with upper case unless the tokenizer says otherwise.
+        step["lowercase"] = lowercase
+    if lowercase and not of_bert:
+        steps.append({"type": "Lowercase"})
+    state["normalizer"] = {"type": "Sequence", "normalizers": steps}
+    backend.normalizer = Tokenizer.from_str(json.dumps(state)).normalizer
+
+
+def _is(step: Any, kind: str) -> bool:
+    return isinstance(step, dict) and step.get("type") == kind
+
+
+def _split_words_as_in_text(backend: Tokenizer) -> None:
+    """
+    Have a word on its own split as it is after a space in running text.
+
+    Byte-level tokenizers mark the space before a word in its first piece. They have an option for
+    words that are given one by one, but not all kinds of them, and it acts on parts of words where
+    several pre-tokenizers follow each other. So we put a space before each word.
+    """
+    words = ["word", "The", "x", "1"]
+    if all(_pieces_alone(backend, word) == _pieces_in_text(backend, word) for word in words):
+        return
+    before = backend.normalizer
+    backend.normalizer = (
+        Prepend(" ") if before is None else NormalizerSequence([Prepend(" "), before])
+    )
+    if not all(_pieces_alone(backend, word) == _pieces_in_text(backend, word) for word in words):
+        backend.normalizer = before
+
+
+def _pieces_alone(backend: Tokenizer, word: str) -> List[int]:
+    encoding = backend.encode(["a", word], is_pretokenized=True, add_special_tokens=False)
+    return [piece for piece, index in zip(encoding.ids, encoding.word_ids) if index == 1]
+
+
+def _pieces_in_text(backend: Tokenizer, word: str) -> List[int]:
+    encoding = backend.encode(f"a {word}", add_special_tokens=False)
+    return [piece for piece, (_, end) in zip(encoding.ids, encoding.offsets) if end > 1]
+
+
+def _check_any_word(name: str, backend: Tokenizer) -> None:
+    """Refuse a tokenizer that stops at words it does not know."""
+    try:
+        backend.encode(["\N{NAZAR AMULET}", "\N{SNOWMAN}x"], is_pretokenized=True)
+    except Exception as error:
+        raise ConfigurationError(
+            f"{name}: its tokenizer stops at words that it does not know, because it has no "
+            f"unknown "
+            f"piece ({error})"
+        ) from error
+
+
+def _tell_casing(name: str, backend: Tokenizer) -> None:
+    vocabulary = backend.get_vocab(with_added_tokens=False)
+    lowercases = backend.normalizer is not None and backend.normalizer.normalize_str("A") in (
+        "a",
+        " a",
+    )
+    logger.info("%s: words are %s.", name, "lower-cased" if lowercases else "not lower-cased")
+    capitalized = sum(piece[:1].isupper() for piece in vocabulary)
+    if lowercases and capitalized > len(vocabulary) / 100:
+        warnings.warn(
+            f"{name}: the tokenizer lower-cases, although {capitalized} of its "
+            f"{len(vocabulary)} pieces begin with a capital letter. If this encoder knows upper "
+            f"and "
+            "lower case, set 'lowercase' of its token indexer and its embedder to false.",
+            stacklevel=2,
+        )

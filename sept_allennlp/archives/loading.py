@@ -14,32 +14,24 @@ AllenNLP load archives by it.
 import json
 import pickle
 import re
-import shutil
 import sys
-import tarfile
-import tempfile
-import zlib
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple, Union
 
 from allennlp.common import Params
-from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
-from allennlp.common.params import parse_overrides, with_overrides
-from allennlp.data import DatasetReader
+from allennlp.common.params import parse_overrides, remove_keys_from_params, with_overrides
+from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 
 from sept_allennlp.archives import guard
+from sept_allennlp.archives.encoders import check_same_encoders
 from sept_allennlp.archives.guard import ArchiveError
+from sept_allennlp.archives.skeletons import model_config
+from sept_allennlp.archives.unpacking import unpacked
 
 __all__ = ["ArchiveError", "load_archive"]
-
-# In bytes, unpacked. The largest encoders in use take a few GiB.
-MAX_ARCHIVE_SIZE = 16 * 2**30
-MAX_CONFIG_SIZE = 16 * 2**20
-MAX_MEMBERS = 10_000
 
 # The parts of a configuration that `allennlp evaluate` builds after the model is loaded.
 _BUILT_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
@@ -68,30 +60,23 @@ def load_archive(
     `ArchiveError` for an archive that is damaged or incomplete, is no archive, or would have to be
     trusted.
     """
-    guard.check_location(str(archive_file))
-    with guard.unguarded():
-        resolved = cached_path(archive_file)
+    with unpacked(archive_file, weights_file) as (folder, config, weights), guard.unguarded():
         changes = parse_overrides(
             json.dumps(overrides) if isinstance(overrides, dict) else overrides
         )
-        with _folder_of(resolved) as folder:
-            config = _read_config(archive_file, folder)
-            if changes:
-                config = with_overrides(config, changes)
-            _check_settings(config)
-            named = [value for _, value in _items(changes) if isinstance(value, str)]
-            named += [weights_file] if weights_file else []
-            weights = weights_file or archival.get_weights_path(str(folder))
-            if not Path(weights).is_file():
-                raise ArchiveError(
-                    f"{archive_file}: there are no weights. The folder of a training has them "
-                    "after its first epoch (best.th), an archive always (weights.th)."
-                )
-            with guard.guarded(folder, named):
-                # AllenNLP takes the parameters out of what it is given.
-                reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
-                model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
-            meta = _read_meta(archive_file, folder / META_NAME)
+        if changes:
+            config = with_overrides(config, changes)
+        _check_settings(config)
+        named = [value for _, value in _items(changes) if isinstance(value, str)]
+        named += [weights_file] if weights_file else []
+        with guard.guarded(folder, named):
+            # AllenNLP takes the parameters out of what it is given.
+            reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
+            model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
+        for each in (reader, validation_reader):
+            check_same_encoders(each, model)
+        meta = _read_meta(archive_file, folder / META_NAME)
+        config = {**config, "model": model_config(config, folder)}
     return archival.Archive(model, Params(config), reader, validation_reader, meta)
 
 
@@ -105,72 +90,6 @@ def install() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("allennlp.") and getattr(module, "load_archive", None) is unchecked:
             module.load_archive = load_archive  # type: ignore[attr-defined]
-
-
-@contextmanager
-def _folder_of(archive: str) -> Iterator[Path]:
-    """Yield a folder as it is, and an archive unpacked into a temporary folder."""
-    if Path(archive).is_dir():
-        yield Path(archive)
-        return
-    folder = tempfile.mkdtemp()
-    try:
-        _unpack(archive, folder)
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unpack(archive_file: str, folder: str) -> None:
-    total = count = 0
-    try:
-        with tarfile.open(archive_file, "r:gz") as archive:
-            for member in archive:
-                total += member.size
-                count += 1
-                if total > MAX_ARCHIVE_SIZE or count > MAX_MEMBERS:
-                    raise ArchiveError(
-                        f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
-                        f"bytes or {MAX_MEMBERS} files"
-                    )
-                # The filter would remove the slash and go on; no honest archive has one.
-                if member.name.startswith("/"):
-                    raise tarfile.AbsolutePathError(member)
-                archive.extract(member, folder, filter="data")
-            _read_to_end(archive_file, archive.fileobj)
-    except tarfile.FilterError as error:
-        raise ArchiveError(f"{archive_file}: refused, {error}") from None
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise ArchiveError(f"{archive_file}: not a model archive, or damaged ({error})") from None
-
-
-def _read_to_end(archive_file: str, file: Any) -> None:
-    """Read past the last member: the checksum of gzip, which shows any damage, is at the end."""
-    for _ in range(16):
-        if not file.read(2**16):
-            return
-    raise ArchiveError(f"{archive_file}: refused, it goes on after its last member")
-
-
-def _read_config(archive_file: Any, folder: Path) -> Dict[str, Any]:
-    """Read the configuration as plain JSON, without evaluating it."""
-    file = folder / archival.CONFIG_NAME
-    if not file.is_file():
-        raise ArchiveError(f"{archive_file}: not a model archive, it has no {file.name}")
-    if file.stat().st_size > MAX_CONFIG_SIZE:
-        raise ArchiveError(f"{archive_file}: refused, its {file.name} is too large")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ArchiveError(
-            f"{archive_file}: refused, its {file.name} is not plain JSON ({error})"
-        ) from None
-    if not isinstance(config, dict) or not {"model", "dataset_reader"} <= config.keys():
-        raise ArchiveError(
-            f"{archive_file}: not a model archive, its {file.name} has no model or no "
-            "dataset_reader"
-        )
-    return config
 
 
 def _check_settings(config: Dict[str, Any]) -> None:
@@ -228,8 +147,10 @@ def _not_self_contained(error: OSError) -> ArchiveError:
     )
 
 
-def _load_model(config: Params, weights: str, folder: str, cuda_device: int) -> Model:
+def _load_model(config: Params, weights: Optional[str], folder: str, cuda_device: int) -> Model:
     try:
+        if weights is None:
+            return _model_without_weights(config, folder)
         return archival._load_model(config, weights, folder, cuda_device)
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n")[0]
@@ -249,6 +170,19 @@ def _load_model(config: Params, weights: str, folder: str, cuda_device: int) -> 
         raise ArchiveError(
             f"the archive's weights are damaged, or not those of its configuration ({reason})"
         ) from error
+
+
+def _model_without_weights(config: Params, folder: str) -> Model:
+    """Build a model whose weights are those of a model around it."""
+    choice = config.get("vocabulary", Params({}))
+    name = choice.pop_choice("type", Vocabulary.list_available(), True)
+    vocabulary_class: Any = Vocabulary.resolve_class_name(name)[0]
+    vocab = vocabulary_class.from_files(
+        str(Path(folder) / "vocabulary"), choice.get("padding_token"), choice.get("oov_token")
+    )
+    model = config["model"]
+    remove_keys_from_params(model)
+    return Model.from_params(vocab=vocab, params=model, serialization_dir=folder)
 
 
 def _read_meta(archive_file: Any, file: Path) -> Optional[Meta]:

@@ -13,7 +13,7 @@ from allennlp.data.vocabulary import Vocabulary
 from rich.console import Console
 from rich.table import Table
 
-from sept_allennlp.archives.encoders import encoder_source, max_pieces, special_pieces
+from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.data.data_check import DataReport, ModelLimits, Refused, Windows, check_data
 from sept_allennlp.data.dataset_readers import ConllReader, SciERCReader
 from sept_allennlp.data.dataset_readers.data_files import DataPath, data_files
@@ -199,7 +199,7 @@ def _with_pieces(limits: ModelLimits, options: Mapping[str, Any]) -> ModelLimits
     name = options["encoder"]
     try:
         indexer = WordPieceIndexer(name)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ConfigurationError(f"The encoder {name} cannot be loaded: {error}") from None
     vocabulary = Vocabulary()
 
@@ -209,9 +209,9 @@ def _with_pieces(limits: ModelLimits, options: Mapping[str, Any]) -> ModelLimits
 
     windows = None
     if options.get("windows", True):
-        location = encoder_source(name, None).location
-        prefix, suffix = special_pieces(location)
-        length = options.get("max_length") or max_pieces(location)
+        encoder = PretrainedEncoder(name)
+        prefix, suffix = encoder.special_pieces()
+        length = options.get("max_length") or encoder.max_pieces()
         content = length - len(prefix) - len(suffix)
         overlap = options.get("overlap")
         windows = Windows(content, content - (content // 4 if overlap is None else overlap))

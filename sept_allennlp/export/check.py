@@ -95,7 +95,13 @@ def compare(
             num_spans += len(shared)
             entities, unshared = differing(
                 *(
-                    decode(side.probabilities, side.spans, exported.labels, archive.decoding)
+                    decode(
+                        side.probabilities,
+                        side.spans,
+                        exported.labels,
+                        archive.decoding,
+                        archive.calibration,
+                    )
                     for side in (expected, found)
                 )
             )

@@ -182,6 +182,7 @@ def write_model(
         model=network,
         filter=_write_filter(model, folder),
         relations=_write_relations(model, network.dim, folder),
+        calibration=model.calibration.get(),
         made={
             **made,
             "encoder": readable(traced.name),
@@ -223,7 +224,7 @@ def _write_relations(model: SEPT, dim: int, folder: Path) -> Optional[Relations]
     found = model._relations
     if found is None:
         return None
-    labels, symmetric_labels, threshold = found.decoding
+    labels, symmetric_labels, threshold, calibration = found.decoding
     write_head(pair_head(model), pair_head_signature(dim, len(labels)), folder / RELATION_HEAD)
     return Relations(
         RELATION_HEAD,
@@ -231,7 +232,8 @@ def _write_relations(model: SEPT, dim: int, folder: Path) -> Optional[Relations]
         list(symmetric_labels),
         threshold,
         found._max_distance,
-        found.entities_per_word,
+        found.max_entities_per_word,
+        calibration,
     )
 
 

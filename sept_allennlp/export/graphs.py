@@ -20,6 +20,8 @@ from sept_runtime.onnx.graph import Signature
 # exporter makes of some encoders (ModernBERT's local windows), so the opset before it comes second.
 _OPSETS = (23, 22)
 
+_LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+
 # No dimension is 0 or 1, which the exporter takes for constants, and no two are the same.
 _EXAMPLE_ROWS, _EXAMPLE_LENGTH = 3, 17
 _EXAMPLE_SPANS, _EXAMPLE_PAIRS = 11, 7
@@ -163,9 +165,7 @@ def _drop_notes(model: Any) -> None:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """Silence the exporter, which reports its steps and warns about its own code."""
-    loggers = [
-        logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
-    ]
+    loggers = list(map(logging.getLogger, _LOGGERS))
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

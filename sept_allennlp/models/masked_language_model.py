@@ -7,19 +7,28 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.training.metrics import Perplexity
 from torch.nn.functional import cross_entropy
-from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+from transformers import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 from transformers.utils import logging
+from typing_extensions import override
 
-from sept_allennlp.archives.encoders import encoder_source
+from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
+from sept_allennlp.modules.token_embedders import WordPieceEmbedder
 
 
 @Model.register("masked_lm")
 class MaskedLanguageModel(Model, Bfloat16Encoder):
     """
-    An encoder that goes on learning to guess masked word pieces, in texts of the domain that it is
-    for. Encoders that come without a head for that, such as those for sentence vectors, get a new
-    one, whose output embeddings are the encoder's input embeddings.
+    An encoder that continues to learn to guess masked word pieces, in texts of its domain.
+
+    Encoders that come without a head for that, such as those for sentence vectors, get a new one,
+    whose output embeddings are the encoder's input embeddings.
 
     AllenNLP-models' `masked_language_model` was "developed for use in a demo, not for training", as
     it says itself.
@@ -29,70 +38,79 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
     # Parameters
 
     vocab : `Vocabulary`
-        Is not used: the pieces' indices are the encoder's own.
+        Not used: the pieces' indices are the encoder's own.
     model_name : `str`
-        Hub name or folder of the encoder.
-    transformer_kwargs : `Dict[str, Any]`, optional
-        For `AutoModelForMaskedLM.from_pretrained`; of what it changes, dropout for example, nothing
-        is in the encoder that is written.
+        A hub name, a folder, or the archive of a trained model.
+    dropout : `float`, optional (default = the encoder's own)
+        All dropout inside the encoder while it is adapted. The encoder that is written keeps its
+        own.
 
     # Raises
 
-    `ConfigurationError` for an encoder whose masked language model is not an encoder and one head.
+    `ConfigurationError` for an encoder that has no masked language model, or has a decoder as well.
     """
 
     def __init__(
         self,
         vocab: Vocabulary,
         model_name: str,
-        transformer_kwargs: Optional[Dict[str, Any]] = None,
+        dropout: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
-        self._location = encoder_source(model_name, None).location
-        with _without_a_word_about_new_heads():
-            self.network = AutoModelForMaskedLM.from_pretrained(
-                self._location, **(transformer_kwargs or {})
-            )
-        self._head = _head(self.network, model_name)
+        encoder = PretrainedEncoder(model_name)
+        self._location = encoder.location
+        config = _with_dropout(encoder.config, dropout)
+        if type(config) not in AutoModelForMaskedLM._model_mapping.keys():
+            raise _not_adaptable(model_name, config, "transformers has no masked language model")
+        if config.is_encoder_decoder:
+            raise _not_adaptable(model_name, config, "it has a decoder as well")
+        with _without_warning_of_new_heads():
+            self.network = AutoModelForMaskedLM.from_pretrained(self._location, config=config)
+        # An encoder that SEPT cannot use is refused before it is adapted.
+        WordPieceEmbedder(model_name)
+        self._head = _head(self.network)
         self._perplexity = Perplexity()
 
     def forward(self, pieces: torch.Tensor, targets: torch.Tensor) -> Dict[str, torch.Tensor]:
         """
+        Return the `loss`, the mean cross-entropy of the guesses.
+
         # Parameters
 
         pieces : `torch.LongTensor`
             Shape `(batch_size, block_length)`: what the encoder sees.
         targets : `torch.LongTensor`
-            Shape `(batch_size, block_length)`: the right pieces where it is to guess, -100
+            Shape `(batch_size, block_length)`: the original pieces where it is to guess, -100
             everywhere else.
-
-        # Returns
-
-        `loss`, the mean cross-entropy of the guesses.
         """
         guessed = targets != -100
         with self.precision(pieces.device):
-            # Shape: (batch_size, block_length, embedding_dim)
-            encoded = self.network.base_model(input_ids=pieces)[0]
-            # The head costs as much as the encoder of a small model, so it sees no other pieces.
             # Shape: (num_guesses, vocabulary size)
-            logits = self._head(encoded[guessed])
+            if self._head is None:
+                logits = self.network(input_ids=pieces).logits[guessed]
+            else:
+                # Shape: (batch_size, block_length, embedding_dim)
+                encoded = self.network.base_model(input_ids=pieces)[0]
+                # The head costs as much as the encoder of a small model, so it sees no other
+                # pieces.
+                logits = self._head(encoded[guessed])
         # A sum of nothing is 0, a mean is not.
         loss = cross_entropy(logits.float(), targets[guessed], reduction="sum")
         loss = loss / guessed.sum().clamp(min=1)
         self._perplexity(loss.detach())
         return {"loss": loss}
 
+    @override
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        """`perplexity` of the guesses since the last reset."""
         return {"perplexity": float(self._perplexity.get_metric(reset))}
 
     def write_encoder(self, folder: str) -> None:
         """
-        Writes the encoder, without the head, in Hugging Face's format, as `SEPT_ENCODER` takes it:
-        with its tokenizer, and with those parts of the one it was made from that have not learned
-        anything here.
+        Write the encoder with its tokenizer, without the head, in Hugging Face's format.
+
+        `SEPT_ENCODER` takes the folder. Parts that are not trained here, such as a pooler, are
+        those of the original encoder.
         """
         encoder = AutoModel.from_pretrained(self._location)
         encoder.load_state_dict(
@@ -102,22 +120,35 @@ class MaskedLanguageModel(Model, Bfloat16Encoder):
         encoder.save_pretrained(folder)
 
 
-def _head(network: PreTrainedModel, model_name: str) -> torch.nn.Module:
+def _with_dropout(config: PretrainedConfig, dropout: Optional[float]) -> PretrainedConfig:
+    """Return a configuration with one value for everything that it calls dropout."""
+    if dropout is None:
+        return config
+    values = config.to_dict()
+    names = [
+        name
+        for name, value in values.items()
+        if "dropout" in name and isinstance(value, float) and "classif" not in name
+    ]
+    return type(config).from_dict({**values, **dict.fromkeys(names, dropout)})
+
+
+def _not_adaptable(model_name: str, config: PretrainedConfig, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{model_name}: an encoder of type {config.model_type!r} cannot be adapted by masked "
+        f"language modeling, because {reason}"
+    )
+
+
+def _head(network: PreTrainedModel) -> Optional[torch.nn.Module]:
+    """Return the head of a network that consists of an encoder and one head."""
     parts = dict(network.named_children())
     parts.pop(network.base_model_prefix, None)
-    if len(parts) != 1:
-        found = ", ".join(parts) or "nothing"
-        raise ConfigurationError(
-            f"{model_name}: an encoder of the kind {network.config.model_type!r} cannot be adapted "
-            f"here: beside the encoder its masked language model has {found}, and not one head"
-        )
-    (head,) = parts.values()
-    return head
+    return next(iter(parts.values())) if len(parts) == 1 else None
 
 
 @contextmanager
-def _without_a_word_about_new_heads() -> Iterator[None]:
-    # That the head is new, and wants to be trained, is what we are here for.
+def _without_warning_of_new_heads() -> Iterator[None]:
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:

@@ -3,14 +3,16 @@
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
-# A short form has 2 to 10 characters in at most 2 words, begins with a letter or digit, and has a
-# letter (Schwartz and Hearst 2003, section 3.1).
+# A short form has 2 to 10 characters in at most 2 words and begins with a letter or digit (Schwartz
+# and Hearst 2003, section 3.1).
 _PARENTHESIS = re.compile(r"\(([^()]{2,80})\)")
 _MAX_SHORT = 10
 _DASHES = re.compile(r"[\u2010-\u2015\u2212_/-]+")
 _SPACES = re.compile(r"\s+")
+_BRACKETS = " \"'([\u201c\u201d"
+_WORD_STARTS = re.compile(r"[^\W_]+")
 _QUOTES = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"'})
 
 # Words that end in "s" and are singular, beside those in "ss", "us" and "is".
@@ -25,6 +27,7 @@ _IRREGULAR = {
     "bases": "base",
     "corpora": "corpus",
     "criteria": "criterion",
+    "diagnoses": "diagnosis",
     "data": "data",
     "heuristics": "heuristic",
     "hypotheses": "hypothesis",
@@ -70,9 +73,8 @@ def _is_short_form(text: str) -> bool:
         2 <= len(text) <= _MAX_SHORT
         and len(text.split()) <= 2
         and text[0].isalnum()
-        and any(character.isalpha() for character in text)
-        # An acronym has a capital; "(e.g.)" and "(see below)" have none.
-        and any(character.isupper() for character in text)
+        # "(e.g.)" and "(see below)" have no capitals, and "(English)" has one.
+        and sum(character.isupper() for character in text) > 1
     )
 
 
@@ -88,19 +90,31 @@ def _long_form(short: str, before: str) -> Optional[str]:
     # A sentence or another parenthesis ends the search.
     candidate = re.split(r"[.;:!?)(]\s", candidate)[-1]
     position = len(candidate)
-    for number in range(len(letters) - 1, -1, -1):
-        position -= 1
-        while position >= 0 and not (
-            candidate[position].lower() == letters[number]
-            # The first letter must begin a word.
-            and (number > 0 or position == 0 or not candidate[position - 1].isalnum())
-        ):
-            position -= 1
-        if position < 0:
-            return None
-    long_form = candidate[candidate.rfind(" ", 0, position + 1) + 1 :].strip(" \"'([")
-    is_longer = len(long_form) > len(short)
-    return long_form if is_longer and short not in long_form.split() else None
+    for letter in reversed(letters[1:]):
+        position = candidate.lower().rfind(letter, 0, max(position, 0))
+    # The first letter must begin a word.
+    while position > 0:
+        position = candidate.lower().rfind(letters[0], 0, position)
+        if position >= 0 and (position == 0 or not candidate[position - 1].isalnum()):
+            long_form = candidate[candidate.rfind(" ", 0, position + 1) + 1 :].strip(_BRACKETS)
+            if _stands_for(letters, short, long_form):
+                return long_form
+    return None
+
+
+def _stands_for(letters: List[str], short: str, long_form: str) -> bool:
+    if len(long_form) <= len(short) or short in long_form.split():
+        return False
+    # With a word for each letter, each letter should begin one: "neural machine translation" is not
+    # what NAT stands for.
+    initials = [word[0].lower() for word in _WORD_STARTS.findall(long_form)]
+    if len(initials) == len(letters):
+        return initials == letters
+    # Beside small letters, capitals begin words: "structure from motion (SfM)".
+    if short.rstrip("s").isupper():
+        return True
+    remaining = iter(initials)
+    return all(letter.lower() in remaining for letter in short if letter.isupper())
 
 
 @lru_cache(maxsize=2**16)
@@ -109,16 +123,21 @@ def fold_name(name: str) -> str:
     Return the form that spellings of one name share.
 
     Case, hyphens, quotes and white space are leveled, and the last word is made singular: "Support
-    Vector Machines" and "support-vector machine" have the same form.
+    Vector Machines" and "support-vector machine" have the same form. Acronyms keep their capitals.
     """
     name = unicodedata.normalize("NFKC", name).translate(_QUOTES)
     # "CNNs" is the plural of "CNN"; "AWS" is no plural.
     name = re.sub(r"\b([A-Z]{2,})s\b", r"\1", name)
     words = _SPACES.split(_DASHES.sub(" ", name).strip())
-    # Capitals alone are an acronym.
-    if not (words[-1].isupper() and len(words[-1]) > 1):
-        words[-1] = _singular(words[-1].casefold())
-    return " ".join(words).casefold()
+    # Capitals alone are an acronym: SCAN is no scan. A text in nothing but capitals shouts.
+    shouts = len(words) > 1 and name.isupper()
+    folded = [
+        word if word.isupper() and len(word) > 1 and not shouts else word.casefold()
+        for word in words
+    ]
+    if not folded[-1].isupper():
+        folded[-1] = _singular(folded[-1])
+    return " ".join(folded)
 
 
 def _singular(word: str) -> str:

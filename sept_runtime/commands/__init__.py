@@ -1,12 +1,12 @@
 """The command `sept`: predict with an exported model, and view and convert predictions."""
 
 import argparse
+import difflib
 import io
 import sys
 from typing import Optional, Sequence, Tuple
 
 from sept_runtime.commands.annotate import Annotate
-from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.count import Count
@@ -28,7 +28,6 @@ COMMANDS: Tuple[Command, ...] = (
     Report(),
     Serve(),
     Convert(),
-    Brat(),
     Split(),
     Models(),
     Package(),
@@ -37,7 +36,6 @@ COMMANDS: Tuple[Command, ...] = (
 __all__ = [
     "COMMANDS",
     "Annotate",
-    "Brat",
     "Command",
     "Convert",
     "Count",
@@ -73,5 +71,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_to(subparsers, called=f"{parser.prog} {command.name}")
-    args = parser.parse_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # The command's own parser answers with its own arguments.
+        args.parser.error(_unknown_arguments(args.parser, unknown))
     args.func(args)
+
+
+def _unknown_arguments(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> str:
+    known = [option for action in parser._actions for option in action.option_strings]
+    hints = []
+    for argument in unknown:
+        close = difflib.get_close_matches(argument.split("=")[0], known, n=1)
+        hints += [f" (did you mean {close[0]}?)"] if close else []
+    return f"unknown arguments: {' '.join(unknown)}{''.join(hints[:1])}"

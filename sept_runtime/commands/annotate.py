@@ -77,8 +77,8 @@ class Annotate(Command):
             "--actors",
             type=positive_int,
             metavar="N",
-            help="the number of workers, each with a model of its own (default = as many as there "
-            "are cores, or GPUs, and memory for)",
+            help="the number of workers, each with a model of its own (default = as many as the "
+            "machines have cores, GPUs and memory for)",
         )
         group.add_argument(
             "--cpus-per-actor",

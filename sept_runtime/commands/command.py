@@ -54,7 +54,7 @@ class Command(ABC):
             self.name, description=self.description, help=self.description
         )
         self.add_arguments(parser)
-        parser.set_defaults(func=functools.partial(self._execute, called))
+        parser.set_defaults(func=functools.partial(self._execute, called), parser=parser)
         return parser
 
     def _execute(self, called: str, args: argparse.Namespace) -> None:

@@ -2,6 +2,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from typing_extensions import override
+
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.predictions import FailedInput, read_predictions
@@ -9,35 +11,32 @@ from sept_runtime.views.html.page import render_page
 
 
 class Html(Command):
-    """
-    Makes a page to look at from predictions; see `sept_runtime.views.html`. A SciERC file will do
-    as well: its annotation is shown.
-    """
+    """Command that renders predictions, or a gold annotation, as an HTML page."""
 
     name = "html"
     description = (
-        "Show predicted entities in the text, as a self-contained HTML page; where the "
-        "predictions hold the gold annotation too, what was found, missed and wrong."
+        "Write a self-contained HTML page that shows entities and relations in the text. If the "
+        "file has predictions and a gold annotation, the page shows what was found, missed and "
+        "wrong."
     )
 
+    @override
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The predictions, the page, and its heading."""
         parser.add_argument(
-            "predictions", type=Path, help="what the predictor wrote, or a SciERC file"
+            "predictions",
+            type=Path,
+            help="a file that 'sept predict' wrote, or a SciERC file; - for stdin",
         )
         parser.add_argument("page", type=Path, help="the page to write")
         parser.add_argument(
             "--title", help="the page's heading (default = the predictions' file name)"
         )
 
+    @override
     def run(self, args: argparse.Namespace) -> int:
-        """
-        # Raises
-
-        `DocumentError` for what are no predictions, and for a page that would replace them.
-        """
         documents = list(read_predictions(str(args.predictions)))
-        page = render_page(documents, title=args.title or args.predictions.name)
+        name = "Entities" if str(args.predictions) == "-" else args.predictions.name
+        page = render_page(documents, title=args.title or name)
         with open_output(str(args.page), inputs=[str(args.predictions)]) as output:
             # Lone surrogates, which JSON allows and UTF-8 does not, become references.
             output.write(page.encode("utf-8", errors="xmlcharrefreplace"))

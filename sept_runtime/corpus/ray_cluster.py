@@ -39,6 +39,8 @@ _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
+# How often to try to start a cluster on a busy machine.
+_MAX_STARTS = 3
 _MAX_SECONDS_WITHOUT_PROGRESS = 2 * 3600
 # How often to check, while waiting, that there are still machines for all workers.
 _SECONDS_BETWEEN_CHECKS = 15
@@ -70,12 +72,16 @@ class RayCluster(Cluster):
         if address is None:
             cores = num_cpus or usable_cores()
             options = {"address": "local", "num_cpus": cores, "include_dashboard": False}
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise CorpusError(
-                f"Ray cannot be started at {address or 'this machine'}: {error}"
-            ) from None
+        for attempt in range(1, _MAX_STARTS + 1):
+            try:
+                ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+                break
+            # Ray raises plain exceptions, for one if its processes need more than half a minute.
+            except Exception as error:
+                ray.shutdown()
+                if address is not None or attempt == _MAX_STARTS:
+                    place = f"connect to {address}" if address else "start on this machine"
+                    raise CorpusError(f"Ray cannot {place}: {error}") from None
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
 

@@ -1,9 +1,10 @@
 """
-The column format of the CoNLL shared tasks, in which BC5CDR, NCBI-disease and JNLPBA are spread.
+The column format of the CoNLL shared tasks, in which BC5CDR, NCBI-disease and JNLPBA come.
 
-A line holds a word and, after white space, further columns of which the last is the word's tag; an
-empty line ends a sentence; a line that begins with `-DOCSTART-` begins a document, and may hold the
-document's name. Lines of four columns, word, part of speech, chunk and tag:
+A line holds a word and further columns, of which the last is the word's tag. Columns are separated
+by tabs, or, in lines without a tab, by spaces. An empty line ends a sentence. A line that begins
+with `-DOCSTART-` begins a document and may hold its name, as does JNLPBA's `###MEDLINE:95369245`.
+Lines of four columns, word, part of speech, chunk and tag:
 
     -DOCSTART- (227)
 
@@ -11,16 +12,19 @@ document's name. Lines of four columns, word, part of speech, chunk and tag:
     asthma    NN  O  I-Disease
     persists  VB  O  O
 
+Other lines that begin with `#` are comments if they do not end in a tag or have another number of
+columns.
+
 Tags are IOB2 (each entity opens with `B-`), IOB1 (`B-` only right after an entity of the same
-label) or a mixture, and one rule reads them all: `B-X` always opens an entity, `I-X` goes on with
-one of label X and opens one where there is none.
+label) or a mixture, and one rule reads them all: `B-X` always opens an entity, `I-X` continues one
+of label X or opens one. Tags without a label, `B` and `I`, get the reader's `label`.
 
-Where there are no documents, sentences are put together to contexts; one of them may well hold the
-end of one abstract and the beginning of the next, which nothing in the file tells apart.
+In files without documents, consecutive sentences are joined to contexts. A context may hold the end
+of one abstract and the beginning of the next, since nothing in the file separates them.
 
-In BC5CDR as it is spread with SciBERT, wider entities begin with `B-` and those of one word are
-`I-`. So one of one word right after another entity cannot be told from more of that entity, and is
-read as that: about one entity in a hundred.
+In BC5CDR as it comes with SciBERT, wider entities begin with `B-` and those of one word are `I-`.
+So an entity of one word right after another entity is read as part of that entity: about one in a
+hundred.
 """
 
 import re
@@ -30,18 +34,23 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, U
 from sept_runtime.documents import AnnotatedSpan, Document, DocumentError
 from sept_runtime.formats.json_lines import read_lines
 
-# About an abstract, for which the hyper-parameters were chosen: the number of sampled negatives
-# keeps its meaning. One window of the encoder holds it: in NCBI-disease, 320 pieces at most.
+# The length of an abstract, for which the hyper-parameters were chosen. One window of the encoder
+# holds it: in NCBI-disease, 320 pieces at most.
 MAX_CONTEXT_WORDS = 200
 
+SUFFIXES = (".txt", ".conll", ".iob", ".iob2", ".bio", ".tsv")
+"""The suffixes of CoNLL files in a folder."""
+
 _DOCUMENT_START = "-DOCSTART-"
+_MEDLINE_START = "###"
 # What fills the columns of a line that begins a document.
 _FILLERS = frozenset(["-X-", "O", "X", "_"])
 
-# Between ASCII's white space: a word may well have a no-break space in it.
-_CELL = re.compile(r"[^ \t\r\n\f\v]+")
-_TAG = re.compile(r"O|([BI])-(.+)")
-# Of BIOES and its relatives, which mark the last word of an entity, or its only one.
+# ASCII's white space: a word may well hold a no-break space.
+_SPACES = " \t\r\n\f\v"
+_CELL = re.compile(f"[^{_SPACES}]+")
+_TAG = re.compile(r"O|([BI])(?:-(.*))?")
+# The schemes that mark the last word of an entity, or its only one: BIOES and its relatives.
 _OTHER_TAG = re.compile(r"[ELMSUW]-.+")
 
 
@@ -65,35 +74,38 @@ _Sentence = List[_TaggedWord]
 
 
 def read_conll(
-    path: str, max_context_words: int = MAX_CONTEXT_WORDS, name: Optional[str] = None
+    path: str,
+    max_context_words: int = MAX_CONTEXT_WORDS,
+    name: Optional[str] = None,
+    label: Optional[str] = None,
 ) -> Iterator[Document]:
     """
-    The documents of a file in CoNLL's column format, in order.
+    Read the documents of a file in CoNLL's column format, in order.
 
-    Documents that begin with a `-DOCSTART-` line are kept whole. Sentences before the first such
-    line, which is all of them in a file without, are put together to contexts, each of which
-    becomes a `Document`: as many consecutive sentences as have no more than `max_context_words`
-    words. No sentence is cut, a longer one is a context of its own. A document's key is its name in
-    the `-DOCSTART-` line; contexts, and documents without a name, are called after the file and
-    numbered: `train-1`. A document without words is left out.
+    Documents that begin with a line of their own are kept whole. Sentences before the first such
+    line, which are all sentences of a file without one, are joined to contexts, each of which
+    becomes a `Document`: as many consecutive sentences as have at most `max_context_words` words. A
+    longer sentence is a context of its own. A document's key is its name in the line that begins
+    it; contexts and documents without a name are named after the file and numbered: `train-1`.
+    Documents without words are left out.
 
     # Parameters
 
     path : `str`
-        The file, on this machine.
     max_context_words : `int`, optional (default = `200`)
     name : `str`, optional (default = `path`)
-        What messages call the file: for a downloaded one its address.
+        The file's name in messages: for a downloaded file its address.
+    label : `str`, optional (default = `None`)
+        The label of entities whose tags have none.
 
     # Raises
 
-    `DocumentError` at the first line that is wrong, and where the file is missing or holds no
-    sentence.
+    `DocumentError` at the first invalid line, and if the file is missing or holds no sentence.
     """
     name = name or path
     keys = _Keys(name)
     found = False
-    for start, sentences in _sections(_rows(path, name)):
+    for start, sentences in _sections(_rows(path, name, label)):
         contexts = [sentences] if start else _contexts(sentences, max_context_words)
         for context in contexts:
             if context:
@@ -103,26 +115,44 @@ def read_conll(
         raise DocumentError(f"{name}: the file holds no sentence")
 
 
-def _rows(path: str, name: str) -> Iterator[_Row]:
+def _rows(path: str, name: str, label: Optional[str]) -> Iterator[_Row]:
     columns = 0
     where_first = ""
     for origin, line in read_lines(path, name):
         try:
-            cells = _CELL.findall(line.decode("utf-8-sig"))
+            cells = _cells(line.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise DocumentError(f"{origin}: not UTF-8 text ({error})") from None
         if not cells:
             yield None
-        elif cells[0].startswith(_DOCUMENT_START):
+            continue
+        if cells[0].startswith(_DOCUMENT_START):
             yield _DocumentStart(origin, _document_name(cells))
-        else:
-            if not columns:
-                columns, where_first = len(cells), origin
-            if len(cells) != columns:
-                raise DocumentError(
-                    f"{origin}: expected {columns} columns as in {where_first}, found {len(cells)}"
-                )
-            yield _tagged_word(cells, origin)
+            continue
+        if cells[0].startswith(_MEDLINE_START) and len(cells) == 1:
+            yield _DocumentStart(origin, cells[0].strip("# "))
+            continue
+        # In some files tabs align the columns, in others a column may be empty.
+        counts = (len(cells), sum(map(bool, cells)))
+        fits = not columns or columns in counts
+        if cells[0].startswith("#") and not (fits and _TAG.fullmatch(cells[-1])):
+            continue
+        if not columns:
+            columns, where_first = counts[0], origin
+        if not fits:
+            raise DocumentError(
+                f"{origin}: expected {columns} columns as in {where_first}, found {counts[0]}"
+            )
+        yield _tagged_word(cells, origin, label)
+
+
+def _cells(line: str) -> List[str]:
+    line = line.rstrip(_SPACES)
+    cells = [cell.strip(_SPACES) for cell in line.split("\t")]
+    # A word may hold spaces then, unless spaces and tabs are mixed to align the columns.
+    if len(cells) > 1 and _TAG.fullmatch(cells[-1]):
+        return cells
+    return _CELL.findall(line)
 
 
 def _document_name(cells: List[str]) -> str:
@@ -131,27 +161,32 @@ def _document_name(cells: List[str]) -> str:
     return " ".join(name for name in names if name not in _FILLERS).strip(" ()")
 
 
-def _tagged_word(cells: List[str], origin: str) -> _TaggedWord:
+def _tagged_word(cells: List[str], origin: str, label: Optional[str]) -> _TaggedWord:
     if len(cells) < 2:
         raise DocumentError(
             f"{origin}: expected a word and, as the last column, its tag; found one column"
         )
     word, tag = cells[0], cells[-1]
-    if not word.strip():
-        raise DocumentError(f"{origin}: the word is empty")
     match = _TAG.fullmatch(tag)
     if match:
-        return _TaggedWord(origin, word, match[1] == "B", match[2])
+        if not match[1]:
+            return _TaggedWord(origin, word, False, None)
+        if not (match[2] or label):
+            raise DocumentError(
+                f"{origin}: the tag {tag!r} has no label; give the reader the label of the file's "
+                "entities, 'label'"
+            )
+        return _TaggedWord(origin, word, match[1] == "B", match[2] or label)
     if _OTHER_TAG.fullmatch(tag):
         raise DocumentError(
             f"{origin}: the tag {tag!r} belongs to a scheme that marks the ends of entities (BIOES "
-            "or the like), which is not read; write the file in IOB2"
+            "or the like), which is not supported; convert the file to IOB2"
         )
     raise DocumentError(f"{origin}: the tag {tag!r} is neither O nor B- or I- with a label")
 
 
 def _sections(rows: Iterable[_Row]) -> Iterator[Tuple[Optional[_DocumentStart], List[_Sentence]]]:
-    """The sentences before the first start of a document, then those of each document."""
+    """Yield the sentences before the first document, then those of each document."""
     start: Optional[_DocumentStart] = None
     sentences: List[_Sentence] = [[]]
     for row in rows:
@@ -199,7 +234,7 @@ def _document(key: str, sentences: List[_Sentence], start: Optional[_DocumentSta
 
 
 class _Keys:
-    """Keys for the documents of a file, none twice."""
+    """Unique keys for the documents of a file."""
 
     def __init__(self, file_name: str) -> None:
         self._stem = Path(file_name.rpartition("!")[2]).stem

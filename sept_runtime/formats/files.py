@@ -141,7 +141,7 @@ def _decompressor(file: BinaryIO) -> io.BufferedReader:
         if not byte:
             break
         prefix += byte
-    whole = io.BufferedReader(_Prefixed(prefix, file), _BUFFER_SIZE)
+    whole: io.BufferedReader = io.BufferedReader(_Prefixed(prefix, file), _BUFFER_SIZE)
     open_decompressor = _DECOMPRESSORS.get(prefix)
     if open_decompressor is None:
         return whole

@@ -1,23 +1,31 @@
-"""What goes into prediction: JSON objects, each with a document in one of three forms."""
+"""The inputs of prediction: JSON objects with a document in one of three forms."""
 
-from typing import Any, Iterator, Optional
+from itertools import accumulate
+from typing import Any, Iterator, List, Optional
 
-from sept_runtime.documents import Document, DocumentError
+from sept_runtime.documents import Document, DocumentError, describe
+from sept_runtime.formats.blank_words import is_blank
 from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
-from sept_runtime.formats.scierc import annotated_document, checked_sentences, checked_words
+from sept_runtime.formats.scierc import (
+    annotated_document,
+    checked_sentences,
+    checked_words,
+    document_key,
+)
+from sept_runtime.formats.word_offsets import checked_offsets, find_words
 from sept_runtime.tokenization import split_sentences, tokenize
 from sept_runtime.tokenization.words import with_joined_text
 
 
 def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:
     """
-    The documents of a file that holds one JSON object a line, in order, by `document_from_input`.
-    Its parameters are those of `read_json_lines`.
+    Read the documents of a file with one JSON object a line by `document_from_input`, in order.
+
+    The parameters are those of `read_json_lines`.
 
     # Raises
 
-    `DocumentError` at the first line that is wrong, and where the file is missing or holds no
-    document.
+    `DocumentError` at the first invalid line, and if the file is missing or holds no document.
     """
     for origin, fields in read_json_lines(path, name):
         try:
@@ -28,9 +36,12 @@ def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:
 
 def document_from_input(fields: Any) -> Document:
     """
-    The document in a JSON object, told by what the object holds: `sentences` (lists of words, as in
-    SciERC, and perhaps `ner` and `relations`), `tokens` (a list of words), or `text`. A document
-    given as words gets as its text the words joined by spaces.
+    Return the document in a JSON object.
+
+    The object holds its words as `sentences` (lists of words, as in SciERC, with optional `ner` and
+    `relations`) or `tokens` (a list of words), or only its `text`, which is tokenized. Words with a
+    `text` keep it: their places in it are the `word_offsets`, or are found. Words without a text
+    get their words joined by spaces as text. Null and empty values count as absent.
 
     # Raises
 
@@ -38,53 +49,80 @@ def document_from_input(fields: Any) -> Document:
     """
     if not isinstance(fields, dict):
         raise DocumentError(f"expected a JSON object, found {json_type(fields)}")
-    key = _document_key(fields)
-    given = next((name for name in _FORMS if name in fields), None)
-    if given is None:
-        raise DocumentError(f"the object has none of the keys {', '.join(_FORMS)}")
-    document = with_joined_text(_FORMS[given](key, fields))
-    if not document.offsets:
-        raise DocumentError(f"{given!r} is empty: there is no word in it")
+    key = document_key(fields, "the document")
+    where = describe("", key)
+    _check_text(fields, "title", where)
+    text = _check_text(fields, "text", where)
+    form = next((name for name in _WORDS if _is_filled(fields.get(name))), None)
+    if form is None:
+        given = next((name for name in ("text", *_WORDS) if fields.get(name) is not None), None)
+        if given is None:
+            # An output of prediction that is an error stays that error.
+            if isinstance(fields.get("error"), str):
+                raise DocumentError(fields["error"])
+            raise DocumentError(f"{where}: the object has none of the keys sentences, tokens, text")
+        document = document_from_text(text or "", key)
+        if not document.offsets:
+            raise DocumentError(f"{where}: {given!r} is empty: there is no word in it")
+        return document
+    document = _WORDS[form](key, fields, where)
+    if all(map(is_blank, document.words)):
+        raise DocumentError(f"{where}: {form!r} is empty: there is no word in it")
+    if text is None or is_blank(text):
+        return with_joined_text(document)
+    document.text, words = text, document.words
+    offsets = fields.get("word_offsets")
+    if offsets is None:
+        document.offsets = find_words(words, text, where)
+    else:
+        document.offsets = checked_offsets(offsets, words, text, where)
     return document
 
 
 def document_from_text(text: str, key: str = "") -> Document:
-    """A document of raw text, with the sentences and words that `tokenize` finds in it."""
+    """Return a document with the sentences and words that `tokenize` finds in a text."""
     sentences, offsets = tokenize(text)
     return Document(key, sentences, text=text, offsets=offsets)
 
 
-def _from_sentences(key: str, fields: JsonObject) -> Document:
-    where = f"document {key!r}"
+def _from_sentences(key: str, fields: JsonObject, where: str) -> Document:
     sentences = checked_sentences(fields["sentences"], where)
     return annotated_document(key, sentences, fields, where)
 
 
-def _from_tokens(key: str, fields: JsonObject) -> Document:
+def _from_tokens(key: str, fields: JsonObject, where: str) -> Document:
     tokens = fields["tokens"]
     if not isinstance(tokens, list):
-        raise DocumentError(f"'tokens' must be a list of words, found {json_type(tokens)}")
-    return Document(key, split_sentences(checked_words(tokens, f"document {key!r}")))
+        raise DocumentError(f"{where}: 'tokens' must be a list of words, found {json_type(tokens)}")
+    words = checked_words(tokens, where)
+    sentences = split_sentences([word for word in words if not is_blank(word)])
+    visible = sum(map(len, sentences))
+    return Document(key, sentences if visible == len(words) else _with_blanks(sentences, words))
 
 
-def _from_text(key: str, fields: JsonObject) -> Document:
-    text = fields["text"]
-    if not isinstance(text, str):
-        raise DocumentError(f"'text' must be a string, found {json_type(text)}")
-    return document_from_text(text, key)
+def _with_blanks(sentences: List[List[str]], words: List[str]) -> List[List[str]]:
+    """Put blank words back into sentences, each to the word before it."""
+    ends = set(accumulate(map(len, sentences)))
+    result: List[List[str]] = [[]]
+    visible = 0
+    for word in words:
+        if not is_blank(word):
+            if visible in ends:
+                result.append([])
+            visible += 1
+        result[-1].append(word)
+    return result
 
 
-_FORMS = {"sentences": _from_sentences, "tokens": _from_tokens, "text": _from_text}
+_WORDS = {"sentences": _from_sentences, "tokens": _from_tokens}
 
 
-def _document_key(fields: JsonObject) -> str:
-    for name in ("doc_key", "title"):
-        if not isinstance(fields.get(name), (str, type(None))):
-            raise DocumentError(f"{name!r} must be a string, found {json_type(fields[name])}")
-    key = fields.get("doc_key")
-    if isinstance(key, str):
-        return key
-    identifier = fields.get("id")
-    if isinstance(identifier, (dict, list)):
-        raise DocumentError(f"'id' must be a string or number, found {json_type(identifier)}")
-    return "" if identifier is None else str(identifier)
+def _is_filled(value: Any) -> bool:
+    return any(value) if isinstance(value, list) else bool(value)
+
+
+def _check_text(fields: JsonObject, name: str, where: str) -> Optional[str]:
+    value = fields.get(name)
+    if not isinstance(value, (str, type(None))):
+        raise DocumentError(f"{where}: {name!r} must be a string, found {json_type(value)}")
+    return value

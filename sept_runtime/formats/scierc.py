@@ -1,43 +1,45 @@
 """
-SciERC's format, one JSON object a line: `doc_key`, `sentences` (lists of words), `ner`, which
-holds for each sentence its entities as `[first word, last word, label]`, counted over the whole
-document, and `relations`, for each sentence `[first word, last word, first word, last word, label]`
-of two of these entities. Ours has beside it the raw `text` and the words' places in it,
-`word_offsets`.
+SciERC's format: one JSON object a line with `doc_key`, `sentences`, `ner` and `relations`.
+
+`sentences` are lists of words. `ner` holds for each sentence its entities as `[first word, last
+word, label]`, counted over the whole document, and `relations` for each sentence `[first word, last
+word, first word, last word, label]` of two of these entities. What is written here holds the raw
+`text` and `word_offsets`, the words' places in it, too.
 """
 
-import json
-from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, Optional
 
 from sept_runtime.documents import (
     AnnotatedRelation,
     Document,
     DocumentError,
     Span,
+    describe,
 )
 from sept_runtime.formats.annotation import entities_from_ner, gold_relations
-from sept_runtime.formats.json_lines import JsonObject, is_index, json_type, read_json_lines
+from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
 from sept_runtime.formats.soft_ner import soft_from_json, soft_to_json
 
-# Of SciERC's relations these hold in both directions.
+# The labels of SciERC's relations that have no direction.
 SYMMETRIC_LABELS = frozenset({"COMPARE", "CONJUNCTION"})
+
+ID_KEYS = ("doc_key", "doc_id", "id")
+"""The keys of a document's name in JSON objects, the first one that is given."""
 
 
 def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
     """
-    The documents of a SciERC file, one JSON object a line, in order.
+    Read the documents of a SciERC file, one JSON object a line, in order.
 
     # Parameters
 
     path : `str`
-        The file, on this machine.
     name : `str`, optional (default = `path`)
-        What messages call the file: for a downloaded one its address.
+        The file's name in messages: for a downloaded file its address.
 
     # Raises
 
-    `DocumentError` at the first line that is wrong, and where the file is missing or holds no
-    document.
+    `DocumentError` at the first invalid line, and if the file is missing or holds no document.
     """
     for origin, fields in read_json_lines(path, name):
         yield document_from_scierc(fields, origin)
@@ -45,37 +47,56 @@ def read_scierc(path: str, name: Optional[str] = None) -> Iterator[Document]:
 
 def document_from_scierc(fields: Any, origin: str = "") -> Document:
     """
-    Checks one object of a SciERC file and makes a `Document` of it. `doc_key` and `sentences` are
-    used, and `ner`, `relations` and `soft_ner` where they are there; whatever else the object holds
-    is left alone.
+    Check one object of a SciERC file and return its `Document`.
+
+    The keys `sentences`, `doc_key` (or `doc_id` or `id`), `ner`, `relations` and `soft_ner` are
+    used, all but the first optional; null counts as absent.
 
     # Raises
 
-    `DocumentError`, with a message that names `origin`, the `doc_key` and the fault.
+    `DocumentError`, with a message that names `origin`, the document and the error.
     """
-    where = origin or "document"
+    where = origin or "the document"
     if not isinstance(fields, dict):
         raise DocumentError(
             f"{where}: expected a JSON object with 'doc_key' and 'sentences', "
             f"found {json_type(fields)}"
         )
+    key = document_key(fields, where)
+    where = describe(origin, key)
     _check_is_document(fields, where)
-    key = fields.get("doc_key")
-    if not isinstance(key, str):
-        raise DocumentError(f"{where}: 'doc_key' must be a string, found {json_type(key)}")
-    where = f"{where}: document {key!r}"
     sentences = checked_sentences(fields.get("sentences"), where)
     document = annotated_document(key, sentences, fields, where, origin)
     document.soft = soft_from_json(fields, sentences, where)
     return document
 
 
+def document_key(fields: JsonObject, where: str) -> str:
+    """
+    Return the document's name, which may be its `doc_key`, `doc_id` or `id`; empty if it has none.
+
+    # Raises
+
+    `DocumentError`, with a message that begins with `where`, if it is not a string or number.
+    """
+    for name in ID_KEYS:
+        value = fields.get(name)
+        if value is None or value == "":
+            continue
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            kind = json_type(value)
+            raise DocumentError(f"{where}: {name!r} must be a string or number, found {kind}")
+        return str(value)
+    return ""
+
+
 def annotated_document(
     key: str, sentences: List[List[str]], fields: JsonObject, where: str, origin: str = ""
 ) -> Document:
     """
-    The document with the annotation in an object's `ner` and `relations` (or `gold_relations`), as
-    far as there is any.
+    Return the document with the annotation in an object's `ner` and `relations`, if there is any.
+
+    Beside predicted relations the annotated ones are called `gold_relations`.
 
     # Raises
 
@@ -87,23 +108,39 @@ def annotated_document(
 
 
 def _check_is_document(fields: JsonObject, where: str) -> None:
-    """Says what to do with what people mistake for documents: inputs and failures of prediction."""
-    if "sentences" in fields:
+    """Tell what to do with other objects: inputs, failures of prediction, other tools' exports."""
+    if fields.get("sentences") is not None:
         return
-    if "error" in fields:
+    if fields.get("error") is not None:
         raise DocumentError(
-            f"{where}: an input that could not be annotated ({fields['error']}); take the line "
-            "out, or annotate by 'allennlp sept-annotate', which keeps such lines apart"
+            f"{where}: an input that could not be annotated ({fields['error']}); remove the line"
         )
-    if "text" in fields or "tokens" in fields:
+    tool = next((tool for tool, keys in _OTHER_TOOLS if all(map(fields.get, keys))), None)
+    if tool is not None:
         raise DocumentError(
-            f"{where}: nobody has annotated this text; have a model annotate it first, by "
-            "'allennlp predict' or 'allennlp sept-annotate'"
+            f"{where}: an export of {tool}, whose annotation counts characters; convert the file "
+            f"by 'sept convert FILE NEW_FILE --from {tool}'"
         )
+    if fields.get("text") is not None or fields.get("tokens") is not None:
+        raise DocumentError(
+            f"{where}: the text is not annotated and not split into 'sentences'; predict its "
+            "entities first, by 'sept predict'"
+        )
+
+
+# By which keys the exports of annotation tools are recognized.
+_OTHER_TOOLS = (
+    ("label-studio", ("data", "annotations")),
+    ("label-studio", ("data", "completions")),
+    ("prodigy", ("text", "spans")),
+    ("doccano", ("text", "label")),
+    ("doccano", ("text", "labels")),
+    ("doccano", ("text", "entities")),
+)
 
 
 def document_to_scierc(document: Document) -> JsonObject:
-    """Gives a document the form of a SciERC object, with `text` and `word_offsets` if there are."""
+    """Return a document as a SciERC object, with `text` and `word_offsets` if it has them."""
     fields: JsonObject = {"doc_key": document.key, "sentences": document.sentences}
     if document.entities is not None:
         fields["ner"] = to_ner(document, document.entities)
@@ -119,7 +156,7 @@ def document_to_scierc(document: Document) -> JsonObject:
 
 
 def to_ner(document: Document, spans: Iterable[Span]) -> List[List[List[Any]]]:
-    """Gives spans of a document the form of `ner`: for each sentence its [start, end, label]."""
+    """Return spans of a document in the form of `ner`: [start, end, label] by sentence."""
     sentence_ids = document.sentence_ids
     ner: List[List[List[Any]]] = [[] for _ in document.sentences]
     for span in spans:
@@ -130,7 +167,7 @@ def to_ner(document: Document, spans: Iterable[Span]) -> List[List[List[Any]]]:
 def to_relations(
     document: Document, relations: Iterable[AnnotatedRelation]
 ) -> List[List[List[Any]]]:
-    """Gives relations the form of `relations`: per sentence [start, end, start, end, label]."""
+    """Return relations in the form of `relations`: [start, end, start, end, label] by sentence."""
     sentence_ids = document.sentence_ids
     by_sentence: List[List[List[Any]]] = [[] for _ in document.sentences]
     for head, tail, label in relations:
@@ -140,7 +177,7 @@ def to_relations(
 
 def checked_sentences(sentences: Any, where: str) -> List[List[str]]:
     """
-    The value of `sentences`, as read from JSON, made sure to be lists of words.
+    Return the value of `sentences`, as read from JSON, after checking that it is lists of words.
 
     # Raises
 
@@ -158,7 +195,7 @@ def checked_sentences(sentences: Any, where: str) -> List[List[str]]:
 
 def checked_words(words: Any, where: str) -> List[str]:
     """
-    A list of words, as read from JSON, made sure to be one, and that there is something in each.
+    Return a list of words, as read from JSON, after checking it. Words may be blank.
 
     # Raises
 
@@ -171,40 +208,4 @@ def checked_words(words: Any, where: str) -> List[str]:
             raise DocumentError(
                 f"{where}, word {index}: expected a string, found {json_type(word)}"
             )
-        if not word.strip():
-            raise DocumentError(f"{where}, word {index}: the word is empty")
     return words
-
-
-def checked_offsets(
-    offsets: Any, words: Sequence[str], text: str, where: str
-) -> List[Tuple[int, int]]:
-    """
-    The offsets of `words` in `text` as read from JSON, made sure to be usable: one pair a word, in
-    order, none over another, none around nothing.
-
-    # Raises
-
-    `DocumentError`, with a message that begins with `where`.
-    """
-    if not isinstance(offsets, list) or len(offsets) != len(words):
-        raise DocumentError(
-            f"{where}: 'word_offsets' must be a list of [start, end], one for each of the "
-            f"{len(words)} words"
-        )
-    checked: List[Tuple[int, int]] = []
-    last_end = 0
-    for index, pair in enumerate(offsets):
-        at = f"{where}: 'word_offsets' of word {index}, {json.dumps(pair)},"
-        if not (isinstance(pair, list) and len(pair) == 2 and all(map(is_index, pair))):
-            raise DocumentError(f"{at} is not [start, end]")
-        start, end = pair
-        if start < last_end:
-            raise DocumentError(f"{at} begins before the word before it ends, at {last_end}")
-        if end > len(text):
-            raise DocumentError(f"{at} reaches outside the text of {len(text)} characters")
-        if not text[start:end].strip():
-            raise DocumentError(f"{at} holds no character of a word")
-        checked.append((start, end))
-        last_end = end
-    return checked

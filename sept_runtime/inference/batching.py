@@ -1,20 +1,20 @@
-"""Which documents share a batch: those of like length, as little padding as can be."""
+"""Batches of documents of similar length, with little padding."""
 
 from typing import Iterable, Iterator, List, Sequence
 
 from sept_runtime.documents import Document
 
-# So many words are read ahead at most.
+# The maximum number of words that are read ahead.
 _MAX_WORDS_AHEAD = 500_000
 
 
 def num_words(document: Document) -> int:
-    """How many words a document has, in all its sentences."""
+    """Return the number of words in a document."""
     return sum(map(len, document.sentences))
 
 
 def blocks(documents: Iterable[Document], max_documents: int) -> Iterator[List[Document]]:
-    """The documents in order, as many at a time as are to be held."""
+    """Yield the documents in order, in lists of a bounded number of documents and words."""
     block: List[Document] = []
     words = 0
     for document in documents:
@@ -29,20 +29,20 @@ def blocks(documents: Iterable[Document], max_documents: int) -> Iterator[List[D
 
 def batches(lengths: Sequence[int], batch_size: int, max_words: int) -> Iterator[List[int]]:
     """
-    The indices of documents of these lengths, in batches of like length, the shortest first.
+    Yield the indices of documents in batches of similar length, the shortest first.
 
     # Parameters
 
     lengths : `Sequence[int]`
     batch_size : `int`
-        How many documents a batch has at most.
+        The maximum number of documents in a batch.
     max_words : `int`
-        How many words a batch has at most, padding included; a longer document makes a batch of
-        its own. So one very long document does not have its whole batch padded to its length.
+        The maximum number of words in a batch, padding included. A longer document has a batch of
+        its own, so that no other document is padded to its length.
     """
     batch: List[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        # The longest so far, to which the others are padded.
+        # This document is the longest so far; the others are padded to its length.
         if batch and (len(batch) == batch_size or (len(batch) + 1) * lengths[index] > max_words):
             yield batch
             batch = []

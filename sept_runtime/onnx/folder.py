@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Dict, Iterable, Optional
 
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, training_command
 from sept_runtime.onnx.configuration import (
     Configuration,
     FileFacts,
@@ -38,8 +38,8 @@ def read_folder(folder: Path) -> Configuration:
         raise ExportedModelError(f"{folder}: no such folder")
     if not folder.is_dir():
         raise ExportedModelError(
-            f"{folder}: not the folder of an exported model; 'allennlp sept-export' makes one from "
-            "an archive"
+            f"{folder}: not the folder of an exported model; export an archive "
+            f"{training_command('sept-export')}"
         )
     path = member(folder, CONFIGURATION)
     if path.stat().st_size > _MAX_CONFIGURATION_SIZE:

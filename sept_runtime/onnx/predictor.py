@@ -4,10 +4,11 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from typing_extensions import override
 
+from sept_runtime.calibration import Calibration
 from sept_runtime.cpu import usable_cores
 from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, training_command
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx.candidates import Candidates, enumerate_candidates, sentence_pairs
 from sept_runtime.onnx.configuration import Network
@@ -54,8 +55,8 @@ class ExportedPredictor(SpanPredictor):
         configuration = read_folder(folder).in_precision(precision)
         if configuration is None:
             raise ExportedModelError(
-                f"{folder}: has no encoder in {precision}; export the model again with "
-                "'allennlp sept-export --int8 TEXTS', or use the precision 'float32'"
+                f"{folder}: has no encoder in {precision}; use the precision 'float32', or export "
+                f"the model again {training_command('sept-export --int8 TEXTS')}"
             )
         self._configuration = configuration
         self._graphs: Dict[str, Graph] = {
@@ -68,6 +69,11 @@ class ExportedPredictor(SpanPredictor):
     def decoding(self) -> Decoding:
         """Return the decoding that the model was configured with."""
         return self._configuration.decoding
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return the calibration of the scores of entities."""
+        return self._configuration.calibration
 
     @property
     def labels(self) -> List[str]:
@@ -123,7 +129,9 @@ class ExportedPredictor(SpanPredictor):
         soft = None
         if decoding.soft_labels is not None:
             soft = soft_annotation(probabilities, spans, self.labels, decoding.soft_labels)
-        return Prediction(decode(probabilities, spans, self.labels, decoding), soft=soft)
+        calibration = self._configuration.calibration
+        entities = decode(probabilities, spans, self.labels, decoding, calibration)
+        return Prediction(entities, soft=soft)
 
     def _score_pairs(
         self, scored: ScoredBatch, entities: Sequence[List[ScoredSpan]]

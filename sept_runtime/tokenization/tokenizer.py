@@ -414,7 +414,7 @@ def _read_period(
     # "We do two things: 1. Firstly …"
     if previous in _BEFORE_LIST_NUMBER and _LIST_NUMBER.fullmatch(word):
         return False, False
-    # "e. coli"
-    if len(word) == 1 and word.islower() and is_small and not begins:
+    # "e. coli", but not an article in front of a stray period.
+    if len(word) == 1 and word.islower() and word != "a" and is_small and not begins:
         return True, False
     return False, True

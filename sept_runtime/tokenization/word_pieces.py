@@ -1,4 +1,4 @@
-"""Words as the pieces of a pre-trained encoder."""
+"""Split words into the pieces of a pre-trained encoder."""
 
 from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
@@ -7,23 +7,24 @@ from sept_runtime.tokenization.words import restore_brackets
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-# How many words' pieces to remember, which bounds the memory of a program that never ends.
+# The maximum number of words whose pieces are remembered, which bounds memory.
 _MOST_WORDS = 200_000
 
 
 class WordPieces:
     """
-    Splits the words of a document into pieces. The tokenizer takes long over a word, but splits it
-    without a look at the others, so it is called once a document, and only with words that were not
-    met before. Threads may share it.
+    A splitter of words into word pieces. Threads may share it.
+
+    The tokenizer is slow and splits each word on its own, so it is called once per document, with
+    the words that have not been seen before.
 
     # Parameters
 
     tokenizer : `tokenizers.Tokenizer`
-        It is told neither to truncate nor to pad.
+        Its truncation and padding are switched off.
     unknown_piece : `int`
-        What a word without pieces (a lone control character, say) gets, so that every span has
-        something to pool.
+        The piece of a word that has none, such as a control character, so that every span has a
+        piece to pool.
     """
 
     def __init__(self, tokenizer: "Tokenizer", unknown_piece: int) -> None:
@@ -34,9 +35,9 @@ class WordPieces:
         self._pieces_of: Dict[str, List[int]] = {}
 
     def split(self, words: Sequence[str]) -> Tuple[List[int], List[int]]:
-        """The pieces of all words, one after the other, and how many each word has."""
+        """Return the pieces of all words in order, and the number of pieces of each word."""
         if len(self._pieces_of) > _MOST_WORDS:
-            # Not cleared, because another thread may be about to look words up.
+            # Not cleared in place: another thread may be looking words up.
             self._pieces_of = {}
         pieces_of = self._pieces_of
         new_words = [word for word in dict.fromkeys(words) if word not in pieces_of]
@@ -46,7 +47,7 @@ class WordPieces:
         return [piece for pieces in split for piece in pieces], list(map(len, split))
 
     def _pieces(self, words: List[str]) -> Dict[str, List[int]]:
-        """The pieces of words, of which none may occur twice."""
+        """Return the pieces of distinct words."""
         encoding = self._tokenizer.encode(
             restore_brackets(words), is_pretokenized=True, add_special_tokens=False
         )

@@ -1,4 +1,4 @@
-"""Words as a tokenizer wants them, and the text that they make up."""
+"""Words as an encoder's tokenizer expects them, and their text."""
 
 import re
 from dataclasses import replace
@@ -6,7 +6,7 @@ from typing import List, Sequence, Tuple
 
 from sept_runtime.documents import Document
 
-# The Penn Treebank's spelling of brackets, in which SciERC's words are stored.
+# The Penn Treebank's spelling of brackets, which SciERC's words use.
 PTB_BRACKETS = {
     "-LRB-": "(",
     "-RRB-": ")",
@@ -21,20 +21,22 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def restore_brackets(words: Sequence[str]) -> List[str]:
     """
-    Spells words as an author types them: `-LRB-` becomes `(` and so on. A pre-trained encoder has
-    seen brackets in its pre-training and never the Treebank's spelling of them. Halves of
-    characters, which JSON can express and tokenizers cannot take, become the replacement character.
+    Spell words as an author types them: `-LRB-` becomes `(` and so on.
+
+    A pre-trained encoder has seen brackets in its pre-training, but not the Treebank's spelling of
+    them. Unpaired surrogates, which JSON can express and tokenizers refuse, become the replacement
+    character.
     """
     return [without_surrogates(PTB_BRACKETS.get(word, word)) for word in words]
 
 
 def without_surrogates(text: str) -> str:
-    """The text, of the same length, with the replacement character for each half of a character."""
+    """Replace each unpaired surrogate by the replacement character; the length stays the same."""
     return _SURROGATE.sub("\ufffd", text)
 
 
 def offsets_of_joined(words: Sequence[str]) -> List[Tuple[int, int]]:
-    """Where the words are in a text that they make up, joined by single spaces."""
+    """Return the offsets of words in their text, joined by single spaces."""
     offsets = []
     start = 0
     for word in words:
@@ -44,7 +46,7 @@ def offsets_of_joined(words: Sequence[str]) -> List[Tuple[int, int]]:
 
 
 def with_joined_text(document: Document) -> Document:
-    """The document with its words, joined by spaces, as its text, if it has none."""
+    """Give a document without a text its words, joined by spaces, as its text."""
     if document.text is not None:
         return document
     words = document.words

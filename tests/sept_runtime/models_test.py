@@ -187,3 +187,17 @@ def test_key_figures_are_the_first_table_of_the_scores() -> None:
     )
     assert key_figures(card) == ["| F1 |", "| --- |", "| .7 |"]
     assert key_figures("# A\n\n## Scores\n\nNot known.\n\n## Use\n\n| a |\n") == []
+
+
+def test_messages_name_commands_of_the_training_half_only_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(b"")
+    with pytest.raises(ExportedModelError, match="export an archive with 'allennlp sept-export'$"):
+        find_model(archive)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ExportedModelError) as error:
+        find_model(archive)
+    assert "'allennlp" not in str(error.value)
+    assert str(error.value).endswith("where the training half of sept_allennlp is installed")

@@ -1,19 +1,21 @@
-from typing import Any, Iterable
+from typing import Any, Iterable, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
+from typing_extensions import override
 
 from sept_allennlp.data.dataset_readers.document_reader import DocumentReader
 from sept_runtime.documents import Document
-from sept_runtime.formats.conll import MAX_CONTEXT_WORDS, read_conll
+from sept_runtime.formats.conll import MAX_CONTEXT_WORDS, SUFFIXES, read_conll
 
 
 @DatasetReader.register("conll")
 class ConllReader(DocumentReader):
     """
-    Reads CoNLL's column format, word first and tag (IOB1 or IOB2) last, as
-    `sept_runtime.formats.conll` describes it. Documents are kept whole; where a file has none,
-    consecutive sentences make up contexts, so that the encoder sees more than a sentence.
+    Dataset reader for CoNLL's column format, word first and tag (IOB1 or IOB2) last.
+
+    `sept_runtime.formats.conll` describes the format. Documents are kept whole. In files without
+    documents, consecutive sentences make up contexts, so that the encoder sees more than one.
 
     Registered as a `DatasetReader` with name "conll". Instances, errors and the other parameters
     are those of `DocumentReader`.
@@ -21,19 +23,29 @@ class ConllReader(DocumentReader):
     # Parameters
 
     max_context_words : `int`, optional (default = `200`)
-        How long a context gets. A sentence is never cut; a longer one is a context of its own.
+        The length of a context. A longer sentence is a context of its own.
+    label : `str`, optional (default = `None`)
+        The label of entities whose tags, `B` and `I`, have none.
 
     # Raises
 
     `ConfigurationError` if `max_context_words` is less than one.
     """
 
-    def __init__(self, max_context_words: int = MAX_CONTEXT_WORDS, **kwargs: Any) -> None:
+    suffixes = SUFFIXES
+
+    def __init__(
+        self,
+        max_context_words: int = MAX_CONTEXT_WORDS,
+        label: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if max_context_words < 1:
             raise ConfigurationError(f"max_context_words must be at least 1: {max_context_words}")
         self._max_context_words = max_context_words
+        self._label = label
 
+    @override
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
-        """By `read_conll`."""
-        return read_conll(path, self._max_context_words, name)
+        return read_conll(path, self._max_context_words, name, self._label)

@@ -1,6 +1,7 @@
 from typing import Iterable
 
 from allennlp.data import DatasetReader
+from typing_extensions import override
 
 from sept_allennlp.data.dataset_readers.document_reader import DocumentReader
 from sept_runtime.documents import Document
@@ -10,15 +11,16 @@ from sept_runtime.formats.scierc import read_scierc
 @DatasetReader.register("scierc")
 class SciERCReader(DocumentReader):
     """
-    Reads SciERC's format: one JSON object a line with `doc_key`, `sentences` and, where the
-    document is annotated, `ner` (per sentence `[start, end, label]`; word indices over the whole
-    document, end included), or, where a teacher has annotated it, `soft_ner` (see
-    `sept_runtime.formats.soft_ner`). Files whose name ends in `.gz` are decompressed.
+    Dataset reader for SciERC's format, one JSON object a line.
+
+    An object holds `sentences` and, optionally, `doc_key` (or `doc_id` or `id`), `ner` (per
+    sentence `[start, end, label]`; word indices over the whole document, end included), `relations`
+    and a teacher's `soft_ner` (see `sept_runtime.formats.soft_ner`).
 
     Registered as a `DatasetReader` with name "scierc". Parameters, instances and errors are those
-    of `DocumentReader`; messages name the `doc_key`, too.
+    of `DocumentReader`.
     """
 
+    @override
     def read_documents(self, path: str, name: str) -> Iterable[Document]:
-        """By `read_scierc`."""
         return read_scierc(path, name)

@@ -6,18 +6,18 @@ import torch
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList, TokenIndexer
 from allennlp.data.tokenizers import Token
 from allennlp.data.vocabulary import Vocabulary
+from typing_extensions import override
 
-from sept_allennlp.archives.encoders import encoder_source, fast_tokenizer
+from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_runtime.tokenization.word_pieces import WordPieces
 
 
 @TokenIndexer.register("word_pieces")
 class WordPieceIndexer(TokenIndexer):
     """
-    Splits the words of a document into the pieces of a pre-trained encoder, and says which pieces
-    each word has (see `sept_runtime.tokenization.word_pieces`).
+    Splits words into the pieces of a pre-trained encoder, and counts the pieces of each word.
 
-    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokeniser a
+    AllenNLP's `pretrained_transformer_mismatched` does the same with one call of the tokenizer a
     word, and gives a word that has no piece (a lone control character, say) the offsets
     (-1, -1); here such a word gets the unknown piece, so that every span has something to pool.
 
@@ -27,40 +27,54 @@ class WordPieceIndexer(TokenIndexer):
     # Parameters
 
     model_name : `str`
-        Hub name or folder of the encoder.
+        A hub name, a folder, or the archive of a trained model.
     serialization_dir : `str`, optional
         Given by AllenNLP: where an archived encoder is looked for.
+    lowercase : `bool`, optional
+        Whether words are lower-cased; by default, what the tokenizer says. Encoders with nothing
+        but a `vocab.txt` do not say it, and transformers lower-cases then.
 
     # Raises
 
-    `ValueError` if the encoder has no fast tokeniser.
+    `ConfigurationError` if the encoder has no fast tokenizer.
     """
 
     def __init__(
         self,
         model_name: str,
         serialization_dir: Optional[str] = None,
+        lowercase: Optional[bool] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._model_name = model_name
-        self._tokenizer = fast_tokenizer(encoder_source(model_name, serialization_dir).location)
-        # Tokenisers that know every byte have no unknown piece.
-        unknown, padding = self._tokenizer.unk_token_id, self._tokenizer.pad_token_id
-        self.unknown_piece: int = (padding or 0) if unknown is None else unknown
-        self._pieces = WordPieces(self._tokenizer.backend_tokenizer, self.unknown_piece)
+        self._encoder = PretrainedEncoder(model_name, serialization_dir, lowercase)
+        self.identity = self._encoder.identity()
+        tokenizer = self._encoder.tokenizer
+        self.padding_piece: int = tokenizer.pad_token_id or 0
+        # Tokenizers that know every byte have no unknown piece.
+        unknown = tokenizer.unk_token_id
+        self.unknown_piece: int = self.padding_piece if unknown is None else unknown
+        self._pieces = WordPieces(self._encoder.backend, self.unknown_piece)
+
+    def archive_into(self, serialization_dir: str) -> None:
+        """Put the encoder's configuration and tokenizer where AllenNLP archives them."""
+        self._encoder.archive_into(serialization_dir)
 
     def save_tokenizer(self, path: Path) -> None:
-        """Writes what a `WordPieces` is made from without `transformers`."""
-        self._tokenizer.backend_tokenizer.save(str(path))
+        """Write the file that a `WordPieces` is made from without transformers."""
+        self._encoder.backend.save(str(path))
 
+    @override
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
-        """The pieces' indices are the encoder's own, there is nothing to count."""
+        # The pieces' indices are the encoder's own.
+        return
 
+    @override
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """
-        `token_ids` and `wordpiece_mask`, one for each piece, and `mask` and `piece_offsets` (first
-        and last piece, both inclusive), one for each word.
+        Return `token_ids`, `wordpiece_mask` of pieces, and `mask`, `piece_offsets` of words.
+
+        The offsets are a word's first and last piece, both inclusive.
         """
         pieces, counts = self._pieces.split([token.ensure_text() for token in tokens])
         # First and last piece of each word.
@@ -72,8 +86,8 @@ class WordPieceIndexer(TokenIndexer):
             "piece_offsets": offsets,
         }
 
+    @override
     def get_empty_token_list(self) -> IndexedTokenList:
-        """What `tokens_to_indices` gives for no words."""
         return {
             "token_ids": [],
             "mask": [],
@@ -81,10 +95,10 @@ class WordPieceIndexer(TokenIndexer):
             "piece_offsets": [],
         }
 
+    @override
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:
-        """The same as tensors, filled up: masks with false, pieces with the padding piece."""
         tensors = {}
         for name, values in tokens.items():
             length = padding_lengths[name]
@@ -94,7 +108,7 @@ class WordPieceIndexer(TokenIndexer):
             if name == "piece_offsets":
                 tensor = torch.zeros(length, 2, dtype=torch.long)
             else:
-                tensor = torch.full((length,), self._tokenizer.pad_token_id or 0)
+                tensor = torch.full((length,), self.padding_piece)
             if values:
                 tensor[: len(values)] = torch.tensor(values)
             tensors[name] = tensor
@@ -103,4 +117,4 @@ class WordPieceIndexer(TokenIndexer):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, WordPieceIndexer):
             return NotImplemented
-        return self._model_name == other._model_name
+        return self.identity == other.identity

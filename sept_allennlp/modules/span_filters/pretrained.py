@@ -17,7 +17,8 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.modules import TextFieldEmbedder
 
 from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
-from sept_allennlp.archives.loading import MAX_CONFIG_SIZE, load_archive
+from sept_allennlp.archives.loading import load_archive
+from sept_allennlp.archives.unpacking import MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder

@@ -4,56 +4,59 @@ import torch
 from allennlp.modules import TextFieldEmbedder
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.archives.encoders import (
-    EncoderIdentity,
-    archive_encoder,
-    encoder_source,
-    identify_encoder,
-)
+from sept_allennlp.archives.encoders import EncoderIdentity, PretrainedEncoder
 
 
 class EncoderEmbedder(TokenEmbedder):
     """
-    What embedders have in common that are made from a pre-trained encoder.
+    Base class for embedders that are made from a pre-trained encoder.
 
     # Parameters
 
     model_name : `str`
-        Hub name or folder of the encoder.
+        A hub name, a folder, or the archive of a trained model.
     serialization_dir : `str`, optional
         Given by AllenNLP: where an archived encoder is looked for.
+    lowercase : `bool`, optional
+        As for the token indexer `word_pieces`, which must have the same.
     """
 
     # Whether there is a vector for each word piece, and not for each word.
     yields_pieces = True
 
-    # Set by `_identify`.
+    # Set by `_check_table`.
     identity: EncoderIdentity
 
-    def __init__(self, model_name: str, serialization_dir: Optional[str]) -> None:
+    def __init__(
+        self, model_name: str, serialization_dir: Optional[str], lowercase: Optional[bool]
+    ) -> None:
         super().__init__()
         self.model_name = model_name
-        self._source = encoder_source(model_name, serialization_dir)
+        self._encoder = PretrainedEncoder(model_name, serialization_dir, lowercase)
 
-    def _identify(self, table: torch.Tensor) -> None:
+    def _check_table(self, table: torch.Tensor) -> None:
         """
-        To be called by constructors, because an archive's folder is gone when it is loaded.
+        Check and identify the encoder. Constructors must call this.
 
         # Parameters
 
         table : `torch.FloatTensor`
-            Shape `(vocabulary size, embedding_dim)`: the encoder's input embeddings as pre-trained;
-            not looked at where it is archived.
+            Shape `(vocabulary size, embedding_dim)`: the encoder's input embeddings.
+
+        # Raises
+
+        `ConfigurationError` if the tokenizer has pieces that have no embedding.
         """
-        self.identity = identify_encoder(self.model_name, self._source, table)
+        self._encoder.check_table(table)
+        self.identity = self._encoder.identity()
 
     def archive_into(self, serialization_dir: str) -> None:
-        """Puts what the encoder is made from, weights aside, where AllenNLP archives it."""
-        archive_encoder(self.model_name, serialization_dir, self.identity.weights)
+        """Put the encoder's configuration and tokenizer where AllenNLP archives them."""
+        self._encoder.archive_into(serialization_dir)
 
 
 def yields_pieces(text_field_embedder: TextFieldEmbedder) -> bool:
-    """Whether there is a vector for each word piece, and not for each word."""
+    """Return whether there is a vector for each word piece, and not for each word."""
     return any(
         isinstance(module, EncoderEmbedder) and module.yields_pieces
         for module in text_field_embedder.modules()

@@ -10,8 +10,9 @@ from sept_allennlp.modules.token_embedders.word_pieces import WordPieceEmbedder
 @TokenEmbedder.register("pooled_word_pieces")
 class PooledWordPieceEmbedder(WordPieceEmbedder):
     """
-    One vector a word from the contextual embeddings of its pieces, for models over words (the
-    BIO tagger, SciIE), and for what the `word_pieces` token indexer yields.
+    One vector a word from the contextual embeddings of its pieces, for models over words.
+
+    Such are the BIO tagger and SciIE. It embeds what the `word_pieces` token indexer yields.
 
     Registered as a `TokenEmbedder` with name "pooled_word_pieces".
 

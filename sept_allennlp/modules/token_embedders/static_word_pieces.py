@@ -2,7 +2,7 @@ from typing import Optional
 
 import torch
 from allennlp.modules.token_embedders import TokenEmbedder
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 
 from sept_allennlp.modules.token_embedders.encoder_embedder import EncoderEmbedder
 
@@ -10,19 +10,25 @@ from sept_allennlp.modules.token_embedders.encoder_embedder import EncoderEmbedd
 @TokenEmbedder.register("static_word_pieces")
 class StaticWordPieceEmbedder(EncoderEmbedder):
     """
-    The table of input embeddings of a pre-trained encoder alone: an embedding of every word piece
-    that knows nothing of its neighbors and costs next to nothing. For the `word_pieces` token
-    indexer.
+    The table of input embeddings of a pre-trained encoder, for the `word_pieces` token indexer.
+
+    The embedding of a word piece does not depend on its neighbors, and costs next to nothing.
 
     Registered as a `TokenEmbedder` with name "static_word_pieces".
 
     # Parameters
 
     model_name : `str`
-        Hub name or folder of the encoder.
+        A hub name, a folder, or the archive of a trained model.
     train_parameters : `bool`, optional (default = `False`)
     serialization_dir : `str`, optional
         Given by AllenNLP: where an archived encoder is looked for.
+    lowercase : `bool`, optional
+        As for the token indexer, which must have the same.
+
+    # Raises
+
+    `ConfigurationError` if the tokenizer has pieces that have no embedding.
     """
 
     def __init__(
@@ -31,24 +37,23 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         *,
         train_parameters: bool = False,
         serialization_dir: Optional[str] = None,
+        lowercase: Optional[bool] = None,
     ) -> None:
-        super().__init__(model_name, serialization_dir)
-        location = self._source.location
-        if self._source.archived:
+        super().__init__(model_name, serialization_dir, lowercase)
+        encoder = self._encoder
+        if encoder.archived:
             # The weights come with the model's; only their shape is needed.
-            config = AutoConfig.from_pretrained(location, trust_remote_code=False)
             with torch.device("meta"):
-                table = AutoModel.from_config(
-                    config, trust_remote_code=False
-                ).get_input_embeddings()
-            weight = torch.empty(table.weight.size())
+                model = AutoModel.from_config(encoder.config, trust_remote_code=False)
+            weight = torch.empty(model.get_input_embeddings().weight.size())
         else:
-            weight = AutoModel.from_pretrained(location).get_input_embeddings().weight.data
-        self._identify(weight)
+            model = AutoModel.from_pretrained(encoder.location)
+            weight = model.get_input_embeddings().weight.data
+        self._check_table(weight)
         self._embedding = torch.nn.Embedding.from_pretrained(weight, freeze=not train_parameters)
 
     def get_output_dim(self) -> int:
-        """The width of the encoder's table of input embeddings, its `hidden_size` or less."""
+        """Return the width of the table, which is the encoder's `hidden_size` or less."""
         return self._embedding.embedding_dim
 
     def forward(

@@ -1,23 +1,34 @@
-from typing import Any, Dict, NamedTuple, Optional
+import warnings
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, NamedTuple, Optional
 
+import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 
-from sept_allennlp.archives.encoders import max_pieces, special_pieces
 from sept_allennlp.modules.bfloat16 import Bfloat16Encoder
 from sept_allennlp.modules.token_embedders.encoder_embedder import EncoderEmbedder
 
 # BERT's and its relatives' name, and DistilBERT's.
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
+# Pieces of the longest row with which a new encoder is tried. BigBird needs so many for its sparse
+# attention.
+_TRIED_LENGTH = 1024
+_TRIED_PIECE = 5
+
+# Rounding makes a thousandth of this.
+_NOTABLE_DIFFERENCE = 1e-4
+
 
 @TokenEmbedder.register("word_pieces")
 class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     """
-    The contextual embedding of every word piece of a document (paper, section 3.2), for what the
-    `word_pieces` token indexer yields.
+    The contextual embedding of every word piece of a document (paper, section 3.2).
+
+    It embeds what the `word_pieces` token indexer yields.
 
     A document that the encoder cannot take at once is encoded in overlapping windows, and each
     piece's embedding is taken from the window in which it has the most context on both sides.
@@ -28,7 +39,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
     # Parameters
 
     model_name : `str`
-        Hub name or folder of the encoder.
+        A hub name, a folder, or the archive of a trained model.
     max_length : `int`, optional (default = what the encoder takes)
         Pieces in a window, special ones included.
     overlap : `int`, optional (default = a quarter of a window)
@@ -46,11 +57,15 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         For `AutoModel.from_pretrained`.
     serialization_dir : `str`, optional
         Given by AllenNLP: where an archived encoder is looked for.
+    lowercase : `bool`, optional
+        As for the token indexer, which must have the same.
 
     # Raises
 
-    `ConfigurationError` if windows of these sizes do not get on, or are longer than what the
-    encoder takes, and for the dropout of an attention that calls it otherwise.
+    `ConfigurationError` if `max_length` and `overlap` are incompatible, or longer than what the
+    encoder takes; for an encoder that calls the dropout of its attention otherwise; if the
+    tokenizer has pieces that have no embedding; and for an encoder that does not encode rows of
+    any length.
     """
 
     transformer_model: PreTrainedModel
@@ -69,25 +84,25 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         attention_dropout: Optional[float] = None,
         transformer_kwargs: Optional[Dict[str, Any]] = None,
         serialization_dir: Optional[str] = None,
+        lowercase: Optional[bool] = None,
     ) -> None:
-        super().__init__(model_name, serialization_dir)
-        source = self._source
+        super().__init__(model_name, serialization_dir, lowercase)
+        encoder = self._encoder
         # Not from AllenNLP's cache: that would keep a second copy of the encoder in memory, and
         # give every embedder of the process the first one's `transformer_kwargs`.
         kwargs = transformer_kwargs or {}
-        if source.archived:
-            # Code comes with no archive.
-            kwargs = {**kwargs, "trust_remote_code": False}
         if attention_dropout is not None:
-            config = AutoConfig.from_pretrained(source.location, **kwargs)
-            kwargs = {_attention_dropout_argument(config): attention_dropout, **kwargs}
-        if source.archived:
-            # The weights come with the model's.
-            config = AutoConfig.from_pretrained(source.location, **kwargs)
-            self.transformer_model = AutoModel.from_config(config)
+            kwargs = {_attention_dropout_argument(encoder.config): attention_dropout, **kwargs}
+        if encoder.archived:
+            # The weights come with the model's, and code comes with no archive.
+            kwargs = {**kwargs, "trust_remote_code": False}
+            config = AutoConfig.from_pretrained(encoder.location, **kwargs)
+            self.transformer_model = _without_decoder(AutoModel.from_config(config))
         else:
-            self.transformer_model = AutoModel.from_pretrained(source.location, **kwargs)
-        self._identify(self.transformer_model.get_input_embeddings().weight)
+            self.transformer_model = _without_decoder(
+                AutoModel.from_pretrained(encoder.location, **kwargs)
+            )
+        self._check_table(self.transformer_model.get_input_embeddings().weight)
         # Nothing here uses it, and distributed training takes no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None
@@ -95,10 +110,10 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
             self.transformer_model.gradient_checkpointing_enable()
         self.transformer_model.requires_grad_(train_parameters)
 
-        prefix, suffix = special_pieces(source.location)
+        prefix, suffix = encoder.special_pieces()
         self.register_buffer("_prefix", torch.tensor(prefix, dtype=torch.long), persistent=False)
         self.register_buffer("_suffix", torch.tensor(suffix, dtype=torch.long), persistent=False)
-        limit = max_pieces(source.location)
+        limit = encoder.max_pieces(self.transformer_model)
         if max_length is not None and max_length > limit:
             raise ConfigurationError(
                 f"max_length {max_length} is too long: {model_name} takes {limit} pieces at once"
@@ -109,13 +124,15 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         self._stride = self._content - (self._content // 4 if overlap is None else overlap)
         if not 0 < self._stride <= self._content:
             raise ConfigurationError(
-                f"windows with room for {self._content} pieces cannot overlap by "
+                f"windows of {self._content} pieces cannot overlap by "
                 f"{self._content - self._stride}"
             )
         self._windows_at_once = windows_at_once
+        if not encoder.archived:
+            self._try_out()
 
     def get_output_dim(self) -> int:
-        """The encoder's `hidden_size`."""
+        """Return the encoder's `hidden_size`."""
         return self.transformer_model.config.hidden_size
 
     def forward(
@@ -166,10 +183,55 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         column = torch.arange(token_ids.size(1), device=mask.device) - windows.start[window]
         return encoded[window, column.clamp(0, self._content - 1)]
 
+    def _try_out(self) -> None:
+        """
+        Encode a few rows, so that an encoder that cannot work is refused before it is trained.
+
+        # Raises
+
+        `ConfigurationError` with the encoder's own reason.
+        """
+        kind = self.transformer_model.config.model_type
+        longest = min(self._content, _TRIED_LENGTH)
+        lengths = torch.tensor([[longest], [max(1, longest // 3)], [1]])
+        mask = torch.arange(longest) < lengths
+        ids = self._prefix.new_full(mask.size(), _TRIED_PIECE)
+        training = self.transformer_model.training
+        self.transformer_model.eval()
+        try:
+            with torch.no_grad(), _unchanged_randomness():
+                together = self._encode(ids, mask)
+                row, length = 1, int(lengths[1])
+                alone = self._encode(ids[row : row + 1, :length], mask[row : row + 1, :length])
+                difference = (together[row, :length] - alone[0]).abs().max().item()
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0]
+            raise ConfigurationError(
+                f"{self.model_name}: an encoder of type {kind!r} cannot be used. A trial with rows "
+                f"of different lengths ended in: {reason}"
+            ) from error
+        finally:
+            self.transformer_model.train(training)
+            # BigBird changes it when it sees a short row.
+            if hasattr(self.transformer_model, "set_attention_type"):
+                self.transformer_model.set_attention_type(
+                    self.transformer_model.config.attention_type
+                )
+        if not difference < _NOTABLE_DIFFERENCE * alone.abs().max().item():
+            warnings.warn(
+                f"{self.model_name}: the vectors that an encoder of type {kind!r} gives to a "
+                f"document "
+                f"depend on the other documents of its batch (by {difference:.1e} in a trial), and "
+                "so will predictions.",
+                stacklevel=2,
+            )
+
     def _encode(self, token_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
-        Encodes rows of pieces, of shape `(number of rows, num_pieces)`, with the special pieces
-        around each row's; shape `(number of rows, num_pieces, embedding_dim)`.
+        Encode rows of pieces, with the special pieces around each row's.
+
+        `token_ids` has shape `(num_rows, num_pieces)`, the result `(num_rows, num_pieces,
+        embedding_dim)`.
         """
         batch_size, num_pieces = token_ids.size()
         num_prefix = len(self._prefix)
@@ -208,7 +270,8 @@ class _Windows(NamedTuple):
     borders: torch.Tensor
 
     def best_for_each_piece(self, num_pieces: int) -> torch.Tensor:
-        """The window that each piece has the most context in; shape `(batch_size, num_pieces)`."""
+        """Return the window in which each piece has the most context, `(batch_size, "
+        "num_pieces)`."""
         pieces = torch.arange(num_pieces, device=self.first.device).expand(len(self.first), -1)
         passed = torch.searchsorted(self.borders, pieces.contiguous(), right=True)
         return self.first.unsqueeze(1) + passed
@@ -216,16 +279,18 @@ class _Windows(NamedTuple):
 
 def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     """
-    Windows of `content` pieces, `stride` apart, over documents of the given lengths, of shape
-    `(batch_size,)`. A document's last window is moved back to end where the document does.
+    Return windows of `content` pieces, `stride` apart, over documents of the given lengths.
+
+    `lengths` has shape `(batch_size,)`. A document's last window is moved back to end where the
+    document does.
     """
     last_start = (lengths - content).clamp(min=0)
     # Shape: (batch_size,)
     counts = 1 + (last_start + stride - 1).div(stride, rounding_mode="floor")
     # Shape: (batch_size, most windows of a document)
-    places = torch.arange(int(counts.max()), device=lengths.device)
-    starts = torch.minimum(places * stride, last_start.unsqueeze(1))
-    exists = places < counts.unsqueeze(1)
+    indices = torch.arange(int(counts.max()), device=lengths.device)
+    starts = torch.minimum(indices * stride, last_start.unsqueeze(1))
+    exists = indices < counts.unsqueeze(1)
     # Two neighbors share the pieces from the later's start to the earlier's end; the border lies
     # in the middle.
     borders = (starts[:, 1:] + starts[:, :-1] + content).div(2, rounding_mode="floor")
@@ -238,8 +303,24 @@ def _windows(lengths: torch.Tensor, content: int, stride: int) -> _Windows:
     )
 
 
+def _without_decoder(model: PreTrainedModel) -> PreTrainedModel:
+    """Return the encoder of a model that also has a decoder, such as T5 and BART."""
+    return model.get_encoder() if model.config.is_encoder_decoder else model
+
+
+@contextmanager
+def _unchanged_randomness() -> Iterator[None]:
+    """Leave the random generators as they were: BigBird draws from numpy's in each call."""
+    state = np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        np.random.set_state(state)
+
+
 def _attention_dropout_argument(config: PretrainedConfig) -> str:
-    """What `from_pretrained` takes the dropout of an encoder's attention by."""
+    """Return the name under which a configuration has the dropout of attention."""
     for name in _ATTENTION_DROPOUT:
         if hasattr(config, name):
             return name

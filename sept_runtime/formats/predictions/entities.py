@@ -1,18 +1,21 @@
-"""The predicted entities of JSON objects."""
+"""Read the predicted entities of JSON objects."""
 
 import json
 from typing import Any, List, Optional, Tuple
 
 from sept_runtime.documents import Document, DocumentError, ScoredSpan
 from sept_runtime.formats.json_lines import JsonObject, is_index
-from sept_runtime.formats.predictions.checks import check_label, checked_list, is_number
+from sept_runtime.formats.predictions.checks import check_label, checked_list, is_probability
+from sept_runtime.formats.word_offsets import same_characters
 
 
 def predicted_entities(
     fields: JsonObject, document: Document, where: str
 ) -> Optional[List[ScoredSpan]]:
     """
-    The entities of an object of predictions, as it lists them; `None` where nothing is predicted.
+    Return the entities of an object of predictions, in its order; `None` if there is no prediction.
+
+    Their `start`, `end` and `text`, if given, are compared with the document's text.
 
     # Raises
 
@@ -35,7 +38,29 @@ def predicted_entities(
                 "sentence or the document (word indices count over the whole document and include "
                 "the end)"
             )
+    if fields.get("entities") is not None:
+        for index, (span, entity) in enumerate(zip(entities, fields["entities"])):
+            _check_place(span, entity, document, f"{where}, entity {index}")
     return entities
+
+
+def _check_place(span: ScoredSpan, entity: JsonObject, document: Document, where: str) -> None:
+    """Compare an entity's characters and text with those of its words."""
+    if document.text is not None and document.offsets is not None:
+        start, end = document.offsets[span.start][0], document.offsets[span.end][1]
+        for name, expected in (("start", start), ("end", end)):
+            given = entity.get(name)
+            if given is not None and given != expected:
+                raise DocumentError(
+                    f"{where}: {name!r} is {json.dumps(given)}, and by its words it is {expected}; "
+                    "characters are Unicode code points"
+                )
+        surface = document.text[start:end]
+    else:
+        surface = " ".join(document.words[span.start : span.end + 1])
+    text = entity.get("text")
+    if text is not None and not (isinstance(text, str) and same_characters(text, surface)):
+        raise DocumentError(f"{where}: 'text' is {json.dumps(text)}, and its words are {surface!r}")
 
 
 def _entities_from_ner(ner: Any, where: str) -> List[ScoredSpan]:
@@ -71,7 +96,7 @@ def _label_from_json(fields: Any, where: str) -> Tuple[str, float]:
     if (
         isinstance(fields, dict)
         and isinstance(fields.get("label"), str)
-        and is_number(fields.get("score"))
+        and is_probability(fields.get("score"))
     ):
         return fields["label"], fields["score"]
     raise DocumentError(

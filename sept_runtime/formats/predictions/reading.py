@@ -1,4 +1,4 @@
-"""Predictions from JSON objects."""
+"""Read predictions from JSON objects."""
 
 import json
 from dataclasses import dataclass
@@ -10,22 +10,21 @@ from sept_runtime.formats.json_lines import JsonObject, is_index, read_json_line
 from sept_runtime.formats.predictions.entities import predicted_entities
 from sept_runtime.formats.predictions.relations import predicted_relations, symmetric_labels
 from sept_runtime.formats.predictions.writing import FORMAT_VERSION
-from sept_runtime.formats.scierc import checked_offsets, document_from_scierc
-from sept_runtime.tokenization.words import offsets_of_joined
+from sept_runtime.formats.scierc import document_from_scierc
+from sept_runtime.formats.word_offsets import checked_offsets, find_words
 
 
 @dataclass
 class PredictedDocument:
     """
-    A document and what was predicted for it.
+    A document and the prediction for it.
 
     # Parameters
 
     document : `Document`
-        With `entities` and `relations` where there is a gold annotation, and `text` where the line
-        holds it.
+        With `entities` and `relations` if it is annotated, and `text` if the line holds it.
     predicted : `Prediction`, optional
-        `None` where nothing has been predicted, as in a plain SciERC file.
+        `None` if nothing has been predicted, as in a plain SciERC file.
     title : `str`, optional (default = `None`)
     """
 
@@ -35,7 +34,7 @@ class PredictedDocument:
 
     @property
     def predicted_entities(self) -> List[ScoredSpan]:
-        """None where nothing has been predicted."""
+        """Return the predicted entities, empty if nothing has been predicted."""
         return [] if self.predicted is None else self.predicted.entities
 
 
@@ -51,14 +50,18 @@ class FailedInput(NamedTuple):
 
 def read_predictions(path: str) -> Iterator[Union[PredictedDocument, FailedInput]]:
     """
-    The lines of a predictions file, or of a plain SciERC file, in order.
+    Read the lines of a predictions file, or of a plain SciERC file, in order.
 
     # Raises
 
-    `DocumentError` at the first line that is wrong; the message names file, line and fault.
+    `DocumentError` at the first invalid line; the message names file, line and error.
     """
     for origin, fields in read_json_lines(path):
-        if isinstance(fields, dict) and "error" in fields and "sentences" not in fields:
+        if (
+            isinstance(fields, dict)
+            and fields.get("error") is not None
+            and fields.get("sentences") is None
+        ):
             yield failure_from_json(fields, origin)
         else:
             yield prediction_from_json(fields, origin)
@@ -66,11 +69,11 @@ def read_predictions(path: str) -> Iterator[Union[PredictedDocument, FailedInput
 
 def prediction_from_json(fields: Any, origin: str = "") -> PredictedDocument:
     """
-    Checks one object of a predictions file. Keys that nothing here knows are left alone.
+    Check one object of a predictions file. Unknown keys are ignored.
 
     # Raises
 
-    `DocumentError`, with a message that names `origin`, the `doc_key` and the fault.
+    `DocumentError`, with a message that names `origin`, the document and the error.
     """
     _check_version(fields, origin)
     document = document_from_scierc(fields, origin)
@@ -78,25 +81,28 @@ def prediction_from_json(fields: Any, origin: str = "") -> PredictedDocument:
     for name in ("text", "title"):
         if not isinstance(fields.get(name), (str, type(None))):
             raise DocumentError(f"{where}: {name!r} must be a string")
-    document.text = fields.get("text")
-    if fields.get("word_offsets") is not None:
-        if document.text is None:
+    text = fields.get("text")
+    # A blank text of a document with words is no text.
+    if text is not None and (text.strip() or not document.words):
+        document.text = text
+    given = fields.get("word_offsets")
+    if document.text is None:
+        if given is not None and document.words:
             raise DocumentError(f"{where}: there are 'word_offsets' but no 'text' to point into")
-        document.offsets = checked_offsets(
-            fields["word_offsets"], document.words, document.text, where
-        )
-    elif document.text == " ".join(document.words):
-        document.offsets = offsets_of_joined(document.words)
+    elif given is None:
+        document.offsets = find_words(document.words, document.text, where)
+    else:
+        document.offsets = checked_offsets(given, document.words, document.text, where)
     return PredictedDocument(document, _predicted(fields, document, where), fields.get("title"))
 
 
 def failure_from_json(fields: JsonObject, origin: str = "") -> FailedInput:
     """
-    Reads an object that the predictor wrote for an input that it could not use.
+    Read an object that the predictor wrote for an input that it could not use.
 
     # Raises
 
-    `DocumentError` if it was written in a version of the format that is not known.
+    `DocumentError` if it is of an unknown version of the format.
     """
     _check_version(fields, origin)
     line = fields.get("line")

@@ -1,4 +1,4 @@
-"""Predictions as JSON objects."""
+"""Write predictions as JSON objects."""
 
 from typing import Any
 
@@ -9,9 +9,8 @@ from sept_runtime.formats.soft_ner import soft_to_json
 
 FORMAT_VERSION = 1
 """
-The `format_version` of what is written here. New keys do not change it: readers leave alone what
-they do not know. It grows when a key changes its meaning or disappears. Objects without it are
-older than it is and read as version 1.
+The `format_version` of the outputs. New keys do not change it: readers ignore unknown keys. It
+grows when a key changes its meaning or disappears. Objects without it are read as version 1.
 """
 
 
@@ -19,7 +18,7 @@ def prediction_to_json(
     document: Document, prediction: Prediction, fields: JsonObject
 ) -> JsonObject:
     """
-    The output for one document.
+    Return the output for one document.
 
     # Parameters
 
@@ -27,23 +26,25 @@ def prediction_to_json(
         With `text` and `offsets`.
     prediction : `Prediction`
     fields : `JsonObject`
-        The input that the document was made from; its `id` and `title` are repeated, and, where it
-        was given as `sentences`, its `ner`, and its `relations` as `gold_relations`.
+        The input that the document was made from. Its `id`, `doc_id` and `title` are repeated, and,
+        if it was given as `sentences`, its `ner`, and its `relations` as `gold_relations`.
 
     # Returns
 
     An object with `format_version`, `text`, `sentences`, `word_offsets`, `entities` (`text`,
     `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
-    `end_word`, both inclusive) and `predicted_ner` in SciERC's format. Where the prediction has
-    relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`) and
-    `predicted_relations` in SciERC's format, and `symmetric_relation_labels` where it says which
-    have no direction; where it has soft labels, those of `sept_runtime.formats.soft_ner`.
+    `end_word`, both inclusive) and `predicted_ner` in SciERC's format. If the prediction has
+    relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`),
+    `predicted_relations` in SciERC's format, and `symmetric_relation_labels` if they are known. If
+    it has soft labels, those of `sept_runtime.formats.soft_ner`.
     """
     # Gold belongs to the sentences that it was given with.
-    repeated = ("id", "title", "ner") if "sentences" in fields else ("id", "title")
+    sentences = fields.get("sentences")
+    with_gold = isinstance(sentences, list) and (any(sentences) or not document.words)
+    repeated = ("id", "doc_id", "title", "ner") if with_gold else ("id", "doc_id", "title")
     output: JsonObject = {
         "format_version": FORMAT_VERSION,
-        **{name: fields[name] for name in repeated if name in fields},
+        **{name: fields[name] for name in repeated if fields.get(name) is not None},
         "doc_key": document.key,
         "text": document.text,
         "sentences": document.sentences,
@@ -51,7 +52,7 @@ def prediction_to_json(
         "entities": [_entity_to_json(document, entity) for entity in prediction.entities],
         "predicted_ner": to_ner(document, prediction.entities),
     }
-    if "sentences" in fields and document.relations is not None:
+    if with_gold and document.relations is not None:
         output["gold_relations"] = to_relations(document, document.relations)
     if prediction.relations is not None:
         output["relations"] = [relation._asdict() for relation in prediction.relations]
@@ -65,10 +66,11 @@ def prediction_to_json(
 
 
 def failure_to_json(reason: str, fields: Any = None) -> JsonObject:
-    """The output for an input that cannot be predicted: `error`, and the input's `id`s."""
+    """Return the output for an input that cannot be predicted: its ids and `error`."""
     output: JsonObject = {}
     if isinstance(fields, dict):
-        output.update((name, fields[name]) for name in ("id", "doc_key") if name in fields)
+        ids = {name: fields.get(name) for name in ("id", "doc_id", "doc_key")}
+        output.update((name, value) for name, value in ids.items() if value is not None)
     output["error"] = reason
     return output
 

@@ -248,13 +248,14 @@ async function start() {
   }
   byId("model").textContent = `${model.name} ${model.version}`;
   byId("score").value = model.min_score;
-  model.labels.forEach((label, index) => {
+  const order = (label) => model.colors[label];
+  [...model.labels].sort((a, b) => order(a) - order(b)).forEach((label) => {
     const choice = document.createElement("label");
     choice.className = "choice";
     const box = Object.assign(document.createElement("input"), { type: "checkbox", value: label, checked: true });
     const name = document.createElement("span");
     name.textContent = label;
-    name.className = `type${model.colors[label] ?? index}`;
+    name.className = `type${order(label)}`;
     choice.append(box, " ", name);
     byId("labels").append(choice);
   });

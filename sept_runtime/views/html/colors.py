@@ -3,8 +3,8 @@
 import zlib
 from typing import Dict, Iterable, Tuple
 
-# Black text is readable on each, and each stands out from a white and from a black page. The types
-# of SciERC always have the same.
+# Black text is readable on each color, and each stands out from a white and from a black page.
+# SciERC's types always have these.
 TYPE_COLORS = {
     "Task": "#e69f00",
     "Method": "#56b4e9",
@@ -27,9 +27,10 @@ OTHER_COLORS = (
 
 def colors_of(labels: Iterable[str]) -> Dict[str, str]:
     """
-    Choose a color for each type: different ones as far as there are, and the same on every page as
-    far as that allows, because they follow from the type's name and not from its place in a list.
-    The types come in the order of a legend: SciERC's first.
+    Choose a color for each type, in the order of a legend: SciERC's types come first.
+
+    Colors differ while there are enough. A type has the same color on every page if possible, since
+    it follows from the type's name and not from its index.
     """
     colors: Dict[str, str] = {}
     for label in sorted(labels, key=_legend_order):

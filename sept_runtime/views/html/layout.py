@@ -1,6 +1,8 @@
 """
-How a text with entities is laid out: cut into pieces at which HTML elements begin and end (these
-nest and never cross, as entities may), each entity in a row of its own below the line.
+The layout of a text with entities.
+
+The text is cut into pieces where HTML elements begin and end. Elements nest and never cross, as
+entities may. Each entity is drawn in a row below the line.
 """
 
 import unicodedata
@@ -14,16 +16,15 @@ from sept_runtime.documents import Document, Span
 from sept_runtime.tokenization.words import restore_brackets
 from sept_runtime.views.html.comparison import JudgedEntity
 
-# A label's face is smaller than the text's: of the text, so many characters are as wide as one of
-# a label, and so many as the label's padding and the space up to the next.
+# Widths in characters of the text: a character of a label, whose font is smaller; a label's padding
+# and the space up to the next; and the margin that labels at the end of a line may extend into.
 _LABEL_TO_TEXT_WIDTH = 0.8
 _LABEL_PADDING = 2.5
-# And so many as the margin is, at least, into which labels at the end of a line may run.
 _MARGIN = 8
 
 
 class Opening(NamedTuple):
-    """An element for an entity; a second one where the entity goes on after one it crosses."""
+    """An element for an entity; a second one if the entity goes on after one that it crosses."""
 
     entity: JudgedEntity
     row: int
@@ -31,7 +32,7 @@ class Opening(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A stretch of text. Before it `closes` elements end, and then those in `opens` begin."""
+    """A part of the text. Before it, `closes` elements end, and then those in `opens` begin."""
 
     closes: int
     opens: List[Opening]
@@ -39,7 +40,7 @@ class Piece(NamedTuple):
 
 
 def words_and_gaps(document: Document) -> List[str]:
-    """Give the text: word `i` at index `2 * i`, and between two words what separates them."""
+    """Return the text in parts: word `i` at index `2 * i`, and between words their separators."""
     words, gaps = document.words, [" "] * len(document.words)
     if document.text is not None and document.offsets is not None:
         text, offsets = document.text, document.offsets
@@ -49,14 +50,15 @@ def words_and_gaps(document: Document) -> List[str]:
 
 
 def text_of(span: Span, texts: Sequence[str]) -> str:
-    """Give the text of a span, from that of its document as `words_and_gaps`."""
+    """Return the text of a span from the parts that `words_and_gaps` returns."""
     return "".join(texts[2 * span.start : 2 * span.end + 1])
 
 
 def lay_out(texts: Sequence[str], entities: Sequence[JudgedEntity]) -> List[Piece]:
     """
-    Cut a document's text, given as `words_and_gaps`, where its entities start and end. All that is
-    opened is closed.
+    Cut a document's text, the parts that `words_and_gaps` returns, where entities start and end.
+
+    Every element that is opened is closed.
     """
     starting: Dict[int, List[Opening]] = defaultdict(list)
     for entity, row in zip(entities, _rows(_extents(entities, texts))):
@@ -74,7 +76,7 @@ def lay_out(texts: Sequence[str], entities: Sequence[JudgedEntity]) -> List[Piec
             for opening in closed
             if 2 * opening.entity.end >= begin
         ]
-        # What ends last is outermost, so that as few as possible have to be taken up again.
+        # The entity that ends last is outermost, so that few elements have to be reopened.
         opens.sort(key=lambda opening: -opening.entity.end)
         is_open += opens
         pieces.append(Piece(len(closed), opens, "".join(texts[begin:end])))
@@ -82,7 +84,7 @@ def lay_out(texts: Sequence[str], entities: Sequence[JudgedEntity]) -> List[Piec
 
 
 def direction_of(words: Iterable[str]) -> str:
-    """Tell the writing direction, `"ltr"` or `"rtl"`, by the first letter that has one."""
+    """Return the writing direction, `"ltr"` or `"rtl"`, of the first letter that has one."""
     for word in words:
         for character in word:
             kind = unicodedata.bidirectional(character)
@@ -95,8 +97,10 @@ def direction_of(words: Iterable[str]) -> str:
 
 class _Extent(NamedTuple):
     """
-    Where an entity is drawn, in characters from the start of the text: its bar, the end of its
-    label, and how far the label may have to move back from the end of a line.
+    The horizontal extent of an entity, in characters from the start of the text.
+
+    `start` and `end` are those of its bar, `label_end` is the end of its label, and `reach` is how
+    far the label may have to move back from the end of a line.
     """
 
     start: float
@@ -118,8 +122,10 @@ def _extents(entities: Sequence[JudgedEntity], texts: Sequence[str]) -> List[_Ex
 
 def _rows(extents: Sequence[_Extent]) -> List[int]:
     """
-    Choose the row of each entity, counted from 1: the first in which neither its bar nor its label
-    meets another's. Short entities come first, so that the outer of two is further from the text.
+    Choose the row of each entity, counted from 1.
+
+    It is the first row in which neither its bar nor its label meets another's. Short entities come
+    first, so that the outer of two is further from the text.
     """
     taken: List[List[_Extent]] = []
     rows = [0] * len(extents)
@@ -144,7 +150,7 @@ def _is_free(extent: _Extent, taken: Sequence[_Extent]) -> bool:
 
 @lru_cache(maxsize=2**16)
 def _width(text: str) -> float:
-    """Tell how wide a text is, in small letters of the Latin alphabet."""
+    """Return the width of a text in lower-case Latin letters."""
     return sum(
         2 if unicodedata.east_asian_width(character) in "WF" else 1.3 if character.isupper() else 1
         for character in text

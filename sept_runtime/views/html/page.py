@@ -1,17 +1,18 @@
 """
-A self-contained HTML page of documents with their entities and the relations between them.
+A self-contained HTML page of documents with their entities and relations.
 
-What is on the page is worked out here and in the modules beside this one; how it is written and
-looks is in `page.html`, a template that escapes all it is given, and `style.css`.
+The content is computed here and in the modules beside this one. The markup is in `page.html`, a
+template that escapes all values, and the style in `style.css`.
 """
 
 from collections import Counter
 from importlib import resources
-from typing import Iterable, List, NamedTuple, Sequence, Union
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Union
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
+from sept_runtime.scoring import precision_recall_f1
 from sept_runtime.views.html.colors import colors_of
 from sept_runtime.views.html.comparison import (
     FOUND,
@@ -20,14 +21,16 @@ from sept_runtime.views.html.comparison import (
     UNJUDGED,
     WRONG,
     JudgedEntity,
+    JudgedRelation,
     compare,
+    compare_relations,
 )
 from sept_runtime.views.html.layout import Piece, direction_of, lay_out, text_of, words_and_gaps
-from sept_runtime.views.html.legend import legend_of
-from sept_runtime.views.html.relations import JudgedRelation, compare_relations
 
-# Above so many documents they are folded, so that a page of thousands opens at once.
+# With more documents, they are folded, so that a page of thousands opens quickly.
 MOST_UNFOLDED = 50
+
+_SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 _TEMPLATES = Environment(
     loader=PackageLoader("sept_runtime.views", "html"),
@@ -39,7 +42,7 @@ _TEMPLATES = Environment(
 
 
 class _Relation(NamedTuple):
-    """A relation as the template shows it."""
+    """A relation in the form that the template shows."""
 
     relation: JudgedRelation
     head: str
@@ -48,7 +51,7 @@ class _Relation(NamedTuple):
 
 
 class _Section(NamedTuple):
-    """A document as the template shows it."""
+    """A document in the form that the template shows."""
 
     key: str
     title: str
@@ -59,21 +62,38 @@ class _Section(NamedTuple):
     caption: str
 
 
+class _LegendRow(NamedTuple):
+    """The counts and scores of a type, or of all types (`label` is `None`)."""
+
+    label: Optional[str]
+    cells: List[str]
+
+
+class _Legend(NamedTuple):
+    """The table above the documents, and what needs an explanation."""
+
+    noun: str
+    heads: List[str]
+    rows: List[_LegendRow]
+    is_compared: bool
+    has_scores: bool
+
+
 def render_page(
     documents: Iterable[Union[PredictedDocument, FailedInput]], title: str = "Entities"
 ) -> str:
     """
-    Draw the page, as one string of HTML without any outside resource or script.
+    Render a page as one string of HTML without outside resources or scripts.
 
-    Where a document has a gold annotation beside the predictions, each entity is marked as found,
-    missed or wrong (start, end and type must be right), and so is each relation (its type and the
-    start and end of both entities must be right); precision, recall and F1 stand at the top. Where
-    it has only one of the two, that one is shown without marks.
+    If a document has predictions and a gold annotation, each entity is marked as found, missed or
+    wrong (start, end and type must be right), and so is each relation (its type and the start and
+    end of both entities must be right); precision, recall and F1 are at the top. If it has only one
+    of the two, that one is shown without marks.
 
     # Parameters
 
     documents : `Iterable[Union[PredictedDocument, FailedInput]]`
-        As `read_predictions` gives them; failed inputs are shown in their place.
+        The documents in order, as from `read_predictions`; failed inputs are shown in their place.
     title : `str`, optional (default = `"Entities"`)
     """
     entities: List[JudgedEntity] = []
@@ -93,8 +113,8 @@ def render_page(
         signs=SIGNS,
         entries=entries,
         failed=sum(isinstance(entry, FailedInput) for entry in entries),
-        legend=legend_of(entities, colors, "entities"),
-        relation_legend=legend_of(
+        legend=_legend(entities, colors, "entities"),
+        relation_legend=_legend(
             relations, sorted({relation.label for relation in relations}), "relations"
         ),
         colors=list(colors.values()),
@@ -164,3 +184,46 @@ def _section(
 def _marks(judged: Sequence[Union[JudgedEntity, JudgedRelation]]) -> str:
     marks = Counter(each.mark for each in judged)
     return " · ".join(f"{marks[mark]} {mark}" for mark in (FOUND, MISSED, WRONG))
+
+
+def _legend(
+    judged: Sequence[Union[JudgedEntity, JudgedRelation]], labels: Iterable[str], noun: str
+) -> _Legend:
+    """
+    Count the entities, or relations, of each type and, where they were compared, score them.
+
+    # Parameters
+
+    judged : `Sequence[Union[JudgedEntity, JudgedRelation]]`
+        The entities or relations of all documents.
+    labels : `Iterable[str]`
+        The types, in the order of the table's rows.
+    noun : `str`
+        "entities" or "relations".
+    """
+    totals = Counter(one.mark for one in judged)
+    is_compared = any(mark != UNJUDGED for mark in totals)
+    # Documents without an annotation are not compared.
+    marks = [FOUND, MISSED, WRONG] if is_compared else []
+    marks += [UNJUDGED] if UNJUDGED in totals or not is_compared else []
+    names = {UNJUDGED: "not compared" if is_compared else noun}
+    heads = [names.get(mark, mark) for mark in marks]
+
+    counts: Dict[Optional[str], Counter[str]] = {label: Counter() for label in labels}
+    for one in judged:
+        counts[one.label][one.mark] += 1
+    counts[None] = totals
+    rows = []
+    for label, of_label in counts.items():
+        cells = [str(of_label[mark]) for mark in marks]
+        rows.append(_LegendRow(label, cells + _scores(of_label) if is_compared else cells))
+    heads += list(_SCORES.values()) if is_compared else []
+    return _Legend(noun, heads, rows, is_compared, any(one.score is not None for one in judged))
+
+
+def _scores(counts: Counter[str]) -> List[str]:
+    found, missed, wrong = counts[FOUND], counts[MISSED], counts[WRONG]
+    if not found + missed + wrong:
+        return ["–"] * len(_SCORES)
+    scores = precision_recall_f1(found, found + wrong, found + missed)
+    return [f"{scores[name]:.3f}" for name in _SCORES]

@@ -1,4 +1,3 @@
-import json
 import shutil
 from pathlib import Path
 from typing import List, Optional
@@ -7,13 +6,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, PreTrainedTokenizerFast
 
-from sept_allennlp.archives.encoders import (
-    archive_encoder,
-    encoder_source,
-    fast_tokenizer,
-    max_pieces,
-    special_pieces,
-)
+from sept_allennlp.archives.encoders import PretrainedEncoder
 
 PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
 
@@ -44,7 +37,7 @@ def test_special_pieces_are_those_of_the_tokenizer(
     tmp_path: Path, template: Optional[str], prefix: List[int], suffix: List[int]
 ) -> None:
     location = write_encoder(tmp_path / "encoder", template, 64, 64)
-    assert special_pieces(location) == (prefix, suffix)
+    assert PretrainedEncoder(location).special_pieces() == (prefix, suffix)
 
 
 @pytest.mark.parametrize(
@@ -56,30 +49,29 @@ def test_special_pieces_are_those_of_the_tokenizer(
         # The tokenizer does not say, and RoBERTa's positions are two more than it takes.
         (None, 514, 512),
         (None, 128, 128),
-        # No learned positions, and no limit stated.
-        (None, -1, 512),
     ],
 )
 def test_the_length_is_what_tokenizer_and_positions_allow(
     tmp_path: Path, length: Optional[int], positions: int, expected: int
 ) -> None:
-    assert max_pieces(write_encoder(tmp_path / "encoder", None, length, positions)) == expected
+    location = write_encoder(tmp_path / "encoder", None, length, positions)
+    assert PretrainedEncoder(location).max_pieces() == expected
 
 
 def test_an_archived_encoder_is_used_only_beside_weights(tiny_encoder: str, tmp_path: Path) -> None:
-    encoder = tmp_path / "encoder"
-    shutil.copytree(tiny_encoder, encoder)
+    encoder = str(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
     run = tmp_path / "run"
-    archive_encoder(str(encoder), str(run))
-    assert encoder_source(str(encoder), str(run)) == (str(encoder), False)
+    PretrainedEncoder(encoder).archive_into(str(run))
+    assert PretrainedEncoder(encoder, str(run)).location == encoder
     (run / "weights.th").touch()
-    location, archived = encoder_source(str(encoder), str(run))
-    assert archived
-    assert Path(location).is_relative_to(run / "vocabulary")
-    assert fast_tokenizer(location).get_vocab() == fast_tokenizer(tiny_encoder).get_vocab()
-    assert json.loads((Path(location) / "config.json").read_text())["hidden_size"] == 16
-    assert encoder_source("another/encoder", str(run)) == ("another/encoder", False)
-    assert encoder_source(str(encoder), None) == (str(encoder), False)
+    archived = PretrainedEncoder(encoder, str(run))
+    assert archived.archived
+    assert Path(archived.location).is_relative_to(run / "vocabulary")
+    assert archived.tokenizer.get_vocab() == PretrainedEncoder(encoder).tokenizer.get_vocab()
+    assert archived.config.hidden_size == 16
+    # Another one, and without the folder of a run.
+    assert PretrainedEncoder(tiny_encoder, str(run)).location == tiny_encoder
+    assert PretrainedEncoder(encoder).location == encoder
 
 
 @pytest.mark.parametrize(
@@ -92,12 +84,7 @@ def test_a_folder_that_is_no_encoder_is_refused_in_one_line(
     (tmp_path / "empty").mkdir()
     location = str(tmp_path / folder)
     with pytest.raises(FileNotFoundError) as caught:
-        encoder_source(location, serialization_dir=None)
+        PretrainedEncoder(location)
     message = str(caught.value)
     assert message.startswith(f"{location}: {fault}; give the folder of an encoder")
     assert "\n" not in message
-
-
-def test_names_on_the_hub_are_left_to_it() -> None:
-    for name in ("bert-base-cased", "allenai/scibert_scivocab_uncased"):
-        assert encoder_source(name, serialization_dir=None) == (name, False)

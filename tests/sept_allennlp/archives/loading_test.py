@@ -14,7 +14,7 @@ from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.models import archival
 
 import sept_allennlp
-from sept_allennlp.archives import loading
+from sept_allennlp.archives import unpacking
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from tests.experiments import FIXTURES
 
@@ -184,7 +184,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "MAX_ARCHIVE_SIZE", 10_000)
+    monkeypatch.setattr(unpacking, "MAX_ARCHIVE_SIZE", 10_000)
     with pytest.raises(ArchiveError, match="unpacks to more than 10000 bytes"):
         load_archive(trained_archive)
 
@@ -192,7 +192,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(
 def test_too_many_members_are_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(unpacking, "MAX_MEMBERS", 3)
     with pytest.raises(ArchiveError, match="3 files"):
         load_archive(trained_archive)
 
@@ -200,7 +200,7 @@ def test_too_many_members_are_refused(
 def test_a_large_configuration_is_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "MAX_CONFIG_SIZE", 100)
+    monkeypatch.setattr(unpacking, "MAX_CONFIG_SIZE", 100)
     with pytest.raises(ArchiveError, match="config.json is too large"):
         load_archive(trained_archive)
 

@@ -83,9 +83,7 @@ def test_the_command(
 
     with pytest.raises(SystemExit, match="sept-export: .*exists already; name a new folder, or"):
         main()
-    with pytest.raises(
-        ExportError, match="is not an exported model, so --force does not replace it"
-    ):
+    with pytest.raises(ExportError, match="is not an exported model, so --force"):
         export(trained_archive, tmp_path, replace=True)
 
 

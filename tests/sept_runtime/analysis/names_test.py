@@ -16,6 +16,11 @@ from sept_runtime.analysis import find_acronyms, fold_name
         ("mean average precision (mAP)", {"mAP": "mean average precision"}),
         ("named entity recognition (NER) and relation extraction (RE)",
          {"NER": "named entity recognition", "RE": "relation extraction"}),
+        ("non-autoregressive neural machine translation (NAT)",
+         {"NAT": "non-autoregressive neural machine translation"}),
+        ("two kinds of neural machine translation (NAT)", {}),
+        ("structure from motion (SfM)", {"SfM": "structure from motion"}),
+        ("a phone (iPhone) and trajectory modeling with labels (TrajCL)", {}),
         # Nothing that only stands in parentheses.
         ("It works (see below), mostly (2019).", {}),
         ("Results (Table 1) are good.", {}),
@@ -32,7 +37,8 @@ def test_acronyms_are_found_with_their_long_forms(text, found):
     "names",
     [
         ("Support Vector Machines", "support-vector machine", "support  vector\nmachine"),
-        ("CNNs", "CNN", "cnn"),
+        ("CNNs", "CNN"),
+        ("SUPPORT VECTOR MACHINE", "support vector machine"),
         ("ontologies", "Ontology"),
         ("corpora", "corpus"),
         ("matrices", "matrix"),
@@ -60,6 +66,8 @@ def test_spellings_of_one_name_are_the_same(names):
         ("parser", "parsing"),
         ("model", "module"),
         ("news", "new"),
+        ("SCAN", "scans"),
+        ("diagnoses", "diagnose"),
     ],
 )
 def test_different_names_stay_different(one, other):

@@ -77,6 +77,16 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture) -> None:
     assert capsys.readouterr().out == f"sept {VERSION}\n"
 
 
+def test_an_unknown_argument_is_answered_by_its_command(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["show", "x.jsonl", "--document=3", "--alll", "-x"])
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: sept show ") and "--documents N" in error
+    message = "sept show: error: unknown arguments: --alll -x (did you mean --all?)"
+    assert error.splitlines()[-1] == message
+
+
 def test_a_command_must_be_given(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as exit:
         main([])

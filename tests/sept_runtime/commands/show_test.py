@@ -1,5 +1,11 @@
+import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict
 
 import pytest
 
@@ -86,5 +92,91 @@ def test_gold_entities_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture) 
 def test_a_bad_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text("{}\n")
-    with pytest.raises(SystemExit, match="^sept show: .*bad.jsonl, line 1.*'doc_key'"):
+    with pytest.raises(SystemExit, match="^sept show: .*bad.jsonl, line 1.*'sentences'"):
         main(["show", str(path)])
+
+
+SENTENCE = {"doc_key": "d", "sentences": [["We", "use", "LSTM"]]}
+ENTITY = {"start_word": 2, "end_word": 2, "label": "Method"}
+
+
+@pytest.mark.parametrize(
+    "fields, fault",
+    [
+        ({"entities": [{**ENTITY, "score": 10**400}]}, "entity 0: the score must be a number"),
+        ({"entities": [{**ENTITY, "score": -0.5}]}, "entity 0: the score must be a number"),
+        (
+            {
+                "entities": [ENTITY, {**ENTITY, "start_word": 0}],
+                "relations": [{"head": 0, "tail": 1, "label": "R", "score": 1e300}],
+            },
+            "relation 0: the score must be a number",
+        ),
+        # Offsets in UTF-16 units: each is one more than in characters.
+        ({"text": "🧬 We use LSTM", "word_offsets": [[3, 5], [6, 9], [10, 14]]}, "'word_offsets'"),
+        ({"text": "We use LSTM.", "word_offsets": [[0, 2], [3, 6], [8, 12]]}, "'word_offsets'"),
+        ({"text": "We use LSTM", "entities": [{**ENTITY, "start": 8}]}, "'start' is 8"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "html", "convert"])
+def test_contradictions_are_refused_in_a_line(
+    command: str, fields: Dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "predictions.jsonl"
+    source.write_text(json.dumps({**SENTENCE, **fields}))
+    arguments = {
+        "show": [str(source)],
+        "html": [str(source), str(tmp_path / "page.html")],
+        "convert": [str(source), str(tmp_path / "brat"), "--to", "brat"],
+    }
+    with pytest.raises(SystemExit) as error:
+        main([command, *arguments[command]])
+    message = str(error.value)
+    assert message.startswith(f"sept {command}: {source}, line 1: ") and fault in message
+    assert "\n" not in message and len(message) < 500
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_standard_input(
+    predictions: str, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["show", predictions])
+    expected = capsys.readouterr().out
+    content = io.BytesIO(Path(predictions).read_bytes())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=content))
+    main(["show", "-"])
+    assert capsys.readouterr().out == expected
+
+
+def test_what_the_terminal_cannot_write_is_escaped(predictions: str) -> None:
+    sentences, entities = [["β", "机", "LSTM"]], [{**ENTITY, "start_word": 0}]
+    fields = {"doc_key": "d", "sentences": sentences, "entities": entities}
+    Path(predictions).write_text(json.dumps(fields))
+    program = "from sept_runtime.commands import main; main()"
+    for encoding in ("ascii", "cp1252"):
+        run = subprocess.run(
+            [sys.executable, "-c", program, "show", predictions],
+            env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            check=True,
+        )
+        shown = run.stdout.decode(encoding)
+        assert "\\u03b2 \\u673a LSTM" in shown and "Method" in shown
+
+
+def test_a_reader_that_stops_early_is_no_error(predictions: str) -> None:
+    program = "from sept_runtime.commands import main; main()"
+    source = Path(predictions)
+    source.write_text(f"{json.dumps(LINES[0])}\n" * 5000)
+    run = subprocess.Popen(
+        [sys.executable, "-c", program, "show", predictions, "--all"],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert run.stdout is not None and run.stderr is not None
+    run.stdout.readline()
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    run.stderr.close()
+    assert run.wait(timeout=60) == 1

@@ -265,12 +265,11 @@ BAD_LINES = {
     "no tag at all": ("b", "expected 4 columns as in {path}, line 3, found 1"),
     "no such tag": ("b\tNN\tO\tDisease", "the tag 'Disease' is neither O nor B- or I- with a lab"),
     "small o": ("b\tNN\tO\to", "the tag 'o' is neither"),
-    "without a label": ("b\tNN\tO\tB", "the tag 'B' is neither"),
-    "empty label": ("b\tNN\tO\tI-", "the tag 'I-' is neither"),
+    "without a label": ("b\tNN\tO\tB", "the tag 'B' has no label; give the reader the label"),
+    "empty label": ("b\tNN\tO\tI-", "the tag 'I-' has no label; give the reader the label"),
     "BIOES, single": ("b\tNN\tO\tS-X", "the tag 'S-X' belongs to a scheme that marks the ends of"),
     "BIOES, end": ("b\tNN\tO\tE-X", "the tag 'E-X' belongs to a scheme that marks the ends of"),
     "BILOU, unit": ("b\tNN\tO\tU-X", "the tag 'U-X' belongs to a scheme"),
-    "word of white space": ("\u00a0\tNN\tO\tO", "the word is empty"),
 }
 
 
@@ -319,3 +318,40 @@ def test_messages_use_the_name_that_the_caller_has_for_the_file(write: WriteFile
     path = write("a b\n")
     with pytest.raises(DocumentError, match="^https://example.org/train.txt, line 1: "):
         list(read_conll(path, name="https://example.org/train.txt"))
+
+
+def test_words_of_tab_separated_columns_may_hold_spaces(write: WriteFile) -> None:
+    path = write("IL-2 gene\tB-DNA\nthe cell\tO\n\u00a0\tO\n\tO\nx y\tB-Cell Line\n")
+    (document,) = read_conll(str(path))
+    assert document.words == ["IL-2 gene", "the cell", "\u00a0", "", "x y"]
+    assert document.entities == [AnnotatedSpan(0, 0, "DNA"), AnnotatedSpan(4, 4, "Cell Line")]
+
+
+def test_tags_without_a_label_get_the_readers(write: WriteFile) -> None:
+    path = write("APC2 B\nprotein I\nis O\nX I-Y\nAPC B\nAPC B\n")
+    (document,) = read_conll(str(path), label="Gene")
+    assert document.entities == [
+        AnnotatedSpan(0, 1, "Gene"),
+        AnnotatedSpan(3, 3, "Y"),
+        AnnotatedSpan(4, 4, "Gene"),
+        AnnotatedSpan(5, 5, "Gene"),
+    ]
+
+
+def test_comments_are_not_words_and_signs_are(write: WriteFile) -> None:
+    content = (
+        "# id 1a2b domain=bio\nIL-2 _ _ B-DNA\n# a comment that ends in O\n# _ _ O\n"
+        "#hashtag\n#1 _ _ I-DNA\n## more ##\ngene _ _ I-DNA\n"
+    )
+    (document,) = read_conll(str(write(content)))
+    assert document.words == ["IL-2", "#", "#1", "gene"]
+    assert document.entities == [AnnotatedSpan(0, 0, "DNA"), AnnotatedSpan(2, 3, "DNA")]
+
+
+def test_medline_lines_begin_documents(write: WriteFile) -> None:
+    content = "###MEDLINE:1\n\nIL-2\tB-DNA\ngene\tI-DNA\n\n###MEDLINE:2\n\nA\tO\n"
+    documents = list(read_conll(str(write(content))))
+    assert [(each.key, each.words) for each in documents] == [
+        ("MEDLINE:1", ["IL-2", "gene"]),
+        ("MEDLINE:2", ["A"]),
+    ]

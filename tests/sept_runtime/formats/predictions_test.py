@@ -37,6 +37,10 @@ LINE = {
 }
 
 
+def entity(**changes):
+    return {"label": "Task", "score": 0.93, "start_word": 1, "end_word": 1, **changes}
+
+
 def test_a_line_of_the_predictor():
     prediction = prediction_from_json(LINE)
     assert prediction.title == "A title"
@@ -44,6 +48,30 @@ def test_a_line_of_the_predictor():
     assert prediction.document.offsets[2:4] == [(9, 10), (10, 14)]
     assert prediction.document.entities == [AnnotatedSpan(3, 3, "Generic")]
     assert prediction.predicted == Prediction([ScoredSpan(1, 1, "Task", 0.93)])
+
+
+def test_spellings_of_one_text_are_no_contradiction():
+    fields = {
+        "text": "We\u00a0PARSE (“na\u0131ve”  caf\u00e9).",
+        "sentences": [["We", "parse", "-LRB-", "``", "na\u0131ve", "''", "cafe\u0301", ")", "."]],
+        "entities": [
+            {"label": "X", "start_word": 2, "end_word": 6, "start": 9, "text": "(“na\u0131ve” café"}
+        ],
+    }
+    document = prediction_from_json(fields).document
+    assert [document.text[start:end] for start, end in document.offsets] == [
+        *["We", "PARSE", "(", "“", "na\u0131ve", "”", "café", ")", "."]
+    ]
+
+
+def test_null_is_absent():
+    nothing = dict.fromkeys(["id", "title", "ner", "relations", "soft_ner", "error", "clusters"])
+    nothing.update(dict.fromkeys(["word_offsets", "format_version", "predicted_relations"]))
+    fields = {**LINE, **nothing, "entities": [entity(labels=None, start=None, end=None, text=None)]}
+    read = prediction_from_json(fields)
+    assert read.title is None and read.document.entities is None
+    assert read.predicted == Prediction([ScoredSpan(1, 1, "Task", 0.93)])
+    assert prediction_from_json({**LINE, "entities": None}).predicted_entities[0].score is None
 
 
 def test_the_most_probable_labels_are_read():
@@ -270,9 +298,22 @@ def test_relations_without_entities_are_refused():
         ),
         (
             {"word_offsets": [[0, 2], [2, 3], [9, 10], [10, 14], [14, 15], [15, 16]]},
-            "word 1, [2, 3], holds no character",
+            "word 1, [2, 3], is ' ' in the text",
         ),
         ({"word_offsets": [[0, 2], "x", [], [], [], []]}, 'word 1, "x", is not [start, end]'),
+        ({"text": "We  parse"}, "word 1, [3, 8], is ' pars' in the text, and the word is 'parse'"),
+        ({"word_offsets": None, "text": "Other words."}, "word 0, 'We', is not in the text"),
+        ({"entities": [entity(start=4)]}, "entity 0: 'start' is 4, and by its words it is 3"),
+        ({"entities": [entity(end="8")]}, """entity 0: 'end' is "8", and by its words it is 8"""),
+        (
+            {"entities": [entity(text="parsed")]},
+            """'text' is "parsed", and its words are""",
+        ),
+        (
+            {"entities": [entity(score=10**400)]},
+            "a number from 0 to 1, found 1000",
+        ),
+        ({"entities": [entity(score=-0.5)]}, "the score must be a number from 0 to 1, found -0.5"),
         ({"entities": {}}, "'entities' must be a list"),
         ({"entities": [3]}, "entity 0: expected an object"),
         ({"entities": [{"label": "Task"}]}, "entity 0: 'start_word', 'end_word' is missing"),
@@ -281,7 +322,7 @@ def test_relations_without_entities_are_refused():
         ({"entities": [{"start_word": 0, "end_word": 1, "label": ""}]}, "the label must be"),
         (
             {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "score": "high"}]},
-            'the score must be a number, found "high"',
+            'the score must be a number from 0 to 1, found "high"',
         ),
         (
             {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "labels": [["T", 1]]}]},

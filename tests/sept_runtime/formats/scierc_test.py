@@ -144,14 +144,6 @@ BAD_DOCUMENTS = {
         {"sentences": [["We", "train", "a", "CRF"], ["It", None, "."]]},
         "sentence 1, word 1: expected a string, found nothing",
     ),
-    "word empty": (
-        {"sentences": [["We", "train", "a", "CRF"], ["", "works", "."]]},
-        "sentence 1, word 0: the word is empty",
-    ),
-    "word of white space": (
-        {"sentences": [["We", " \t", "a", "CRF"], ["It", "works", "."]]},
-        "sentence 0, word 1: the word is empty",
-    ),
     "ner not a list": ({"ner": {"0": []}}, "'ner' must be a list, found an object"),
     "ner shorter than sentences": ({"ner": [[]]}, "'ner' has 1 lists for 2 sentences"),
     "ner longer than sentences": ({"ner": [[], [], []]}, "'ner' has 3 lists for 2 sentences"),
@@ -240,11 +232,11 @@ BAD_LINES = {
     "a list": ("[]", "expected a JSON object with 'doc_key' and 'sentences', found a list"),
     "null": ("null", "expected a JSON object with 'doc_key' and 'sentences', found nothing"),
     "a bool": ("true", "found true or false"),
-    "doc_key missing": ('{"sentences": []}', "'doc_key' must be a string, found nothing"),
-    "doc_key a number": (
-        '{"doc_key": 1, "sentences": []}',
-        "'doc_key' must be a string, found a number",
+    "doc_key a list": (
+        '{"doc_key": [1], "sentences": []}',
+        "'doc_key' must be a string or number, found a list",
     ),
+    "id true": ('{"id": true, "sentences": []}', "'id' must be a string or number, found true"),
 }
 
 

@@ -170,10 +170,20 @@ def test_rounded_probabilities_may_add_up_to_a_little_more_than_one() -> None:
     [
         (
             {"error": "not UTF-8", "line": 7},
-            "could not be annotated \\(not UTF-8\\); take the line",
+            "could not be annotated \\(not UTF-8\\); remove the line",
         ),
-        ({"id": "a", "text": "We train."}, "nobody has annotated this text; have a model annotate"),
-        ({"id": "a", "tokens": ["We"]}, "nobody has annotated this text"),
+        ({"id": "a", "text": "We train."}, "the text is not annotated and not split into"),
+        ({"id": "a", "tokens": ["We"]}, "document 'a': the text is not annotated"),
+        ({"text": "We train.", "label": [[3, 8, "X"]]}, "an export of doccano, whose annotation"),
+        ({"text": "We", "entities": [{"id": 1, "label": "X"}]}, "an export of doccano"),
+        (
+            {"text": "We", "spans": [{"start": 0}], "tokens": [{"id": 0}]},
+            "an export of prodigy, .* --from prodigy",
+        ),
+        (
+            {"id": 1, "data": {"text": "We"}, "annotations": [{}]},
+            "an export of label-studio, .* --from label-studio",
+        ),
     ],
 )
 def test_what_is_no_document_is_refused_with_what_to_do(line: Any, expected: str) -> None:

@@ -44,7 +44,7 @@ def test_an_output_for_each_line(batch_size: int) -> None:
 def test_the_lines_number_is_for_lines_alone() -> None:
     requests = [Request.from_json({"text": " "}), Request.from_json({"text": "A corpus"})]
     failed, good = predict_requests(WordPredictor(), requests, Decoding())
-    assert failed == {"error": "'text' is empty: there is no word in it"}
+    assert failed == {"error": "the document: 'text' is empty: there is no word in it"}
     assert len(good["entities"]) == 1
 
 

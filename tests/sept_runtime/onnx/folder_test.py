@@ -55,7 +55,7 @@ def refusal(folder: Path, engine: str = "onnxruntime") -> str:
 def test_what_is_no_folder(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "none")
     (tmp_path / "model.tar.gz").touch()
-    assert "'allennlp sept-export' makes one" in refusal(tmp_path / "model.tar.gz")
+    assert "export an archive with 'allennlp sept-export'" in refusal(tmp_path / "model.tar.gz")
     assert "sept.json: missing; copy the folder again" in refusal(tmp_path)
 
 

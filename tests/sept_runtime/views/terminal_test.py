@@ -3,7 +3,6 @@ import io
 import pytest
 from rich.console import Console
 
-from sept_runtime.documents import DocumentError
 from sept_runtime.formats.predictions import FailedInput, prediction_from_json
 from sept_runtime.views.terminal import entity_table, print_document, relation_table
 
@@ -71,12 +70,6 @@ def test_without_a_text_the_words_are_joined():
 
 def test_a_failed_input_is_its_reason():
     assert printed(FailedInput("not [valid] JSON", 2)) == ["input line 2: not [valid] JSON".split()]
-
-
-def test_a_text_without_offsets_is_refused():
-    fields = {"doc_key": "d", "text": "We  win", "sentences": [["We", "win"]]}
-    with pytest.raises(DocumentError, match="document 'd': .*no 'word_offsets'"):
-        entity_table(prediction_from_json(fields))
 
 
 def test_unpaired_surrogates_and_control_characters_are_replaced():

@@ -1,11 +1,15 @@
 import gzip
+import json
 from pathlib import Path
 from typing import Any, List
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from sept_allennlp.data.dataset_readers import ConllReader, SciERCReader
 from sept_allennlp.data.dataset_readers.data_files import data_files
+from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan
+from sept_runtime.formats.files import open_output
 
 
 @pytest.fixture
@@ -29,6 +33,46 @@ def test_a_file_is_itself_whatever_it_is_called(folder: Path) -> None:
 
 def test_a_folder_is_its_files_of_documents_by_name(folder: Path) -> None:
     assert names_of(str(folder)) == ["a.json", "b.jsonl", "c.jsonl.gz"]
+
+
+@pytest.mark.parametrize("compression", ["", ".gz", ".bz2", ".xz", ".zst"])
+def test_the_suffixes_of_files_in_a_folder_belong_to_the_reader(
+    compression: str, folder: Path
+) -> None:
+    name = f"train.conll{compression}"
+    with open_output(str(folder / name)) as file:
+        file.write(b"We O\nparse B-Task\n")
+    found = [Path(local).name for local, _ in data_files(str(folder), ConllReader.suffixes)]
+    assert found == ["notes.txt", name]
+    (folder / "notes.txt").unlink()
+    (instance,) = ConllReader().read(str(folder))
+    assert [token.text for token in instance["text"]] == ["We", "parse"]
+    found = [Path(local).name for local, _ in data_files(f"{folder}/*", ConllReader.suffixes)]
+    assert found == [name]
+
+
+@pytest.mark.parametrize("compression", [".gz", ".bz2", ".xz", ".zst"])
+def test_compressed_documents_train_a_model(compression: str, tmp_path: Path) -> None:
+    with open_output(str(tmp_path / f"a.jsonl{compression}")) as file:
+        file.write(b'{"doc_id": 7, "sentences": [["We", "parse"]], "ner": [[[1, 1, "Task"]]]}')
+    (instance,) = SciERCReader().read(str(tmp_path))
+    document = instance["metadata"]["document"]
+    assert (document.key, document.entities) == ("7", [AnnotatedSpan(1, 1, "Task")])
+
+
+def test_blank_words_are_removed_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ner = [[[0, 3, "Task"], [2, 2, "X"], [3, 4, "Method"]]]
+    relations = [[[0, 3, 3, 4, "R"], [2, 2, 3, 4, "R"]]]
+    fields = {"sentences": [["", "We", " ", "parse", "\u00a0"]], "ner": ner, "relations": relations}
+    (tmp_path / "a.jsonl").write_text(json.dumps(fields))
+    (instance,) = SciERCReader(relations=True).read(str(tmp_path))
+    document = instance["metadata"]["document"]
+    assert document.sentences == [["We", "parse"]]
+    assert document.entities == [AnnotatedSpan(0, 1, "Task"), AnnotatedSpan(1, 1, "Method")]
+    assert document.relations == [AnnotatedRelation((0, 1), (1, 1), "R")]
+    assert "3 blank words were removed" in caplog.text
 
 
 def test_the_output_of_an_annotation_is_its_annotations(folder: Path) -> None:

@@ -84,7 +84,7 @@ def test_too_little_text(write_jsonl: Callable[..., str]) -> None:
 
 
 def test_too_short_a_block(write_jsonl: Callable[..., str]) -> None:
-    with pytest.raises(ConfigurationError, match="block_length 2 leaves no room"):
+    with pytest.raises(ConfigurationError, match="block_length 2 is too short"):
         blocks(write_jsonl({"text": "The parser is new ."}), block_length=2)
 
 

@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Token, Vocabulary
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from sept_allennlp.archives.encoders import archive_encoder
+from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_allennlp.modules.token_embedders import PooledWordPieceEmbedder, WordPieceEmbedder
 from tests.conftest import TINY_ENCODER
@@ -97,7 +97,7 @@ def test_an_archived_encoder_embeds_the_same(pooling: str, tmp_path: Path) -> No
     trained = embedder(pooling)
     with torch.no_grad():
         trained.transformer_model.embeddings.word_embeddings.weight.mul_(1.5)
-    archive_encoder(str(TINY_ENCODER), str(tmp_path))
+    PretrainedEncoder(str(TINY_ENCODER)).archive_into(str(tmp_path))
     torch.save(trained.state_dict(), tmp_path / "weights.th")
     parameters = {"type": "pooled_word_pieces", "model_name": str(TINY_ENCODER), "pooling": pooling}
     loaded = TokenEmbedder.from_params(

@@ -1,5 +1,5 @@
 from sept_runtime.formats.predictions import prediction_from_json
-from sept_runtime.views.html.relations import compare_relations
+from sept_runtime.views.html.comparison import compare_relations
 
 WORDS = ["parsers", "taggers", "parsing", "F1"]
 LABELS = ["Method", "Method", "Task", "Metric"]

@@ -1,0 +1,324 @@
+"""The table of encoder families in docs/training.md, family by family."""
+
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Token, Vocabulary
+from tokenizers import Regex, pre_tokenizers
+from transformers import AutoModel, AutoTokenizer
+
+from sept_allennlp.archives import load_archive
+from sept_allennlp.archives.encoders import PretrainedEncoder
+from sept_allennlp.data.token_indexers import WordPieceIndexer
+from sept_allennlp.models import MaskedLanguageModel
+from sept_allennlp.modules.token_embedders import StaticWordPieceEmbedder, WordPieceEmbedder
+from sept_allennlp.predictors import SEPTPredictor
+from tests import encoders
+from tests.encoders import FAMILIES, LENGTH
+from tests.experiments import experiment
+
+pytestmark = [
+    # transformers' own, of some of the families.
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+# Of different lengths; the third takes several windows. Some words are in no vocabulary.
+TEXTS = [
+    "We propose parsing .",
+    "β-catenin \N{SNOWMAN} 2.5% of naïve X-bars , " * 3 + ".",
+    "A parser of long documents is evaluated on the corpus . " * 12,
+    "Ω",
+]
+
+
+@pytest.fixture(scope="session")
+def encoder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The folder of a family's tiny encoder, written once."""
+    written: Dict[str, str] = {}
+
+    def write(family: str) -> str:
+        if family not in written:
+            written[family] = FAMILIES[family].write(tmp_path_factory.mktemp("encoder") / "tiny")
+        return written[family]
+
+    return write
+
+
+def training(encoder: str, **overrides: Any) -> Any:
+    embedder = "model.text_field_embedder.token_embedders.tokens"
+    return experiment(
+        {
+            "dataset_reader.token_indexers.tokens.model_name": encoder,
+            f"{embedder}.model_name": encoder,
+            f"{embedder}.attention_dropout": None,
+            "dataset_reader.max_instances": 4,
+            "trainer.num_epochs": 1,
+            # Keeps scores apart.
+            "trainer.optimizer.lr": 0.01,
+            **overrides,
+        }
+    )
+
+
+def scores(predictor: SEPTPredictor, texts: List[str]) -> List[Dict[Any, float]]:
+    outputs = predictor.predict_batch_json([{"text": text} for text in texts])
+    assert not any("error" in output for output in outputs)
+    return [
+        {
+            (entity["start"], entity["end"], entity["label"]): entity["score"]
+            for entity in output["entities"]
+        }
+        for output in outputs
+    ]
+
+
+@pytest.mark.trains
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_trains_and_predicts_or_is_refused(
+    name: str, encoder_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    family = FAMILIES[name]
+    encoder = str(shutil.copytree(encoder_of(name), tmp_path / "encoder"))
+    run = tmp_path / "run"
+    if family.refused:
+        with pytest.raises(ConfigurationError, match=family.refused) as caught:
+            train_model(training(encoder), str(run))
+        assert "\n" not in str(caught.value)
+        assert not list(run.glob("model_state*"))
+        return
+    with warnings.catch_warnings(record=True) as caught_warnings:
+        warnings.simplefilter("always")
+        train_model(training(encoder), str(run))
+    warned = any("depend on the other documents" in str(each.message) for each in caught_warnings)
+    assert warned != family.batches_agree
+
+    # The archive needs neither the encoder nor the folder of the run.
+    archive = shutil.move(run / "model.tar.gz", tmp_path / "model.tar.gz")
+    shutil.rmtree(encoder)
+    shutil.rmtree(run)
+    predictor = SEPTPredictor.from_archive(
+        load_archive(archive, overrides={"model.decoding": {"min_score": 0.0, "flat": False}})
+    )
+    together = scores(predictor, TEXTS)
+    assert sum(map(len, together)) > 20
+    if family.batches_agree:
+        for text, expected in zip(TEXTS, together):
+            (alone,) = scores(predictor, [text])
+            assert alone.keys() == expected.keys()
+            assert alone == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.*depend on the other documents")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_adapted_or_refused(
+    name: str, encoder_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    encoder = encoder_of(name)
+    expected = FAMILIES[name].refused or FAMILIES[name].adapts
+    if expected is not True:
+        with pytest.raises(ConfigurationError, match=expected) as caught:
+            MaskedLanguageModel(Vocabulary.empty(), encoder)
+        assert "\n" not in str(caught.value)
+        return
+    model = MaskedLanguageModel(Vocabulary.empty(), encoder, dropout=0.0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    pieces = torch.arange(5, 25).reshape(2, 10)
+    targets = torch.where(pieces % 3 == 0, pieces, -100)
+    losses = []
+    for _ in range(12):
+        loss = model(pieces, targets)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    model.write_encoder(str(tmp_path / "adapted"))
+    adapted = WordPieceEmbedder(str(tmp_path / "adapted")).transformer_model
+    trained = model.network.base_model.get_input_embeddings().weight
+    assert torch.equal(adapted.get_input_embeddings().weight, trained)
+    # The dropout is the encoder's own again.
+    assert dropout_of(adapted) == dropout_of(AutoModel.from_pretrained(encoder))
+
+
+def dropout_of(model: Any) -> Dict[str, Any]:
+    return {name: value for name, value in model.config.to_dict().items() if "dropout" in name}
+
+
+@pytest.mark.parametrize("name", ["BART", "MPNet", "RoBERTa", "XLM-R"])
+def test_positions_for_padding_are_not_for_pieces(
+    name: str, encoder_of: Callable[[str], str]
+) -> None:
+    encoder = PretrainedEncoder(encoder_of(name))
+    embedder = WordPieceEmbedder(encoder_of(name))
+    assert encoder.max_pieces() == LENGTH
+    # As RoBERTa's default configuration has it: as many positions as the tokenizer's limit.
+    (table,) = [
+        module
+        for path, module in embedder.transformer_model.named_modules()
+        if path.endswith(("position_embeddings", "embed_positions"))
+    ]
+    assert table.num_embeddings == LENGTH + 2
+
+
+@pytest.mark.trains
+def test_roberta_with_as_many_positions_as_its_tokenizers_limit(tmp_path: Path) -> None:
+    encoder = encoders.save(
+        tmp_path / "encoder",
+        "Roberta",
+        encoders.byte_pieces(),
+        **{**encoders.positions(), "type_vocab_size": 1},
+    )
+    assert PretrainedEncoder(encoder).max_pieces() == LENGTH - 2
+    embedder = WordPieceEmbedder(encoder).eval()
+    for length in (LENGTH - 5, LENGTH - 4, LENGTH - 3, LENGTH, 3 * LENGTH):
+        mask = torch.ones(1, length, dtype=torch.bool)
+        ids = torch.full((1, length), 7)
+        offsets = torch.arange(length).reshape(1, -1, 1).expand(1, length, 2)
+        assert embedder(ids, mask, mask, offsets).shape == (1, length, 16)
+    with pytest.raises(ConfigurationError, match="takes 46 pieces at once"):
+        WordPieceEmbedder(encoder, max_length=LENGTH)
+
+
+def with_an_added_piece(folder: Path) -> str:
+    encoder = FAMILIES["BERT"].write(folder)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    assert tokenizer.add_tokens(["COVID-19"]) == 1
+    tokenizer.save_pretrained(encoder)
+    return encoder
+
+
+def test_more_pieces_than_embeddings_are_refused(tmp_path: Path) -> None:
+    encoder = with_an_added_piece(tmp_path / "encoder")
+    size = json.loads((tmp_path / "encoder" / "config.json").read_text())["vocab_size"]
+    message = f"its tokenizer has {size + 1} pieces, but its table of embeddings has {size} rows"
+    for make in (WordPieceEmbedder, StaticWordPieceEmbedder):
+        with pytest.raises(ConfigurationError, match=message):
+            make(encoder)
+    with pytest.raises(ConfigurationError, match=message):
+        MaskedLanguageModel(Vocabulary.empty(), encoder)
+
+
+def test_a_table_with_a_row_for_the_added_piece_is_not(tmp_path: Path) -> None:
+    encoder = with_an_added_piece(tmp_path / "encoder")
+    model = AutoModel.from_pretrained(encoder)
+    model.resize_token_embeddings(len(AutoTokenizer.from_pretrained(encoder)))
+    model.save_pretrained(encoder)
+    rows = len(WordPieceEmbedder(encoder).transformer_model.get_input_embeddings().weight)
+    indexer = WordPieceIndexer(encoder)
+    indexed = indexer.tokens_to_indices([Token("COVID-19")], Vocabulary.empty())
+    assert indexed["token_ids"] == [rows - 1]
+
+
+@pytest.mark.trains
+def test_an_indexer_and_an_embedder_on_different_encoders_are_refused(
+    encoder_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    bert, mpnet = encoder_of("BERT"), encoder_of("DeBERTa-v2, -v3")
+    embedder = "model.text_field_embedder.token_embedders.tokens.model_name"
+    with pytest.raises(ConfigurationError) as caught:
+        train_model(training(bert, **{embedder: mpnet}), str(tmp_path / "run"))
+    message = str(caught.value)
+    assert "must have the same encoder" in message
+    assert bert in message and mpnet in message
+    assert "vocab_size" in message
+    assert not list((tmp_path / "run").glob("model_state*"))
+
+
+def first_pieces(encoder: str, words: List[str]) -> List[str]:
+    indexer = WordPieceIndexer(encoder)
+    indexed = indexer.tokens_to_indices([Token(word) for word in words], Vocabulary.empty())
+    firsts = [indexed["token_ids"][first] for first, _ in indexed["piece_offsets"]]
+    return PretrainedEncoder(encoder).tokenizer.convert_ids_to_tokens(firsts)
+
+
+# As the tokenizers of Llama 3 and its kin: the byte-level step sees parts of words.
+SEQUENCE = pre_tokenizers.Sequence(
+    [
+        pre_tokenizers.Split(
+            Regex(r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), "isolated"
+        ),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ]
+)
+# Here the space before a word is a part of its own.
+SPACES_APART = pre_tokenizers.Sequence(
+    [
+        pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ]
+)
+
+
+@pytest.mark.parametrize("before", [None, SEQUENCE, SPACES_APART], ids=["plain", "llama", "apart"])
+def test_words_of_byte_level_tokenizers_begin_with_a_space(tmp_path: Path, before: Any) -> None:
+    encoder = encoders.modernbert(tmp_path / "encoder", before)
+    words = ["We", "propose", "X-bar", "parsers", "2.5", "."]
+    assert all(piece.startswith("Ġ") for piece in first_pieces(encoder, words))
+
+    # As in running text, here after a word that is not compared.
+    indexer = WordPieceIndexer(encoder)
+    given = indexer.tokens_to_indices([Token(word) for word in words], Vocabulary.empty())
+    original = AutoTokenizer.from_pretrained(encoder)
+    text = original("and " + " ".join(words), add_special_tokens=False)["input_ids"]
+    before_text = original("and", add_special_tokens=False)["input_ids"]
+    assert text == before_text + given["token_ids"]
+
+
+def cased_without_configuration(folder: Path) -> str:
+    """A cased encoder with nothing but its vocabulary, which transformers lower-cases."""
+    tokenizer = encoders.word_pieces(lowercase=False)
+    encoder = encoders.save(folder, "Bert", tokenizer, **encoders.positions())
+    pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    for file in folder.glob("*token*"):
+        file.unlink()
+    (folder / "vocab.txt").write_text("".join(f"{piece}\n" for piece, _ in pieces))
+    return encoder
+
+
+def test_a_cased_encoder_that_is_lower_cased_warns_and_has_an_option(tmp_path: Path) -> None:
+    encoder = cased_without_configuration(tmp_path / "encoder")
+    with pytest.warns(UserWarning, match="the tokenizer lower-cases, although .* 'lowercase'"):
+        lowered = WordPieceIndexer(encoder)
+    kept = WordPieceIndexer(encoder, lowercase=False)
+    found = [
+        indexer._encoder.tokenizer.convert_ids_to_tokens(
+            indexer.tokens_to_indices([Token("We")], Vocabulary.empty())["token_ids"]
+        )
+        for indexer in (lowered, kept)
+    ]
+    assert found[0][0].startswith("w")
+    assert found[1] == ["We"]
+    embedder = WordPieceEmbedder(encoder, lowercase=False)
+    assert embedder.identity.tokenization == kept.identity.tokenization
+
+
+@pytest.mark.trains
+def test_the_casing_is_part_of_the_archive(tmp_path: Path) -> None:
+    encoder = cased_without_configuration(tmp_path / "encoder")
+    casing = {
+        "dataset_reader.token_indexers.tokens.lowercase": False,
+        "model.text_field_embedder.token_embedders.tokens.lowercase": False,
+    }
+    train_model(training(encoder, **casing), str(tmp_path / "run"))
+    shutil.rmtree(encoder)
+    reader = load_archive(tmp_path / "run" / "model.tar.gz").dataset_reader
+    indexer = reader._token_indexers["tokens"]
+    indexed = indexer.tokens_to_indices([Token("We")], Vocabulary.empty())
+    assert indexer._encoder.tokenizer.convert_ids_to_tokens(indexed["token_ids"]) == ["We"]
+
+
+def test_a_tokenizer_without_an_unknown_piece_is_refused(tmp_path: Path) -> None:
+    special = {**encoders.BERT, "unk": "[MASK]"}
+    tokenizer = encoders.word_pieces(special=special)
+    tokenizer.backend_tokenizer.model.unk_token = "[UNK]"
+    encoder = encoders.save(tmp_path / "encoder", "Funnel", tokenizer, d_model=16, n_head=2)
+    with pytest.raises(ConfigurationError, match="stops at words that it does not know"):
+        WordPieceIndexer(encoder)
