@@ -1,7 +1,9 @@
 """
-Graphs that take a third of the space: word embeddings in int8 with a scale for each row, all other
-weights in float16. Everything is computed in float32: rows are looked up before they are scaled,
-and engines convert the weights when they load a graph.
+Graphs that take a third of the space.
+
+Word embeddings are in int8 with a scale for each row, all other weights in float16. Everything is
+computed in float32: rows are looked up before they are scaled, and engines convert the weights when
+they load a graph.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""
-Run graphs: a `Session` class for each engine, in a module that imports the engine when it is used.
-"""
+"""Sessions that run graphs: a class for each engine, which imports the engine when it is used."""
 
 from functools import partial
 from typing import Dict, Type

@@ -14,8 +14,9 @@ _TYPES = {"float": "float32", "double": "float64"}
 
 class OnnxRuntimeSession(Session):
     """
-    A session of ONNX Runtime, which is installed with this package. It computes in float32, and the
-    int8 layers of a graph in int8.
+    A session of ONNX Runtime, which is installed with this package.
+
+    It computes in float32, and the int8 layers of a graph in int8.
     """
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:

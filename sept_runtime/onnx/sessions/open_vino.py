@@ -79,8 +79,10 @@ class OpenVinoSession(Session):
 
 def import_openvino() -> Any:
     """
-    Import OpenVINO without its telemetry, which would create a user id in the home folder and send
-    it to the vendor. Telemetry is a package of its own; if it cannot be imported, nothing is sent.
+    Import OpenVINO without its telemetry.
+
+    Telemetry would create a user id in the home folder and send it to the vendor. It is a separate
+    package; if it cannot be imported, nothing is sent.
 
     # Raises
 
