@@ -87,9 +87,7 @@ def test_the_command(
         export(trained_archive, tmp_path, replace=True)
 
 
-def test_unknown_gold_labels_do_not_matter(
-    trained_archive: str, tmp_path: Path
-) -> None:
+def test_unknown_gold_labels_do_not_matter(trained_archive: str, tmp_path: Path) -> None:
     entities = [AnnotatedSpan(0, 0, "Unheard-of")]
     document = Document(key="", sentences=[["We", "train", "it"]], entities=entities)
     # The folder of a training is taken for its archive.
