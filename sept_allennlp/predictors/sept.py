@@ -25,18 +25,19 @@ from sept_runtime.tokenization.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
-# Of which each core has its own (docs/speed.md).
+# Each core has a cache of its own (docs/speed.md).
 _MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Predicts the entities of documents, and their relations where the model finds any, and is the
-    `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
-    `text`, `tokens` or `sentences` (see `sept_runtime.formats.inputs`). An input that cannot be
-    used yields an object with `error` instead of entities; nothing is raised and nothing is left
-    out.
+    Predictor of entities, and of relations if the model finds any.
+
+    It is the `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON
+    objects with `text`, `tokens` or `sentences` (see `sept_runtime.formats.inputs`). An input that
+    cannot be used yields an object with `error` instead of entities; nothing is raised and nothing
+    is left out.
 
     The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.
 
@@ -49,8 +50,7 @@ class SEPTPredictor(Predictor):
     frozen : `bool`, optional (default = `True`)
     precision : `str`, optional (default = `"float32"`)
         Of the encoder: `"float32"`, or `"bfloat16"` where the processor or the GPU has it, which is
-        faster and changes scores a little. All that comes after the encoder is float32.
-
+        faster and changes scores a little. Everything after the encoder is float32.
     options : optional
         `flat`, `min_score` and the other options of `Decoding`; the default is the model's own.
 
@@ -103,18 +103,18 @@ class SEPTPredictor(Predictor):
         **options: Any,
     ) -> "SEPTPredictor":
         """
-        As for `Predictor`, but for archives from anywhere.
+        Load a predictor as AllenNLP does, for archives from anywhere.
 
         # Raises
 
-        `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+        `ArchiveError` if the archive is not safe to load, or has another kind of model.
         """
         if import_plugins:
             plugins.import_plugins()
         archive = load_archive(archive_path, cuda_device=cuda_device, overrides=overrides)
         if archive.model.default_predictor != "sept":
             kind = type(archive.model).__name__
-            raise ArchiveError(f"{archive_path}: holds no SEPT but a {kind}")
+            raise ArchiveError(f"{archive_path}: not a SEPT model, but a {kind}")
         predictor = cls.from_archive(
             archive, predictor_name or "sept", dataset_reader_to_load, frozen, options
         )
@@ -123,37 +123,35 @@ class SEPTPredictor(Predictor):
 
     @property
     def max_batch_words(self) -> int:
-        """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
+        """Return the limit of a batch: fewer words on a CPU, whose cache it should fit."""
         if self._device.type != "cpu":
             return _MAX_BATCH_WORDS
         alone = torch.get_num_threads() == 1
         return _MAX_BATCH_WORDS_ON_ONE_CORE if alone else _MAX_BATCH_WORDS_ON_CPU
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
-        """As for `SpanPredictor`."""
+        """Predict a batch of documents (see `SpanPredictor`)."""
         return self._predict(self._instances(documents), decoding)
 
     def tensors(self, documents: Sequence[Document]) -> Any:
-        """A batch of documents as the model's `score_spans` takes it, on its device."""
+        """Return a batch of documents as the model's `score_spans` takes it, on its device."""
         return self._tensors(self._instances(documents))
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
-        """
-        The output for one input, see `json_prediction`; `error` in it where that is of no use.
-        """
+        """Return the output for one input, which holds an `error` if it cannot be used."""
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
-        """As `predict_json`, for several inputs that are batched by length."""
+        """Return the outputs for several inputs, which are batched by length."""
         requests = map(Request.from_json, inputs)
         return list(predict_requests(self, requests, self.decoding, len(inputs), True))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
-        """As `predict_batch_instance`, for one."""
+        """Return the output for one instance (see `predict_batch_instance`)."""
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
-        """What a dataset reader has read (`--use-dataset-reader`), in the same form."""
+        """Return the outputs for instances of a dataset reader (`--use-dataset-reader`)."""
         documents = [
             with_joined_text(instance["metadata"]["document"])  # type: ignore[index]
             for instance in instances
@@ -165,7 +163,7 @@ class SEPTPredictor(Predictor):
         ]
 
     def dump_line(self, outputs: JsonObject) -> str:
-        """One line, not escaped as ASCII, as AllenNLP would."""
+        """Return an output as one line of UTF-8, which AllenNLP would escape as ASCII."""
         return dump_line(outputs)
 
     @property
@@ -176,8 +174,8 @@ class SEPTPredictor(Predictor):
 
     @property
     def finds_relations(self) -> bool:
-        """As for `SpanPredictor`."""
-        # AllenNLP's models know nothing of relations, nor do our other ones.
+        """Return whether predictions have relations."""
+        # Only some of our models have this attribute.
         return getattr(self._model, "finds_relations", False)
 
     @property
@@ -193,7 +191,7 @@ class SEPTPredictor(Predictor):
 
     def _instances(self, documents: Sequence[Document]) -> List[Instance]:
         return [
-            # Gold does not matter here, and may have labels that the model does not know.
+            # The gold annotation is not used, and may have labels that the model does not know.
             self._dataset_reader.text_to_instance(
                 replace(document, entities=None, relations=None, soft=None)
             )
@@ -210,7 +208,7 @@ class SEPTPredictor(Predictor):
     @torch.no_grad()
     def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[Prediction]:
         tensors = self._tensors(instances)
-        # AllenNLP knows no models that do this.
+        # AllenNLP's type of models has no such method.
         model: Any = self._model
         with bfloat16_encoders() if self._in_bfloat16 else nullcontext():
             return model.predict(tensors["text"], tensors["sentence_ids"], decoding)

@@ -1,6 +1,7 @@
 """The table of encoder families in docs/training.md, family by family."""
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
@@ -23,7 +24,7 @@ from sept_allennlp.modules.token_embedders import StaticWordPieceEmbedder, WordP
 from sept_allennlp.predictors import SEPTPredictor
 from tests import encoders
 from tests.encoders import FAMILIES, LENGTH
-from tests.experiments import experiment
+from tests.experiments import ROOT, experiment
 
 pytestmark = [
     # transformers' own, of some of the families.
@@ -141,9 +142,15 @@ def test_vectors_that_depend_on_the_batch_are_warned_of(
     assert warned != FAMILIES[name].batches_agree
 
 
+# The exporter takes seconds for each, so the suite tries one of each kind of attention and tokenizer.
+EXPORTED_IN_THE_SUITE = ("DeBERTa-v2, -v3", "RoBERTa")
+ALL_FAMILIES = bool(os.environ.get("SEPT_ALL_FAMILIES"))
+
+
 @pytest.mark.trains
+@pytest.mark.exports
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", USED)
+@pytest.mark.parametrize("name", USED if ALL_FAMILIES else EXPORTED_IN_THE_SUITE)
 def test_a_family_is_exported(name: str, archive_of: Callable[[str], str], tmp_path: Path) -> None:
     archive = archive_of(name)
     expected = FAMILIES[name].exports
@@ -362,3 +369,23 @@ def test_a_tokenizer_without_an_unknown_piece_is_refused(tmp_path: Path) -> None
     encoder = encoders.save(tmp_path / "encoder", "Funnel", tokenizer, d_model=16, n_head=2)
     with pytest.raises(ConfigurationError, match="stops at words that it does not know"):
         WordPieceIndexer(encoder)
+
+
+def row(name: str) -> str:
+    """The family's row of the table in docs/training.md."""
+    family = FAMILIES[name]
+    if family.refused:
+        return f"| {name} | refused | – | – | – |"
+    cells = [
+        "yes" if family.batches_agree else "no, with a warning",
+        "yes" if family.adapts is True else "refused",
+        "yes" if family.exports is True else "refused",
+    ]
+    return f"| {name} | yes | {' | '.join(cells)} |"
+
+
+def test_the_table_of_the_documentation_is_the_one_of_the_tests() -> None:
+    lines = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| family |"))
+    assert lines[start + 2 : start + 2 + len(FAMILIES)] == [row(name) for name in FAMILIES]
+    assert lines[start + 2 + len(FAMILIES)] == ""

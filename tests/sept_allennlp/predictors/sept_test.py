@@ -267,7 +267,7 @@ def test_from_path_loads_with_the_checks(trained_archive: str, tmp_path: Path) -
 
 
 def test_from_path_takes_models_of_spans_alone(filter_archive: str) -> None:
-    with pytest.raises(ArchiveError, match="holds no SEPT but a SpanFilterModel"):
+    with pytest.raises(ArchiveError, match="not a SEPT model, but a SpanFilterModel"):
         SEPTPredictor.from_path(filter_archive)
 
 
