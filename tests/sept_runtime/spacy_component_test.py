@@ -191,6 +191,20 @@ def test_two_components_keep_their_results_apart(add_stub: Any) -> None:
     assert (doc._.people_relations, doc._.verbs_relations) == ([], None)
 
 
+def test_two_components_with_one_key_are_warned_about() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sept", config={"model": "none"})
+    with pytest.warns(UserWarning, match="'sept' and 'again' both write to doc.spans.'sept'"):
+        nlp.add_pipe("sept", name="again", config={"model": "none"})
+
+
+def test_what_it_assigns_is_declared() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sept", config={"model": "none"})
+    assigned = nlp.analyze_pipes()["summary"]["sept"]["assigns"]
+    assert assigned == ["doc.spans", "doc.ents", "doc._.sept_relations"]
+
+
 def test_doc_ents_are_set_for_flat_models_or_by_an_option(add_stub: Any) -> None:
     for flat, set_ents, expected in [
         (True, None, True),
