@@ -55,6 +55,8 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 train: install
 	SEPT_ENCODER="$(MINILM)" SEPT_DATA=fixtures/abstracts \
 	  $(ALLENNLP) train training_config/demo.jsonnet --serialization-dir $(RUN_DIR) --force
+	@# What only --recover needs, most of the folder's size.
+	@rm -f $(RUN_DIR)/model_state_e*.th $(RUN_DIR)/training_state_e*.th
 	$(ALLENNLP) evaluate $(RUN_DIR)/model.tar.gz fixtures/abstracts/test.json \
 	  --output-file $(RUN_DIR)/evaluation.json
 	$(ALLENNLP) predict $(RUN_DIR)/model.tar.gz fixtures/raw_abstracts.jsonl \

@@ -11,7 +11,8 @@ from allennlp.training import Checkpointer, Trainer, TrainerCallback
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from sept_allennlp.archives import loading
-from sept_allennlp.commands import predict, push_to_hf
+from sept_allennlp.commands import main, predict, push_to_hf
+from sept_allennlp.modules import pretrained_parts
 from sept_allennlp.training import (
     config_defaults,
     config_keys,
@@ -65,6 +66,11 @@ PATCHES: Tuple[Patch, ...] = (
         "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
         "they name",
         loading.install,
+    ),
+    Patch(
+        "`pop_and_construct_arg`, which makes the parts of a model",
+        "`_pretrained` fails where a constructor takes a part as `Lazy`",
+        pretrained_parts.install,
     ),
     Patch(
         "`_PredictManager` and `_get_predictor` of `allennlp predict`",
@@ -122,6 +128,11 @@ PATCHES: Tuple[Patch, ...] = (
         "`push_to_hf` of `allennlp push-to-hf`",
         "AllenNLP's calls functions of huggingface_hub that are gone",
         push_to_hf.install,
+    ),
+    Patch(
+        "`print_results_from_args` of `allennlp print-results`",
+        "AllenNLP's stops without `--keys`",
+        main.install,
     ),
     Patch(
         "`amp` of the trainer",

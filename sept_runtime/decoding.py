@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sept_runtime.calibration import Calibration
 from sept_runtime.documents import (
     Prediction,
     ScoredRelation,
@@ -20,6 +21,9 @@ from sept_runtime.options import Decoding
 # The class of candidates that are not entities; the labels follow it.
 NO_ENTITY = 0
 
+# Scores as they are.
+_UNCALIBRATED = Calibration()
+
 # Probabilities of soft labels are rounded to this number of digits, which keeps files small.
 _SOFT_DIGITS = 4
 
@@ -29,6 +33,7 @@ def decode(
     spans: NDArray[np.integer],
     labels: Sequence[str],
     decoding: Optional[Decoding] = None,
+    calibration: Calibration = _UNCALIBRATED,
 ) -> List[ScoredSpan]:
     """
     Decode the entities of one document, ordered by start and end.
@@ -42,13 +47,19 @@ def decode(
     labels : `Sequence[str]`
         The names of the classes that follow `NO_ENTITY`.
     decoding : `Decoding`, optional (default = `Decoding()`)
+    calibration : `Calibration`, optional
+        What the scores of entities become, to which `decoding.min_score` applies.
     """
     decoding = decoding or Decoding()
     # Shape (each): (num_spans,)
     classes = probabilities.argmax(axis=-1)
     predicted = (classes != NO_ENTITY).nonzero()[0]
     entities = entities_of(
-        spans[predicted], classes[predicted] - 1, probabilities[predicted, 1:], labels, decoding
+        spans[predicted],
+        classes[predicted] - 1,
+        calibration(probabilities[predicted, 1:]),
+        labels,
+        decoding,
     )
     if decoding.flat:
         entities = without_overlaps(entities)
@@ -163,30 +174,35 @@ class RelationDecoding(NamedTuple):
         Labels without a direction. Such a relation is reported once, from the first entity of the
         pair to the second, with the mean probability of both directions.
     threshold : `float`
+        Of the probability before its calibration.
+    calibration : `Calibration`, optional
+        What the scores of relations become.
     """
 
     labels: Sequence[str]
     symmetric_labels: Tuple[str, ...]
     threshold: float
+    calibration: Calibration = _UNCALIBRATED
 
     def least(self, min_score: float) -> float:
-        """Return the threshold that applies when `min_score` is requested."""
-        return max(self.threshold, min_score)
+        """Return the threshold of calibrated scores that applies when `min_score` is requested."""
+        return max(self.calibration.threshold(self.threshold), min_score)
 
     def decode(self, scored: ScoredPairs, min_score: float = 0.0) -> List[ScoredRelation]:
         """
         Decode the relations of one document, ordered by head, tail and label.
 
-        `min_score` can only raise the threshold.
+        `min_score` applies to calibrated scores, and can only raise the threshold.
         """
         pairs, probabilities = scored.pairs, scored.probabilities.copy()
         symmetric = self._symmetric
         probabilities[:, 0, symmetric] = probabilities[:, :, symmetric].mean(axis=1)
-        kept = probabilities >= self.least(min_score)
+        calibrated = self.calibration(probabilities)
+        kept = (probabilities >= self.threshold) & (calibrated >= min_score)
         kept[:, 1, symmetric] = False
         numbers, ways, chosen = kept.nonzero()
         heads, tails = pairs[numbers, ways], pairs[numbers, 1 - ways]
-        scores = probabilities[numbers, ways, chosen]
+        scores = calibrated[numbers, ways, chosen]
         return sorted(
             ScoredRelation(head, tail, self.labels[label], score)
             for head, tail, label, score in zip(

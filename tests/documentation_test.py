@@ -1,12 +1,16 @@
 """What docs/architecture.md says: its examples run as they stand there, its lists are complete."""
 
+import argparse
 import inspect
 import re
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import train_model
+from allennlp.common.from_params import infer_params
+from allennlp.training import GradientDescentTrainer
 
 from sept_allennlp.plugin import PATCHES
 from tests.experiments import CONFIGS, QUICK, ROOT, experiment
@@ -48,3 +52,33 @@ def test_every_patch_of_allennlp_is_listed() -> None:
     rows = re.findall(r"^\| (.*?) \| (.*?) \|$", ARCHITECTURE, re.M)
     listed = rows[rows.index(("---", "---")) + 1 :]
     assert listed == [(patch.what, patch.reason) for patch in PATCHES]
+
+
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+(ALLENNLP_SECTION,) = re.findall(
+    r"^## AllenNLP's commands and options\n(.*?)^## ", TRAINING, re.S | re.M
+)
+
+
+def test_every_command_and_option_of_allennlp_is_listed_with_a_test() -> None:
+    rows = re.findall(r"^\| (`.*?|c.*?) \| (.*?) \| `(.*?)::(.*?)` \|$", ALLENNLP_SECTION, re.M)
+    for _, _, file, test in rows:
+        source = (ROOT / "tests" / "sept_allennlp" / file).read_text()
+        assert f"def {test}(" in source, test
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    for name in Subcommand.list_available():
+        if not name.startswith("sept-"):
+            listed = " ".join(row[0] for row in rows if row[0].startswith(f"`{name}"))
+            assert listed, name
+            command = Subcommand.by_name(name)().add_subparser(subparsers)
+            for action in command._actions:
+                long_options = [option for option in action.option_strings if option[:2] == "--"]
+                if "--help" not in long_options:
+                    assert all(option in listed for option in long_options), (name, long_options)
+    constructor = GradientDescentTrainer.from_partial_objects
+    # Given by the command, or to what is listed under `distributed` and `data_loader`.
+    given = {"self", "model", "serialization_dir", "local_rank", "world_size", "kwargs"}
+    given |= {"ddp_wrapped_model", "validation_data_loader"}
+    for name in infer_params(GradientDescentTrainer, constructor).keys() - given:
+        assert name in ALLENNLP_SECTION, name

@@ -60,6 +60,9 @@ def experiment(
 def small(config: Dict[str, Any]) -> Dict[str, Any]:
     """A copy of the configuration that trains for a moment, with narrow layers."""
     overrides = dict(SMALL)
+    # What such a model predicts is mostly wrong, and calibrated scores would all be the same.
+    callbacks = config["trainer"].get("callbacks", [])
+    overrides["trainer.callbacks"] = [each for each in callbacks if each != "calibrate_scores"]
     for part in config["model"]:
         if part.endswith("feedforward"):
             overrides[f"model.{part}"] = SMALL_FEEDFORWARD

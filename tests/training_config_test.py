@@ -78,6 +78,7 @@ def test_the_published_run_is_the_default() -> None:
     assert config["trainer"]["patience"] == 10
     assert config["trainer"]["grad_norm"] == 5.0
     assert "cuda_device" not in config["trainer"]
+    assert "calibrate_scores" in config["trainer"]["callbacks"]
 
 
 @pytest.mark.parametrize("name", NAMES)

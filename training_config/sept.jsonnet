@@ -23,6 +23,7 @@ base {
   data_loader: { batch_size: batch_size, shuffle: true },
   validation_data_loader: { batch_size: batch_size },
   trainer+: {
+    callbacks+: ['calibrate_scores'],
     num_epochs: num_epochs,
     patience: 10,
     grad_norm: 5.0,

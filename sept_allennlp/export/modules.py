@@ -1,10 +1,12 @@
 """
-The PyTorch modules that become the graphs of an exported model: encoders of word pieces, and heads
-that score spans and pairs of spans. A head is traced from the modules that training uses, so any
-span extractor, feed-forward network and relation scorer that PyTorch can trace is exported.
+The PyTorch modules that become the graphs of an exported model.
+
+These are encoders of word pieces, and heads that score spans and pairs of spans. A head is traced
+from the modules that training uses, so any span extractor, feed-forward network and relation scorer
+that PyTorch can trace is exported.
 """
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Tuple
 
 import torch
 from allennlp.modules import TextFieldEmbedder
@@ -53,7 +55,7 @@ def trace_model(model: SEPT) -> TracedNetwork:
     `NotExportable` unless the embedder is one encoder of word pieces.
     """
     encoder, windows, name = _encoder(model._embedder)
-    head = PooledHead(model._span_extractor, _Tempered(_Logits(model), model))
+    head = PooledHead(model._span_extractor, _Logits(model))
     return TracedNetwork(encoder, model._embedder.get_output_dim(), windows, name, head)
 
 
@@ -147,22 +149,6 @@ class _Logits(torch.nn.Module):
         return self._model._score(vectors)
 
 
-class _Tempered(torch.nn.Module):
-    """Logits divided by the temperature of a model or of its part for relations, if it has one."""
-
-    _temperature: Optional[Tensor]
-
-    def __init__(self, network: torch.nn.Module, owner: torch.nn.Module) -> None:
-        super().__init__()
-        self._network = network
-        temperature: Optional[Tensor] = getattr(owner, "temperature", None)
-        self.register_buffer("_temperature", temperature)
-
-    def forward(self, *inputs: Any) -> Tensor:
-        logits: Tensor = self._network(*inputs)
-        return logits if self._temperature is None else logits / self._temperature
-
-
 class PooledHead(torch.nn.Module):
     """
     Scores of spans by a span extractor and a network over each span's vector.
@@ -226,8 +212,7 @@ def pair_head(model: SEPT) -> "PairHead":
     """Return the module that scores pairs of spans for a model that finds relations."""
     relations = model._relations
     assert relations is not None
-    scorer = _Tempered(relations._scorer, relations)
-    return PairHead(model._span_extractor, _Logits(model), scorer)
+    return PairHead(model._span_extractor, _Logits(model), relations._scorer)
 
 
 class PairHead(torch.nn.Module):

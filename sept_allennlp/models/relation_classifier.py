@@ -1,32 +1,36 @@
 from typing import Dict, List, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from sept_allennlp.models.paired_spans import surest_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING
 from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.pair_samplers import PairSampler, RandomNegativePairs
 from sept_allennlp.modules.relation_scorers import RelatedSpans, RelationScorer
+from sept_allennlp.modules.score_calibration import ScoreCalibration
 from sept_allennlp.modules.span_pairs import label_pairs, select_pairs, sentence_pairs
-from sept_allennlp.training.losses import are_taught, mean_over_documents, zero_loss
-from sept_allennlp.training.metrics import StrictRelationF1
-from sept_runtime.decoding import RelationDecoding, ScoredPairs
+from sept_allennlp.training.losses import (
+    gold_shares,
+    has_soft_relations,
+    mean_over_documents,
+    zero_loss,
+)
+from sept_allennlp.training.metrics import CalibrationError, StrictRelationF1
+from sept_runtime.decoding import NO_ENTITY, RelationDecoding, ScoredPairs
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 
 
 class RelationClassifier(torch.nn.Module, FromParams):
     """
-    Finds the relations between the entities that a model of spans has found: the part `relations`
-    of `SEPT`.
+    The part `relations` of `SEPT`: a classifier of pairs of entities.
 
-    Two entities of one sentence make two pairs, one for each direction. A pair is given a
-    probability for each label by itself (a sigmoid), so that it may have several, which SciERC's
-    have not. In training, the pairs are those of the annotated entities, and are sampled. The
+    Two entities of one sentence make two pairs, one for each direction. A pair has an independent
+    probability for each label (a sigmoid), so that it may have several, which does not occur in
+    SciERC. In training, the pairs are those of the annotated entities, and are sampled. The
     relations are classified as in SpERT (Eberts and Ulges 2020, "Span-based Joint Entity and
     Relation Extraction with Transformer Pre-training", section 3).
 
@@ -37,38 +41,38 @@ class RelationClassifier(torch.nn.Module, FromParams):
         Given by the model; see `RelatedSpans`.
     scorer : `Lazy[RelationScorer]`, optional (default = `PooledContextScorer`)
     sampler : `PairSampler`, optional (default = `RandomNegativePairs()`)
-        Which pairs a training step looks at.
+        Chooses the pairs of a training step.
     symmetric_labels : `List[str]`, optional (default = `[]`)
-        The labels of relations without a direction, as SciERC's COMPARE and CONJUNCTION: trained on
-        in both directions, predicted once, and right in either order.
+        The labels of relations without a direction, such as SciERC's COMPARE and CONJUNCTION:
+        trained in both directions, predicted once, and right in either order.
     threshold : `float`, optional (default = `0.3`)
-        The probability from which on there is a relation. Below one half, because F1 is highest
-        where the threshold is half of it, were the probabilities true (Lipton, Elkan and
-        Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT has
-        0.4, which makes no difference to F1 on SciERC (docs/results.md).
+        The probability, before its calibration, that a relation must reach. It is below one half,
+        because F1 is highest at a threshold of half of F1, if probabilities are true (Lipton, Elkan
+        and Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT
+        has 0.4, which makes no difference to F1 on SciERC (docs/results.md).
         `Decoding.min_relation_score` can only raise it.
     loss_weight : `float`, optional (default = `1.0`)
-        Of this part's loss beside that of the entities.
-    wrong_spans : `int`, optional (default = `0`)
-        How many spans of a document, at most, that were sampled in training and are wrongly taken
-        for entities, make pairs as well: without relations, of course.
+        The weight of the relations' loss beside that of the entities.
+    num_hard_negatives : `int`, optional (default = `0`)
+        In training, pair up to this many of a document's sampled candidates that are wrongly taken
+        for entities, too. Such pairs have no relations.
     max_distance : `int`, optional (default = `60`)
-        How many words may lie between two entities that make a pair; in SciERC's training data they
-        are 51 at most. It keeps the number of pairs in proportion to that of words, also where a
+        The maximum number of words between two entities that make a pair; in SciERC's training data
+        it is 51. It keeps the number of pairs proportional to the number of words, even if a
         sentence does not end.
-    entities_per_word : `float`, optional (default = `0.4`)
-        In prediction, how many of a document's entities make pairs, as a share of its words: the
-        surest of more. SciERC has one in eight words, and a model that is hardly trained yet may
-        find hundreds in a sentence.
+    max_entities_per_word : `float`, optional (default = `0.4`)
+        In prediction, the maximum number of a document's entities that make pairs, as a share of
+        its words: the most probable ones. SciERC has one entity in eight words, and a model at the
+        start of its training may find hundreds in a sentence.
     max_pairs_per_chunk : `int`, optional (default = `16384`)
-        In evaluation, the most pairs to represent in one go, which bounds the memory that a very
-        long document takes.
+        In evaluation, the maximum number of pairs to represent at once, which bounds the memory
+        that a very long document takes.
     label_namespace : `str`, optional (default = `"relation_labels"`)
 
     # Raises
 
-    `ConfigurationError` where the training data has no relations or none with one of
-    `symmetric_labels`, and for a `threshold` that is no probability.
+    `ConfigurationError` if the training data has no relations or none with one of
+    `symmetric_labels`, and for a `threshold` outside [0, 1].
     """
 
     def __init__(
@@ -82,9 +86,9 @@ class RelationClassifier(torch.nn.Module, FromParams):
         symmetric_labels: Optional[List[str]] = None,
         threshold: float = 0.3,
         loss_weight: float = 1.0,
-        wrong_spans: int = 0,
+        num_hard_negatives: int = 0,
         max_distance: int = 60,
-        entities_per_word: float = 0.4,
+        max_entities_per_word: float = 0.4,
         max_pairs_per_chunk: int = 16384,
         label_namespace: str = "relation_labels",
     ) -> None:
@@ -112,40 +116,58 @@ class RelationClassifier(torch.nn.Module, FromParams):
                 f"model.relations.symmetric_labels has {', '.join(unknown)}, but the labels of the "
                 f"data's relations are {', '.join(sorted(self._labels))}"
             )
-        self.decoding = RelationDecoding(self._labels, tuple(symmetric_labels), threshold)
+        self._symmetric_labels = tuple(symmetric_labels)
+        self._threshold = threshold
+        self.calibration = ScoreCalibration()
         symmetric = [label in symmetric_labels for label in self._labels]
         self._symmetric: torch.Tensor
         self.register_buffer("_symmetric", torch.tensor(symmetric), persistent=False)
         self.loss_weight = loss_weight
-        self.wrong_spans = wrong_spans
+        self._num_hard_negatives = num_hard_negatives
         self._max_distance = max_distance
-        self.entities_per_word = entities_per_word
+        self.max_entities_per_word = max_entities_per_word
         self._max_pairs_per_chunk = max_pairs_per_chunk
         self._metric = StrictRelationF1(self._labels, symmetric_labels)
+        self._calibration_error = CalibrationError()
 
-    def add_wrong_spans(
-        self, spans: torch.Tensor, mask: torch.Tensor, scores: SpanScores, labels: torch.Tensor
+    @property
+    def decoding(self) -> RelationDecoding:
+        """Return the decoding of relations, with the calibration of their scores."""
+        return RelationDecoding(
+            self._labels, self._symmetric_labels, self._threshold, self.calibration.get()
+        )
+
+    def spans_to_pair(
+        self, gold: torch.Tensor, scores: SpanScores, soft_relations: Optional[torch.Tensor] = None
     ) -> Tuple[torch.Tensor, torch.Tensor]:
         """
-        The entities of each document with up to `wrong_spans` others that are wrongly taken for
-        some.
+        Return the spans whose pairs have targets.
+
+        They are the annotated entities, in training up to `num_hard_negatives` others, and then the
+        heads and the tails of a teacher's pairs.
 
         # Parameters
 
-        spans : `torch.LongTensor`
-            Shape `(batch_size, num_gold, 2)`: first and last word.
-        mask : `torch.BoolTensor`
-            Shape `(batch_size, num_gold)`.
-        scores, labels :
-            As for `surest_errors`.
+        gold : `torch.LongTensor`
+            Shape `(batch_size, num_gold, 3)`, as for `SEPT.forward`.
+        scores : `SpanScores`
+            With labels.
+        soft_relations : `torch.FloatTensor`, optional
+            Shape `(batch_size, num_soft, 4 + num_labels)`, as for `SEPT.forward`.
 
         # Returns
 
-        Spans and mask, of shapes `(batch_size, num_gold + num_wrong, 2)` and `(batch_size, num_gold
-        + num_wrong)`.
+        Spans and mask, of shapes `(batch_size, num_spans, 2)` and `(batch_size, num_spans)`.
         """
-        wrong, is_wrong = surest_errors(scores, labels, self.wrong_spans)
-        return torch.cat([spans, wrong], dim=1), torch.cat([mask, is_wrong], dim=1)
+        spans, masks = [gold[..., :2]], [gold[..., 0] != PADDING]
+        if self.training and self._num_hard_negatives:
+            hard_negatives, mask = top_scoring_errors(scores, self._num_hard_negatives)
+            spans.append(hard_negatives)
+            masks.append(mask)
+        if soft_relations is not None:
+            spans += [soft_relations[..., :2].long(), soft_relations[..., 2:4].long()]
+            masks += [soft_relations[..., 0] != PADDING] * 2
+        return torch.cat(spans, dim=1), torch.cat(masks, dim=1)
 
     def loss(
         self,
@@ -167,7 +189,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
 
         spans : `RelatedSpans`
             The annotated entities, with hard negatives if there are any, and then the entities of
-            `soft_relations`, see `add_soft_pairs`.
+            `soft_relations`, see `spans_to_pair`.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
         relations : `torch.LongTensor`
@@ -178,9 +200,9 @@ class RelationClassifier(torch.nn.Module, FromParams):
         """
         num_soft = 0 if soft_relations is None else soft_relations.size(1)
         num_gold = spans.mask.size(1) - 2 * num_soft
-        words, is_gold = spans.words[:, :num_gold], spans.mask[:, :num_gold]
-        keep = sentence_pairs(words, is_gold, sentence_ids, self._max_distance)
-        labels = label_pairs(words, is_gold, relations, self._symmetric)
+        words, is_span = spans.words[:, :num_gold], spans.mask[:, :num_gold]
+        keep = sentence_pairs(words, is_span, sentence_ids, self._max_distance)
+        labels = label_pairs(words, is_span, relations, self._symmetric)
         if self.training:
             related = labels.any(dim=-1).flatten(1)
             keep = self._sampler(related, keep.flatten(1)).view_as(keep)
@@ -188,50 +210,44 @@ class RelationClassifier(torch.nn.Module, FromParams):
         # Shape: (batch_size, num_pairs, num_labels)
         targets = torch.zeros(*mask.size(), len(self._labels), device=mask.device)
         targets[mask] = labels[keep].float()
-        # Shape (both): (batch_size,)
-        gold, taught = torch.tensor(
-            [
-                [float(document.relations is not None) for document in documents],
-                [float(has_soft_relations(document, soft_relations)) for document in documents],
-            ],
-            device=mask.device,
-        )
-        total = (gold + taught).clamp(min=1.0)
+        is_annotated = [document.relations is not None for document in documents]
+        is_soft = has_soft_relations(documents, soft_relations)
+        # Shape: (batch_size, 1)
+        share = gold_shares(is_annotated, is_soft, mask.device).unsqueeze(1)
         # Shape: (batch_size, num_pairs)
-        weights = (gold / total).unsqueeze(1).expand_as(mask)
+        weights = share.expand_as(mask)
         if soft_relations is not None:
             heads = num_gold + torch.arange(num_soft, device=mask.device)
             soft_pairs = torch.stack([heads, heads + num_soft], dim=-1)
             pairs = torch.cat([pairs, soft_pairs.expand(len(pairs), -1, -1)], dim=1)
             mask = torch.cat([mask, soft_relations[..., 0] != PADDING], dim=1)
             targets = torch.cat([targets, soft_relations[..., 4:]], dim=1)
-            soft_weights = (taught / total).unsqueeze(1).expand(-1, num_soft)
-            weights = torch.cat([weights, soft_weights], dim=1)
+            weights = torch.cat([weights, (1.0 - share).expand(-1, num_soft)], dim=1)
         if not mask.any():
             return zero_loss(self)
         losses = torch.nn.functional.binary_cross_entropy_with_logits(
             self._scores(spans, pairs, mask), targets[mask], reduction="none"
         )
-        learnable = (gold + taught > 0).tolist()
+        learnable = [gold or soft for gold, soft in zip(is_annotated, is_soft)]
         return mean_over_documents(losses.sum(dim=-1) * weights[mask], mask, learnable, documents)
 
     def score_pairs(
-        self, spans: RelatedSpans, places: Sequence[List[int]], sentence_ids: torch.Tensor
+        self, spans: RelatedSpans, indices: Sequence[List[int]], sentence_ids: torch.Tensor
     ) -> List[ScoredPairs]:
         """
-        Each document's pairs of entities, which `decoding` makes relations of.
+        Score each document's pairs of entities, for `decoding`.
 
         # Parameters
 
         spans : `RelatedSpans`
             The entities that make pairs, in order.
-        places : `Sequence[List[int]]`
-            For each document where these stand among all its entities.
+        indices : `Sequence[List[int]]`
+            For each document the indices of these among all its entities.
         sentence_ids : `torch.LongTensor`
             Shape `(batch_size, num_words)`.
         """
         keep = sentence_pairs(spans.words, spans.mask, sentence_ids, self._max_distance)
-        # Each two once.
+        # All unordered pairs.
         pairs, mask = select_pairs(keep.triu())
         # Both directions, one after the other in each document.
         both, both_mask = torch.cat([pairs, pairs.flip(-1)], dim=1), mask.repeat(1, 2)
@@ -244,11 +260,11 @@ class RelationClassifier(torch.nn.Module, FromParams):
         counts = mask.sum(dim=1).tolist()
         return [
             ScoredPairs(
-                numpy.array(document_places, dtype=int)[document_pairs.numpy()],
+                np.array(document_indices, dtype=int)[document_pairs.numpy()],
                 document_probabilities.numpy(),
             )
-            for document_probabilities, document_pairs, document_places in zip(
-                by_pair.split(counts), pairs[mask].cpu().split(counts), places
+            for document_probabilities, document_pairs, document_indices in zip(
+                by_pair.split(counts), pairs[mask].cpu().split(counts), indices
             )
         ]
 
@@ -258,17 +274,28 @@ class RelationClassifier(torch.nn.Module, FromParams):
         relations: Sequence[List[ScoredRelation]],
         documents: Sequence[Document],
     ) -> None:
-        """Counts what was found in a batch of documents, as far as they are annotated."""
-        self._metric(map(Prediction, entities, relations), documents)
+        """Count the predictions for a batch of documents; those without annotation are ignored."""
+        predictions = list(map(Prediction, entities, relations))
+        self._metric(predictions, documents)
+        self._calibration_error.count_relations(predictions, documents, self._symmetric_labels)
 
     def report(self, reset: bool) -> Dict[str, float]:
-        """As for `StrictRelationF1`."""
-        return self._metric.report(reset)
+        """
+        Return the metrics of `StrictRelationF1`.
+
+        With `reset` also `rel_calibration_error` and `rel_brier_score`.
+        """
+        metrics = self._metric.report(reset)
+        if reset:
+            errors = self._calibration_error.get_metric(reset)
+            metrics.update({f"rel_{name}": value for name, value in errors.items()})
+        return metrics
 
     def _scores(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
-        The scorer's logits, with its shapes, in evaluation of `max_pairs_per_chunk` pairs at a
-        time; in full precision also where the rest is not.
+        Return the scorer's logits in full precision.
+
+        In evaluation, `max_pairs_per_chunk` pairs are scored at a time.
         """
         size = mask.size(1)
         if not self.training:
@@ -284,62 +311,53 @@ class RelationClassifier(torch.nn.Module, FromParams):
         return logits[mask]
 
 
-def has_soft_relations(document: Document, soft_relations: Optional[torch.Tensor]) -> bool:
-    """Return whether a batch has a teacher's probabilities for relations of a document."""
-    soft = document.soft
-    return soft_relations is not None and soft is not None and soft.relations is not None
-
-
-def add_soft_pairs(
-    spans: torch.Tensor, mask: torch.Tensor, soft_relations: torch.Tensor
+def entity_spans(
+    entities: Sequence[List[ScoredSpan]], device: torch.device
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
-    Append the heads of all pairs that a teacher lists, and then their tails.
-
-    # Parameters
-
-    spans : `torch.LongTensor`
-        Shape `(batch_size, num_spans, 2)`: first and last word.
-    mask : `torch.BoolTensor`
-        Shape `(batch_size, num_spans)`.
-    soft_relations : `torch.FloatTensor`
-        Shape `(batch_size, num_soft, 4 + num_labels)`, see `SoftRelationsField`.
+    Return the words of each document's entities as tensors.
 
     # Returns
 
-    Spans and mask, of shapes `(batch_size, num_spans + 2 * num_soft, 2)` and `(batch_size,
-    num_spans + 2 * num_soft)`.
+    spans : `torch.LongTensor`
+        Shape `(batch_size, num_spans, 2)`: first and last word; `PADDING` beyond a document's
+        entities.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, num_spans)`.
     """
-    heads, tails = soft_relations[..., :2].long(), soft_relations[..., 2:4].long()
-    is_pair = soft_relations[..., 0] != PADDING
-    return torch.cat([spans, heads, tails], dim=1), torch.cat([mask, is_pair, is_pair], dim=1)
+    words = [
+        torch.tensor([entity[:2] for entity in found], dtype=torch.long).view(-1, 2)
+        for found in entities
+    ]
+    spans = torch.nn.utils.rnn.pad_sequence(words, batch_first=True, padding_value=PADDING)
+    spans = spans.to(device)
+    return spans, spans[..., 0] != PADDING
 
 
-def check_relations_annotated(
-    documents: List[Document],
-    relations: Optional[torch.Tensor],
-    soft_labels: Optional[torch.Tensor] = None,
-) -> None:
+def top_scoring_errors(scores: SpanScores, number: int) -> Tuple[torch.Tensor, torch.Tensor]:
     """
+    Return the most confident false positives of each document.
+
     # Parameters
 
-    documents : `List[Document]`
-    relations, soft_labels : `torch.Tensor`, optional
-        As for `SEPT.forward`. What a teacher has annotated needs no relations.
+    scores : `SpanScores`
+        With labels.
+    number : `int`
+        The maximum number for each document.
 
-    # Raises
+    # Returns
 
-    `ConfigurationError` if relations are to be learned from documents of which one has none
-    annotated, or from a reader that does not give them.
+    spans : `torch.LongTensor`
+        Shape `(batch_size, up to number, 2)`; anything where the mask is false.
+    mask : `torch.BoolTensor`
+        Shape `(batch_size, up to number)`.
     """
-    if relations is None:
-        raise ConfigurationError(
-            "the model is to learn relations (model.relations), but the dataset reader does not "
-            "give them: set dataset_reader.relations"
-        )
-    for document, is_taught in zip(documents, are_taught(documents, soft_labels)):
-        if document.relations is None and not is_taught:
-            raise ConfigurationError(
-                f"{document.describe()}: cannot learn relations (model.relations) from a document "
-                "without 'relations'"
-            )
+    assert scores.labels is not None
+    probabilities = scores.logits.detach().softmax(dim=-1)
+    is_predicted = probabilities.argmax(dim=-1) != NO_ENTITY
+    is_error = is_predicted & (scores.labels[scores.mask] == NO_ENTITY)
+    # Shape: (batch_size, num_spans)
+    confidence = probabilities.new_zeros(scores.mask.size())
+    confidence[scores.mask] = is_error * (1.0 - probabilities[:, NO_ENTITY])
+    top, indices = confidence.topk(min(number, confidence.size(1)), dim=1)
+    return scores.spans.gather(1, indices.unsqueeze(-1).expand(-1, -1, 2)), top > 0.0

@@ -1,25 +1,26 @@
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from sept_allennlp.modules.candidate_spans import label_spans
 from sept_allennlp.modules.construction import labels_in
 from sept_allennlp.modules.decoding import Decoding
-from sept_allennlp.modules.renamed_keys import RenamedKeys
-from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
-from sept_allennlp.modules.span_scoring import score_in_chunks
+from sept_allennlp.modules.score_calibration import ScoreCalibration
 from sept_allennlp.training.losses import (
-    are_taught,
     check_annotated,
     check_not_given,
+    has_soft_labels,
     mean_over_documents,
+    mixed_targets,
+    soft_targets,
     zero_loss,
 )
-from sept_allennlp.training.metrics import StrictSpanF1
+from sept_allennlp.training.metrics import CalibrationError, StrictSpanF1
 from sept_runtime.decoding import decode, soft_annotation
 from sept_runtime.documents import Document, Prediction, ScoredSpan
 from sept_runtime.options import Decoding as RuntimeDecoding
@@ -27,7 +28,7 @@ from sept_runtime.options import Decoding as RuntimeDecoding
 
 class SpanScores(NamedTuple):
     """
-    What a model says of the candidates of a batch of documents.
+    The scores of the candidates of a batch of documents.
 
     # Parameters
 
@@ -36,23 +37,28 @@ class SpanScores(NamedTuple):
     spans : `torch.LongTensor`
         Shape `(batch_size, num_spans, 2)`: first and last word.
     mask : `torch.BoolTensor`
-        Shape `(batch_size, num_spans)`: where there is a candidate.
+        Shape `(batch_size, num_spans)`: false for padding.
+    labels : `torch.LongTensor`, optional
+        Shape `(batch_size, num_spans)`: each candidate's class by the annotation, where that was
+        given; anything for padding.
     sequence : `torch.FloatTensor`, optional
-        Shape `(batch_size, sequence_length, sequence_dim)`: what the candidates were read from, of
-        a model that reads more from it.
+        Shape `(batch_size, sequence_length, sequence_dim)`: the vectors that candidates are made
+        of, from a model that uses them for more than candidates.
     """
 
     logits: torch.Tensor
     spans: torch.Tensor
     mask: torch.Tensor
+    labels: Optional[torch.Tensor] = None
     sequence: Optional[torch.Tensor] = None
 
 
-class SpanClassifier(Model, RenamedKeys):
+class SpanClassifier(Model):
     """
-    What models have in common that give candidate spans scores for "no entity" and for each label:
-    the scoring in bounded memory, the loss, the decoding, the strict scores. A subclass says in
-    `score_spans` what it is that scores them.
+    Base class for models that score candidate spans for "no entity" and for each label.
+
+    It holds the loss, the decoding and the metrics. A subclass scores the candidates in
+    `score_spans`.
 
     # Parameters
 
@@ -60,10 +66,11 @@ class SpanClassifier(Model, RenamedKeys):
     max_span_width : `int`
         In words. Wider entities are not found (and count as missed).
     max_spans_per_chunk : `int`, optional (default = `65536`)
-        In evaluation, the most candidates to represent in one go, which bounds the memory that a
-        very long document takes.
+        In evaluation, the maximum number of candidates to represent at once, which bounds the
+        memory that a very long document takes.
     decoding : `Decoding`, optional (default = `Decoding()`)
-        Which of the classified spans become entities.
+        Which of the classified spans become entities. Its thresholds apply to scores before their
+        calibration.
     label_namespace : `str`, optional (default = `"labels"`)
 
     # Raises
@@ -72,9 +79,6 @@ class SpanClassifier(Model, RenamedKeys):
     """
 
     default_predictor = "sept"
-    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
-    # Whether `score_spans` looks at every candidate in training; if not, it takes `whole`.
-    scores_all = True
 
     def __init__(
         self,
@@ -90,39 +94,49 @@ class SpanClassifier(Model, RenamedKeys):
             raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
         self._max_span_width = max_span_width
         self._max_spans_per_chunk = max_spans_per_chunk
-        self.decoding = decoding or Decoding()
+        self._decoding = decoding or Decoding()
+        self.calibration = ScoreCalibration()
         self._labels = labels_in(vocab, label_namespace)
         self._metric = StrictSpanF1(self._labels)
+        self._calibration_error = CalibrationError()
 
     @property
     def labels(self) -> List[str]:
-        """In the order of the scores that follow the one of "no entity"."""
+        """Return the labels in the order of the scores that follow the one of "no entity"."""
         return self._labels
 
     @property
     def max_span_width(self) -> int:
-        """In words."""
+        """Return the width of the widest candidates, in words."""
         return self._max_span_width
+
+    @property
+    def decoding(self) -> RuntimeDecoding:
+        """Return the configured decoding, with thresholds for calibrated scores."""
+        calibration = self.calibration.get()
+        return self._decoding.changed(min_score=calibration.threshold(self._decoding.min_score))
 
     def score_spans(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
-        whole: Optional[torch.Tensor] = None,
+        keep_all: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the candidates that the model looks at. Parameters and shapes are those of
-        `forward`; `gold` and `whole` matter in training alone.
+        Score the candidates that the model looks at.
 
         # Parameters
 
-        whole : `torch.BoolTensor`, optional
-            Shape `(batch_size,)`: the documents of which every candidate must be scored. Only given
-            where documents have soft labels, and if not `scores_all`.
+        text, sentence_ids, gold :
+            As for `forward`. Without `gold` the candidates have no labels.
+        keep_all : `torch.BoolTensor`, optional
+            Shape `(batch_size,)`: in training, the documents of which every candidate must be
+            scored, because they have soft labels.
         """
         raise NotImplementedError
 
+    @override
     def forward(
         self,
         text: TextFieldTensors,
@@ -134,6 +148,8 @@ class SpanClassifier(Model, RenamedKeys):
         soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
+        Classify the candidate spans of a batch.
+
         # Parameters
 
         text : `TextFieldTensors`
@@ -146,17 +162,17 @@ class SpanClassifier(Model, RenamedKeys):
         metadata : `List[Dict[str, Any]]`
             Each document's `Document` under "document".
         soft_labels : `torch.FloatTensor`, optional
-            Shape `(batch_size, num_soft, 2 + num_labels)`: what a teacher believes of candidates,
-            see `SoftSpansField`.
+            Shape `(batch_size, num_soft, 2 + num_labels)`: a teacher's probabilities for
+            candidates, see `SoftSpansField`.
         relations, soft_relations : `torch.Tensor`, optional
-            Of any shape: only a subclass that overrides this method takes them.
+            Only for subclasses that override this method.
 
         # Returns
 
-        `loss`, a scalar: the negative log-likelihood summed over a document's candidates (those
-        that `score_spans` looks at), mean over the annotated documents; there if any is annotated.
-        Of a document with soft labels it is the cross-entropy with these, over all candidates; of
-        one with both, the mean of the two.
+        `loss`, a scalar, if any document is annotated: the negative log-likelihood summed over a
+        document's candidates (those that `score_spans` returns), and averaged over the annotated
+        documents. For a document with soft labels it is the cross-entropy with these, over all
+        candidates; for one with both, the mean of the two.
         In evaluation also `entities`, per document a list of `ScoredSpan`.
 
         # Raises
@@ -165,53 +181,89 @@ class SpanClassifier(Model, RenamedKeys):
         """
         check_not_given(relations=relations)
         documents: List[Document] = [fields["document"] for fields in metadata]
-        return self._outputs(text, sentence_ids, gold, documents, soft_labels)[1]
+        return self._classify(text, sentence_ids, gold, documents, soft_labels)[1]
 
-    def _outputs(
+    def _classify(
         self,
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: torch.Tensor,
         documents: List[Document],
-        soft: Optional[torch.Tensor],
+        soft_labels: Optional[torch.Tensor],
     ) -> Tuple[SpanScores, Dict[str, Any]]:
-        """The candidates' scores, and what `forward` makes of them and returns."""
-        taught = are_taught(documents, soft)
+        """Return the candidates' scores, and the outputs of `forward`."""
+        is_annotated = [document.entities is not None for document in documents]
+        is_soft = has_soft_labels(documents, soft_labels)
+        keep_all = None
         if self.training:
-            check_annotated(documents, soft)
-        whole = {}
-        if self.training and any(taught) and not self.scores_all:
-            whole = {"whole": torch.tensor(taught, device=gold.device)}
-        scores = self.score_spans(text, sentence_ids, gold, **whole)
+            check_annotated(documents, soft_labels)
+            if any(is_soft):
+                keep_all = torch.tensor(is_soft, device=gold.device)
+        scores = self.score_spans(text, sentence_ids, gold, keep_all)
         outputs: Dict[str, Any] = {}
-        learnable = [d.entities is not None or t for d, t in zip(documents, taught)]
+        learnable = [gold or soft for gold, soft in zip(is_annotated, is_soft)]
         if any(learnable):
-            num_words = sentence_ids.size(1)
-            targets = self._labels_of(scores.spans, scores.mask, gold, num_words)
-            if soft is not None and any(taught):
-                teachers = soft_targets(
-                    scores.spans, scores.mask, soft, num_words, self._max_span_width
+            targets = scores.labels
+            assert targets is not None
+            if soft_labels is not None and any(is_soft):
+                soft = soft_targets(
+                    scores.spans,
+                    scores.mask,
+                    soft_labels,
+                    sentence_ids.size(1),
+                    self._max_span_width,
                 )
-                annotated = [document.entities is not None for document in documents]
-                targets = mixed_targets(targets, teachers, annotated, taught)
+                targets = mixed_targets(targets, soft, is_annotated, is_soft)
             outputs["loss"] = self._loss(scores, targets, documents, learnable)
         if not self.training:
             outputs["entities"] = self.find_entities(scores, self.decoding)
             self._metric.count(outputs["entities"], documents)
+            self._calibration_error.count_entities(outputs["entities"], documents)
         return scores, outputs
+
+    def _loss(
+        self,
+        scores: SpanScores,
+        targets: torch.Tensor,
+        documents: List[Document],
+        learnable: List[bool],
+    ) -> torch.Tensor:
+        """
+        Return the loss that `forward` describes.
+
+        # Parameters
+
+        scores : `SpanScores`
+        targets : `torch.Tensor`
+            The candidates' classes, of shape `(batch_size, num_spans)`, or distributions over
+            these, of shape `(batch_size, num_spans, 1 + num_labels)`.
+        documents : `List[Document]`
+        learnable : `List[bool]`
+            Whether the document has gold labels or soft labels.
+        """
+        if not len(scores.logits):
+            return zero_loss(self)
+        losses = torch.nn.functional.cross_entropy(
+            scores.logits.float(), targets[scores.mask], reduction="none"
+        )
+        return mean_over_documents(losses, scores.mask, learnable, documents)
 
     def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
     ) -> List[Prediction]:
         """
-        What is predicted for each document, and nothing else: no loss, no metric, and nothing in
-        the model changes. `text` and `sentence_ids`, of shape `(batch_size, num_words)`, are those
-        of `forward`.
+        Predict each document, without a loss or a metric, and without changing the model.
+
+        # Parameters
+
+        text, sentence_ids :
+            As for `forward`.
+        decoding : `RuntimeDecoding`
+            Its thresholds apply to calibrated scores.
         """
         return self._predictions(self.score_spans(text, sentence_ids), decoding)
 
     def _predictions(self, scores: SpanScores, decoding: RuntimeDecoding) -> List[Prediction]:
-        """As `predict`, by the scores of the candidates."""
         predictions = map(Prediction, self.find_entities(scores, decoding))
         if decoding.soft_labels is None:
             return list(predictions)
@@ -225,73 +277,40 @@ class SpanClassifier(Model, RenamedKeys):
     def find_entities(
         self, scores: SpanScores, decoding: RuntimeDecoding
     ) -> List[List[ScoredSpan]]:
-        """Each document's entities by the scores of its candidates."""
+        """Return each document's entities by the scores of its candidates."""
+        calibration = self.calibration.get()
         return [
-            decode(probabilities, spans, self._labels, decoding)
+            decode(probabilities, spans, self._labels, decoding, calibration)
             for probabilities, spans in probabilities_by_document(scores)
         ]
 
-    def _score_in_chunks(
-        self,
-        represent: Callable[..., torch.Tensor],
-        score: Callable[[torch.Tensor], torch.Tensor],
-        sequences: Sequence[torch.Tensor],
-        spans: torch.Tensor,
-        mask: torch.Tensor,
-    ) -> torch.Tensor:
-        """
-        `score_in_chunks`, with its parameters and shapes: in evaluation `max_spans_per_chunk` at a
-        time, in training all.
-        """
-        at_once = None if self.training else self._max_spans_per_chunk
-        return score_in_chunks(represent, score, sequences, spans, mask, at_once)
-
-    def _labels_of(
+    def label_spans(
         self, spans: torch.Tensor, mask: torch.Tensor, gold: torch.Tensor, num_words: int
     ) -> torch.Tensor:
-        """`label_spans`: each candidate's class, of shape `(batch_size, num_spans)`."""
+        """Return each candidate's class: shape `(batch_size, num_spans)`, see `label_spans`."""
         return label_spans(spans, mask, gold, num_words, self._max_span_width)
 
-    def _loss(
-        self,
-        scores: SpanScores,
-        targets: torch.Tensor,
-        documents: List[Document],
-        learnable: List[bool],
-    ) -> torch.Tensor:
-        """
-        As `forward` describes it.
-
-        # Parameters
-
-        scores : `SpanScores`
-        targets : `torch.Tensor`
-            What the candidates are to be: their classes, of shape `(batch_size, num_spans)`, or
-            distributions over these, with a dimension more.
-        documents : `List[Document]`
-        learnable : `List[bool]`
-            Whether anybody, or a teacher, has annotated the document.
-        """
-        if not len(scores.logits):
-            return zero_loss(self)
-        mask = scores.mask
-        losses = torch.nn.functional.cross_entropy(
-            scores.logits.float(), targets[mask], reduction="none"
-        )
-        return mean_over_documents(losses, mask, learnable, documents)
-
+    @override
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
-        `precision`, `recall` and `f1`; when they are reset, at the end of an evaluation, per label
-        too. Nothing while training, where nothing is decoded.
+        Return `precision`, `recall` and `f1` of the evaluation so far.
+
+        With `reset`, at the end of an evaluation, also those of each label, `calibration_error` and
+        `brier_score`. Nothing in training, where nothing is decoded.
         """
-        return {} if self.training else self._metric.report(reset)
+        if self.training:
+            return {}
+        metrics = self._metric.report(reset)
+        if reset:
+            metrics.update(self._calibration_error.get_metric(reset))
+        return metrics
 
 
 def probabilities_by_document(scores: SpanScores) -> Iterator[Tuple[NDArray[Any], NDArray[Any]]]:
     """
-    Of each document the probabilities of its candidates' classes, of shape `(num_spans,
-    1 + num_labels)`, and the candidates, of shape `(num_spans, 2)`: what `decode` takes.
+    Iterate over the documents' class probabilities and candidates, as `decode` takes them.
+
+    Their shapes are `(num_spans, 1 + num_labels)` and `(num_spans, 2)`.
     """
     counts = scores.mask.sum(dim=1).tolist()
     probabilities = scores.logits.detach().float().softmax(dim=-1).cpu()

@@ -13,6 +13,8 @@ from allennlp.predictors import Predictor
 
 from sept_allennlp.archives.loading import ArchiveError, load_archive
 from sept_allennlp.modules.bfloat16 import bfloat16_encoders, check_bfloat16
+from sept_allennlp.modules.score_calibration import ScoreCalibration
+from sept_runtime.calibration import Calibration
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions import prediction_to_json
@@ -144,7 +146,7 @@ class SEPTPredictor(Predictor):
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
         """As `predict_json`, for several inputs that are batched by length."""
         requests = map(Request.from_json, inputs)
-        return list(predict_requests(self, requests, self.decoding, len(inputs)))
+        return list(predict_requests(self, requests, self.decoding, len(inputs), True))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
         """As `predict_batch_instance`, for one."""
@@ -177,6 +179,13 @@ class SEPTPredictor(Predictor):
         """As for `SpanPredictor`."""
         # AllenNLP's models know nothing of relations, nor do our other ones.
         return getattr(self._model, "finds_relations", False)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Return the calibration of the scores of entities."""
+        # AllenNLP's models have none.
+        kept: Optional[ScoreCalibration] = getattr(self._model, "calibration", None)
+        return Calibration() if kept is None else kept.get()
 
     @property
     def _device(self) -> torch.device:

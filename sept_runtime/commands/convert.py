@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.brat import MISALIGNED_POLICIES, read_brat, write_brat
+from sept_runtime.formats.brat import MISALIGNED_POLICIES, Losses, read_brat, write_brat
 from sept_runtime.formats.exchange import (
     CharacterDocument,
     CharacterSpan,
@@ -139,24 +139,32 @@ def _from_sept(args: argparse.Namespace, report: _Report) -> int:
 
 
 def _to_sept(args: argparse.Namespace, report: _Report) -> int:
-    skipped: List[str] = []
+    losses = Losses()
+    ignored: List[str] = []
     if args.source_format == "brat":
         documents, brat_report = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
-        skipped = brat_report.skipped
-        report.update(brat_report.ignored)
-        report.update({f"document {key!r}, whose text is gone": 1 for key in brat_report.missing})
+        losses = Losses(brat_report.skipped, brat_report.changed)
+        ignored = brat_report.ignored
+        for key in brat_report.missing:
+            print(f"{args.source}: document {key!r} is no longer there", file=sys.stderr)
         inputs = [str(path) for path in Path(args.source).rglob("*")]
     else:
         inputs = [args.source]
         documents = [
-            align_document(document, tokenize, args.misaligned, skipped)
+            align_document(document, tokenize, args.misaligned == "widen", losses)
             for document in _named(_read(args.source_format, args.source, report))
         ]
+        losses.check(args.misaligned)
     with open_output(args.target, inputs) as output:
         for each in documents:
             output.write(dump_line(document_to_scierc(each)).encode())
-    for message in skipped:
-        print(f"skipped: {message}", file=sys.stderr)
+    for kind, messages in (
+        ("changed", losses.changed),
+        ("skipped", losses.misfits),
+        ("ignored", ignored),
+    ):
+        for message in messages:
+            print(f"{kind}: {message}", file=sys.stderr)
     return len(documents)
 
 

@@ -1,8 +1,9 @@
+import contextlib
 import functools
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Type
+from typing import Callable, Dict, Generator, Iterator, List, Optional, Sequence, Set, Type
 
 from sept_runtime.corpus.cluster import Cluster, WorkerDied, Workers, plan_workers
 from sept_runtime.corpus.formats import suffix
@@ -56,7 +57,7 @@ def predict_corpus(
     output = OutputFolder(settings.output.resolve(), suffix(settings.format, settings.compression))
     with output.claimed(settings.identity(), inputs):
         done = output.done()
-        report(f"{len(inputs)} input files, {len(done)} shards finished before")
+        report(f"input files: {len(inputs)}, shards finished before: {len(done)}")
         if unfinished_files(done, len(inputs)):
             _Run(settings, inputs, output, report, predictor_class).finish(connect)
         output.end_attempts()
@@ -90,7 +91,7 @@ class _Run:
         self._output = output
         self._report = report
         self._predictor_class = predictor_class
-        # How often each shard was given to a worker that did not finish it.
+        # How often each shard was given to a worker.
         self._tries: Counter[Shard] = Counter()
 
     def finish(self, connect: Callable[[Optional[str]], Cluster]) -> None:
@@ -109,9 +110,12 @@ class _Run:
                 self._report(f"{workers}; loading the model")
                 death = None
                 with reported(progress, self._report, self._settings.progress_seconds):
+                    records = self._annotated(cluster, workers, unfinished, attempt)
                     try:
-                        for record in self._annotated(cluster, workers, unfinished, attempt):
-                            progress.add(record)
+                        # Closed before the cluster, whatever happens.
+                        with contextlib.closing(records):
+                            for record in records:
+                                progress.add(record)
                     except WorkerDied as error:
                         death = error
                 # Before reading the records, so that no worker can add another one.
@@ -136,7 +140,7 @@ class _Run:
 
     def _annotated(
         self, cluster: Cluster, workers: Workers, unfinished: Dict[int, Set[int]], attempt: str
-    ) -> Iterator[ShardRecord]:
+    ) -> Generator[ShardRecord, None, None]:
         """Give the unfinished shards to workers, and yield the records of those they finish."""
         device = 0 if workers.gpus else -1
         model = replace(self._settings.model, threads=workers.threads, cuda_device=device)

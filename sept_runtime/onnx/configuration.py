@@ -5,6 +5,7 @@ from typing import Annotated, Any, Dict, List, Optional, Tuple
 import msgspec
 from msgspec.structs import replace
 
+from sept_runtime.calibration import Calibration
 from sept_runtime.decoding import RelationDecoding
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.onnx.graph import (
@@ -81,6 +82,7 @@ class Relations(msgspec.Struct, frozen=True):
     threshold : `float`
     max_distance : `int`
     max_entities_per_word : `float`
+    calibration : `Calibration`, optional
 
     # Raises
 
@@ -93,6 +95,7 @@ class Relations(msgspec.Struct, frozen=True):
     threshold: Probability
     max_distance: Count
     max_entities_per_word: float
+    calibration: Calibration = Calibration()
 
     def __post_init__(self) -> None:
         unknown = [label for label in self.symmetric_labels if label not in self.labels]
@@ -102,7 +105,9 @@ class Relations(msgspec.Struct, frozen=True):
     @property
     def decoding(self) -> RelationDecoding:
         """Return what turns the scores of pairs into relations."""
-        return RelationDecoding(self.labels, tuple(self.symmetric_labels), self.threshold)
+        return RelationDecoding(
+            self.labels, tuple(self.symmetric_labels), self.threshold, self.calibration
+        )
 
 
 class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -125,6 +130,8 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
     filter : `Filter`, optional
     relations : `Relations`, optional
         Its head reads the vectors of `model`.
+    calibration : `Calibration`, optional
+        Of the scores of entities.
     made : `Dict[str, Any]`
         Versions of the software that wrote the folder, and the archive's digest.
 
@@ -142,6 +149,7 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
     files: Dict[str, FileFacts]
     filter: Optional[Filter] = None
     relations: Optional[Relations] = None
+    calibration: Calibration = Calibration()
     made: Dict[str, Any] = {}
 
     def __post_init__(self) -> None:
@@ -157,8 +165,9 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def in_precision(self, precision: str) -> Optional["Configuration"]:
         """
-        Return the configuration with only the encoder that computes in `precision`, one of
-        `sept_runtime.options`; `None` if there is no such encoder. A filter has only one.
+        Return the configuration with only the encoder that computes in `precision`.
+
+        `None` if there is no such encoder. A filter has only one encoder.
         """
         encoder = self.model.int8 if precision == "int8" else self.model.encoder
         if encoder is None:

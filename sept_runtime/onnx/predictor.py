@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from typing_extensions import override
 
+from sept_runtime.calibration import Calibration
 from sept_runtime.cpu import usable_cores
 from sept_runtime.decoding import ScoredPairs, decode, soft_annotation, top_scoring_entities
 from sept_runtime.documents import Document, Prediction, ScoredSpan
@@ -25,8 +26,9 @@ _MAX_BATCH_WORDS = 2_048
 
 class ExportedPredictor(SpanPredictor):
     """
-    The `SpanPredictor` of a folder that `allennlp sept-export` wrote. Threads may share it; a
-    process that is forked from this one must load its own.
+    The `SpanPredictor` of a folder that `allennlp sept-export` wrote.
+
+    Threads may share it; a process that is forked from this one must load its own.
 
     # Parameters
 
@@ -70,6 +72,11 @@ class ExportedPredictor(SpanPredictor):
         return self._configuration.decoding
 
     @property
+    def calibration(self) -> Calibration:
+        """Return the calibration of the scores of entities."""
+        return self._configuration.calibration
+
+    @property
     def labels(self) -> List[str]:
         """Return the labels in the order of the scores that follow the one of "no entity"."""
         return self._configuration.labels
@@ -102,8 +109,9 @@ class ExportedPredictor(SpanPredictor):
         self, documents: Sequence[Document], spans: Sequence[List[ScoredSpan]]
     ) -> List[ScoredPairs]:
         """
-        Return the probabilities of relations between given spans of each document, which must be in
-        order. Only for models that find relations.
+        Return the probabilities of relations between spans of each document, given in order.
+
+        Only for models that find relations.
         """
         return self._score_pairs(self._score_candidates(documents), spans)
 
@@ -123,7 +131,9 @@ class ExportedPredictor(SpanPredictor):
         soft = None
         if decoding.soft_labels is not None:
             soft = soft_annotation(probabilities, spans, self.labels, decoding.soft_labels)
-        return Prediction(decode(probabilities, spans, self.labels, decoding), soft=soft)
+        calibration = self._configuration.calibration
+        entities = decode(probabilities, spans, self.labels, decoding, calibration)
+        return Prediction(entities, soft=soft)
 
     def _score_pairs(
         self, scored: ScoredBatch, entities: Sequence[List[ScoredSpan]]
@@ -153,8 +163,10 @@ class ExportedPredictor(SpanPredictor):
         self, network: Network, pieces: Pieces, candidates: Candidates
     ) -> Tuple[FloatArray, FloatArray]:
         """
-        Return the pieces' vectors, of shape `(number of pieces in the batch, dim)` (empty if there
-        are no candidates), and the candidates' scores, of shape `(num_spans, num_scores)`.
+        Return the vectors of the pieces and the scores of the candidates.
+
+        Their shapes are `(number of pieces in the batch, dim)`, empty if there are no candidates,
+        and `(num_spans, num_scores)`.
         """
         encoder, head = self._graphs[network.encoder], self._graphs[network.head]
         if not len(candidates.starts):

@@ -13,6 +13,7 @@ from sept_allennlp.models.span_classifier import SpanClassifier, SpanScores
 from sept_allennlp.modules.candidate_spans import PADDING, enumerate_spans, select
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
+from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_runtime.decoding import NO_ENTITY
 
 
@@ -85,8 +86,6 @@ class SciIE(SpanClassifier):
     `ConfigurationError` for a `max_span_width` below 1 or a `spans_per_word` that is not positive.
     """
 
-    scores_all = False
-
     def __init__(
         self,
         vocab: Vocabulary,
@@ -140,10 +139,12 @@ class SciIE(SpanClassifier):
         text: TextFieldTensors,
         sentence_ids: torch.Tensor,
         gold: Optional[torch.Tensor] = None,
-        whole: Optional[torch.Tensor] = None,
+        keep_all: Optional[torch.Tensor] = None,
     ) -> SpanScores:
         """
-        The scores of the kept spans; parameters and shapes are those of `forward`.
+        Score the spans that are kept.
+
+        Parameters and shapes are those of `SpanClassifier`.
 
         # Raises
 
@@ -154,30 +155,35 @@ class SciIE(SpanClassifier):
         # Recurrent encoders take no batch without a word.
         if not spans.size(1):
             logits = torch.zeros(0, 1 + len(self._labels), device=spans.device)
-            return SpanScores(logits, spans, mask)
+            labels = torch.zeros_like(mask, dtype=torch.long)
+            return SpanScores(logits, spans, mask, labels)
         sequences = self._encode(text, sentence_ids != PADDING)
         # Shape: (number of candidates in the batch,)
-        mention_scores = self._score_in_chunks(
-            self._represent, self._score_mentions, sequences, spans, mask
+        at_once = None if self.training else self._max_spans_per_chunk
+        mention_scores = score_in_chunks(
+            self._represent, self._score_mentions, sequences, spans, mask, at_once
         ).squeeze(-1)
         num_words = (sentence_ids != PADDING).sum(dim=1)
         # Shape: (batch_size, num_spans)
         keep = keep_best(mention_scores, mask, (self._spans_per_word * num_words).long())
-        if self.training and self._keep_gold and gold is not None:
-            labels = self._labels_of(spans, mask, gold, sentence_ids.size(1))
-            keep = keep | (labels != NO_ENTITY)
-        if whole is not None:
-            keep = keep | mask & whole.unsqueeze(1)
+        labels = None
+        if gold is not None:
+            labels = self.label_spans(spans, mask, gold, sentence_ids.size(1))
+            if self.training and self._keep_gold:
+                keep = keep | (labels != NO_ENTITY)
+            if keep_all is not None:
+                keep = keep | mask & keep_all.unsqueeze(1)
+            labels, _ = select(keep, labels)
         mention_scores = mention_scores[keep[mask]]
         spans, mask = select(keep, spans)
         # The kept ones are represented anew: there are few of them, and to hold the vectors of all
         # candidates until here would take the memory that `max_spans_per_chunk` saves.
         # Shape: (number of kept spans in the batch, num_labels)
-        label_scores = self._score_in_chunks(
-            self._represent, self._score_labels, sequences, spans, mask
+        label_scores = score_in_chunks(
+            self._represent, self._score_labels, sequences, spans, mask, at_once
         )
         scores = mention_scores.unsqueeze(-1) + label_scores
-        return SpanScores(torch.nn.functional.pad(scores, (1, 0)), spans, mask)
+        return SpanScores(torch.nn.functional.pad(scores, (1, 0)), spans, mask, labels)
 
     def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
         """

@@ -1,6 +1,7 @@
 """Callbacks of AllenNLP's trainer."""
 
 from sept_allennlp.training.callbacks.archive_encoder import ArchiveEncoder
+from sept_allennlp.training.callbacks.calibrate_scores import CalibrateScores
 from sept_allennlp.training.callbacks.calibrate_threshold import CalibrateThreshold
 from sept_allennlp.training.callbacks.check_data import CheckData
 from sept_allennlp.training.callbacks.keep_last_epoch import KeepLastEpoch
@@ -12,6 +13,7 @@ from sept_allennlp.training.callbacks.write_encoder import WriteEncoder
 
 __all__ = [
     "ArchiveEncoder",
+    "CalibrateScores",
     "CalibrateThreshold",
     "CheckData",
     "KeepLastEpoch",

@@ -4,23 +4,21 @@ import torch
 import torch.distributed as dist
 from allennlp.common.util import is_distributed
 from allennlp.training.callbacks import TrainerCallback
+from typing_extensions import override
 
 
 @TrainerCallback.register("reproducible_randomness")
 class ReproducibleRandomness(TrainerCallback):
     """
-    Makes a run that was interrupted and taken up again with `--recover` draw the same random
-    numbers as one that never stopped.
+    Callback that makes a recovered training draw the same random numbers as an undisturbed one.
 
-    AllenNLP's checkpoints hold no state of a random generator. On `--recover` AllenNLP reads once
-    more through the batches that were already trained on, which brings Python's generator, from
-    which batches are shuffled, to where it was. This callback does the rest for torch's, from which
-    dropout and the span samplers draw: it is seeded afresh for each epoch, and its state is part of
-    the checkpoint for one that is written inside an epoch.
+    AllenNLP's checkpoints hold no state of a random generator. With `--recover`, AllenNLP reads the
+    batches again that were already trained on, which restores Python's generator, from which
+    batches are shuffled. This callback restores PyTorch's, from which dropout and the span samplers
+    draw: it seeds the generator for each epoch, and a checkpoint inside an epoch holds its state.
 
-    In distributed training every process draws numbers of its own. (There the state inside an
-    epoch is the first process's; taking up a checkpoint from inside an epoch is exact only in
-    training with one process.)
+    In distributed training, every process draws different numbers. A checkpoint inside an epoch
+    holds the first process's state, so recovery from it is exact with one process only.
 
     Registered as a `TrainerCallback` with name "reproducible_randomness".
     """
@@ -34,13 +32,14 @@ class ReproducibleRandomness(TrainerCallback):
         self._epoch = 0
         self._recovered_state: Optional[Dict[str, torch.Tensor]] = None
 
+    @override
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
-        """Seeds the first epoch, or goes on where the checkpoint was written."""
         super().on_start(trainer, is_primary, **kwargs)
         self._seed_epoch()
         if self._recovered_state is not None and self._rank == 0:
             _set_generator_state(self._recovered_state)
 
+    @override
     def on_epoch(
         self,
         trainer: Any,
@@ -49,7 +48,6 @@ class ReproducibleRandomness(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Seeds the next epoch."""
         self._epoch = epoch + 1
         self._seed_epoch()
 
@@ -58,18 +56,19 @@ class ReproducibleRandomness(TrainerCallback):
         place = self._epoch * self._world_size + self._rank
         torch.manual_seed((self._seed * 1_000_003 + place) % 2**63)
 
+    @override
     def state_dict(self) -> Dict[str, Any]:
-        """The epoch, and the states of torch's generators, as `epoch` and `generators`."""
         return {"epoch": self._epoch, "generators": _generator_state()}
 
+    @override
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
-        """Remembers the states for `on_start`: until then others may draw numbers."""
+        # Applied in `on_start`; until then others may draw numbers.
         self._epoch = state_dict["epoch"]
         self._recovered_state = state_dict["generators"]
 
 
 def _generator_state() -> Dict[str, torch.Tensor]:
-    """The generators' states, bytes of shape `(size of the state,)`, by their device."""
+    """Return the states of PyTorch's generators by device."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

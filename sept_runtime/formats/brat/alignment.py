@@ -1,18 +1,19 @@
-"""From brat's annotations, which speak of characters, to spans of words."""
+"""Convert brat's annotations, which count characters, to spans of words."""
 
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, DocumentError
 
-# What to do with an entity that words of one sentence cannot express, or a relation across two.
+# What to do with an entity that is not whole words of one sentence, or a relation across two.
 MISALIGNED_POLICIES = ("error", "skip", "widen")
 
 
 class TextBound(NamedTuple):
     """
-    What brat calls a text-bound annotation.
+    A text-bound annotation of brat.
 
     # Parameters
 
@@ -22,7 +23,7 @@ class TextBound(NamedTuple):
     fragments : `List[Tuple[int, int]]`
         The first character of each piece and the one after its last.
     surface : `str`, optional
-        What the text was there.
+        The annotated text.
     """
 
     where: str
@@ -32,14 +33,14 @@ class TextBound(NamedTuple):
 
     @property
     def extent(self) -> Tuple[int, int]:
-        """From the first to the last character, whatever is left out between."""
+        """Return the first character and the one after the last, gaps included."""
         return (
             min(start for start, _ in self.fragments),
             max(end for _, end in self.fragments),
         )
 
     def matches(self, text: str) -> bool:
-        """Whether the text there is what the annotation says, spaces aside."""
+        """Tell whether the text there is the annotation's, white space aside."""
         start, end = self.extent
         if not 0 <= start < end <= len(text):
             return False
@@ -49,63 +50,109 @@ class TextBound(NamedTuple):
 
 class Arc(NamedTuple):
     """
-    What brat calls a relation: `where` as in `TextBound`, its type, and the numbers of the
-    annotations that it goes from and to.
+    A relation of brat.
+
+    # Parameters
+
+    where : `str`
+        File and line, for messages.
+    id, type : `str`
+    head, tail : `str`
+        The ids of the annotations that it goes from and to.
     """
 
     where: str
+    id: str
     type: str
     head: str
     tail: str
+
+
+@dataclass
+class Losses:
+    """
+    Messages about annotations that are not read as they are, each with file, line and id.
+
+    # Parameters
+
+    misfits : `List[str]`
+        Annotations that do not fit and are left out.
+    changed : `List[str]`
+        Annotations that are widened, or merged with others.
+    """
+
+    misfits: List[str] = field(default_factory=list)
+    changed: List[str] = field(default_factory=list)
+
+    def check(self, misaligned: str) -> None:
+        """
+        Check that there is no misfit, if that is the policy.
+
+        # Raises
+
+        `DocumentError` with a line for each misfit.
+        """
+        if self.misfits and misaligned == "error":
+            raise DocumentError(
+                "\n".join(self.misfits)
+                + "\nThe annotations above do not fit; leave them out (--misaligned skip), or "
+                "widen them to whole words (--misaligned widen)."
+            )
 
 
 def align(
     document: Document,
     annotations: Mapping[str, TextBound],
     labels: Dict[str, str],
-    misaligned: str,
-    skipped: List[str],
+    widen: bool,
+    losses: Losses,
 ) -> Dict[str, AnnotatedSpan]:
     """
-    The entities that annotations make, in their order, by the annotations' numbers. Two
-    annotations may make the same.
+    Return the entities of annotations, in order, by the annotations' ids.
+
+    Annotations of the same words with the same label have one entity in common.
 
     # Parameters
 
     document : `Document`
         With `text` and `offsets`.
     annotations : `Mapping[str, TextBound]`
-        By their numbers.
+        By their ids.
     labels : `Dict[str, str]`
-        Which labels brat's types stand for, where the two differ.
-    misaligned : `str`
-        As for `read_brat`.
-    skipped : `List[str]`
-        Is given a message for each annotation that is left out.
-
-    # Raises
-
-    `DocumentError` for an annotation that is no entity, unless such are skipped.
+        The labels of those of brat's types that have another name.
+    widen : `bool`
+        Widen annotations to the whole words that they touch.
+    losses : `Losses`
+        Receives the messages.
     """
     sentence_ids = document.sentence_ids
-    entities: Dict[Tuple[int, int], AnnotatedSpan] = {}
+    # The first annotation of each span, and its entity.
+    entities: Dict[Tuple[int, int], Tuple[str, AnnotatedSpan]] = {}
     aligned: Dict[str, AnnotatedSpan] = {}
-    for number, annotation in annotations.items():
+    for id, annotation in annotations.items():
         label = labels.get(annotation.type, annotation.type)
+        what = f"{annotation.where}: {id} {annotation.type} {annotation.surface or ''!r}"
         try:
-            span = _words_of(annotation, document, sentence_ids, widen=misaligned == "widen")
-            if entities.setdefault(span, AnnotatedSpan(*span, label)).label != label:
+            span = _words_of(annotation, document, sentence_ids, widen)
+            first, entity = entities.setdefault(span, (id, AnnotatedSpan(*span, label)))
+            if entity.label != label:
                 raise _Misaligned(
-                    f"its words are already labeled {entities[span].label!r}; a span has one "
+                    f"its words are already labeled {entity.label!r}, by {first}; a span has one "
                     "label: delete one of the two"
                 )
-            aligned[number] = entities[span]
         except _Misaligned as fault:
-            surface = annotation.surface or ""
-            message = f"{annotation.where}: {annotation.type} {surface!r}: {fault}"
-            if misaligned != "skip":
-                raise DocumentError(f"{message}; or skip such entities (--misfits skip)") from None
-            skipped.append(message)
+            losses.misfits.append(f"{what}: {fault}")
+            continue
+        aligned[id] = entity
+        if first != id:
+            losses.changed.append(f"{what}: merged with {first}, which has the same words")
+        elif widen:
+            assert document.text is not None and document.offsets is not None
+            start, end = document.offsets[span[0]][0], document.offsets[span[1]][1]
+            words = document.text[start:end]
+            covered = " ".join(document.text[start:end] for start, end in annotation.fragments)
+            if words.split() != covered.split():
+                losses.changed.append(f"{what}: widened to {words!r}")
     return aligned
 
 
@@ -114,49 +161,45 @@ def connect(
     arcs: Iterable[Arc],
     entities: Mapping[str, AnnotatedSpan],
     labels: Dict[str, str],
-    misaligned: str,
-    skipped: List[str],
+    losses: Losses,
 ) -> List[AnnotatedRelation]:
     """
-    The relations between entities that arcs make, in their order, none twice.
+    Return the relations of arcs between entities, in order, each once.
 
     # Parameters
 
     document : `Document`
     arcs : `Iterable[Arc]`
     entities : `Mapping[str, AnnotatedSpan]`
-        What `align` gave.
+        As `align` returns them.
     labels : `Dict[str, str]`
         As for `align`, those of relations.
-    misaligned, skipped :
-        As for `align`.
-
-    # Raises
-
-    `DocumentError` for an arc that is no relation, unless such are skipped.
+    losses : `Losses`
+        Receives the messages.
     """
     sentence_ids = document.sentence_ids
-    relations: Dict[AnnotatedRelation, None] = {}
+    relations: Dict[AnnotatedRelation, str] = {}
     for arc in arcs:
+        what = f"{arc.where}: {arc.id} {arc.type} from {arc.head} to {arc.tail}"
         try:
             head, tail = _ends_of(arc, entities, sentence_ids)
-            label = labels.get(arc.type, arc.type)
-            relations[AnnotatedRelation(head, tail, label)] = None
         except _Misaligned as fault:
-            message = f"{arc.where}: {arc.type} from {arc.head} to {arc.tail}: {fault}"
-            if misaligned != "skip":
-                raise DocumentError(f"{message}; or skip such relations (--misfits skip)") from None
-            skipped.append(message)
+            losses.misfits.append(f"{what}: {fault}")
+            continue
+        relation = AnnotatedRelation(head, tail, labels.get(arc.type, arc.type))
+        first = relations.setdefault(relation, arc.id)
+        if first != arc.id:
+            losses.changed.append(f"{what}: merged with {first}, which says the same")
     return list(relations)
 
 
 def _ends_of(
     arc: Arc, entities: Mapping[str, AnnotatedSpan], sentence_ids: Sequence[int]
 ) -> Tuple[Tuple[int, int], Tuple[int, int]]:
-    """The places of an arc's entities; raises `_Misaligned`."""
+    """Return the places of an arc's entities, or raise `_Misaligned`."""
     left_out = [number for number in (arc.head, arc.tail) if number not in entities]
     if left_out:
-        raise _Misaligned(f"{left_out[0]} has been skipped")
+        raise _Misaligned(f"{left_out[0]} is left out")
     head, tail = entities[arc.head], entities[arc.tail]
     if sentence_ids[head.start] != sentence_ids[tail.start]:
         raise _Misaligned("its entities are in two sentences: delete it")
@@ -167,8 +210,9 @@ def _ends_of(
 
 def join_crossed_sentences(document: Document, annotations: Iterable[TextBound]) -> None:
     """
-    Where sentences were only guessed, an annotation across the end of one says otherwise: makes one
-    sentence of the two.
+    Join two sentences where an annotation crosses the end of the first.
+
+    This is for sentences that were found by rules and not recorded.
     """
     sentence_ids = document.sentence_ids
     joined: Set[int] = set()
@@ -186,19 +230,19 @@ def join_crossed_sentences(document: Document, annotations: Iterable[TextBound])
 
 
 def stripped(text: str, start: int, end: int) -> Tuple[int, int]:
-    """A stretch of the text without the white space at its ends."""
+    """Return a part of the text without the white space at its ends."""
     content = text[start:end].lstrip()
     return end - len(content), end - len(content) + len(content.rstrip())
 
 
 class _Misaligned(Exception):
-    """An annotation that words of one sentence cannot express; the message says why."""
+    """An annotation that is not whole words of one sentence; the message says why."""
 
 
 def _words_of(
     annotation: TextBound, document: Document, sentence_ids: Sequence[int], widen: bool
 ) -> Tuple[int, int]:
-    """The first and the last word of an annotation; raises `_Misaligned`."""
+    """Return the first and last word of an annotation, or raise `_Misaligned`."""
     text, offsets = document.text or "", document.offsets or []
     start, end = annotation.extent
     if not 0 <= start < end <= len(text):
@@ -220,23 +264,23 @@ def _words_of(
 
 
 def _check_whole(annotation: TextBound, text: str, words: Tuple[int, int]) -> None:
-    """Raises `_Misaligned` for an annotation that is not all of the words that it touches."""
+    """Raise `_Misaligned` for an annotation that is not whole words."""
     for (_, gap_start), (gap_end, _) in pairwise(sorted(annotation.fragments)):
         left_out = text[gap_start:gap_end].strip()
         if left_out:
             raise _Misaligned(
                 f"it leaves out {left_out!r} in its middle: annotate one stretch of text, or take "
-                "the words between in (--misfits widen)"
+                "the words between in (--misaligned widen)"
             )
     (start, end), (words_start, words_end) = annotation.extent, words
     if start > words_start or end < words_end:
         raise _Misaligned(
             "it begins or ends inside a word: move its borders to "
-            f"{text[words_start:words_end]!r}, or have that done for all (--misfits widen)"
+            f"{text[words_start:words_end]!r}, or have that done for all (--misaligned widen)"
         )
 
 
 def _touched(offsets: Sequence[Tuple[int, int]], start: int, end: int) -> range:
-    """The words that share a character with a stretch of the text."""
+    """Return the words that share a character with a part of the text."""
     first = bisect_right(offsets, start, key=lambda offset: offset[1])
     return range(first, bisect_left(offsets, end, key=lambda offset: offset[0]))

@@ -1,8 +1,7 @@
-"""A folder of brat's read as documents."""
+"""Read a folder of brat's."""
 
 import logging
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
@@ -11,6 +10,7 @@ from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.brat.alignment import (
     MISALIGNED_POLICIES,
     Arc,
+    Losses,
     TextBound,
     align,
     connect,
@@ -28,7 +28,12 @@ _TEXT_BOUND = re.compile(
     r"(?:\t(?P<surface>.*))?"
 )
 _EVENT = re.compile(r"E\S*\t\S+?:(?P<trigger>T\S+)")
-_ARC = re.compile(r"R\S*\t(?P<type>\S+) \S+?:(?P<head>[TE]\S+) \S+?:(?P<tail>[TE]\S+)\s*")
+_ARC = re.compile(
+    r"(?P<id>R\S*)\t(?P<type>\S+) (?P<first>\S+?):(?P<head>[TE]\S+)"
+    r" (?P<second>\S+?):(?P<tail>[TE]\S+)\s*"
+)
+# The line of a relation in annotation.conf: its type, and its two roles.
+_ROLES = re.compile(r"(?P<type>\S+)\s+(?P<first>[^\s:,]+):[^,]*,\s*(?P<second>[^\s:,]+):.*")
 _OTHER_KINDS = {
     "E": "events",
     "*": "equivalences",
@@ -38,24 +43,31 @@ _OTHER_KINDS = {
 }
 _NOTE = "#"
 
+# The last two are those of BioNLP's shared tasks.
+_ANNOTATION_SUFFIXES = (".ann", ".a1", ".a2")
+
 
 @dataclass
 class BratReport:
     """
-    What reading a folder left out.
+    What is not read from a folder as it is, each with its file.
 
     # Parameters
 
-    ignored : `Counter[str]`
-        How many lines of each kind have no place in a document: events, attributes and so on.
+    ignored : `List[str]`
+        A message for each file and kind of annotation that has no place in a document: events,
+        attributes and so on, with their ids.
     skipped : `List[str]`
-        A message for each entity and relation left out under the policy "skip".
+        A message for each entity and relation that is left out.
+    changed : `List[str]`
+        A message for each entity and relation that is widened, or merged with another.
     missing : `List[str]`
         The keys of recorded documents whose text is gone from the folder.
     """
 
-    ignored: Counter[str] = field(default_factory=Counter)
+    ignored: List[str] = field(default_factory=list)
     skipped: List[str] = field(default_factory=list)
+    changed: List[str] = field(default_factory=list)
     missing: List[str] = field(default_factory=list)
 
 
@@ -63,28 +75,30 @@ def read_brat(
     folder: Path, tokenize: Tokenizer, misaligned: str = "error"
 ) -> Tuple[List[Document], BratReport]:
     """
-    The documents of a folder that `write_brat` or anybody else wrote and people have edited, each
-    with text and word offsets: the recorded ones in their order, then the others by file name,
-    which is their key. Where the record knows of no relations and somebody has drawn one, all that
-    is annotated has relations, if only an empty list.
+    Read the documents of a folder of brat's and of the folders in it, with text and word offsets.
+
+    Recorded documents come first, in their order, then the others by file name, which is their key.
+    A document's annotation is in `NAME.ann`, or in `NAME.a1` and `NAME.a2`, as in BioNLP's shared
+    tasks. If the record has no relations and somebody has drawn one, all annotated documents have
+    relations, if only an empty list.
 
     # Parameters
 
     folder : `Path`
     tokenize : `Callable[[str], Tuple[List[List[str]], List[Tuple[int, int]]]]`
-        Finds sentences and word offsets where they are not recorded.
+        Finds sentences and word offsets that are not recorded.
     misaligned : `str`, optional (default = `"error"`)
         What to do with an entity that begins or ends inside a word, leaves out words in its
-        middle, crosses the end of a recorded sentence, points outside the text or at other
-        characters than it claims, or has the place of one with another type: "error", "skip", or
-        "widen" it to the whole words that it touches where that is all that is wrong. And with a
-        relation between sentences, between two annotations of the same words, or to an entity that
-        was skipped.
+        middle, crosses the end of a recorded sentence, is outside the text or at other characters
+        than it claims, or has the place of one with another type, and with a relation between
+        sentences, between annotations of the same words, or to an entity that is left out: "error",
+        "skip" it, or "widen" entities to the whole words that they touch and skip what does not fit
+        even so.
 
     # Raises
 
-    `DocumentError` for files that are not brat's, and for misaligned entities if that is the
-    policy.
+    `DocumentError` for files that are not brat's, and if the policy is "error" with a line for each
+    misfit of the folder.
     """
     if misaligned not in MISALIGNED_POLICIES:
         raise ValueError(
@@ -92,34 +106,33 @@ def read_brat(
         )
     names = _document_names(folder)
     records, labels, relation_labels = read_records(folder)
-    report = BratReport()
+    roles = _read_roles(folder)
+    losses = Losses()
+    report = BratReport(changed=losses.changed, skipped=losses.misfits)
     report.missing = [record.doc_key for name, record in records.items() if name not in names]
     order = [name for name in records if name in names]
     order += [name for name in names if name not in records]
     documents = []
     for name in order:
         record = records.get(name)
-        read = _read_annotations(folder / f"{name}.ann", report.ignored)
+        read = _read_annotations(folder, name, roles, report.ignored)
         annotations, arcs = ({}, []) if read is None else read
-        document = _read_document(
-            folder / f"{name}.txt", record, list(annotations.values()), tokenize
-        )
+        document = _read_document(folder, name, record, list(annotations.values()), tokenize)
         # An empty file says that there is nothing, unless `write_brat` left it for others to fill.
         if read is not None and (annotations or record is None or record.annotated):
-            aligned = align(document, annotations, labels, misaligned, report.skipped)
+            aligned = align(document, annotations, labels, misaligned == "widen", losses)
             document.entities = list(dict.fromkeys(aligned.values()))
             if arcs or record is not None and record.related:
-                document.relations = connect(
-                    document, arcs, aligned, relation_labels, misaligned, report.skipped
-                )
+                document.relations = connect(document, arcs, aligned, relation_labels, losses)
         documents.append(document)
+    losses.check(misaligned)
     if not any(record.related for record in records.values()):
         _fill_in_relations(documents)
     return documents, report
 
 
 def _fill_in_relations(documents: List[Document]) -> None:
-    """Where relations were drawn in some documents, there are none in the others."""
+    """Give annotated documents without relations an empty list, if others have relations."""
     if any(document.relations is not None for document in documents):
         for document in documents:
             if document.entities is not None and document.relations is None:
@@ -129,36 +142,42 @@ def _fill_in_relations(documents: List[Document]) -> None:
 def _document_names(folder: Path) -> List[str]:
     if not folder.is_dir():
         raise DocumentError(f"{folder}: there is no such folder")
-    names = _names(folder, ".txt")
-    orphans = sorted(set(_names(folder, ".ann")) - set(names))
+    names = _names(folder, (".txt",))
+    orphans = sorted(set(_names(folder, _ANNOTATION_SUFFIXES)) - set(names))
     if orphans:
-        raise DocumentError(f"{folder / orphans[0]}.ann: its text, {orphans[0]}.txt, is missing")
+        raise DocumentError(
+            f"{folder}: the texts of these annotations are missing: "
+            + ", ".join(f"{name}.txt" for name in orphans)
+        )
     if not names:
         raise DocumentError(f"{folder}: the folder holds no .txt file")
     return names
 
 
-def _names(folder: Path, suffix: str) -> List[str]:
-    """The files with a suffix, without it, in order; hidden ones are none of brat's."""
-    found = (path.name for path in folder.iterdir() if path.is_file())
-    return sorted(
-        name.removesuffix(suffix)
-        for name in found
-        if name.endswith(suffix) and not name.startswith(".")
-    )
+def _names(folder: Path, suffixes: Tuple[str, ...]) -> List[str]:
+    """Return the files in the folder and below with a suffix, without it; hidden ones excepted."""
+    names = set()
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if path.suffix in suffixes and path.is_file():
+            if not any(part.startswith(".") for part in relative.parts):
+                names.add(relative.with_suffix("").as_posix())
+    return sorted(names)
 
 
 # Texts ------------------------------------------------------------------------------------------
 
 
 def _read_document(
-    path: Path,
+    folder: Path,
+    name: str,
     record: Optional[DocumentRecord],
     annotations: List[TextBound],
     tokenize: Tokenizer,
 ) -> Document:
+    path = folder / f"{name}.txt"
     texts = _readings(_decode(path))
-    key = path.name.removesuffix(".txt") if record is None else record.doc_key
+    key = name if record is None else record.doc_key
     if record is not None:
         for text in texts:
             if digest(text) == record.text_sha256:
@@ -166,8 +185,7 @@ def _read_document(
         logger.warning(
             "%s: the text has been changed; its words and sentences are found anew", path
         )
-    # As editors leave a text, the offsets may be right without a byte-order mark only, or with
-    # other line ends.
+    # Editors add byte-order marks and change line ends, after which offsets no longer fit.
     text = max(texts, key=lambda text: sum(a.matches(text) for a in annotations))
     sentences, offsets = tokenize(text)
     document = Document(key, sentences, text=text, offsets=offsets, origin=str(path))
@@ -183,7 +201,7 @@ def _recorded_document(path: Path, record: DocumentRecord, text: str) -> Documen
 
 
 def _readings(text: str) -> List[str]:
-    """The text as it stands, then as it was before an editor may have touched it."""
+    """Return the text as it is, and as it may have been before an editor changed it."""
     without_mark = text[1:] if text.startswith("\ufeff") else text
     candidates = (
         text,
@@ -205,59 +223,91 @@ def _decode(path: Path) -> str:
 
 
 def _read_annotations(
-    path: Path, ignored: Counter[str]
+    folder: Path, name: str, roles: Dict[str, Tuple[str, str]], ignored: List[str]
 ) -> Optional[Tuple[Dict[str, TextBound], List[Arc]]]:
     """
-    The entities of an `.ann` file by their numbers, and the relations between them; `None` if it is
-    not there. `ignored` counts what is neither.
+    Read a document's entities, by their ids, and the relations between them.
+
+    Returns `None` if the document has no file of annotations. `ignored` receives messages about
+    other annotations.
     """
-    if not path.is_file():
+    paths = [folder / f"{name}{suffix}" for suffix in _ANNOTATION_SUFFIXES]
+    paths = [path for path in paths if path.is_file()]
+    if not paths:
         return None
     annotations: Dict[str, TextBound] = {}
-    arcs = []
+    arcs: List[Arc] = []
     triggers = set()
-    lines = _decode(path).removeprefix("\ufeff").split("\n")
-    for number, line in enumerate(lines, start=1):
-        line = line.removesuffix("\r")
-        where = f"{path}, line {number}"
-        if not line.strip() or line.startswith(_NOTE):
-            continue
-        if line[0] == "R":
-            arcs.append(_arc(line, where))
-            continue
-        if line[0] in _OTHER_KINDS:
-            ignored[_OTHER_KINDS[line[0]]] += 1
-            event = _EVENT.match(line)
-            if event:
-                triggers.add(event["trigger"])
-            continue
-        id, annotation = _text_bound(line, where)
-        if id in annotations:
-            raise DocumentError(f"{where}: there is another {id} before it")
-        annotations[id] = annotation
+    others: Dict[str, List[str]] = {}
+    for path in paths:
+        lines = _decode(path).removeprefix("\ufeff").split("\n")
+        for number, line in enumerate(lines, start=1):
+            line = line.removesuffix("\r")
+            where = f"{path}, line {number}"
+            if not line.strip() or line.startswith(_NOTE):
+                continue
+            if line[0] == "R":
+                arcs.append(_arc(line, where, roles))
+                continue
+            if line[0] in _OTHER_KINDS:
+                others.setdefault(_OTHER_KINDS[line[0]], []).append(line.split("\t")[0])
+                event = _EVENT.match(line)
+                if event:
+                    triggers.add(event["trigger"])
+                continue
+            id, annotation = _text_bound(line, where)
+            if id in annotations:
+                raise DocumentError(f"{where}: there is another {id} before it")
+            annotations[id] = annotation
     # A trigger says where an event is named; it is no entity.
-    ignored.update("event triggers" for id in annotations if id in triggers)
-    entities = {id: each for id, each in annotations.items() if id not in triggers}
+    for id in triggers:
+        if annotations.pop(id, None) is not None:
+            others.setdefault("event triggers", []).append(id)
     relations = []
     for arc in arcs:
         if any(end in triggers or end.startswith("E") for end in (arc.head, arc.tail)):
-            ignored["relations of events"] += 1
+            others.setdefault("relations of events", []).append(arc.id)
             continue
         for end in (arc.head, arc.tail):
-            if end not in entities:
+            if end not in annotations:
                 raise DocumentError(f"{arc.where}: there is no annotation {end}")
         relations.append(arc)
-    return entities, relations
+    for kind, ids in sorted(others.items()):
+        ignored.append(f"{folder / name}: {len(ids)} {kind} ({', '.join(ids)})")
+    return annotations, relations
 
 
-def _arc(line: str, where: str) -> Arc:
+def _read_roles(folder: Path) -> Dict[str, Tuple[str, str]]:
+    """Return the first and second role of each type of relation in `annotation.conf`, if any."""
+    roles = {}
+    path = folder / "annotation.conf"
+    if path.is_file():
+        relations = False
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("["):
+                relations = line.strip().lower() == "[relations]"
+            match = _ROLES.fullmatch(line.strip())
+            if relations and match is not None:
+                roles[match["type"]] = (match["first"].lower(), match["second"].lower())
+    return roles
+
+
+def _arc(line: str, where: str, roles: Dict[str, Tuple[str, str]]) -> Arc:
     match = _ARC.fullmatch(line)
     if match is None:
         raise DocumentError(
             f"{where}: expected a relation such as 'R1<tab>USED-FOR Arg1:T1 Arg2:T2', "
             f"found {line[:80]!r}"
         )
-    return Arc(where, match["type"], match["head"], match["tail"])
+    head, tail = match["head"], match["tail"]
+    given = match["first"].lower(), match["second"].lower()
+    # Roles that nobody declares are in the order of their names if these are numbered, or in that
+    # of the type's first relation.
+    numbered = all(role[-1].isdigit() for role in given)
+    expected = roles.setdefault(match["type"], min(given, given[::-1]) if numbered else given)
+    if given != expected and given == expected[::-1]:
+        head, tail = tail, head
+    return Arc(where, match["id"], match["type"], head, tail)
 
 
 def _text_bound(line: str, where: str) -> Tuple[str, TextBound]:

@@ -1,6 +1,8 @@
 """
-What brat cannot hold, in one file of a folder, which brat neither lists nor touches. Comment lines
-in the `.ann` files would be no place for it: brat ties each to an annotation and rewrites the file.
+The file beside brat's own with what brat cannot hold.
+
+brat neither lists nor changes it. Comment lines in the `.ann` files would not do: brat ties each to
+an annotation and rewrites the file.
 """
 
 import hashlib
@@ -17,7 +19,7 @@ RECORD_NAME = "sept_documents.json"
 
 class DocumentRecord(NamedTuple):
     """
-    What brat does not know of a document.
+    The part of a document that brat does not know.
 
     # Parameters
 
@@ -27,12 +29,12 @@ class DocumentRecord(NamedTuple):
     text_sha256 : `str`
         The `digest` of its text.
     annotated : `bool`
-        Whether there is an annotation; brat's `.ann` file may be empty for either reason.
+        Whether the document is annotated; brat's `.ann` file may be empty in either case.
     related : `bool`
-        Whether relations are part of it.
+        Whether relations are annotated.
     sentences : `List[List[str]]`
     word_offsets : `Any`
-        As read from JSON: what is wrong with them only the text can tell.
+        As read from JSON; they are checked with the text.
     """
 
     file: str
@@ -46,14 +48,14 @@ class DocumentRecord(NamedTuple):
 
 class FolderRecord(NamedTuple):
     """
-    What brat does not know of a folder.
+    The part of a folder that brat does not know.
 
     # Parameters
 
     documents : `Dict[str, DocumentRecord]`
         By the name of their files.
     labels, relation_labels : `Dict[str, str]`
-        Which labels of entities and of relations brat's types stand for, as far as the two differ.
+        The labels of those of brat's types that have another name.
     """
 
     documents: Dict[str, DocumentRecord]
@@ -62,7 +64,7 @@ class FolderRecord(NamedTuple):
 
 
 def digest(text: str) -> str:
-    """The SHA-256 of a text in UTF-8, by which an edited text is told from the recorded one."""
+    """Return the SHA-256 of a text, which tells an edited text from the recorded one."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
@@ -73,14 +75,14 @@ def write_records(
     relation_type_of: Dict[str, str],
 ) -> None:
     """
-    Writes the record of a folder.
+    Write the record of a folder.
 
     # Parameters
 
     folder : `Path`
     records : `Iterable[DocumentRecord]`
     type_of, relation_type_of : `Dict[str, str]`
-        For each label the name of its type in brat.
+        The name of each label's type in brat.
     """
     types, relation_types = map(json.dumps, map(_renamed, (type_of, relation_type_of)))
     lines = ",\n".join(json.dumps(record._asdict()) for record in records)
@@ -96,11 +98,11 @@ def _renamed(type_of: Dict[str, str]) -> Dict[str, str]:
 
 def read_records(folder: Path) -> FolderRecord:
     """
-    The record of a folder as `write_records` wrote it; an empty one where there is none.
+    Read the record that `write_records` wrote; an empty one if there is no file.
 
     # Raises
 
-    `DocumentError` if something else has written the file.
+    `DocumentError` if the file is invalid.
     """
     path = folder / RECORD_NAME
     if not path.is_file():
@@ -114,8 +116,8 @@ def read_records(folder: Path) -> FolderRecord:
         records = [_record_from_json(fields) for fields in content["documents"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DocumentError(
-            f"{path}: not as sept brat wrote it ({type(error).__name__}: {error}); restore it, or "
-            "take it away to have words and sentences found anew"
+            f"{path}: not as 'sept convert' wrote it ({type(error).__name__}: {error}); restore "
+            "it, or remove it to have words and sentences found anew"
         ) from None
     for record in records:
         checked_sentences(record.sentences, f"{path}: document {record.doc_key!r}")

@@ -1,4 +1,4 @@
-"""Documents written as a folder of brat's."""
+"""Write documents as a folder of brat's."""
 
 import re
 from collections import Counter
@@ -9,6 +9,7 @@ from sept_runtime.documents import Document, DocumentError, ScoredRelation, Scor
 from sept_runtime.formats.brat.alignment import stripped
 from sept_runtime.formats.brat.records import DocumentRecord, digest, write_records
 from sept_runtime.formats.predictions import PredictedDocument
+from sept_runtime.tokenization.words import without_surrogates
 
 # Well below what file systems allow, with room for a number and a suffix.
 LONGEST_FILE_NAME = 100
@@ -19,26 +20,27 @@ _SAFE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool = False) -> int:
     """
-    Writes a folder that brat can serve. The entities and relations are the predicted ones, with
-    their scores as notes, or the gold ones where nothing was predicted.
+    Write a folder that brat can serve.
 
-    A document without a text of its own gets one: a sentence a line, single spaces between words.
+    The entities and relations are the predicted ones, with their scores as notes, or the gold ones
+    of documents without predictions. A document without a text gets one: a sentence a line, single
+    spaces between words.
 
     # Parameters
 
     documents : `Iterable[PredictedDocument]`
     folder : `Path`
-        Must not exist, or be empty: nobody's annotation is overwritten.
+        Must be new or empty: no annotation is overwritten.
     gold : `bool`, optional (default = `False`)
-        Write the gold annotation even where there are predictions.
+        Write the gold annotation of all documents.
 
     # Returns
 
-    `int`: how many documents were written.
+    `int`: the number of documents.
 
     # Raises
 
-    `DocumentError` where the folder is not empty, or a text is given without its words' offsets.
+    `DocumentError` if the folder is not empty, or a text is given without its words' offsets.
     """
     documents = list(documents)
     _check_new(folder)
@@ -90,7 +92,7 @@ def _check_new(folder: Path) -> None:
 
 
 class _Annotation(NamedTuple):
-    """What is written of a document; relations by the indices of their entities."""
+    """The entities and relations to write; relations have the indices of their entities."""
 
     entities: Optional[Sequence[Span]]
     relations: Optional[Sequence[ScoredRelation]]
@@ -122,13 +124,8 @@ def _text_and_offsets(document: Document) -> Tuple[str, List[Tuple[int, int]]]:
             f"{document.describe()}: the words joined by single spaces are not its 'text', so "
             "'word_offsets' must say where they are in it"
         )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DocumentError(
-            f"{document.describe()}: the text cannot be written as UTF-8 ({error})"
-        ) from None
-    return text, offsets
+    # Lone surrogates, which UTF-8 cannot express, cost no more than their characters.
+    return without_surrogates(text), offsets
 
 
 def _sentence_a_line(sentences: Iterable[Sequence[str]]) -> Tuple[str, List[Tuple[int, int]]]:
@@ -147,8 +144,9 @@ def _sentence_a_line(sentences: Iterable[Sequence[str]]) -> Tuple[str, List[Tupl
 
 def _file_name(key: str, taken: Counter[str]) -> str:
     """
-    A name that is safe on every system, for any key, and that no other document has, also where
-    capitals and small letters are one. `taken` counts the names given so far.
+    Return a file name for a key that is unique and safe on every system.
+
+    Case does not count. `taken` counts the names given so far.
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", key)[:LONGEST_FILE_NAME].strip(".-") or "document"
     if _RESERVED_FILE_NAME.match(name):
@@ -190,7 +188,7 @@ def _note(number: int, annotation: str, score: float) -> str:
 
 
 def _fragments(text: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
-    """The pieces of a span between line ends: an annotation of brat's cannot cross one."""
+    """Yield the pieces of a span between line ends, which brat's annotations cannot cross."""
     for line in re.finditer(r"[^\r\n]+", text[start:end]):
         piece_start, piece_end = stripped(text, start + line.start(), start + line.end())
         if piece_start < piece_end:
@@ -198,14 +196,15 @@ def _fragments(text: str, start: int, end: int) -> Iterator[Tuple[int, int]]:
 
 
 def _one_line(text: str) -> str:
-    """The text with a space for whatever a reader could take for a tab or a line's end."""
+    """Replace what a reader could take for a tab or line end by spaces."""
     return re.sub(r"[\t\v\f\x1c-\x1e\x85\u2028\u2029]", " ", text)
 
 
 def _brat_types(labels: Iterable[str], taken: Iterable[str] = ()) -> Dict[str, str]:
     """
-    For each label the name of its type in brat, where spaces and most signs are not allowed, and
-    entities and relations have no name in common.
+    Return the name of each label's type in brat.
+
+    Spaces and most signs are not allowed, and entities and relations share no name.
     """
     names, others = sorted(set(labels)), set(taken)
     types = {label: label for label in names if _SAFE_TYPE.fullmatch(label) and label not in others}

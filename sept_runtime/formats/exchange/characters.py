@@ -4,6 +4,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 from sept_runtime.documents import Document, DocumentError
 from sept_runtime.formats.brat.alignment import (
     Arc,
+    Losses,
     TextBound,
     align,
     connect,
@@ -127,7 +128,7 @@ def character_document(document: PredictedDocument, gold: bool = False) -> Chara
 
 
 def align_document(
-    document: CharacterDocument, tokenize: Tokenizer, misaligned: str, skipped: List[str]
+    document: CharacterDocument, tokenize: Tokenizer, widen: bool, losses: Losses
 ) -> Document:
     """
     Return the document as words with entities, for training.
@@ -137,26 +138,22 @@ def align_document(
     document : `CharacterDocument`
     tokenize : `Callable[[str], Tuple[List[List[str]], List[Tuple[int, int]]]]`
         Finds sentences and word offsets.
-    misaligned : `str`
-        What to do with a span that is not whole words of one sentence, as for `read_brat`.
-    skipped : `List[str]`
-        Receives a message for each span and relation that is left out.
-
-    # Raises
-
-    `DocumentError` for a misaligned span if the policy is "error".
+    widen : `bool`
+        Widen spans to the whole words that they touch.
+    losses : `Losses`
+        Receives a message for each span and relation that is left out or changed.
     """
     sentences, offsets = tokenize(document.text)
     result = Document(document.key, sentences, text=document.text, offsets=offsets)
     result.origin = document.origin
     where = result.describe()
     annotations = {
-        name: TextBound(f"{where}, {name}", span.label, [(span.start, span.end)], None)
+        name: TextBound(where, span.label, [(span.start, span.end)], None)
         for name, span in document.spans.items()
     }
     join_crossed_sentences(result, annotations.values())
-    aligned = align(result, annotations, {}, misaligned, skipped)
+    aligned = align(result, annotations, {}, widen, losses)
     result.entities = list(dict.fromkeys(aligned.values()))
-    arcs = [Arc(where, label, head, tail) for head, tail, label in document.relations]
-    result.relations = connect(result, arcs, aligned, {}, misaligned, skipped)
+    arcs = [Arc(where, "", label, head, tail) for head, tail, label in document.relations]
+    result.relations = connect(result, arcs, aligned, {}, losses)
     return result

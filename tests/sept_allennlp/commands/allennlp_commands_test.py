@@ -14,6 +14,7 @@ from huggingface_hub.hf_api import RepoUrl
 
 import sept_runtime
 from sept_allennlp.commands import push_to_hf
+from sept_allennlp.commands.main import main as main_with_plugin
 from tests.experiments import FIXTURES, QUICK, experiment
 
 DEV = str(FIXTURES / "abstracts" / "dev.json")
@@ -124,6 +125,43 @@ def test_evaluate_overrides_and_weights(
     assert changed["loss"] != read_json(metrics)["loss"]
 
 
+def test_evaluate_remaining_options(allennlp: Run, trained_archive: str, tmp_path: Path) -> None:
+    options = ["--cuda-device", -1, "--batch-weight-key", "loss", "--file-friendly-logging"]
+    vocabulary = ["--extend-vocab", "--embedding-sources-mapping", "{}"]
+    target = tmp_path / "metrics.json"
+    allennlp("evaluate", trained_archive, DEV, *options, *vocabulary, "--output-file", target)
+    assert "f1" in read_json(target)
+
+
+def test_predict_options(
+    allennlp: Run, trained_archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "predicted.jsonl"
+    weights = Path(trained_archive).with_name("best.th")
+    overrides = '{"model.decoding.min_score": 1.0}'
+    options = ["--weights-file", weights, "-o", overrides, "--predictor", "sept"]
+    more = ["--batch-size", 2, "--cuda-device", -1, "--silent", "--file-friendly-logging"]
+    allennlp("predict", trained_archive, DEV, "--output-file", target, *options, *more)
+    lines = read_lines(target)
+    assert [line["doc_key"] for line in lines] == [
+        line["doc_key"] for line in read_lines(Path(DEV))
+    ]
+    assert all(line["entities"] == [] for line in lines)
+    reader = ["--use-dataset-reader", "--dataset-reader-choice", "train"]
+    # What the predictor's constructor takes beside the model and the reader.
+    arguments = ["--predictor-args", '{"min_score": 1.0}']
+    capsys.readouterr()
+    allennlp("predict", trained_archive, DEV, *reader, *arguments)
+    assert len(capsys.readouterr().out.splitlines()) >= len(lines)
+
+
+def test_checklist_is_not_offered(allennlp: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    # It needs a package that is not installed; its suites are for sentiment, questions, entailment.
+    with pytest.raises(SystemExit):
+        allennlp("checklist", "model.tar.gz", "sentiment-analysis")
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
 @pytest.mark.trains
 def test_find_lr(allennlp: Run, config: Path, tmp_path: Path) -> None:
     run = tmp_path / "rates"
@@ -172,6 +210,28 @@ def test_print_results(
         "model_run, best_validation_f1, missing",
         f"{folder}/metrics.json, {metrics['best_validation_f1']}, N/A",
     ]
+
+
+def test_print_results_without_keys(
+    allennlp: Run, trained_archive: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(trained_archive).parent
+    allennlp("print-results", folder, "--metrics-filename", "metrics.json")
+    head, row = (line.split(", ") for line in capsys.readouterr().out.splitlines())
+    metrics = read_json(folder / "metrics.json")
+    assert {"best_epoch", "best_validation_f1", "best_validation_loss"} <= set(head)
+    assert row[head.index("best_validation_f1")] == str(metrics["best_validation_f1"])
+    assert not any("Method" in key for key in head)
+
+
+def test_the_command_loads_the_plugin_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["allennlp", "--help"])
+    with pytest.raises(SystemExit):
+        main_with_plugin()
+    assert "sept-export" in capsys.readouterr().out
 
 
 def test_cached_path(allennlp: Run, capsys: pytest.CaptureFixture[str]) -> None:

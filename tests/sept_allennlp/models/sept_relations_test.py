@@ -16,7 +16,7 @@ from allennlp.models import Model
 from sept_allennlp.archives import load_archive
 from sept_allennlp.data.dataset_readers import SciERCReader
 from sept_allennlp.experiments.counts import count_run
-from sept_allennlp.models.paired_spans import surest_errors
+from sept_allennlp.models.relation_classifier import top_scoring_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
@@ -56,7 +56,7 @@ OTHER = Document("e", [["we", "use"]], [AnnotatedSpan(0, 0, "Task")], relations=
 class TestSEPTWithRelations(EntityModelChecks):
     config = CONFIG
     # Before it is trained, two words of five would make pairs with one another.
-    overrides = {"model.relations.entities_per_word": 0.1}
+    overrides = {"model.relations.max_entities_per_word": 0.1}
 
     def make_sure(self) -> None:
         # Rather nothing than almost everything, so that there are not too many pairs.
@@ -97,7 +97,7 @@ def joint_model(
         "embedding_dropout": 0.0,
         "relations": {
             "symmetric_labels": ["COMPARE"],
-            "entities_per_word": 1.0,
+            "max_entities_per_word": 1.0,
             **(relations or {}),
         },
         **model,
@@ -260,7 +260,7 @@ def test_no_entities_no_words_no_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     # Three of nine words.
-    model = joint_model({"entities_per_word": 0.3}).eval()
+    model = joint_model({"max_entities_per_word": 0.3}).eval()
     always(model, 3.0, -3.0)
     scores = [0.5, 0.9, 0.4, 0.8, 0.7]
     found = [entity._replace(score=p) for entity, p in zip(annotated(DOCUMENT), scores)]
@@ -279,15 +279,15 @@ def test_what_is_too_far_apart_makes_no_pair(monkeypatch: pytest.MonkeyPatch) ->
     assert [relation[:2] for relation in relations] == near
 
 
-@pytest.mark.parametrize("wrong_spans", [0, 3])
-def test_gradients_reach_every_parameter(wrong_spans: int) -> None:
-    model = joint_model({"wrong_spans": wrong_spans}).train()
+@pytest.mark.parametrize("num_hard_negatives", [0, 3])
+def test_gradients_reach_every_parameter(num_hard_negatives: int) -> None:
+    model = joint_model({"num_hard_negatives": num_hard_negatives}).train()
     model(**tensors(model, DOCUMENT, OTHER))["loss"].backward()
     assert all(parameter.grad.any() for parameter in model._relations.parameters())
     assert model._embedder.token_embedder_tokens.weight.grad.any()
 
 
-def test_the_surest_errors() -> None:
+def test_the_most_confident_false_positives() -> None:
     # Six candidates of two documents: the classes of the first are wrong, right, wrong, wrong.
     probabilities = torch.tensor(
         [
@@ -302,16 +302,16 @@ def test_the_surest_errors() -> None:
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
     spans = torch.arange(8).view(2, 4, 1).expand(-1, -1, 2)
     labels = torch.tensor([[0, 1, 0, 0], [0, 1, 0, 0]])
-    wrong, is_wrong = surest_errors(SpanScores(probabilities.log(), spans, mask), labels, 2)
+    wrong, is_wrong = top_scoring_errors(SpanScores(probabilities.log(), spans, mask, labels), 2)
     assert wrong[0, :, 0].tolist() == [3, 0]
     assert is_wrong.tolist() == [[True, True], [False, False]]
-    every, is_wrong = surest_errors(SpanScores(probabilities.log(), spans, mask), labels, 9)
+    every, is_wrong = top_scoring_errors(SpanScores(probabilities.log(), spans, mask, labels), 9)
     assert is_wrong.sum(dim=1).tolist() == [3, 0]
     assert {*every[0, :, 0][is_wrong[0]].tolist()} == {0, 2, 3}
 
 
-def test_wrong_spans_make_pairs_without_relations() -> None:
-    model = joint_model({"wrong_spans": 2, "sampler": {"type": "all_pairs"}}).train()
+def test_hard_negatives_make_pairs_without_relations() -> None:
+    model = joint_model({"num_hard_negatives": 2, "sampler": {"type": "all_pairs"}}).train()
     always(model, 0.0, 0.0)
     with torch.no_grad():
         # All words are entities, and wider spans are not.

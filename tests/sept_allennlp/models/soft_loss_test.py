@@ -140,23 +140,13 @@ def test_a_model_that_prunes_learns_of_all_candidates_of_a_taught_document() -> 
     batch = tensors(model, document)
     gold = batch["gold"]
     few = model.score_spans(batch["text"], batch["sentence_ids"], gold)
-    whole = torch.tensor([True])
-    scores = model.score_spans(batch["text"], batch["sentence_ids"], gold, whole=whole)
+    keep_all = torch.tensor([True])
+    scores = model.score_spans(batch["text"], batch["sentence_ids"], gold, keep_all)
     assert (len(few.logits), len(scores.logits)) == (1, 3)
     log = scores.logits.log_softmax(dim=-1)
     task = 1 + model.vocab.get_token_index("Task", "labels")
     expected = -(log[1:, 0].sum() + 0.75 * log[0, 0] + 0.25 * log[0, task])
     assert loss_of(model, document) == pytest.approx(expected.item(), rel=1e-5)
-
-
-def test_a_model_that_looks_at_all_candidates_need_not_know_of_soft_labels(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model = words_model(span_sampler="all_spans", embedding_dropout=0.0).train()
-    always(model, label=0)
-    score_spans, model.scores_all = model.score_spans, True
-    monkeypatch.setattr(model, "score_spans", lambda text, ids, gold: score_spans(text, ids, gold))
-    assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
 
 
 def test_a_student_may_learn_relations_from_gold_alone() -> None:
@@ -266,7 +256,7 @@ def test_a_teachers_pairs_are_not_sampled() -> None:
 
 def test_a_teacher_without_pairs_and_hard_negatives_add_nothing_to_a_taught_document() -> None:
     no_pairs = SOFT._replace(relations=PAIRS._replace(pairs=[]))
-    model = pair_model(relations={"wrong_spans": 3}).train()
+    model = pair_model(relations={"num_hard_negatives": 3}).train()
     assert pair_loss(model, TAUGHT_PAIRS) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
     document = Document("no pairs", SENTENCES, soft=no_pairs)
     assert pair_loss(model, document) == pytest.approx(0.0, abs=1e-5)

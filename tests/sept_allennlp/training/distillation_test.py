@@ -13,8 +13,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, DatasetReader
 
 from sept_allennlp.archives import load_archive
-from sept_allennlp.modules.soft_targets import soft_targets
 from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.training.losses import soft_targets
 from sept_runtime.formats.json_lines import dump_line
 from sept_runtime.inference.json_lines import predict_lines
 from tests.experiments import FIXTURES, experiment

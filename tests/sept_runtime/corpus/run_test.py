@@ -223,7 +223,7 @@ def test_a_killed_run_is_continued(
     (done,) = (output / "done").glob("*.json")
     done_before = done.stat().st_mtime_ns
     counts, reported = run(output)
-    assert reported[0] == "4 input files, 1 shards finished before"
+    assert reported[0] == "input files: 4, shards finished before: 1"
     assert counts == COUNTS
     assert content(output) == undisturbed
     # The finished shard is not annotated again.

@@ -81,7 +81,7 @@ def test_a_document_that_kills_every_worker_ends_the_run_and_is_named(
         run(dying({"000001-000001": 99}))
     counts, reported = run(WordShardPredictor)
     # The same command continues with what is left.
-    assert reported[0] == "2 input files, 4 shards finished before"
+    assert reported[0] == "input files: 2, shards finished before: 4"
     assert counts == Counts(read=10, annotated=10, failed=0, shards=6)
     assert annotations(tmp_path) == [0, 1, 2, 3, 4] * 2
 

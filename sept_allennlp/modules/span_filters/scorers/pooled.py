@@ -4,13 +4,12 @@ from allennlp.modules import FeedForward
 from allennlp.modules.span_extractors import SpanExtractor
 
 from sept_allennlp.modules.construction import construct_with_input_dim
-from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
 from sept_allennlp.modules.span_scoring import score_in_chunks
 
 
 @SpanScorer.register("pooled")
-class PooledScorer(SpanScorer, RenamedKeys):
+class PooledScorer(SpanScorer):
     """
     An MLP over each span's vector: the paper's filter (section 3.5).
 
@@ -30,8 +29,6 @@ class PooledScorer(SpanScorer, RenamedKeys):
         In evaluation, the most candidates to represent in one go, which bounds the memory that a
         very long document takes.
     """
-
-    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
 
     def __init__(
         self,

@@ -4,12 +4,11 @@ from typing import Tuple
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from sept_allennlp.modules.renamed_keys import RenamedKeys
 from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
 
 
 @SpanScorer.register("start_end_width")
-class StartEndWidthScorer(SpanScorer, RenamedKeys):
+class StartEndWidthScorer(SpanScorer):
     """
     A score for where a span begins, one for where it ends, one for its width, and one for how its
     two ends go together: the scalar product of two short vectors. No span is pooled, so the work
@@ -44,8 +43,6 @@ class StartEndWidthScorer(SpanScorer, RenamedKeys):
 
     `ConfigurationError` for an even `kernel_size`.
     """
-
-    renamed_keys = {"spans_at_once": "max_spans_per_chunk"}
 
     def __init__(
         self,

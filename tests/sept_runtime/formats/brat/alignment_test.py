@@ -60,21 +60,69 @@ def test_misaligned_entities(tmp_path, case):
     folder = folder_with(tmp_path, "named entity here\n", annotations)
     with pytest.raises(DocumentError) as error:
         entities_in(folder)
-    assert f"{folder / 'd.ann'}, line 2: {line.split()[1]}" in str(error.value)
+    assert f"{folder / 'd.ann'}, line 2: T2 {line.split()[1]}" in str(error.value)
     assert fault in str(error.value)
-    assert "--misfits skip" in str(error.value)
+    assert "--misaligned skip" in str(error.value)
 
     entities, report = entities_in(folder, "skip")
     assert entities == [(2, 2, "Generic"), (1, 1, "Material")]
     assert len(report.skipped) == 1 and fault in report.skipped[0]
 
+    entities, report = entities_in(folder, "widen")
     if widened:
-        entities, report = entities_in(folder, "widen")
         assert entities == [(2, 2, "Generic"), widened, (1, 1, "Material")]
         assert not report.skipped
+        (message,) = report.changed
+        assert (
+            message.startswith(f"{folder / 'd.ann'}, line 2: T2 Task") and "widened to" in message
+        )
     else:
-        with pytest.raises(DocumentError, match="line 2"):
-            entities_in(folder, "widen")
+        assert entities == [(2, 2, "Generic"), (1, 1, "Material")]
+        assert len(report.skipped) == 1 and fault in report.skipped[0] and not report.changed
+
+
+def test_every_annotation_that_is_merged_moved_or_left_out_is_reported(tmp_path):
+    annotations = (
+        "T1\tMethod 0 4\tBERT\nT2\tMaterial 5 10\tSQuAD\nT3\tProtein 24 28\tIL-2\n"
+        "T4\tProtein 29 33\tIL-4\nT5\tGeneric 0 4\tBERT\n"
+        "R1\tUsed Arg1:T1 Arg2:T3\nR2\tUsed Arg1:T1 Arg2:T4\nR3\tUsed Arg1:T2 Arg2:T4\n"
+    )
+    folder = folder_with(tmp_path, "BERT/SQuAD is used with IL-2/IL-4 here", annotations)
+    folder_with(tmp_path, "One two", "T1\tTask 0 3\tOne\n", name="e")
+    documents, report = read_brat(folder, tokenize, "widen")
+    # The rest of the folder goes on.
+    assert [document.entities for document in documents] == [
+        [(0, 0, "Method"), (4, 4, "Protein")],
+        [(0, 0, "Task")],
+    ]
+    assert documents[0].relations == [((0, 0), (4, 4), "Used")]
+    where = f"{folder / 'd.ann'}, line"
+    assert report.changed == [
+        f"{where} 1: T1 Method 'BERT': widened to 'BERT/SQuAD'",
+        f"{where} 3: T3 Protein 'IL-2': widened to 'IL-2/IL-4'",
+        f"{where} 4: T4 Protein 'IL-4': merged with T3, which has the same words",
+        f"{where} 7: R2 Used from T1 to T4: merged with R1, which says the same",
+    ]
+    labeled = "its words are already labeled 'Method', by T1"
+    assert [message.split(";")[0] for message in report.skipped] == [
+        f"{where} 2: T2 Material 'SQuAD': {labeled}",
+        f"{where} 5: T5 Generic 'BERT': {labeled}",
+        f"{where} 8: R3 Used from T2 to T4: T2 is left out",
+    ]
+    # Those that do not fit are all in the error, too.
+    with pytest.raises(DocumentError) as error:
+        read_brat(folder, tokenize)
+    assert [f"line {number}" in str(error.value) for number in (1, 2, 3, 4, 5)] == [True] * 5
+
+
+def test_exact_duplicates_are_merged_and_reported(tmp_path):
+    folder = folder_with(tmp_path, "One two", "T1\tTask 0 3\tOne\nT2\tTask 0 3\tOne\n")
+    entities, report = entities_in(folder)
+    assert entities == [(0, 0, "Task")]
+    (message,) = report.changed
+    assert message.endswith(
+        "d.ann, line 2: T2 Task 'One': merged with T1, which has the same words"
+    )
 
 
 def test_a_recorded_sentence_end_inside_an_entity_makes_it_misaligned(tmp_path):

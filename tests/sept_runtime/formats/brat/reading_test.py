@@ -89,14 +89,17 @@ def test_lines_that_are_no_entities_are_counted(tmp_path):
     )
     entities, report = entities_in(folder_with(tmp_path, "One two.", annotations))
     assert entities == [(0, 0, "Task")]
-    assert report.ignored == {
-        "relations of events": 2,
-        "events": 1,
-        "event triggers": 1,
-        "equivalences": 1,
-        "attributes": 2,
-        "normalizations": 1,
-    }
+    assert report.ignored == [
+        f"{tmp_path / 'brat' / 'd'}: {kind}"
+        for kind in (
+            "2 attributes (A1, M1)",
+            "1 equivalences (*)",
+            "1 event triggers (T2)",
+            "1 events (E1)",
+            "1 normalizations (N1)",
+            "2 relations of events (R1, R2)",
+        )
+    ]
 
 
 def test_a_text_without_annotation_file_is_not_annotated(tmp_path):
@@ -141,6 +144,60 @@ def test_relations_that_are_not_brats(tmp_path, line):
     assert f"{folder / 'd.ann'}, line 4: expected a relation such as" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "configuration, lines, expected",
+    [
+        (None, "R1\tUsed Arg2:T2 Arg1:T1\n", ["One two"]),
+        (None, "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg2:T1 Arg1:T2\n", ["One two", "two One"]),
+        (None, "R1\tUsed arg2:T2 ARG1:T1\n", ["One two"]),
+        # Without a declaration, a type's first relation says which role comes first.
+        (None, "R1\tUsed By:T1 For:T2\nR2\tUsed For:T1 By:T2\n", ["One two", "two One"]),
+        ("Used\tFor:Task, By:Method", "R1\tUsed By:T2 For:T1\n", ["One two"]),
+        ("Used\tFor:Task, By:Method", "R1\tUsed By:T1 For:T2\n", ["two One"]),
+        ("Used\tArg2:<ENTITY>, Arg1:<ENTITY>", "R1\tUsed Arg1:T1 Arg2:T2\n", ["two One"]),
+    ],
+)
+def test_the_roles_tell_which_entity_comes_first(tmp_path, configuration, lines, expected):
+    folder = folder_with(tmp_path, TEXT, ENTITIES + lines)
+    if configuration:
+        (folder / "annotation.conf").write_text(f"[entities]\nTask\n[relations]\n{configuration}\n")
+    (document,), _ = read_brat(folder, tokenize)
+    words = document.words
+    assert [
+        f"{words[head[0]]} {words[tail[0]]}" for head, tail, _ in document.relations
+    ] == expected
+
+
+def test_the_files_of_the_bionlp_tasks_are_read(tmp_path):
+    folder = folder_with(tmp_path, "We use LSTM for parsing", "")
+    (folder / "d.ann").unlink()
+    (folder / "d.a1").write_text("T1\tMethod 7 11\tLSTM\n")
+    (folder / "d.a2").write_text("T2\tTask 16 23\tparsing\nE1\tUse:T3\nT3\tUse 3 6\tuse\n")
+    entities, report = entities_in(folder)
+    assert entities == [(2, 2, "Method"), (4, 4, "Task")]
+    assert report.ignored == [
+        f"{folder / 'd'}: 1 event triggers (T3)",
+        f"{folder / 'd'}: 1 events (E1)",
+    ]
+
+
+def test_folders_in_the_folder_are_read(tmp_path):
+    folder = folder_with(tmp_path, "One", "T1\tTask 0 3\tOne\n")
+    for place in ("sub", "sub/deeper", ".hidden"):
+        (folder / place).mkdir()
+        (folder / place / "d.txt").write_text("Two words")
+        (folder / place / "d.ann").write_text("T1\tTask 4 9\twords\n")
+    documents, _ = read_brat(folder, tokenize)
+    assert [(document.key, document.entities) for document in documents] == [
+        ("d", [(0, 0, "Task")]),
+        ("sub/d", [(1, 1, "Task")]),
+        ("sub/deeper/d", [(1, 1, "Task")]),
+    ]
+    (folder / "sub" / "x.a2").write_text("")
+    with pytest.raises(DocumentError, match="annotations are missing: sub/x.txt"):
+        read_brat(folder, tokenize)
+
+
 def test_a_relation_to_nothing(tmp_path):
     folder = folder_with(tmp_path, TEXT, f"{ENTITIES}R1\tUsed Arg1:T1 Arg2:T9\n")
     with pytest.raises(DocumentError, match="d.ann, line 4: there is no annotation T9"):
@@ -153,7 +210,7 @@ def test_a_relation_to_nothing(tmp_path):
         (("T1", "T3"), "Used from T1 to T3: its entities are in two sentences"),
         (("T1", "T1"), "Used from T1 to T1: it relates an entity to itself"),
         (("T1", "T4"), "Used from T1 to T4: it relates an entity to itself"),
-        (("T5", "T1"), "Used from T5 to T1: T5 has been skipped"),
+        (("T5", "T1"), "Used from T5 to T1: T5 is left out"),
     ],
 )
 def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault):
@@ -169,8 +226,8 @@ def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault)
         folder = folder_with(tmp_path, TEXT, lines.replace("T5\tTask 4 6\ttw\n", ""))
         with pytest.raises(DocumentError) as error:
             relations_in(folder)
-        assert f"line 6: {fault}" in str(error.value)
-        assert "skip such relations (--misfits skip)" in str(error.value)
+        assert f"line 6: R2 {fault}" in str(error.value)
+        assert "leave them out (--misaligned skip)" in str(error.value)
 
 
 def test_where_somebody_has_drawn_relations_the_others_have_none(tmp_path):
@@ -236,11 +293,11 @@ def break_folder(folder: Path, how: str) -> None:
     "how, fault",
     [
         ("no folder", "there is no such folder"),
-        ("no text", "d.ann: its text, d.txt, is missing"),
+        ("no text", "the texts of these annotations are missing: d.txt"),
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
-        ("record not JSON", f"{RECORD_NAME}: not as sept brat wrote it"),
-        ("record of something else", f"{RECORD_NAME}: not as sept brat wrote it"),
+        ("record not JSON", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
+        ("record of something else", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):

@@ -184,8 +184,3 @@ def test_a_text_without_offsets_cannot_be_placed(tmp_path):
     with pytest.raises(DocumentError, match="document 'k'.*'word_offsets' must say"):
         write_brat([document], tmp_path / "b")
     assert not (tmp_path / "b").exists()
-
-
-def test_a_text_that_is_not_unicode_is_refused(tmp_path):
-    with pytest.raises(DocumentError, match="document 'k': the text cannot be written as UTF-8"):
-        write_brat([gold("k", [["\ud800"]], [])], tmp_path / "b")

@@ -39,5 +39,5 @@ def test_a_batch_without_pairs() -> None:
 def test_the_default_is_the_one_that_samples() -> None:
     sampler = PairSampler.from_params(Params({"num_negatives": 7}))
     assert isinstance(sampler, RandomNegativePairs)
-    with pytest.raises(ConfigurationError, match="must not be negative: -1"):
+    with pytest.raises(ConfigurationError, match="must not be negative, got -1"):
         RandomNegativePairs(-1)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from sept_allennlp.modules.candidate_spans import PADDING, enumerate_spans
-from sept_allennlp.modules.soft_targets import mixed_targets, soft_targets
+from sept_allennlp.training.losses import mixed_targets, soft_targets
 
 # Two words, then one; the second document has a word less.
 SENTENCE_IDS = torch.tensor([[0, 0, 1], [0, 0, PADDING]])

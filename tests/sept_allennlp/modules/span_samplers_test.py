@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
+from sept_allennlp.modules.span_samplers import AllSpans, RandomNegatives, SpanSampler
 
 
 @settings(deadline=None, derandomize=True)
@@ -104,3 +104,12 @@ def test_is_registered_and_the_default():
     default = SpanSampler.from_params(Params({}))
     assert isinstance(default, RandomNegatives)
     assert default(torch.zeros(1, 300, dtype=torch.long), mask).sum() == 250
+
+
+def test_keeps_every_candidate_and_no_padding():
+    labels = torch.tensor([[0, 2, 0, 0], [1, 0, 0, 0]])
+    mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
+    sampler = SpanSampler.from_params(Params({"type": "all_spans"}))
+    assert isinstance(sampler, AllSpans)
+    assert sampler(labels, mask).equal(mask)
+    assert sampler.log_rates(labels, mask, mask).tolist() == [0.0, 0.0]

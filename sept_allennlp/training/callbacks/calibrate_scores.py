@@ -1,0 +1,56 @@
+from typing import Any, Dict, Optional
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.training.callbacks import TrainerCallback
+from typing_extensions import override
+
+from sept_allennlp.models.span_classifier import SpanClassifier
+from sept_allennlp.training.calibration import calibrate
+
+
+@TrainerCallback.register("calibrate_scores")
+class CalibrateScores(TrainerCallback):
+    """
+    Makes the scores of predictions probabilities of being right, when a training ends.
+
+    It fits a calibration of the entities, and one of the relations, on the validation data
+    (`sept_allennlp.training.calibration`), and keeps both with the best weights, from where they
+    get into the archive. What the model predicts stays the same.
+
+    Registered as a `TrainerCallback` with name "calibrate_scores".
+    """
+
+    @override
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        """
+        Check that the model can be calibrated.
+
+        # Raises
+
+        `ConfigurationError` for a model that gives no scores to spans, and without validation data.
+        """
+        super().on_start(trainer, is_primary, **kwargs)
+        if not isinstance(trainer.model, SpanClassifier):
+            raise ConfigurationError(
+                "the callback 'calibrate_scores' needs a model that scores spans, such as 'sept'"
+            )
+        if trainer._validation_data_loader is None:
+            raise ConfigurationError(
+                "the callback 'calibrate_scores' needs a 'validation_data_path'"
+            )
+
+    @override
+    def on_end(
+        self,
+        trainer: Any,
+        metrics: Optional[Dict[str, Any]] = None,
+        epoch: Optional[int] = None,
+        is_primary: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        # Without metrics, training has failed. With them, AllenNLP has loaded the best weights.
+        if metrics is None:
+            return
+        calibrate(trainer.model, trainer._validation_data_loader, trainer.cuda_device)
+        if is_primary and trainer._best_model_filename is not None:
+            trainer.save_best_weights()

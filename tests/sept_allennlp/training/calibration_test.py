@@ -1,0 +1,188 @@
+"""Calibration of a trained model's scores."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch
+
+from sept_allennlp.archives import load_archive
+from sept_allennlp.export import export
+from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.training import calibration
+from sept_allennlp.training.calibration import Scored, fit
+from sept_allennlp.training.metrics import CalibrationError
+from sept_runtime.calibration import Calibration
+from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.onnx import ExportedPredictor
+from tests.experiments import FIXTURES, experiment
+
+CONFIG = "sept_minilm_relations.jsonnet"
+
+
+def drawn(temperature: float, bias: float, number: int = 20_000) -> Scored:
+    """Draw scores, and whether predictions are right as a calibration says."""
+    random = np.random.default_rng(1)
+    scores = random.uniform(0.3, 1.0, number)
+    probabilities = Calibration(temperature, bias)(scores)
+    return Scored(scores.tolist(), (random.random(number) < probabilities).tolist(), number)
+
+
+def test_the_calibration_that_scores_were_drawn_by_is_found() -> None:
+    found = fit(drawn(1.5, -0.75))
+    assert found.temperature == pytest.approx(1.5, abs=0.1)
+    assert found.bias == pytest.approx(-0.75, abs=0.1)
+    metric = CalibrationError()
+    metric(found(np.array(drawn(1.5, -0.75).scores)).tolist(), drawn(1.5, -0.75).is_right)
+    assert metric.get_metric(reset=True)["calibration_error"] < 0.01
+    metric(drawn(1.5, -0.75).scores, drawn(1.5, -0.75).is_right)
+    assert metric.get_metric()["calibration_error"] > 0.1
+    # All are predicted at a threshold of 0, and the right ones counted.
+    assert found.predicted[0] == found.gold == 20_000
+    assert found.right[0] == sum(drawn(1.5, -0.75).is_right)
+    assert found.predicted == sorted(found.predicted, reverse=True)
+
+
+def test_a_precision_holds_on_other_data() -> None:
+    found, scored = fit(drawn(1.5, -0.75)), drawn(1.5, -0.75, 30_000)
+    least = found.min_score(min_precision=0.8)
+    # Those beyond the 20,000 that it was fitted on.
+    scores, is_right = np.array(scored.scores[20_000:]), np.array(scored.is_right[20_000:])
+    kept = found(scores) >= least
+    assert kept.sum() > 1_000 and is_right[kept].mean() == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_predictions_that_are_all_right_or_all_wrong_have_a_finite_calibration(right: bool) -> None:
+    found = fit(Scored([0.5, 0.6, 0.7, 0.8, 0.9] * 8, [right] * 40, 40))
+    assert math.isfinite(found.temperature) and math.isfinite(found.bias)
+    assert found.temperature > 0
+
+
+@pytest.mark.parametrize(
+    "scored",
+    [
+        Scored([], [], 0),
+        # Too few.
+        Scored([0.9] * 5 + [0.4] * 5, [True] * 5 + [False] * 5, 10),
+        # A higher score is less often right.
+        Scored([0.9] * 20 + [0.4] * 20, [False] * 20 + [True] * 20, 40),
+    ],
+)
+def test_scores_that_cannot_be_calibrated_stay(scored: Scored) -> None:
+    found = fit(scored)
+    assert (found.temperature, found.bias) == (1.0, 0.0)
+    assert found.predicted[0] == len(scored.scores)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    A run as that of `related_archive`, with a `min_score`, that ends with a calibration.
+
+    The tiny model's scores do not tell right from wrong, so that they would stay as they are.
+    """
+    overrides: Dict[str, Any] = {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01}
+    callbacks = experiment(overrides, CONFIG).as_dict()["trainer"]["callbacks"]
+    overrides["trainer.callbacks"] = [*callbacks, "calibrate_scores"]
+    overrides["model.decoding"] = {"flat": True, "min_score": 0.25}
+    run = tmp_path_factory.mktemp("calibrated") / "run"
+
+    def fitted(scored: Scored) -> Calibration:
+        assert len(scored.scores) > 20
+        return replace(fit(scored), temperature=2.0, bias=-0.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "fit", fitted)
+        train_model(experiment(overrides, CONFIG), str(run))
+    return run
+
+
+@pytest.mark.trains
+def test_a_calibrated_model_predicts_the_same_with_other_scores(
+    calibrated: Path, related_archive: str
+) -> None:
+    before = load_archive(related_archive, overrides={"model.decoding.min_score": 0.25})
+    after = load_archive(calibrated / "model.tar.gz")
+    dev = str(FIXTURES / "abstracts" / "dev.json")
+    metrics, outputs = [], []
+    for archive in (before, after):
+        model = archive.model.eval()
+        batch = Batch(list(archive.validation_dataset_reader.read(dev)))
+        batch.index_instances(model.vocab)
+        with torch.no_grad():
+            outputs.append(model(**batch.as_tensor_dict()))
+        metrics.append(model.get_metrics(reset=True))
+    for what in ("entities", "relations"):
+        found = [[item for each in output[what] for item in each] for output in outputs]
+        assert [item[:3] for item in found[0]] == [item[:3] for item in found[1]]
+        assert len(found[0]) > 20
+        scores = np.array([[item.score for item in each] for each in found])
+        assert Calibration(2.0, -0.5)(scores[0]) == pytest.approx(scores[1])
+    assert metrics[1]["f1"] == metrics[0]["f1"]
+    for name in ("calibration_error", "rel_calibration_error", "brier_score", "rel_brier_score"):
+        assert metrics[1][name] != metrics[0][name] > 0
+    # The threshold of the configuration, as one of calibrated scores.
+    kept = after.model.calibration.get()
+    assert (kept.temperature, kept.bias) == (2.0, -0.5)
+    assert kept.gold > 50 and kept.predicted[0] > 50
+    assert after.model.decoding.min_score == kept.threshold(0.25)
+    assert before.model.decoding.min_score == 0.25
+
+
+@pytest.mark.trains
+def test_soft_labels_are_not_calibrated(calibrated: Path, related_archive: str) -> None:
+    options = {"soft_labels": 0.3, "soft_relations": 0.0, "min_score": 0.0}
+    lines = []
+    for archive in (related_archive, calibrated / "model.tar.gz"):
+        predictor = SEPTPredictor.from_path(archive, **options)
+        lines.append(predictor.predict_json({"text": "We train a small parser for parsing."}))
+    assert lines[0]["soft_ner"] == lines[1]["soft_ner"] and any(lines[0]["soft_ner"])
+    assert lines[0]["soft_relations"] == lines[1]["soft_relations"]
+    scores = [[entity["score"] for entity in line["entities"]] for line in lines]
+    assert scores[0] != scores[1]
+
+
+@pytest.mark.exports
+@pytest.mark.trains
+def test_an_export_has_the_same_calibration(calibrated: Path, tmp_path: Path) -> None:
+    archive = SEPTPredictor.from_path(calibrated / "model.tar.gz")
+    export(str(calibrated / "model.tar.gz"), tmp_path / "exported")
+    exported = ExportedPredictor(tmp_path / "exported")
+    assert exported.calibration == archive.calibration
+    assert exported.decoding.min_score == pytest.approx(archive.decoding.min_score)
+    lines = (FIXTURES / "raw_abstracts.jsonl").read_bytes().splitlines()[:3]
+    options = {"min_relation_score": 0.2}
+    found, expected = (
+        list(predict_lines(each, lines, each.decoding.changed(**options)))
+        for each in (exported, archive)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        for name in ("entities", "relations"):
+            scores = [[item.pop("score") for item in line[name]] for line in (ours, theirs)]
+            assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+        assert ours == theirs
+    assert any(line["relations"] for line in found)
+
+
+def test_another_model_is_refused(tmp_path: Path) -> None:
+    overrides = {"trainer.callbacks": ["calibrate_scores"]}
+    config = experiment(overrides, "span_filter_light.jsonnet")
+    with pytest.raises(ConfigurationError, match="needs a model that scores spans"):
+        train_model(config, str(tmp_path / "run"))
+
+
+def test_validation_data_are_needed(tmp_path: Path) -> None:
+    overrides = {
+        "trainer.callbacks": ["calibrate_scores"],
+        "validation_data_path": None,
+        "validation_data_loader": None,
+    }
+    with pytest.raises(ConfigurationError, match="needs a 'validation_data_path'"):
+        train_model(experiment(overrides), str(tmp_path / "run"))
