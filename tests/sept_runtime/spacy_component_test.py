@@ -98,7 +98,7 @@ def test_another_process_loads_its_own(exported_model: Path, engine: str) -> Non
 def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -> None:
     shutil.copytree(exported_model, tmp_path / "exported")
     (tmp_path / "exported" / "encoder.onnx").unlink()
-    with pytest.raises(ExportedModelError, match="encoder.onnx: is missing"):
+    with pytest.raises(ExportedModelError, match="encoder.onnx: missing"):
         pipeline(tmp_path / "exported")
     with pytest.raises(ExportedModelError, match="runs on the CPU; leave 'cuda_device' out"):
         pipeline(exported_model, cuda_device=0)
