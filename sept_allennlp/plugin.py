@@ -12,6 +12,7 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import main, predict, push_to_hf
+from sept_allennlp.modules import pretrained_parts
 from sept_allennlp.training import (
     config_defaults,
     config_keys,
@@ -67,8 +68,14 @@ PATCHES: Tuple[Patch, ...] = (
         loading.install,
     ),
     Patch(
-        "`_PredictManager` of `allennlp predict`",
-        "AllenNLP's stops at the first bad line and skips empty ones",
+        "`pop_and_construct_arg`, which makes the parts of a model",
+        "`_pretrained` fails where a constructor takes a part as `Lazy`",
+        pretrained_parts.install,
+    ),
+    Patch(
+        "`_PredictManager` and `_get_predictor` of `allennlp predict`",
+        "AllenNLP's stops at the first bad line, skips empty ones, and ends in a traceback for a "
+        "wrong option",
         predict.install,
     ),
     Patch(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -73,7 +74,7 @@ class SEPTComponent:
         self.name = name
         self._model = model
         self._options = options
-        self._spans_key = spans_key
+        self.spans_key = spans_key
         self._set_ents = set_ents
         self._batch_size = batch_size
         self._error_handler: Optional[_ErrorHandler] = None
@@ -136,7 +137,7 @@ class SEPTComponent:
         `set_ents`, also `ents_p` and so on.
         """
         examples = list(examples)
-        key = self._spans_key
+        key = self.spans_key
         gold = {id(example.reference) for example in examples}
         in_spans = any(key in example.reference.spans for example in examples)
 
@@ -189,6 +190,19 @@ class SEPTComponent:
                 break
         return self
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """
+        Refuse to write the model as bytes.
+
+        # Raises
+
+        `ValueError`: a model is a folder or a large file.
+        """
+        raise ValueError(
+            f"nlp.to_bytes cannot carry the model of {self.name!r}. Save the pipeline by "
+            f"nlp.to_disk, or leave the component out: nlp.to_bytes(exclude=[{self.name!r}])."
+        )
+
     def __getstate__(self) -> Dict[str, Any]:
         # For processes that are spawned rather than forked.
         return {**self.__dict__, "_loaded": None}
@@ -228,8 +242,8 @@ class SEPTComponent:
                 index[entity] = len(spans)
                 spans.append(span)
                 scores.append(entity.score)
-        doc.spans[self._spans_key] = SpanGroup(
-            doc, name=self._spans_key, spans=spans, attrs={"scores": scores}
+        doc.spans[self.spans_key] = SpanGroup(
+            doc, name=self.spans_key, spans=spans, attrs={"scores": scores}
         )
         if self._set_ents is True or (self._set_ents is None and annotator.decoding.flat):
             _set_ents(doc, spans, scores)
@@ -249,7 +263,7 @@ class SEPTComponent:
 
 @Language.factory(
     "sept",
-    assigns=["doc.spans", "doc.ents"],
+    assigns=["doc.spans", "doc.ents", "doc._.sept_relations"],
     default_config={
         "model": None,
         "cuda_device": -1,
@@ -317,6 +331,13 @@ def make_sept(
         "min_score": min_score,
         "min_relation_score": min_relation_score,
     }
+    for other, component in nlp.components:
+        if other != name and getattr(component, "spans_key", None) == spans_key:
+            warnings.warn(
+                f"The components {other!r} and {name!r} both write to doc.spans[{spans_key!r}]; "
+                "give each its own 'spans_key'.",
+                stacklevel=2,
+            )
     return SEPTComponent(model, options, spans_key, set_ents, batch_size, name)
 
 
@@ -332,7 +353,7 @@ def _set_ents(doc: Doc, spans: List[Span], scores: List[float]) -> None:
 
 def _load(model: Optional[str], options: Dict[str, Any]) -> "Annotator":
     options = dict(options)
-    if model is None or not (Path(model).is_file() or "://" in model):
+    if model is None or not (_is_archive(Path(model)) or "://" in model):
         from sept_runtime import load
         from sept_runtime.errors import ExportedModelError
 
@@ -351,3 +372,8 @@ def _load(model: Optional[str], options: Dict[str, Any]) -> "Annotator":
         )
     del options["threads"]
     return load_archive(model, **options)
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a path is an archive or the folder of a training."""
+    return path.is_file() or any((path / name).is_file() for name in ("best.th", "weights.th"))

@@ -7,10 +7,10 @@ import sys
 from typing import Optional, Sequence, Tuple
 
 from sept_runtime.commands.annotate import Annotate
-from sept_runtime.commands.brat import Brat
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.count import Count
+from sept_runtime.commands.errors import Errors
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
@@ -25,11 +25,11 @@ COMMANDS: Tuple[Command, ...] = (
     Annotate(),
     Show(),
     Html(),
+    Errors(),
     Count(),
     Report(),
     Serve(),
     Convert(),
-    Brat(),
     Split(),
     Models(),
     Package(),
@@ -38,10 +38,10 @@ COMMANDS: Tuple[Command, ...] = (
 __all__ = [
     "COMMANDS",
     "Annotate",
-    "Brat",
     "Command",
     "Convert",
     "Count",
+    "Errors",
     "Html",
     "Models",
     "Package",

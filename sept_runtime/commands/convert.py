@@ -6,7 +6,6 @@ from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from typing_extensions import override
 
-from sept_runtime.commands.brat import report_losses
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.brat import MISALIGNED_POLICIES, Losses, read_brat, write_brat
@@ -146,7 +145,8 @@ def _to_sept(args: argparse.Namespace, report: _Report) -> int:
         documents, brat_report = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
         losses = Losses(brat_report.skipped, brat_report.changed)
         ignored = brat_report.ignored
-        report.update({f"document {key!r}, whose text is gone": 1 for key in brat_report.missing})
+        for key in brat_report.missing:
+            print(f"{args.source}: document {key!r} is no longer there", file=sys.stderr)
         inputs = [str(path) for path in Path(args.source).rglob("*")]
     else:
         inputs = [args.source]
@@ -158,7 +158,13 @@ def _to_sept(args: argparse.Namespace, report: _Report) -> int:
     with open_output(args.target, inputs) as output:
         for each in documents:
             output.write(dump_line(document_to_scierc(each)).encode())
-    report_losses(losses, ignored)
+    for kind, messages in (
+        ("changed", losses.changed),
+        ("skipped", losses.misfits),
+        ("ignored", ignored),
+    ):
+        for message in messages:
+            print(f"{kind}: {message}", file=sys.stderr)
     return len(documents)
 
 

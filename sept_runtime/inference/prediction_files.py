@@ -63,10 +63,10 @@ def predict_file(
         (
             output
             for request in requests
-            for output in predict_requests(predictor, [request], decoding, batch_size)
+            for output in predict_requests(predictor, [request], decoding, batch_size, True)
         )
         if unbuffered
-        else predict_requests(predictor, requests, decoding, batch_size)
+        else predict_requests(predictor, requests, decoding, batch_size, True)
     )
     total = failed = 0
     for output in progress(outputs):

@@ -118,7 +118,7 @@ ENTITY = {"start_word": 2, "end_word": 2, "label": "Method"}
         ({"text": "We use LSTM", "entities": [{**ENTITY, "start": 8}]}, "'start' is 8"),
     ],
 )
-@pytest.mark.parametrize("command", ["show", "html", "brat"])
+@pytest.mark.parametrize("command", ["show", "html", "convert"])
 def test_contradictions_are_refused_in_a_line(
     command: str, fields: Dict[str, Any], fault: str, tmp_path: Path
 ) -> None:
@@ -127,7 +127,7 @@ def test_contradictions_are_refused_in_a_line(
     arguments = {
         "show": [str(source)],
         "html": [str(source), str(tmp_path / "page.html")],
-        "brat": ["to-brat", str(source), str(tmp_path / "brat")],
+        "convert": [str(source), str(tmp_path / "brat"), "--to", "brat"],
     }
     with pytest.raises(SystemExit) as error:
         main([command, *arguments[command]])

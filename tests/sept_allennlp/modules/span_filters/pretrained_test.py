@@ -155,7 +155,7 @@ def test_other_archives_are_refused(trained_archive: str) -> None:
 def test_a_threshold_outside_0_and_1_is_refused(
     trained_archive: str, filter_archive: str, threshold: Any
 ) -> None:
-    with pytest.raises(ConfigurationError, match="threshold must lie between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="threshold must be between 0 and 1"):
         sept(trained_archive, filter_archive, threshold=threshold)
 
 
@@ -175,6 +175,9 @@ def copy_of_the_encoder(folder: Path, more_pieces: int = 0, **changes: Any) -> s
         tokenizer = AutoTokenizer.from_pretrained(source)
         tokenizer.add_tokens([f"piece{i}" for i in range(more_pieces)])
         tokenizer.save_pretrained(folder)
+        resized = AutoModel.from_pretrained(source)
+        resized.resize_token_embeddings(len(tokenizer))
+        resized.save_pretrained(folder)
     if changes:
         model = AutoModel.from_pretrained(source, **changes)
         model.save_pretrained(folder)

@@ -296,8 +296,8 @@ def break_folder(folder: Path, how: str) -> None:
         ("no text", "the texts of these annotations are missing: d.txt"),
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
-        ("record not JSON", f"{RECORD_NAME}: not as sept brat wrote it"),
-        ("record of something else", f"{RECORD_NAME}: not as sept brat wrote it"),
+        ("record not JSON", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
+        ("record of something else", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):
