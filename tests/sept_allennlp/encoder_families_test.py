@@ -142,7 +142,7 @@ def test_vectors_that_depend_on_the_batch_are_warned_of(
     assert warned != FAMILIES[name].batches_agree
 
 
-# The exporter takes seconds for each, so the suite tries one of each kind of attention and tokenizer.
+# The exporter takes seconds for each, so the suite tries two that differ most.
 EXPORTED_IN_THE_SUITE = ("DeBERTa-v2, -v3", "RoBERTa")
 ALL_FAMILIES = bool(os.environ.get("SEPT_ALL_FAMILIES"))
 
