@@ -17,6 +17,7 @@ from sept_runtime.commands.report import Report
 from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.commands.split import Split
+from sept_runtime.commands.table import Table
 from sept_runtime.version import VERSION
 
 COMMANDS: Tuple[Command, ...] = (
@@ -24,6 +25,7 @@ COMMANDS: Tuple[Command, ...] = (
     Annotate(),
     Show(),
     Html(),
+    Table(),
     Count(),
     Report(),
     Serve(),
@@ -47,6 +49,7 @@ __all__ = [
     "Serve",
     "Show",
     "Split",
+    "Table",
     "main",
 ]
 
