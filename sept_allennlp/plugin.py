@@ -12,6 +12,7 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from sept_allennlp.archives import loading
 from sept_allennlp.commands import main, predict, push_to_hf
+from sept_allennlp.modules import pretrained_parts
 from sept_allennlp.training import (
     config_defaults,
     config_keys,
@@ -65,6 +66,11 @@ PATCHES: Tuple[Patch, ...] = (
         "archives come from strangers, and AllenNLP's loading downloads, imports and runs what "
         "they name",
         loading.install,
+    ),
+    Patch(
+        "`pop_and_construct_arg`, which makes the parts of a model",
+        "`_pretrained` fails where a constructor takes a part as `Lazy`",
+        pretrained_parts.install,
     ),
     Patch(
         "`_PredictManager` of `allennlp predict`",

@@ -144,13 +144,15 @@ class Prediction(NamedTuple):
 
     `relations` is `None` if the model predicts no relations. `soft` is set if
     `Decoding.soft_labels` asks for it. `symmetric_labels` are the labels of relations without a
-    direction, or `None` if the model or file does not say.
+    direction, or `None` if the model or file does not say. `error` says why the model could not
+    process the document.
     """
 
     entities: List[ScoredSpan]
     relations: Optional[List[ScoredRelation]] = None
     soft: Optional[SoftAnnotation] = None
     symmetric_labels: Optional[Tuple[str, ...]] = None
+    error: Optional[str] = None
 
     def in_words(self, relation: ScoredRelation) -> AnnotatedRelation:
         """Return one of `relations` with places instead of indices."""

@@ -189,6 +189,19 @@ class SEPTComponent:
                 break
         return self
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """
+        Refuse to write the model as bytes.
+
+        # Raises
+
+        `ValueError`: a model is a folder or a large file.
+        """
+        raise ValueError(
+            f"nlp.to_bytes cannot carry the model of {self.name!r}. Save the pipeline by "
+            f"nlp.to_disk, or leave the component out: nlp.to_bytes(exclude=[{self.name!r}])."
+        )
+
     def __getstate__(self) -> Dict[str, Any]:
         # For processes that are spawned rather than forked.
         return {**self.__dict__, "_loaded": None}
@@ -332,7 +345,7 @@ def _set_ents(doc: Doc, spans: List[Span], scores: List[float]) -> None:
 
 def _load(model: Optional[str], options: Dict[str, Any]) -> "Annotator":
     options = dict(options)
-    if model is None or not (Path(model).is_file() or "://" in model):
+    if model is None or not (_is_archive(Path(model)) or "://" in model):
         from sept_runtime import load
         from sept_runtime.errors import ExportedModelError
 
@@ -351,3 +364,8 @@ def _load(model: Optional[str], options: Dict[str, Any]) -> "Annotator":
         )
     del options["threads"]
     return load_archive(model, **options)
+
+
+def _is_archive(path: Path) -> bool:
+    """Return whether a path is an archive or the folder of a training."""
+    return path.is_file() or any((path / name).is_file() for name in ("best.th", "weights.th"))

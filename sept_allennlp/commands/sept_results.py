@@ -61,6 +61,7 @@ class SeptResults(SeptSubcommand):
         import pandas as pd
 
         from sept_allennlp.experiments.comparison import compare_systems
+        from sept_allennlp.experiments.counts import Counted
         from sept_allennlp.experiments.errors import RunError
         from sept_allennlp.experiments.results import collect, to_markdown
 
@@ -68,7 +69,7 @@ class SeptResults(SeptSubcommand):
             if given and not args.against:
                 raise RunError(f"{option} needs --against, the system to compare with.")
         if args.against:
-            counted = args.score or "entities"
+            counted: Counted = args.score or "entities"
             rows = compare_systems(args.runs, args.against, args.min_score, counted, print)
         else:
             found = []

@@ -1,6 +1,6 @@
 """Comparison of two systems by the paired bootstrap over documents."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
@@ -198,11 +198,12 @@ def compare_systems(
     """
     of_reference = read_system(reference, counted=counted)
     rows = []
+    thresholds: Sequence[Optional[float]] = min_scores or [None]
     for path in systems:
         names = (path.name, reference.name)
         if path.name == reference.name:
             names = (str(path), str(reference))
-        for min_score in min_scores or [None]:
+        for min_score in thresholds:
             difference = compare(read_system(path, min_score or 0.0, counted), of_reference, names)
             at_least = "" if min_score is None else f" (score >= {min_score:g})"
             score = f", {HEADINGS[f'{counted}_f1']}" if counted != "entities" else ""

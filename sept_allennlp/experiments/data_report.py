@@ -130,8 +130,8 @@ def show_report(report: DataReport, console: Console) -> None:
         table.add_row(row.replace("_", " "), *(str(getattr(s, row)) for s in splits.values()))
     if any(summary.pieces for summary in splits.values()):
         for name in ("median", "max"):
-            values = [s.pieces[name] if s.pieces else 0 for s in splits.values()]
-            table.add_row(f"word pieces ({name})", *(f"{value:g}" for value in values))
+            lengths = [s.pieces[name] if s.pieces else 0 for s in splits.values()]
+            table.add_row(f"word pieces ({name})", *(f"{length:g}" for length in lengths))
     for row in ("recall_lost_by_width", "recall_lost_by_flat", "highest_recall"):
         values = [f"{getattr(summary, row):.2f}" for summary in splits.values()]
         table.add_row(f"{row.replace('_', ' ')} (points)", *values)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Dict, List, Literal, Optional, Tuple, Union
 
@@ -38,7 +38,7 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     system: str
     run: str
-    paper: Dict[Literal["precision", "recall", "f1"], float] = {}
+    paper: Mapping[Literal["precision", "recall", "f1"], float] = {}
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

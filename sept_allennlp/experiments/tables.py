@@ -70,8 +70,9 @@ def fill_table(
     """
     filled = summary_of([row.run for row in table.rows], runs)
     filled.insert(0, "system", [row.system for row in table.rows])
+    papers = [{str(key): value for key, value in row.paper.items()} for row in table.rows]
     for name in SCORES:
-        figures = [row.paper.get(name) for row in table.rows]
+        figures = [paper.get(name) for paper in papers]
         filled[f"paper_{name}"] = pd.Series(figures, dtype="float64")
     if table.reference is None or documents is None:
         return filled

@@ -146,7 +146,7 @@ class SEPTPredictor(Predictor):
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
         """As `predict_json`, for several inputs that are batched by length."""
         requests = map(Request.from_json, inputs)
-        return list(predict_requests(self, requests, self.decoding, len(inputs)))
+        return list(predict_requests(self, requests, self.decoding, len(inputs), True))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
         """As `predict_batch_instance`, for one."""

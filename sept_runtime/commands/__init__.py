@@ -10,6 +10,7 @@ from sept_runtime.commands.annotate import Annotate
 from sept_runtime.commands.command import Command
 from sept_runtime.commands.convert import Convert
 from sept_runtime.commands.count import Count
+from sept_runtime.commands.errors import Errors
 from sept_runtime.commands.html import Html
 from sept_runtime.commands.models import Models, Package
 from sept_runtime.commands.predict import Predict
@@ -26,6 +27,7 @@ COMMANDS: Tuple[Command, ...] = (
     Show(),
     Html(),
     Table(),
+    Errors(),
     Count(),
     Report(),
     Serve(),
@@ -41,6 +43,7 @@ __all__ = [
     "Command",
     "Convert",
     "Count",
+    "Errors",
     "Html",
     "Models",
     "Package",

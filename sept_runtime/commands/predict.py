@@ -45,7 +45,7 @@ class Predict(Command):
             default=[],
             metavar="INPUT",
             help="files, folders or patterns, plain or compressed (gzip, bzip2, xz, Zstandard); - "
-            "for stdin. If the first of several is the folder of an exported model, it is the model",
+            "for stdin. An exported model's folder before them is the model",
         )
         source.add_argument(
             "--text",

@@ -23,8 +23,8 @@ class Table(Command):
         parser.add_argument("predictions", help="a file that 'sept predict' wrote; - for stdin")
         parser.add_argument(
             "table",
-            help=f"the file to write ({', '.join(TABLE_SUFFIXES)}); relations go to a second sheet, "
-            "or to NAME-relations.csv",
+            help=f"the file to write ({', '.join(TABLE_SUFFIXES)}); relations go to a second "
+            "sheet, or to NAME-relations.csv",
         )
         parser.add_argument(
             "--keep",

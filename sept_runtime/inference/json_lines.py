@@ -85,7 +85,11 @@ class Request(NamedTuple):
 
 
 def predict_requests(
-    predictor: SpanPredictor, requests: Iterable[Request], decoding: Decoding, batch_size: int = 32
+    predictor: SpanPredictor,
+    requests: Iterable[Request],
+    decoding: Decoding,
+    batch_size: int = 32,
+    isolate_failures: bool = False,
 ) -> Iterator[JsonObject]:
     """
     Yield an output for each request, in order: the predicted document, or its `error` and `line`.
@@ -93,10 +97,12 @@ def predict_requests(
     The parameters are those of `predict`.
     """
     requests, answered = tee(requests)
-    found = predict(predictor, (request.document for request in requests), decoding, batch_size)
+    documents = (request.document for request in requests)
+    found = predict(predictor, documents, decoding, batch_size, isolate_failures)
     for request, prediction in zip(answered, found):
-        if request.error is not None:
-            output = failure_to_json(request.error, request.fields)
+        error = request.error or prediction.error
+        if error is not None:
+            output = failure_to_json(error, request.fields)
             if request.line is not None:
                 output["line"] = request.line
         else:

@@ -45,6 +45,7 @@ def predict(
     documents: Iterable[Document],
     decoding: Decoding,
     batch_size: int = 32,
+    isolate_failures: bool = False,
 ) -> Iterator[Prediction]:
     """
     Yield a prediction for each of any number of documents, in order.
@@ -59,6 +60,9 @@ def predict(
         Their annotation, if any, does not matter.
     decoding : `Decoding`
     batch_size : `int`, optional (default = `32`)
+    isolate_failures : `bool`, optional (default = `False`)
+        Whether a document that the model fails on gets a prediction with an `error`, and costs no
+        other document its own. Otherwise the model's exception is raised.
     """
     nothing = Prediction([], [] if predictor.finds_relations else None)
     for block in blocks(documents, batch_size * _BATCHES_AHEAD):
@@ -70,10 +74,32 @@ def predict(
             with_words = [index for index in batch if visible[index][0].words]
             if with_words:
                 documents_of_batch = [visible[index][0] for index in with_words]
-                found = predictor.predict_batch(documents_of_batch, decoding)
+                if isolate_failures:
+                    found = _predict_in_isolation(predictor, documents_of_batch, decoding)
+                else:
+                    found = predictor.predict_batch(documents_of_batch, decoding)
                 for index, prediction in zip(with_words, found):
                     kept = visible[index][1]
                     predictions[index] = (
-                        prediction if kept is None else with_blank_words(prediction, kept)
+                        prediction
+                        if kept is None or prediction.error is not None
+                        else with_blank_words(prediction, kept)
                     )
         yield from (predictions.get(index, nothing) for index in range(len(block)))
+
+
+def _predict_in_isolation(
+    predictor: SpanPredictor, documents: Sequence[Document], decoding: Decoding
+) -> List[Prediction]:
+    """Predict a batch, and if that fails, its documents one by one."""
+    try:
+        return predictor.predict_batch(documents, decoding)
+    except Exception as error:
+        if len(documents) == 1:
+            reason = str(error).strip().split("\n")[0]
+            return [Prediction([], error=f"the model failed: {type(error).__name__}: {reason}")]
+    return [
+        prediction
+        for document in documents
+        for prediction in _predict_in_isolation(predictor, [document], decoding)
+    ]

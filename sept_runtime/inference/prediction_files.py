@@ -1,13 +1,16 @@
 """Predictions from file to file, for all commands that predict."""
 
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.predictions import failure_to_json
+from sept_runtime.formats.records import FieldOptions, Record
 from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.options import Decoding
+
+_DEFAULT_FIELDS = FieldOptions()
 
 
 class PredictedLines(NamedTuple):
@@ -54,7 +57,7 @@ class Requests:
     options : `FieldOptions`, optional
     """
 
-    def __init__(self, records: Iterable[Record], options: FieldOptions = FieldOptions()) -> None:
+    def __init__(self, records: Iterable[Record], options: FieldOptions = _DEFAULT_FIELDS) -> None:
         self._records = records
         self._options = options
         self.number = 0
@@ -112,10 +115,10 @@ def predict_file(
         (
             output
             for request in requests
-            for output in predict_requests(predictor, [request], decoding, batch_size)
+            for output in predict_requests(predictor, [request], decoding, batch_size, True)
         )
         if unbuffered
-        else predict_requests(predictor, requests, decoding, batch_size)
+        else predict_requests(predictor, requests, decoding, batch_size, True)
     )
     total = failed = 0
     for output in progress(outputs):

@@ -289,6 +289,20 @@ def test_what_was_saved_last_is_loaded(exported_model: Path, tmp_path: Path) -> 
         assert [path.name for path in (saved / "sept").iterdir()] == [expected]
 
 
+def test_bytes_cannot_carry_the_model(exported_model: Path) -> None:
+    nlp = pipeline(exported_model)
+    with pytest.raises(
+        ValueError, match=r"nlp\.to_bytes cannot carry the model of 'sept'.*to_disk"
+    ):
+        nlp.to_bytes()
+    assert nlp.to_bytes(exclude=["sept"])
+
+
+def test_the_folder_of_a_training_is_a_model(trained_archive: str) -> None:
+    folder = Path(trained_archive).parent
+    assert found(pipeline(folder)) == found(pipeline(Path(trained_archive)))
+
+
 def test_the_installed_model_is_the_default(
     exported_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

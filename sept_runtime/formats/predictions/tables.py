@@ -64,7 +64,7 @@ class PredictionWriter(ABC):
     def write(self, output: JsonObject) -> None:
         """Write the output for one document."""
 
-    def flush(self) -> None:
+    def flush(self) -> None:  # noqa: B027
         """Write what is buffered, if the format allows it."""
 
 

@@ -67,7 +67,7 @@ def read_parquet(path: str) -> Iterator[Tuple[int, JsonObject]]:
         from pyarrow import parquet
     except ImportError:
         raise DocumentError(
-            f"{path}: reading Parquet needs the package 'pyarrow': pip install 'sept_allennlp[formats]'"
+            f"{path}: reading Parquet needs an extra: pip install 'sept_allennlp[formats]'"
         ) from None
     try:
         number = 0

@@ -32,7 +32,7 @@ MOST_UNFOLDED = 50
 
 _SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("sept_runtime.views", "html"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -108,7 +108,7 @@ def render_page(
         else:
             entries.append(document)
     colors = colors_of({entity.label for entity in entities})
-    return _TEMPLATES.get_template("page.html").render(
+    return TEMPLATES.get_template("page.html").render(
         title=title,
         signs=SIGNS,
         entries=entries,
@@ -134,7 +134,7 @@ def render_document(document: PredictedDocument, labels: Iterable[str]) -> str:
         Every label that has a color in `style_sheet`.
     """
     found = compare(document)
-    return _TEMPLATES.get_template("document.html").render(
+    return TEMPLATES.get_template("document.html").render(
         entry=_section(document, found, compare_relations(document)),
         signs=SIGNS,
         type_index={label: index for index, label in enumerate(colors_of(labels))},

@@ -92,7 +92,7 @@ PARTS: List[Tuple[type, Dict[str, Any]]] = [
     (Vocabulary, {"type": "from_files", "directory": TARGET}),
     (Vocabulary, {"type": "from_pretrained_transformer", "model_name": TARGET}),
     (Model, {"type": "from_archive", "archive_file": TARGET}),
-    (Model, {"type": "masked_language_model", "model_name": TARGET}),
+    (Model, {"type": "masked_lm", "model_name": TARGET}),
     (SpanFilter, {"type": "pretrained", "archive": TARGET}),
     # Instead of any part of a model, whatever its base class.
     (

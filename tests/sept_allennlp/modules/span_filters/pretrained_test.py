@@ -175,6 +175,9 @@ def copy_of_the_encoder(folder: Path, more_pieces: int = 0, **changes: Any) -> s
         tokenizer = AutoTokenizer.from_pretrained(source)
         tokenizer.add_tokens([f"piece{i}" for i in range(more_pieces)])
         tokenizer.save_pretrained(folder)
+        resized = AutoModel.from_pretrained(source)
+        resized.resize_token_embeddings(len(tokenizer))
+        resized.save_pretrained(folder)
     if changes:
         model = AutoModel.from_pretrained(source, **changes)
         model.save_pretrained(folder)

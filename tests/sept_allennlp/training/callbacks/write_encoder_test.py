@@ -12,7 +12,6 @@ from transformers import AutoModel
 from sept_allennlp.modules.token_embedders import WordPieceEmbedder
 from tests.conftest import TINY_ENCODER
 from tests.experiments import QUICK, experiment
-from tests.sept_allennlp.training.recover_test import assert_same_result
 
 pytestmark = pytest.mark.trains
 
@@ -59,7 +58,9 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     assert not (run / "encoder").exists()
     (run / "config.json").write_text(json.dumps(configuration(**epochs).as_dict()))
     train_model(configuration(**epochs), str(run), recover=True)
-    assert_same_result(run, undisturbed)
+    weights = [torch.load(folder / "best.th") for folder in (run, undisturbed)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert torch.equal(table(run / "encoder"), table(undisturbed / "encoder"))
 
 
