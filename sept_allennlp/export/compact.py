@@ -110,7 +110,7 @@ def _compare(
             differences = np.abs(ours.probabilities - theirs.probabilities)
             difference = max(difference, float(differences.max(initial=0.0)))
         entities = [
-            decode(each.probabilities, each.spans, model.labels, model.decoding)
+            decode(each.probabilities, each.spans, model.labels, model.decoding, model.calibration)
             for each in (ours, theirs)
         ]
         num_entities += sum(map(len, entities))

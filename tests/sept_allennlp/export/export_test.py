@@ -87,12 +87,13 @@ def test_the_command(
         export(trained_archive, tmp_path, replace=True)
 
 
-def test_gold_labels_that_the_model_does_not_know_are_in_nobodys_way(
-    trained_archive: str, tmp_path: Path
-) -> None:
+def test_unknown_gold_labels_do_not_matter(trained_archive: str, tmp_path: Path) -> None:
     entities = [AnnotatedSpan(0, 0, "Unheard-of")]
     document = Document(key="", sentences=[["We", "train", "it"]], entities=entities)
-    assert export(trained_archive, tmp_path / "exported", [document]).spans == 6
+    # The folder of a training is taken for its archive.
+    folder = Path(trained_archive).parent
+    assert export(folder, tmp_path / "exported", [document]).spans == 6
+    assert "| validation | entities | 0." in (tmp_path / "exported" / "README.md").read_text()
 
 
 def agreement(archive: str, tmp_path: Path) -> Any:

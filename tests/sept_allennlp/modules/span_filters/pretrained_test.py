@@ -155,7 +155,7 @@ def test_other_archives_are_refused(trained_archive: str) -> None:
 def test_a_threshold_outside_0_and_1_is_refused(
     trained_archive: str, filter_archive: str, threshold: Any
 ) -> None:
-    with pytest.raises(ConfigurationError, match="threshold must lie between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="threshold must be between 0 and 1"):
         sept(trained_archive, filter_archive, threshold=threshold)
 
 
