@@ -7,7 +7,7 @@ import json
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, cast
 
 from typing_extensions import override
 
@@ -265,7 +265,7 @@ class _Files(_Target, contextlib.ExitStack):
 
 class _CsvTable(contextlib.AbstractContextManager["_CsvTable"]):
     def __init__(self, output: BinaryIO, columns: Sequence[str], suffix: str) -> None:
-        self._text = io.TextIOWrapper(_Unclosed(output), "utf-8", newline="")
+        self._text = io.TextIOWrapper(cast(BinaryIO, _Unclosed(output)), "utf-8", newline="")
         self._writer = csv.writer(self._text, "excel-tab" if suffix == ".tsv" else "excel")
         self._writer.writerow(columns)
 

@@ -101,7 +101,7 @@ def _record(values: Dict[str, List[str]]) -> JsonObject:
 def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
     """Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line."""
     try:
-        import bibtexparser
+        from bibtexparser.entrypoint import parse_string
         from bibtexparser.middlewares import LatexDecodingMiddleware
     except ImportError:
         raise DocumentError(
@@ -112,7 +112,7 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
-    library = bibtexparser.parse_string(text, append_middleware=[LatexDecodingMiddleware()])
+    library = parse_string(text, append_middleware=[LatexDecodingMiddleware()])
     for entry in library.entries:
         fields = {field.key.lower(): _unbraced(field.value) for field in entry.fields}
         yield (entry.start_line or 0) + 1, {"id": entry.key, **fields}
