@@ -13,14 +13,14 @@ def load(
     archive_file: Union[str, "PathLike[str]"], cuda_device: int = -1, **options: Any
 ) -> Annotator:
     """
-    Loads a trained model for annotating texts.
+    Load a trained model for annotating texts.
 
     # Parameters
 
     archive_file : `Union[str, PathLike]`
         `model.tar.gz`, or its address.
     cuda_device : `int`, optional (default = `-1`)
-        The GPU's number, -1 for the CPU.
+        The GPU's number; -1 for the CPU.
     options :
         `flat`, `min_score`, and so on, as for `SEPTPredictor`.
 
