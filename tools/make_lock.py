@@ -63,6 +63,8 @@ def main() -> None:
     pythons_of: Dict[str, List[str]] = {}
     with tempfile.TemporaryDirectory() as folder:
         preferred = Path(folder) / "pins.txt"
+        # What is pinned stays, unless `--upgrade` is given.
+        preferred.write_text((ROOT / "requirements.txt").read_text())
         for python in PYTHONS:
             for pin in compile_pins(python, preferred):
                 pythons_of.setdefault(pin, []).append(python)
