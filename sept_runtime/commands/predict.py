@@ -7,8 +7,10 @@ from typing import Iterator
 from typing_extensions import override
 
 from sept_runtime.commands.arguments import (
+    add_calibrated_arguments,
     add_decoding_arguments,
     add_engine_arguments,
+    calibrated_arguments,
     decoding_arguments,
     positive_int,
 )
@@ -75,6 +77,7 @@ class Predict(Command):
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
         add_decoding_arguments(parser)
+        add_calibrated_arguments(parser)
 
     @override
     def run(self, args: argparse.Namespace) -> int:
@@ -100,6 +103,7 @@ class Predict(Command):
                 decoding = predictor.decoding.changed(**decoding_arguments(args))
             except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
+            decoding = decoding.changed(**calibrated_arguments(args, predictor.calibration))
 
             def write(line: str) -> None:
                 output.write(line.encode())
