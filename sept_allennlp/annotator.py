@@ -18,7 +18,7 @@ def load(
     # Parameters
 
     archive_file : `Union[str, PathLike]`
-        `model.tar.gz`, or its address.
+        `model.tar.gz`, its address, or the folder of a training.
     cuda_device : `int`, optional (default = `-1`)
         The GPU's number; -1 for the CPU.
     options :
@@ -26,7 +26,7 @@ def load(
 
     # Raises
 
-    `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+    `ArchiveError` if the archive is not safe to load, or has another kind of model.
     """
     predictor = SEPTPredictor.from_path(
         archive_file, cuda_device=cuda_device, import_plugins=False, **options

@@ -24,7 +24,9 @@ from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.commands.arguments import json_object
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import STANDARD_STREAM, open_input, open_output, write_aside
-from sept_runtime.inference.prediction_files import predict_file
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.records import read_lines
+from sept_runtime.inference.prediction_files import Requests, predict_file
 
 _AllenNLPManager = predict._PredictManager
 _get_predictor = predict._get_predictor
@@ -79,7 +81,8 @@ class SEPTPredictManager:
             if self._output_file is not None:
                 output = files.enter_context(open_output(self._output_file, inputs=[local]))
 
-            def write(line: str) -> None:
+            def write(found: JsonObject) -> None:
+                line = dump_line(found)
                 if output is not None:
                     output.write(line.encode())
                 if self._print_to_console:
@@ -87,7 +90,7 @@ class SEPTPredictManager:
 
             predicted = predict_file(
                 self._predictor,
-                lines,
+                Requests(read_lines(lines, self._input_file)),
                 self._predictor.decoding,
                 self._batch_size,
                 write,

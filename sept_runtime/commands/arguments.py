@@ -5,6 +5,7 @@ import contextlib
 import json
 from typing import Any, Callable, Dict, Union
 
+from sept_runtime.formats.records import FORMATS, FieldOptions
 from sept_runtime.options import ENGINES, PRECISIONS, PROBABILITY, SWITCH, Kind, decoding_options
 
 Parser = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
@@ -97,3 +98,42 @@ def _number(kind: Kind) -> Callable[[str], Any]:
         return value
 
     return parse
+
+
+def add_record_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that tell how records are read."""
+    group = parser.add_argument_group("records")
+    group.add_argument(
+        "--format", choices=FORMATS, help="the format of the inputs (default = as recognized)"
+    )
+    group.add_argument(
+        "--text-field",
+        metavar="NAME",
+        help="the field of the text, such as abstract or abstract.value (default = known names)",
+    )
+    group.add_argument(
+        "--id-field", metavar="NAME", help="the field of the id (default = known names)"
+    )
+    group.add_argument(
+        "--title-field", metavar="NAME", help="the field of the title (default = known names)"
+    )
+    group.add_argument(
+        "--with-title", action="store_true", help="annotate the title, too, as a first sentence"
+    )
+    group.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="FIELD",
+        help="further fields of the records that the output is to hold, such as year",
+    )
+    group.add_argument(
+        "--one-per-line", action="store_true", help="each line of a text file is a document"
+    )
+
+
+def record_fields(args: argparse.Namespace) -> FieldOptions:
+    """Return the fields that `add_record_arguments` has asked for."""
+    return FieldOptions(
+        args.text_field, args.id_field, args.title_field, tuple(args.keep), args.with_title
+    )

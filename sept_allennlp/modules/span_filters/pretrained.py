@@ -18,7 +18,7 @@ from allennlp.modules import TextFieldEmbedder
 
 from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
 from sept_allennlp.archives.loading import load_archive
-from sept_allennlp.archives.unpacking import MAX_CONFIG_SIZE
+from sept_allennlp.archives.unpacking import ARCHIVE_NAME, MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder
@@ -217,8 +217,10 @@ def _find_archive(archive: str, serialization_dir: Optional[str]) -> str:
         found = str(cached_path(archive))
     except OSError as error:
         raise ConfigurationError(f"{archive}: there is no such span filter ({error})") from None
+    if Path(found).is_dir():
+        found = str(Path(found) / ARCHIVE_NAME)
     if not Path(found).is_file():
         raise ConfigurationError(
-            f"{archive}: this is a folder; a span filter is the model.tar.gz inside it"
+            f"{archive}: this folder has no {ARCHIVE_NAME}: its training has not ended"
         )
     return found
