@@ -24,12 +24,19 @@ LIGHT = {
     "typing_extensions",
 }
 
+# Modules that need an extra, which only their own commands, or spaCy, import.
+WITH_EXTRAS = (
+    "sept_runtime.corpus",
+    "sept_runtime.formats.exchange.inception",
+    "sept_runtime.formats.exchange.spacy_docs",
+    "sept_runtime.serving",
+    "sept_runtime.spacy_component",
+)
+
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(sept_runtime.__path__, "sept_runtime.")
-    # Which spaCy alone imports, and what 'sept-annotate' does.
-    if module.name != "sept_runtime.spacy_component"
-    and not module.name.startswith("sept_runtime.corpus")
+    if not module.name.startswith(WITH_EXTRAS)
 ]
 
 
