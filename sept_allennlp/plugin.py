@@ -73,8 +73,9 @@ PATCHES: Tuple[Patch, ...] = (
         pretrained_parts.install,
     ),
     Patch(
-        "`_PredictManager` of `allennlp predict`",
-        "AllenNLP's stops at the first bad line and skips empty ones",
+        "`_PredictManager` and `_get_predictor` of `allennlp predict`",
+        "AllenNLP's stops at the first bad line, skips empty ones, and ends in a traceback for a "
+        "wrong option",
         predict.install,
     ),
     Patch(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -73,7 +74,7 @@ class SEPTComponent:
         self.name = name
         self._model = model
         self._options = options
-        self._spans_key = spans_key
+        self.spans_key = spans_key
         self._set_ents = set_ents
         self._batch_size = batch_size
         self._error_handler: Optional[_ErrorHandler] = None
@@ -136,7 +137,7 @@ class SEPTComponent:
         `set_ents`, also `ents_p` and so on.
         """
         examples = list(examples)
-        key = self._spans_key
+        key = self.spans_key
         gold = {id(example.reference) for example in examples}
         in_spans = any(key in example.reference.spans for example in examples)
 
@@ -241,8 +242,8 @@ class SEPTComponent:
                 index[entity] = len(spans)
                 spans.append(span)
                 scores.append(entity.score)
-        doc.spans[self._spans_key] = SpanGroup(
-            doc, name=self._spans_key, spans=spans, attrs={"scores": scores}
+        doc.spans[self.spans_key] = SpanGroup(
+            doc, name=self.spans_key, spans=spans, attrs={"scores": scores}
         )
         if self._set_ents is True or (self._set_ents is None and annotator.decoding.flat):
             _set_ents(doc, spans, scores)
@@ -262,7 +263,7 @@ class SEPTComponent:
 
 @Language.factory(
     "sept",
-    assigns=["doc.spans", "doc.ents"],
+    assigns=["doc.spans", "doc.ents", "doc._.sept_relations"],
     default_config={
         "model": None,
         "cuda_device": -1,
@@ -330,6 +331,13 @@ def make_sept(
         "min_score": min_score,
         "min_relation_score": min_relation_score,
     }
+    for other, component in nlp.components:
+        if other != name and getattr(component, "spans_key", None) == spans_key:
+            warnings.warn(
+                f"The components {other!r} and {name!r} both write to doc.spans[{spans_key!r}]; "
+                "give each its own 'spans_key'.",
+                stacklevel=2,
+            )
     return SEPTComponent(model, options, spans_key, set_ents, batch_size, name)
 
 

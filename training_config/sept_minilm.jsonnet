@@ -5,5 +5,9 @@ local encoder = {
 };
 
 (import 'sept.jsonnet') + (import 'minilm.libsonnet') + {
-  model+: { text_field_embedder+: { token_embedders+: { tokens+: encoder } } },
+  model+: {
+    text_field_embedder+: { token_embedders+: { tokens+: encoder } },
+    // Beside 250 negatives from the start, a hundred steps do not find a single entity.
+    span_sampler+: { initial_negatives: 50 },
+  },
 }

@@ -246,8 +246,7 @@ def check_same_encoders(reader: Any, model: torch.nn.Module) -> None:
 
 
 def has_weights(serialization_dir: Path) -> bool:
-    """Return whether a folder has the weights of a model: an archive's, the best or a "
-    "checkpoint's."""
+    """Return whether a folder has weights: an archive's, the best ones or a checkpoint's."""
     return any(
         True
         for pattern in ("weights.th", "best.th", "model_state_*.th")

@@ -9,21 +9,27 @@ cannot register a `predict` of its own. A plugin can replace `_PredictManager`, 
 looks up when it runs. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
+import argparse
 import contextlib
 import sys
 from typing import Any, BinaryIO, Optional
 
 from allennlp.commands import predict
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.tqdm import Tqdm
 from allennlp.predictors import Predictor
 
 from sept_allennlp.predictors import SEPTPredictor
+from sept_runtime.commands.arguments import json_object
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import STANDARD_STREAM, open_input, open_output, write_aside
-from sept_runtime.inference.prediction_files import predict_file
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.records import read_lines
+from sept_runtime.inference.prediction_files import Requests, predict_file
 
 _AllenNLPManager = predict._PredictManager
+_get_predictor = predict._get_predictor
 
 
 class SEPTPredictManager:
@@ -75,7 +81,8 @@ class SEPTPredictManager:
             if self._output_file is not None:
                 output = files.enter_context(open_output(self._output_file, inputs=[local]))
 
-            def write(line: str) -> None:
+            def write(found: JsonObject) -> None:
+                line = dump_line(found)
                 if output is not None:
                     output.write(line.encode())
                 if self._print_to_console:
@@ -83,7 +90,7 @@ class SEPTPredictManager:
 
             predicted = predict_file(
                 self._predictor,
-                lines,
+                Requests(read_lines(lines, self._input_file)),
                 self._predictor.decoding,
                 self._batch_size,
                 write,
@@ -141,6 +148,19 @@ def _make_manager(
     )
 
 
+def _get_predictor_or_exit(args: argparse.Namespace) -> Predictor:
+    """Load the predictor, and report invalid options in one line."""
+    try:
+        if args.predictor_args.strip():
+            json_object(args.predictor_args)
+        return _get_predictor(args)
+    except argparse.ArgumentTypeError as error:
+        sys.exit(f"allennlp predict: --predictor-args: {error}")
+    except ConfigurationError as error:
+        sys.exit(f"allennlp predict: {error}")
+
+
 def install() -> None:
-    """Replace the class that `allennlp predict` reads and writes files by."""
+    """Replace how `allennlp predict` loads the predictor, and reads and writes files."""
+    predict._get_predictor = _get_predictor_or_exit
     predict._PredictManager = _make_manager  # type: ignore[assignment, misc]

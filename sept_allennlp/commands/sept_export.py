@@ -5,6 +5,7 @@ from typing import List, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.file_utils import cached_path
+from typing_extensions import override
 
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
@@ -16,51 +17,70 @@ from sept_runtime.onnx import ExportedModelError
 @Subcommand.register("sept-export")
 class SeptExport(SeptSubcommand):
     """
-    `allennlp sept-export model.tar.gz exported/` writes a trained model as a folder that predicts
-    without PyTorch and AllenNLP (`sept predict --model exported/`,
-    `sept_runtime.load("exported/")`), after it has compared the two; see `sept_allennlp.export`.
+    Command that writes a trained model as a folder that predicts without PyTorch and AllenNLP, by
+    `sept predict --model exported/` or `sept_runtime.load("exported/")`.
 
     Registered as a `Subcommand` with name "sept-export".
     """
 
     description = (
         "Export a trained model as a folder that predicts without PyTorch and AllenNLP, by "
-        "'sept predict'."
+        "'sept predict'. The predictions of the folder and of the archive are compared."
     )
     errors = (ArchiveError, ExportedModelError, DocumentError, OSError)
 
+    @override
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The archive, the folder, and what they are compared on."""
-        parser.add_argument("archive", help="the model's archive")
+        parser.add_argument("archive", help="the model.tar.gz, or the folder of its training")
         parser.add_argument("folder", type=Path, help="the folder to write")
         parser.add_argument(
             "--check",
             metavar="FILE",
-            help="documents to compare the archive and the export on, one JSON object a line as "
-            "for 'allennlp predict' (default = a few of our own)",
+            help="compare the predictions of archive and export for these documents, JSON lines as "
+            "for 'allennlp predict' (default = a few built-in texts)",
         )
-        parser.add_argument(
+        smaller = parser.add_mutually_exclusive_group()
+        smaller.add_argument(
             "--int8",
             metavar="FILE",
-            help="write the encoder in int8, too, for 'sept predict --precision int8'; it is "
-            "calibrated on FILE: a hundred texts or more like those to predict, as for --check",
+            help="also write the encoder in int8, for 'sept predict --precision int8'; FILE has a "
+            "hundred texts or more like those to predict, which calibrate it, as for --check",
+        )
+        smaller.add_argument(
+            "--compact",
+            action="store_true",
+            help="write word embeddings in int8 and all other weights in float16, a third of the "
+            "space; everything is computed in float32",
         )
         parser.add_argument(
-            "--force", action="store_true", help="replace an exported model of that name"
+            "--archive-float16",
+            metavar="FILE",
+            type=Path,
+            help="also write the archive with its weights in float16, half the space, to this "
+            "model.tar.gz",
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="replace the exported model in the folder"
         )
 
+    @override
     def run(self, args: argparse.Namespace) -> int:
-        """Exports, and prints how well the two agree."""
         if importlib.util.find_spec("onnxscript") is None:
             raise ExportedModelError(
                 "Exporting needs the extra 'export': pip install 'sept_allennlp[export]'."
             )
-        # What it needs is imported when the command runs, and not at every start of AllenNLP.
+        # Imported here because AllenNLP imports this module at every start.
         from sept_allennlp.export import export
+        from sept_allennlp.export.float16_archive import write_float16_archive
 
         documents, texts = _read(args.check), _read(args.int8)
-        agreement = export(cached_path(args.archive), args.folder, documents, args.force, texts)
+        archive = Path(cached_path(args.archive))
+        agreement = export(archive, args.folder, documents, args.force, texts, compact=args.compact)
         print(f"{args.folder}: {agreement}")
+        if args.archive_float16 is not None:
+            write_float16_archive(archive, args.archive_float16)
+            size = args.archive_float16.stat().st_size / 2**20
+            print(f"{args.archive_float16}: {size:.1f} MiB")
         return 0
 
 

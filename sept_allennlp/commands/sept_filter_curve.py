@@ -18,9 +18,10 @@ from sept_runtime.documents import DocumentError
 @Subcommand.register("sept-filter-curve")
 class SeptFilterCurve(SeptSubcommand):
     """
-    `allennlp sept-filter-curve FILTER.tar.gz DATA --output STEM` draws the paper's Figure 3: a span
-    filter's recall and filtration rate against its threshold, as `STEM.png`, `STEM.svg` and
-    `STEM.csv`.
+    The command `allennlp sept-filter-curve FILTER.tar.gz DATA --output STEM`.
+
+    It draws the paper's Figure 3, a span filter's recall and filtration rate against its threshold,
+    as `STEM.png`, `STEM.svg` and `STEM.csv`.
 
     Registered as a `Subcommand` with name "sept-filter-curve".
     """
@@ -30,7 +31,7 @@ class SeptFilterCurve(SeptSubcommand):
     errors = (ArchiveError, ConfigurationError, DocumentError, OSError)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """The filter's archive, the data, and the figure's place."""
+        """Add the filter's archive, the data, and the figure's path."""
         parser.add_argument("archive", help="the filter's model.tar.gz")
         parser.add_argument("data", help="an annotated file, as the filter was trained on")
         parser.add_argument(
@@ -41,11 +42,12 @@ class SeptFilterCurve(SeptSubcommand):
 
     def run(self, args: argparse.Namespace) -> int:
         """
+        Draw the figure.
+
         # Raises
 
-        `ConfigurationError` for an archive that holds no filter, or one whose threshold is
-        not known,
-        and for data without an entity.
+        `ConfigurationError` for an archive without a filter, a filter whose threshold is unknown,
+        and data without entities.
         """
         # Only here: matplotlib takes a second to import.
         from sept_allennlp.experiments.filter_figure import save_filter_figure
@@ -65,9 +67,9 @@ def _curve(args: argparse.Namespace) -> Tuple[List[CurvePoint], float]:
     model = archive.model
     if not isinstance(model, SpanFilterModel):
         raise ConfigurationError(
-            f"{args.archive}: this archive holds no span filter but a {type(model).__name__}"
+            f"{args.archive}: the archive must hold a span filter, not a {type(model).__name__}"
         )
-    # Now, and not after the work, if it is not known.
+    # Before the work, since it may be unknown.
     threshold = float(torch.tensor(model.threshold_logit()).sigmoid())
     loader = MultiProcessDataLoader(
         archive.validation_dataset_reader, args.data, batch_size=args.batch_size, quiet=True
@@ -75,7 +77,7 @@ def _curve(args: argparse.Namespace) -> Tuple[List[CurvePoint], float]:
     loader.index_with(model.vocab)
     model.count(loader, int_to_device(args.cuda_device))
     if not model.metric.num_gold:
-        raise ConfigurationError(f"{args.data}: no entity is annotated there")
+        raise ConfigurationError(f"{args.data}: has no annotated entity")
     points = model.metric.curve()
     at_threshold = model.get_metrics(reset=True)
     print(

@@ -1,4 +1,4 @@
-"""The model card that lies beside an exported model."""
+"""The model card of an exported model."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any, Dict, List
 
 from sept_runtime.onnx.configuration import Configuration
 
-# The scores that people look for, and what they are called.
+# The scores to show, and their headings.
 _SCORES = {
     "precision": "precision",
     "recall": "recall",
     "f1": "micro F1",
 }
-# What they are of, and how their names begin.
+# What is scored, and the prefix of the scores' names.
 _SCORED = {
     "entities": "",
     "relations (Rel)": "rel_",
@@ -21,7 +21,7 @@ _SCORED = {
 
 _RELATIONS_COUNT = (
     " A relation counts (Rel) if its label and the boundaries of both entities are right, and "
-    "(Rel+) if their labels are right as well."
+    "(Rel+) if the labels of both entities are right as well."
 )
 
 
@@ -29,15 +29,17 @@ def model_card(
     configuration: Configuration, trained: Dict[str, Any], metrics: Dict[str, Any], check: str
 ) -> str:
     """
+    Write the model card.
+
     # Parameters
 
     configuration : `Configuration`
     trained : `Dict[str, Any]`
-        The configuration that the model was trained by.
+        The configuration of the training.
     metrics : `Dict[str, Any]`
-        What the training's `metrics.json` holds; nothing if there is none.
+        The content of the training's `metrics.json`; empty if there is no such file.
     check : `str`
-        How the export agreed with its archive.
+        How well the export agrees with its archive.
     """
     made = configuration.made
     data = [
@@ -52,16 +54,16 @@ def model_card(
     limit = configuration.max_span_width
     return "\n".join(
         [
-            "# A model of named entities (SEPT)",
+            "# SEPT model for named entity recognition",
             "",
-            f"Finds entities of {len(configuration.labels)} kinds, "
+            f"This model finds entities of {len(configuration.labels)} kinds, "
             f"{', '.join(f'`{label}`' for label in sorted(configuration.labels))}, of up to "
-            f"{limit} words, in English text like that which it was trained on.",
+            f"{limit} words, in English text like the texts that it was trained on.",
             *_relations(configuration),
             "",
             "## Data",
             "",
-            *(data or ["The archive does not say what it was trained on."]),
+            *(data or ["The archive does not name its training data."]),
             f"- encoder: `{made['encoder']}`",
             "",
             "The data's own license and limits hold for what the model has learned from them.",
@@ -84,19 +86,21 @@ def model_card(
             "    print([(entity.text, entity.label, entity.score) for entity in entities])",
             "```",
             "",
-            "## Made",
+            "## Origin",
             "",
-            f"By sept_allennlp {made['sept_allennlp']}, from an archive with the SHA-256 "
-            f"`{made['archive_sha256']}`; float32. Compared with the archive: {check}.",
+            f"Written by sept_allennlp {made['sept_allennlp']} from an archive with the SHA-256 "
+            f"`{made['archive_sha256']}`. Computes in float32. Compared with the archive: "
+            f"{check}.",
             "",
         ]
     )
 
 
 def read_metrics(archive: Path) -> Dict[str, Any]:
-    """The scores of the training that made an archive, from the file beside it, if it is there."""
+    """Read the scores of a training from `metrics.json` in its folder; empty if it is missing."""
+    folder = archive if archive.is_dir() else archive.parent
     try:
-        metrics = json.loads((archive.parent / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return metrics if isinstance(metrics, dict) else {}
@@ -110,9 +114,9 @@ def _relations(configuration: Configuration) -> List[str]:
         ", ".join(f"`{label}`" for label in sorted(names))
         for names in (decoding.labels, decoding.symmetric_labels)
     )
-    without = f" Without a direction are {symmetric}." if symmetric else ""
+    without = f" {symmetric} have no direction." if symmetric else ""
     kinds = f"{len(decoding.labels)} kinds, {labels}"
-    return ["", f"Between entities of a sentence it finds relations of {kinds}.{without}"]
+    return ["", f"It finds relations of {kinds}, between entities of one sentence.{without}"]
 
 
 def _scores(metrics: Dict[str, Any], configuration: Configuration) -> List[str]:
@@ -124,9 +128,9 @@ def _scores(metrics: Dict[str, Any], configuration: Configuration) -> List[str]:
                 numbers = " | ".join(f"{value:.3f}" for value in values)
                 rows.append(f"| {data} | {what} | {numbers} |")
     if not rows:
-        return ["Not known: there was no `metrics.json` of the training beside the archive."]
+        return ["Unknown: the folder of the archive had no `metrics.json`."]
     return [
-        f"| data | of | {' | '.join(_SCORES.values())} |",
+        f"| data | scored | {' | '.join(_SCORES.values())} |",
         f"| --- | --- |{' --- |' * len(_SCORES)}",
         *rows,
         "",
@@ -136,7 +140,7 @@ def _scores(metrics: Dict[str, Any], configuration: Configuration) -> List[str]:
 
 
 def readable(path: Any) -> str:
-    """The last two parts of a path: the others are of the machine that it was trained on."""
+    """Return the last two parts of a path; the others belong to the machine of the training."""
     if isinstance(path, list):
         return ", ".join(map(readable, path))
     return "/".join(str(path).rstrip("/").split("/")[-2:])

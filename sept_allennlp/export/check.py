@@ -1,4 +1,4 @@
-"""Whether an exported model predicts what its archive does."""
+"""Compare the predictions of an exported model with those of its archive."""
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sept_allennlp.export.compact import Compact
 from sept_allennlp.export.differences import TIE, differing
 from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.int8 import Int8
@@ -19,28 +20,30 @@ from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.onnx.scored_batch import ScoredCandidates
 from sept_runtime.options import Decoding
 
-# What no rounding explains.
+# Rounding does not explain larger differences.
 _MAX_DIFFERENCE = 1e-3
 
 
 class Agreement(NamedTuple):
     """
-    How well two models agree.
+    How well an exported model and its archive agree.
 
     # Parameters
 
     difference : `float`
-        The largest between two probabilities of a span, or of a relation.
+        The largest difference of a probability of a span or of a relation.
     spans, documents : `int`
-        How many were compared.
+        The number of spans and documents that were compared.
     entities : `int`
-        How many the archive finds in them.
+        The number of entities that the archive finds.
     ties : `int`
-        How many entities and relations only one of the two finds, because rounding decides.
+        The number of entities and relations that only one of the two finds because of rounding.
     pairs : `PairAgreement`, optional
-        Of models that find relations.
+        For models that find relations.
     int8 : `Int8`, optional
-        Of an export with an encoder in int8, too: how far that differs from the one in float32.
+        How far the encoder in int8 differs from the one in float32.
+    compact : `Compact`, optional
+        How far the compact graphs differ from those in float32.
     """
 
     difference: float
@@ -50,6 +53,7 @@ class Agreement(NamedTuple):
     ties: int
     pairs: Optional[PairAgreement] = None
     int8: Optional[Int8] = None
+    compact: Optional[Compact] = None
 
     def __str__(self) -> str:
         ties = f", {self.ties} undecided by a tie" if self.ties else ""
@@ -60,6 +64,7 @@ class Agreement(NamedTuple):
             f"largest difference of a score {self.difference:.1e}, {self.spans:,} spans and "
             f"{self.entities:,} entities{pairs} of {self.documents} documents compared{ties}"
             f"{'' if self.int8 is None else f'; {self.int8}'}"
+            f"{'' if self.compact is None else f'; {self.compact}'}"
         )
 
 
@@ -70,11 +75,11 @@ def compare(
     archive: SEPTPredictor, exported: ExportedPredictor, batches: Sequence[Sequence[Document]]
 ) -> Agreement:
     """
-    Has both models predict the same documents.
+    Compare the predictions of both models for the same documents.
 
     # Raises
 
-    `ExportError` if they do not agree.
+    `ExportError` if the models do not agree.
     """
     difference, num_spans, num_entities, num_ties = 0.0, 0, 0, 0
     pairs = PairAgreement(0.0, 0, 0, 0) if archive.finds_relations else None
@@ -83,12 +88,12 @@ def compare(
         for document, expected, found in zip(documents, ours, theirs):
             scores, other = _by_span(expected), _by_span(found)
             shared = scores.keys() & other.keys()
-            # A filter that lets through what the other does not: its threshold decides, and what
-            # is not near to it shows in the entities.
+            # Rounding may decide whether a span passes the filter. A span that passes only one
+            # filter for another reason shows in the entities.
             differences = [float(np.abs(scores[span] - other[span]).max()) for span in shared]
             difference = max([difference, *differences])
             num_spans += len(shared)
-            entities, strange = differing(
+            entities, unshared = differing(
                 *(
                     decode(
                         side.probabilities,
@@ -101,14 +106,14 @@ def compare(
                 )
             )
             num_entities += entities
-            for entity in strange:
+            for entity in unshared:
                 if not _is_tie(entity, scores, other, archive.decoding):
                     raise ExportError(
                         f"the export finds other entities than the archive: only one of them finds "
                         f"{' '.join(document.words[entity.start : entity.end + 1])!r} "
                         f"({entity.label}, {entity.score:.4f})"
                     )
-            num_ties += len(strange)
+            num_ties += len(unshared)
         if pairs is not None:
             pairs = pairs.joined(
                 compare_pairs(archive, exported, documents, list(zip(ours, theirs)))
@@ -118,7 +123,7 @@ def compare(
     if difference > _MAX_DIFFERENCE:
         raise ExportError(
             f"a score of the export differs from the archive's by {difference:.1e}, which is more "
-            "than rounding does"
+            "than rounding explains"
         )
     num_documents = sum(map(len, batches))
     return Agreement(difference, num_spans, num_documents, num_entities, num_ties, pairs)
@@ -128,7 +133,7 @@ def _is_tie(entity: ScoredSpan, ours: Scores, theirs: Scores, decoding: Decoding
     span = entity[:2]
     scores = ours.get(span, theirs.get(span))
     if scores is None or not (span in ours and span in theirs):
-        # The filter's threshold decided.
+        # The threshold of the filter decided.
         return True
     first, second = np.sort(scores)[::-1][:2]
     assert entity.score is not None
@@ -136,7 +141,8 @@ def _is_tie(entity: ScoredSpan, ours: Scores, theirs: Scores, decoding: Decoding
         return True
     if not decoding.flat:
         return False
-    # Of two that overlap the more probable stays, and so which of others that overlap with these.
+    # The more probable of two overlapping entities stays, which in turn decides about the entities
+    # that overlap with these two.
     rivals: Set[float] = set()
     for (start, end), other in ours.items():
         overlaps = start <= entity.end and entity.start <= end and (start, end) != span

@@ -1,10 +1,10 @@
-"""What two models find differently."""
+"""Entities and relations that only one of two models finds."""
 
 from typing import Iterable, List, Tuple, TypeVar
 
 from sept_runtime.documents import ScoredRelation, ScoredSpan
 
-# How near a score must be to another, or to a threshold, for rounding to decide between them.
+# If a score is this close to another one, or to a threshold, rounding may decide between them.
 TIE = 1e-4
 
 Found = TypeVar("Found", ScoredSpan, ScoredRelation)
@@ -12,8 +12,9 @@ Found = TypeVar("Found", ScoredSpan, ScoredRelation)
 
 def differing(expected: Iterable[Found], found: Iterable[Found]) -> Tuple[int, List[Found]]:
     """
-    How many are expected, and those that only one of the two has, whatever their scores, in order.
+    Return the number of expected items, and the items that only one side has, in order. Scores are
+    not compared.
     """
     ours, theirs = ({each[:3]: each for each in side} for side in (expected, found))
-    strange = ours.keys() ^ theirs.keys()
-    return len(ours), [{**theirs, **ours}[key] for key in sorted(strange)]
+    unshared = ours.keys() ^ theirs.keys()
+    return len(ours), [{**theirs, **ours}[key] for key in sorted(unshared)]

@@ -1,4 +1,4 @@
-"""Writing an exported model: whole and compared with its archive, or not at all."""
+"""Write an exported model, complete and compared with its archive, or not at all."""
 
 import math
 import shutil
@@ -18,6 +18,7 @@ from sept_allennlp.archives import load_archive
 from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_allennlp.export.card import model_card, read_metrics, readable
 from sept_allennlp.export.check import Agreement, compare
+from sept_allennlp.export.compact import compact_folder
 from sept_allennlp.export.errors import ExportError, NotExportable
 from sept_allennlp.export.graphs import write_encoder, write_head
 from sept_allennlp.export.int8 import add_int8
@@ -53,6 +54,9 @@ FILTER, FILTER_HEAD = "filter.onnx", "filter_head.onnx"
 RELATION_HEAD = "relation_head.onnx"
 CARD = "README.md"
 
+# The files with the weights in the folder of a training, or of an unpacked archive.
+_WEIGHTS = ("best.th", "weights.th")
+
 
 def export(
     archive: Union[str, "PathLike[str]"],
@@ -60,32 +64,35 @@ def export(
     documents: Optional[Iterable[Document]] = None,
     replace: bool = False,
     int8_texts: Optional[Iterable[Document]] = None,
+    compact: bool = False,
 ) -> Agreement:
     """
-    Exports the model of an archive, and compares the two.
+    Export the model of an archive, and compare the predictions of both.
 
     # Parameters
 
     archive : `Union[str, PathLike]`
-        `model.tar.gz`, on this machine.
+        A `model.tar.gz`, or the folder of a training.
     folder : `Path`
-        It appears when it is whole.
-    documents : `Iterable[Document]`, optional (default = a few of our own)
-        What to compare the predictions for.
+        It appears when it is complete.
+    documents : `Iterable[Document]`, optional (default = a few built-in texts)
+        The documents to compare.
     replace : `bool`, optional (default = `False`)
-        Whether `folder` may be an exported model already, which it replaces.
+        Replace an exported model in `folder`.
     int8_texts : `Iterable[Document]`, optional
-        Texts like those to predict: the encoder is written in int8, too, calibrated on these.
+        Texts like those to predict, to calibrate a second encoder in int8.
+    compact : `bool`, optional (default = `False`)
+        Write word embeddings in int8 and other weights in float16.
 
     # Returns
 
-    How well they agree, and how far int8 differs.
+    How well export and archive agree, and how far int8 or the compact graphs differ.
 
     # Raises
 
-    `ExportError` if the folder exists, the two do not agree, or int8 cannot be had of these texts;
-    `NotExportable` if the model has a part that does not run without PyTorch; `ArchiveError` as for
-    `SEPTPredictor.from_path`. Then nothing is left behind.
+    `ExportError` if the folder exists, if the predictions differ, or if no layer can be calibrated
+    for int8; `NotExportable` if a part of the model cannot run without PyTorch; `ArchiveError` as
+    `SEPTPredictor.from_path`. Then no folder is written.
     """
     _check_free(folder, replace)
     loaded = load_archive(archive)
@@ -96,17 +103,20 @@ def export(
         )
     predictor = SEPTPredictor(model, loaded.validation_dataset_reader)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside it: a folder can be renamed where it lies, and from nowhere else for certain.
+    # Beside the folder, because a rename within one file system is certain to succeed.
     temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     temporary.mkdir()
     try:
-        made = {"archive_sha256": file_digest(Path(archive))}
+        made = {"archive_sha256": file_digest(_weights(Path(archive)))}
         configuration = write_model(model, loaded.validation_dataset_reader, temporary, made)
         batches = check_batches(configuration.model.windows.content, documents)
         agreement = compare(predictor, ExportedPredictor(temporary), batches)
         if int8_texts is not None:
             configuration, int8 = add_int8(temporary, configuration, INT8_ENCODER, int8_texts)
             agreement = agreement._replace(int8=int8)
+        if compact:
+            configuration, smaller = compact_folder(temporary, configuration, batches)
+            agreement = agreement._replace(compact=smaller)
         card = model_card(
             configuration, loaded.config.params, read_metrics(Path(archive)), str(agreement)
         )
@@ -124,30 +134,37 @@ def _check_free(folder: Path, replace: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not replace:
-        raise ExportError(f"{folder}: exists already; name a new folder, or give --force")
+        raise ExportError(f"{folder}: exists already; name a new folder, or use --force")
     if not is_exported(folder):
-        raise ExportError(f"{folder}: is no exported model, and is not replaced")
+        raise ExportError(f"{folder}: is not an exported model, so --force does not replace it")
+
+
+def _weights(archive: Path) -> Path:
+    """Return the file that tells one model from another."""
+    if not archive.is_dir():
+        return archive
+    return next(path for path in map(archive.joinpath, _WEIGHTS) if path.is_file())
 
 
 def write_model(
     model: SEPT, reader: DatasetReader, folder: Path, made: Dict[str, str]
 ) -> Configuration:
     """
-    Writes all files but the model card.
+    Write all files but the model card.
 
     # Parameters
 
     model : `SEPT`
     reader : `DatasetReader`
-        That prepares documents for it.
+        The reader that prepares documents for the model.
     folder : `Path`
-        Empty.
+        An empty folder.
     made : `Dict[str, str]`
-        From what it is made, beside the versions of what makes it.
+        The origin of the model; the versions of the software are added.
 
     # Raises
 
-    `NotExportable`
+    `NotExportable` if a part of the model cannot run without PyTorch.
     """
     indexer = _indexer(reader)
     traced = trace_model(model)

@@ -20,6 +20,8 @@ from sept_runtime.onnx.graph import Signature
 # exporter makes of some encoders (ModernBERT's local windows), so the opset before it comes second.
 _OPSETS = (23, 22)
 
+_LOGGERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+
 # No dimension is 0 or 1, which the exporter takes for constants, and no two are the same.
 _EXAMPLE_ROWS, _EXAMPLE_LENGTH = 3, 17
 _EXAMPLE_SPANS, _EXAMPLE_PAIRS = 11, 7
@@ -102,7 +104,7 @@ def _write(
                     verbose=False,
                 )
                 assert program is not None
-                _forget_where_it_was_made(program.model)
+                _drop_notes(program.model)
                 # One file, so that none can be lost.
                 program.save(str(path), external_data=False)
                 failure = _failure(path, inputs)
@@ -148,8 +150,8 @@ def _failure(path: Path, inputs: Dict[str, Tensor]) -> Optional[str]:
     return None
 
 
-def _forget_where_it_was_made(model: Any) -> None:
-    """Drops what the exporter notes beside each node: stack traces, with this machine's paths."""
+def _drop_notes(model: Any) -> None:
+    """Drop the exporter's notes for each node, which have stack traces with local paths."""
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
         for value in node.outputs:
@@ -162,8 +164,8 @@ def _forget_where_it_was_made(model: Any) -> None:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter reports each of its steps, and warns of what its own parts do."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    """Silence the exporter, which reports its steps and warns about its own code."""
+    loggers = list(map(logging.getLogger, _LOGGERS))
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""An exported model's encoder in int8, beside the one in float32."""
+"""Add an encoder in int8 to an exported model, beside the one in float32."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from sept_runtime.onnx.folder import (
 from sept_runtime.onnx.predictor import ExportedPredictor
 
 if TYPE_CHECKING:
-    # Of the extra 'export'; imported where it is used, so that the plugin is without it, too.
+    # Of the extra 'export'; imported where it is used, so that the plugin works without it.
     import onnx
 
-# Fewer tell nothing of how large values become.
+# Fewer texts do not show how large values become.
 _FEWEST_TEXTS = 10
-# So many of them are for comparing: one of so many is not calibrated on.
+# One text in five is not calibrated on, but used to compare.
 _COMPARED = 5
-# On so many of these a layer's error is measured, which is done for each layer.
+# The number of these texts on which the error of each layer is measured.
 _MOST_FOR_A_LAYER = 16
 
-# How large the error of the encoder's vectors may be, in their mean length. By it the layers are
-# chosen; docs/speed.md has what it costs.
+# The largest error of the encoder's vectors, relative to their mean length. The layers are chosen
+# to stay below it; docs/speed.md has the cost.
 _LARGEST_ERROR = 0.035
 
 Pieces = List[int]
@@ -50,16 +50,17 @@ Pieces = List[int]
 
 class Int8(NamedTuple):
     """
-    What int8 changes, on texts that it was not calibrated on.
+    How int8 differs from float32, on texts that it was not calibrated on.
 
     # Parameters
 
     layers, chosen : `int`
-        How many linear layers the encoder has, and how many of them are in int8.
+        The number of linear layers of the encoder, and of those in int8.
     error : `float`
-        The mean length of what the encoder's vectors differ by, in the mean length of these.
+        The mean length of the differences of the encoder's vectors, relative to the mean length of
+        the vectors.
     entities, differing : `int`
-        How many both precisions find, added up, and how many of these only one does.
+        The number of entities that both precisions find together, and of those that only one finds.
     """
 
     layers: int
@@ -73,7 +74,7 @@ class Int8(NamedTuple):
         return (
             f"in int8 {self.chosen} of {self.layers} linear layers, error of the encoder's vectors "
             f"{self.error:.1%}, {share:.1%} of the entities differ ({self.differing} of "
-            f"{self.entities}, those of both added up)"
+            f"{self.entities}, both counted)"
         )
 
 
@@ -81,33 +82,33 @@ def add_int8(
     folder: Path, configuration: Configuration, name: str, documents: Iterable[Document]
 ) -> Tuple[Configuration, Int8]:
     """
-    Adds the model's encoder in int8 to an exported model.
+    Add the model's encoder in int8 to an exported model.
 
     # Parameters
 
     folder : `Path`
     configuration : `Configuration`
-        That of the folder.
+        The configuration of the folder.
     name : `str`
-        Of the new graph's file.
+        The name of the new graph's file.
     documents : `Iterable[Document]`
-        Texts like those to predict. Those without a word are left out.
+        Texts like those to predict. Those without words are left out.
 
     # Returns
 
-    The folder's configuration now, and how far the two precisions differ.
+    The configuration of the folder now, and how far the two precisions differ.
 
     # Raises
 
-    `ExportError` if they are too few, or no layer can be computed in int8.
+    `ExportError` if there are too few texts, or if no layer can be computed in int8.
     """
     import onnx
 
     given = [document for document in documents if any(document.sentences)]
     if len(given) < _FEWEST_TEXTS:
         raise ExportError(
-            f"int8 is calibrated on texts like those to predict: give at least {_FEWEST_TEXTS}, "
-            f"better some hundred; these are {len(given)} with a word in them"
+            f"--int8 needs at least {_FEWEST_TEXTS} texts like those to predict, better some "
+            f"hundred; got {len(given)} with words"
         )
     splitter = read_word_pieces(folder, configuration)
     pieces = [splitter.split(document.words)[0] for document in given]
@@ -119,8 +120,8 @@ def add_int8(
     chosen = calibration.choose()
     if not chosen:
         raise ExportError(
-            f"no linear layer of {network.encoder} can be computed in int8 without an error of the "
-            f"encoder's vectors of more than {_LARGEST_ERROR:.1%}; leave int8 out"
+            f"no linear layer of {network.encoder} can be computed in int8 with an error of the "
+            f"encoder's vectors below {_LARGEST_ERROR:.1%}; export without --int8"
         )
     graph = calibration.graph(chosen)
     onnx.save(graph, str(folder / name))
@@ -137,16 +138,16 @@ def add_int8(
 
 class Calibration:
     """
-    Finds out how an encoder's graph is to be computed in int8.
+    Choose the layers of an encoder that are computed in int8.
 
     # Parameters
 
     network : `Network`
-        Whose encoder it is.
+        The network of the encoder.
     path : `Path`
         The graph in float32.
     calibrated, compared : `Sequence[Pieces]`
-        The pieces of texts: those by which scales are found, and those by which layers are chosen.
+        The pieces of the texts that determine the scales, and of those that determine the layers.
     """
 
     def __init__(
@@ -158,16 +159,16 @@ class Calibration:
         self._model = onnx.load(str(path))
         self.layers = linear_layers(self._model)
         if not self.layers:
-            raise ExportError(f"{path.name} has no linear layers that could be computed in int8")
+            raise ExportError(f"{path.name} has no linear layers to compute in int8")
         self._compared = compared[:_MOST_FOR_A_LAYER]
         self._ranges = self._find_ranges(calibrated)
         self._expected = self._vectors(self._model)
 
     def choose(self) -> Set[Linear]:
-        """As many layers as there may be for the error, those of the smallest error first."""
+        """Choose layers, those with the smallest errors first, up to the largest error."""
         errors = {layer: self.error(self.graph({layer})) for layer in self.layers}
         chosen: Set[Linear] = set()
-        # The errors of layers have nothing to do with each other, and so their squares add up.
+        # The errors of layers are independent, so their squares add up.
         squares = 0.0
         for layer in sorted(self.layers, key=errors.__getitem__):
             squares += errors[layer] ** 2
@@ -177,11 +178,11 @@ class Calibration:
         return chosen
 
     def graph(self, chosen: Set[Linear]) -> onnx.ModelProto:
-        """With these layers in int8."""
+        """Return the graph with these layers in int8."""
         return quantized(self._model, self.layers, chosen, self._ranges)
 
     def error(self, model: onnx.ModelProto) -> float:
-        """As for `Int8`."""
+        """Return the `error` of `Int8` for a graph."""
         difference = np.linalg.norm(self._vectors(model) - self._expected, axis=1).mean()
         return float(difference / np.linalg.norm(self._expected, axis=1).mean())
 
@@ -196,7 +197,7 @@ class Calibration:
                 ranges[name] = ranges[name].joined(found) if name in ranges else found
             return np.zeros((*pieces.shape, self._network.dim), np.float32)
 
-        # Each alone: what is filled up has values that are none.
+        # One text at a time, because the values of padding must not count.
         for text in texts:
             self._network.windows.encode(observe, self._network.dim, [text])
         return ranges
@@ -211,7 +212,7 @@ class Calibration:
 
 
 def _count_entities(folder: Path, documents: Sequence[Document]) -> Tuple[int, int]:
-    """`entities` and `differing` of `Int8`."""
+    """Return `entities` and `differing` of `Int8`."""
     found, differing = 0, 0
     models = [ExportedPredictor(folder, precision=each) for each in ("float32", "int8")]
     for document in documents:

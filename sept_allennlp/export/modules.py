@@ -1,7 +1,9 @@
 """
-The PyTorch modules that become the graphs of an exported model: encoders of word pieces, and heads
-that score spans and pairs of spans. A head is traced from the modules that training uses, so any
-span extractor, feed-forward network and relation scorer that PyTorch can trace is exported.
+The PyTorch modules that become the graphs of an exported model.
+
+These are encoders of word pieces, and heads that score spans and pairs of spans. A head is traced
+from the modules that training uses, so any span extractor, feed-forward network and relation scorer
+that PyTorch can trace is exported.
 """
 
 from typing import NamedTuple, Tuple
@@ -88,7 +90,7 @@ def _encoder(embedder: TextFieldEmbedder) -> Tuple[torch.nn.Module, Windows, str
         windows = Windows(
             tuple(part._prefix.tolist()),
             tuple(part._suffix.tolist()),
-            padding=0,
+            padding=part.padding_piece,
             content=part._content,
             stride=part._stride,
         )

@@ -1,4 +1,4 @@
-"""Whether an exported model says of pairs of spans what its archive does."""
+"""Compare the relations that an exported model and its archive find."""
 
 from typing import List, NamedTuple, Sequence, Tuple
 
@@ -14,21 +14,23 @@ from sept_runtime.documents import Document, ScoredSpan
 from sept_runtime.onnx.predictor import ExportedPredictor
 from sept_runtime.onnx.scored_batch import ScoredCandidates
 
-# So many spans of each document make pairs, whatever the model takes them for: one that finds
-# nothing in these texts is compared all the same.
+# At least this many spans of each document make pairs, even if the model finds no entities in
+# these texts.
 _MIN_SPANS = 8
 
 
 class PairAgreement(NamedTuple):
     """
+    How well an exported model and its archive agree about relations.
+
     # Parameters
 
     difference : `float`
-        The largest between two probabilities of a relation.
+        The largest difference of a relation's probability.
     pairs, relations : `int`
-        How many were compared, and how many of them are related by the archive's model.
+        The number of pairs that were compared, and of relations that the archive finds in them.
     ties : `int`
-        How many relations only one of the two finds, because rounding decides.
+        The number of relations that only one of the two finds because of rounding.
     """
 
     difference: float
@@ -37,7 +39,7 @@ class PairAgreement(NamedTuple):
     ties: int
 
     def joined(self, other: "PairAgreement") -> "PairAgreement":
-        """That of all documents that either of the two is of."""
+        """Return the agreement on the documents of both."""
         return PairAgreement(
             max(self.difference, other.difference),
             self.pairs + other.pairs,
@@ -53,8 +55,7 @@ def compare_pairs(
     candidates: Sequence[Tuple[ScoredCandidates, ScoredCandidates]],
 ) -> PairAgreement:
     """
-    Has both models, which find relations, look for some between the same spans: those that are most
-    surely entities.
+    Compare the relations that both models find between the same spans, the top-scoring ones.
 
     # Parameters
 
@@ -62,24 +63,24 @@ def compare_pairs(
     exported : `ExportedPredictor`
     documents : `Sequence[Document]`
     candidates : `Sequence[Tuple[ScoredCandidates, ScoredCandidates]]`
-        Those of each document, by the archive and by the export.
+        The candidates of each document, from the archive and from the export.
 
     # Raises
 
-    `ExportError` if they do not agree.
+    `ExportError` if the models do not agree.
     """
     model, min_score = archive._model, archive.decoding.min_relation_score
     assert isinstance(model, SEPT) and model.relation_decoding is not None
     how = model.relation_decoding
-    spans = [_surest(*of_document) for of_document in candidates]
+    spans = [_top_scoring(*of_document) for of_document in candidates]
     ours, theirs = _score(archive, documents, spans), exported.score_pairs(documents, spans)
     agreed = PairAgreement(0.0, 0, 0, 0)
     for document, paired, expected, found in zip(documents, spans, ours, theirs):
         if not np.array_equal(expected.pairs, found.pairs):
-            raise ExportError("the export makes other pairs of entities than the archive")
+            raise ExportError("the export pairs other entities than the archive")
         differences = np.abs(expected.probabilities - found.probabilities)
-        related, strange = differing(how.decode(expected, min_score), how.decode(found, min_score))
-        for relation in strange:
+        related, unshared = differing(how.decode(expected, min_score), how.decode(found, min_score))
+        for relation in unshared:
             assert relation.score is not None
             if abs(relation.score - how.least(min_score)) > TIE:
                 raise ExportError(
@@ -89,7 +90,7 @@ def compare_pairs(
                 )
         difference = float(differences.max(initial=0.0))
         agreed = agreed.joined(
-            PairAgreement(difference, len(expected.pairs), related, len(strange))
+            PairAgreement(difference, len(expected.pairs), related, len(unshared))
         )
     return agreed
 
@@ -104,15 +105,15 @@ def _score(
     return model.score_pairs(spans, model.score_spans(*inputs), *inputs)
 
 
-def _surest(expected: ScoredCandidates, found: ScoredCandidates) -> List[ScoredSpan]:
-    """Of the candidates that both have as many as the archive finds, and some at least."""
+def _top_scoring(expected: ScoredCandidates, found: ScoredCandidates) -> List[ScoredSpan]:
+    """Return as many shared candidates as the archive finds entities, but at least a few."""
     shared = set(map(tuple, found.spans.tolist()))
     entity = 1.0 - expected.probabilities[:, NO_ENTITY]
     number = max(_MIN_SPANS, int((expected.probabilities.argmax(axis=1) != NO_ENTITY).sum()))
-    surest = np.argsort(-entity, kind="stable")[:number]
+    indices = np.argsort(-entity, kind="stable")[:number]
     return sorted(
         ScoredSpan(start, end, "", score)
-        for (start, end), score in zip(expected.spans[surest].tolist(), entity[surest].tolist())
+        for (start, end), score in zip(expected.spans[indices].tolist(), entity[indices].tolist())
         if (start, end) in shared
     )
 

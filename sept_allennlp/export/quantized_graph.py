@@ -1,15 +1,15 @@
 """
-An encoder's graph with linear layers in int8.
+Graphs of encoders with linear layers in int8.
 
-What goes into a layer becomes uint8, by one scale and one zero point that calibration has found,
-and its weights int8, by a scale for each column; products are added up in int32. Everything else
-(embeddings, attention's own products, softmax, GELU, layer normalization, residual additions) stays
-in float32. Encoders have a few channels whose values are tens of times as large as all others',
-which one scale for all does not suit. So each channel is divided by a factor first, and the row of
-weights that it meets multiplied by it (SmoothQuant, Xiao et al., 2023, equation 4).
+The input of a layer becomes uint8, with a scale and a zero point from calibration, and its weights
+int8, with a scale for each column; products are summed in int32. Everything else (embeddings,
+attention's own products, softmax, GELU, layer normalization, residual additions) stays in float32.
+In encoders, a few channels have values that are tens of times larger than all others, so a single
+scale does not suit all channels. Therefore each channel is divided by a factor, and its row of
+weights is multiplied by the factor (SmoothQuant, Xiao et al., 2023, equation 4).
 
-It is written as pairs of `QuantizeLinear` and `DequantizeLinear`, which engines put together with
-the layer's product.
+The graph has pairs of `QuantizeLinear` and `DequantizeLinear`, which engines fuse with the product
+of the layer.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     # As in `int8`.
     import onnx
 
-# How much of the large channels goes from what is multiplied into the weights; the paper's alpha.
+# The share of the large channels that moves from the inputs to the weights; the paper's alpha.
 _SMOOTHING = 0.7
 
-# 7 bits: processors without instructions for int8 add two products up in 16 bits first, and more
-# would not fit. So answers are the same everywhere.
+# 7 bits: processors without instructions for int8 first add two products in 16 bits, and larger
+# weights would overflow. This way, all processors give the same answers.
 _LARGEST_WEIGHT = 63
 
-# Channels that are 0 in all of the calibration's texts, and in all weights.
+# Replaces the maximum of channels that are 0 in all texts of the calibration, or in all weights.
 _SMALLEST = 1e-5
 
 
 class Linear(NamedTuple):
-    """A product with weights: the names of its node, of what goes into it, and of the weights."""
+    """A product with weights: the names of its node, its input and its weights."""
 
     node: str
     input: str
@@ -50,12 +50,12 @@ class Range(NamedTuple):
     high: FloatArray
 
     def joined(self, other: Range) -> Range:
-        """That of what either is of."""
+        """Return the range of both."""
         return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
 def linear_layers(model: onnx.ModelProto) -> List[Linear]:
-    """Those of a graph, in its order."""
+    """Return the linear layers of a graph, in order."""
     weights = {each.name for each in model.graph.initializer if len(each.dims) == 2}
     return [
         Linear(node.name, *node.input)
@@ -66,8 +66,8 @@ def linear_layers(model: onnx.ModelProto) -> List[Linear]:
 
 def observed(model: onnx.ModelProto, layers: Sequence[Linear]) -> onnx.ModelProto:
     """
-    The graph with other outputs: for each of `inputs_of(layers)` the smallest value in each of its
-    channels, and then the largest.
+    Return the graph with other outputs: for each of `inputs_of(layers)`, the smallest value of each
+    channel, and then the largest.
     """
     import onnx
     from onnx import helper, numpy_helper
@@ -88,7 +88,7 @@ def observed(model: onnx.ModelProto, layers: Sequence[Linear]) -> onnx.ModelProt
 
 
 def inputs_of(layers: Sequence[Linear]) -> List[str]:
-    """What goes into them: several may share it."""
+    """Return the inputs of layers, each once."""
     return list(dict.fromkeys(layer.input for layer in layers))
 
 
@@ -96,16 +96,17 @@ def quantized(
     model: onnx.ModelProto, layers: Sequence[Linear], chosen: Set[Linear], ranges: Dict[str, Range]
 ) -> onnx.ModelProto:
     """
+    Return a copy of a graph with some layers in int8.
+
     # Parameters
 
     model : `onnx.ModelProto`
-        Left as it is.
     layers : `Sequence[Linear]`
-        All of its linear layers.
+        All linear layers of the graph.
     chosen : `Set[Linear]`
-        Those to compute in int8.
+        The layers to compute in int8.
     ranges : `Dict[str, Range]`
-        Of all `inputs_of(layers)`.
+        The ranges of all `inputs_of(layers)`.
     """
     import onnx
     from onnx import numpy_helper
@@ -126,14 +127,14 @@ def quantized(
                 node = nodes[layer.node]
                 added = _quantize_weights(graph, layer.node, matrix * factors[:, None])
                 before[layer.node] = [*quantize, added]
-                # Before the first that shares it.
+                # Quantized once, before the first layer that shares the input.
                 quantize = []
                 node.input[:] = [f"{name}_rounded", *added.output]
     ordered = [each for node in graph.node for each in (*before.get(node.name, []), node)]
     used = {name for node in ordered for name in node.input}
     kept = [each for each in graph.initializer if each.name in used]
     for field, values in ((graph.node, ordered), (graph.initializer, kept)):
-        # They are the field's own, and would be gone with it.
+        # Copies, because the field's own messages are deleted with it.
         values = [type(each).FromString(each.SerializeToString()) for each in values]
         del field[:]
         field.extend(values)
@@ -141,7 +142,7 @@ def quantized(
 
 
 def _factors(values: Range, matrices: Sequence[FloatArray]) -> FloatArray:
-    """By what each channel is divided. Shape `(dim,)`."""
+    """Return the factor of each channel: shape `(dim,)`."""
     largest = np.maximum(np.maximum(-values.low, values.high), _SMALLEST)
     weights = np.maximum(
         np.max([np.abs(matrix).max(axis=1) for matrix in matrices], axis=0), _SMALLEST
@@ -155,7 +156,7 @@ def _quantize_input(
 ) -> Iterator[onnx.NodeProto]:
     from onnx import helper
 
-    # 0 must be among what can be written exactly.
+    # 0 must be represented exactly.
     low = min(float((values.low / factors).min()), 0.0)
     high = max(float((values.high / factors).max()), _SMALLEST)
     scale = np.float32((high - low) / 255)
@@ -184,7 +185,7 @@ def _quantize_weights(graph: onnx.GraphProto, name: str, matrix: FloatArray) -> 
 
 
 def _add(graph: onnx.GraphProto, name: str, values: Dict[str, Any]) -> Tuple[str, ...]:
-    """Constants, and their names."""
+    """Add constants to a graph, and return their names."""
     from onnx import numpy_helper
 
     names = tuple(f"{name}_{what}" for what in values)

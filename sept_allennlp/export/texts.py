@@ -1,4 +1,4 @@
-"""What an exported model and its archive are compared on."""
+"""The texts on which an exported model is compared with its archive."""
 
 from itertools import cycle, islice
 from typing import Iterable, List, Optional
@@ -7,7 +7,7 @@ from sept_runtime.documents import Document
 from sept_runtime.formats.inputs import document_from_text
 from sept_runtime.tokenization import tokenize
 
-# Of different lengths, with words of many pieces, and what encoders have no piece for.
+# Texts of different lengths, with words of many pieces and characters that encoders do not know.
 _TEXTS = (
     "We train a parser (fast).",
     "Results improve.",
@@ -26,20 +26,21 @@ def check_batches(
     window: int, documents: Optional[Iterable[Document]] = None
 ) -> List[List[Document]]:
     """
-    Documents in batches: alone, of different lengths together, and one that takes several windows.
+    Return batches of documents: single ones, several of different lengths, and one that needs
+    several windows.
 
     # Parameters
 
     window : `int`
-        How many word pieces the encoder reads at once.
+        The number of word pieces that the encoder reads at once.
     documents : `Iterable[Document]`, optional
-        These instead of our own; those without a word are left out.
+        Documents to use instead of the built-in texts; those without words are left out.
     """
     if documents is not None:
         given = [document for document in documents if any(document.sentences)]
         return [given[first : first + 8] for first in range(0, len(given), 8)]
     long: List[str] = []
-    # A word has a piece at least.
+    # Every word has at least one piece.
     words = 0
     for text in islice(cycle(_TEXTS), 10_000):
         if words > 2 * window:

@@ -100,7 +100,7 @@ class RelationClassifier(torch.nn.Module, FromParams):
                 "none: set dataset_reader.relations, and train on documents with 'relations'"
             )
         if not 0.0 <= threshold <= 1.0:
-            raise ConfigurationError(f"threshold must lie between 0 and 1: {threshold}")
+            raise ConfigurationError(f"threshold must be between 0 and 1, got {threshold}")
         scorer = scorer or Lazy(RelationScorer)
         self._scorer = scorer.construct(
             span_dim=span_dim,

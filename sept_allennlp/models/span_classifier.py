@@ -91,7 +91,7 @@ class SpanClassifier(Model):
     ) -> None:
         super().__init__(vocab, **kwargs)
         if max_span_width < 1:
-            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+            raise ConfigurationError(f"max_span_width must be at least 1, got {max_span_width}")
         self._max_span_width = max_span_width
         self._max_spans_per_chunk = max_spans_per_chunk
         self._decoding = decoding or Decoding()

@@ -24,23 +24,24 @@ from sept_allennlp.training.metrics.filter_curve import FilterCurve, log_odds
 from sept_runtime.decoding import NO_ENTITY
 from sept_runtime.documents import Document
 
-# A probability, or what it is for: {"recall": 0.99}.
+# A probability, or the recall to reach, such as {"recall": 0.99}.
 Threshold = Union[float, Dict[str, float]]
 DEFAULT_THRESHOLD: Threshold = {"recall": 0.99}
 
 # Thresholds are kept for recalls of 0, 1/1000, ..., 1.
 _RECALL_STEPS = 1000
 
-# A score depends a little on what else is in the batch; one that defines a threshold must pass it.
+# A score depends a little on the rest of the batch; the one that defines a threshold must pass it.
 _ROUNDING = 1e-4
 
 
 @Model.register("span_filter")
 class SpanFilterModel(Model):
     """
-    The probability that a candidate span is an entity, of whatever label: trained beforehand, and
-    used by SEPT (`span_filter: {"type": "pretrained", ...}`) to classify only what is likely
-    (paper, sections 3.5 and 4.4).
+    A span filter: the probability that a candidate span is an entity, of any label.
+
+    It is trained beforehand, and used by SEPT (`span_filter: {"type": "pretrained", ...}`) to
+    classify only likely candidates (paper, sections 3.5 and 4.4).
 
     Registered as a `Model` with name "span_filter".
 
@@ -50,11 +51,11 @@ class SpanFilterModel(Model):
     text_field_embedder : `TextFieldEmbedder`
         Embeds word pieces (or words, but SEPT takes only filters over word pieces).
     scorer : `Lazy[SpanScorer]`
-        Its `input_dim` and `max_span_width` follow from the others and are left out.
+        Its `input_dim` and `max_span_width` follow from the other parameters.
     max_span_width : `int`, optional (default = `12`)
         In words; the same as SEPT's.
     threshold : `Union[float, Dict[str, float]]`, optional (default = `{"recall": 0.99}`)
-        A probability: candidates below it are removed. Or the recall to have on the validation
+        A probability: candidates below it are removed. Or the recall to reach on the validation
         data, as `{"recall": 0.99}`: then the trainer callback `calibrate_threshold` finds the
         probability when training ends.
     embedding_dropout : `float`, optional (default = `0.0`)
@@ -81,7 +82,7 @@ class SpanFilterModel(Model):
     ) -> None:
         super().__init__(vocab, **kwargs)
         if max_span_width < 1:
-            raise ConfigurationError(f"max_span_width must be at least 1: {max_span_width}")
+            raise ConfigurationError(f"max_span_width must be at least 1, got {max_span_width}")
         self.embedder = text_field_embedder
         self._over_pieces = yields_pieces(text_field_embedder)
         self.max_span_width = max_span_width
@@ -90,8 +91,8 @@ class SpanFilterModel(Model):
             input_dim=text_field_embedder.get_output_dim(), max_span_width=max_span_width
         )
         self.set_threshold(threshold)
-        # The score that has to be reached, at which so many thousandths of the validation data's
-        # gold entities pass; NaN until training has ended.
+        # At each index the score that this many thousandths of the validation data's gold entities
+        # reach; NaN until training has ended.
         self.register_buffer(
             "recall_logits", torch.full((_RECALL_STEPS + 1,), math.nan, dtype=torch.float)
         )
@@ -101,25 +102,27 @@ class SpanFilterModel(Model):
 
     def set_threshold(self, threshold: Threshold) -> None:
         """
+        Set the threshold.
+
         # Raises
 
-        `ConfigurationError` if the threshold is neither a number between 0 and 1 nor such a recall.
+        `ConfigurationError` if the threshold is neither a number between 0 and 1 nor a recall.
         """
         given = threshold
         self._wanted_recall: Optional[float] = None
         if isinstance(threshold, dict):
             if threshold.keys() != {"recall"}:
                 raise ConfigurationError(
-                    f'threshold must be a probability or {{"recall": ...}}: {given}'
+                    f'threshold must be a probability or {{"recall": ...}}, got {given}'
                 )
             threshold = self._wanted_recall = threshold["recall"]
         if not 0.0 <= threshold <= 1.0:
-            raise ConfigurationError(f"threshold must lie between 0 and 1: {given}")
+            raise ConfigurationError(f"threshold must be between 0 and 1, got {given}")
         self._threshold = threshold
 
     def threshold_logit(self) -> float:
         """
-        The log-odds of the threshold.
+        Return the log-odds of the threshold.
 
         # Raises
 
@@ -131,14 +134,14 @@ class SpanFilterModel(Model):
         logit = float(self.recall_logits[step])
         if math.isnan(logit):
             raise ConfigurationError(
-                "the threshold is given as a recall, and the probability that this takes is not "
-                "known: it is found when the filter's training ends, by the trainer callback "
-                "'calibrate_threshold'. Give a number, or train the filter to its end."
+                "The threshold is a recall, and its probability is unknown: the trainer callback "
+                "'calibrate_threshold' finds it when the filter's training ends. Give a number, or "
+                "train the filter to its end."
             )
         return logit
 
     def count(self, batches: Iterable[TensorDict], device: torch.device) -> None:
-        """Scores the candidates of some batches, from a data loader, for `metric` alone."""
+        """Score the candidates of some batches, from a data loader, for `metric` alone."""
         self.eval()
         self.metric.reset()
         with torch.no_grad():
@@ -146,11 +149,11 @@ class SpanFilterModel(Model):
                 self(**move_to_device(batch, device))
 
     def forget_thresholds(self) -> None:
-        """As before any training has ended."""
+        """Reset the thresholds to unknown."""
         self.recall_logits.fill_(math.nan)
 
     def calibrate_threshold(self, curve: FilterCurve) -> None:
-        """Remembers which score it takes for any recall, by the candidates that were counted."""
+        """Keep the score that each recall takes, by a curve of counted candidates."""
         recalls = [step / _RECALL_STEPS for step in range(_RECALL_STEPS + 1)]
         scores = torch.tensor(curve.scores_for_recalls(recalls))
         self.recall_logits.copy_(scores - _ROUNDING)
@@ -159,6 +162,8 @@ class SpanFilterModel(Model):
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
         """
+        Score candidates.
+
         # Parameters
 
         text : `TextFieldTensors`
@@ -193,20 +198,22 @@ class SpanFilterModel(Model):
         soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
+        Score the candidates of a batch.
+
         # Parameters
 
         As for `SpanClassifier`, shapes included; `relations` and soft labels must not be given.
 
         # Returns
 
-        `loss`, a scalar, there if any document is annotated: the binary cross-entropy, mean over
+        `loss`, a scalar, if any document is annotated: the binary cross-entropy, mean over
         the candidates of the annotated documents. In evaluation also `probabilities`, per document
         a tensor of shape `(number of candidates,)`, ordered as `enumerate_spans` does.
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated, and where the dataset
-        reader gives what this model does not learn.
+        `ConfigurationError` if in training a document is not annotated, and for relations or soft
+        labels.
         """
         check_not_given(relations, soft_labels)
         documents: List[Document] = [fields["document"] for fields in metadata]
@@ -242,13 +249,13 @@ class SpanFilterModel(Model):
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
-        At the configured threshold, `recall`, the share of the gold entities that pass (one that is
-        no candidate does not), and `filtration_rate`, the share of the other candidates that are
-        removed; and `filtration_rate_at_99_recall`. While a threshold that is given as a recall is
-        not known, these are at the one by which this very data has that recall. Nothing while
-        training, and nothing before they are reset, at the end of an evaluation.
+        Return `recall`, `filtration_rate` and `filtration_rate_at_99_recall`, see `FilterCurve`.
+
+        The first two are at the configured threshold. If that is a recall whose threshold is still
+        unknown, they are at the threshold that gives the recall on this data. Nothing is returned
+        in training, and before the end of an evaluation, where `reset` is true.
         """
-        # Without a reset it is asked after every batch, and dear: all scores are sorted.
+        # Without a reset AllenNLP asks after every batch, which is slow: all scores are sorted.
         if self.training or not reset:
             return {}
         if self._wanted_recall is not None and self.recall_logits.isnan().any():

@@ -1,7 +1,8 @@
 """
-Encoders in bfloat16: sixteen bits with the exponent of a float32 and eight bits of its mantissa,
-for which newer processors and GPUs have instructions. The weights stay what they are; linear layers
-and attention multiply roundings of them.
+Encoders in bfloat16: sixteen bits, with the exponent of a float32 and eight bits of its mantissa.
+
+Newer CPUs and GPUs have instructions for it. The weights stay float32; linear layers and attention
+multiply rounded copies of them.
 """
 
 import platform
@@ -12,19 +13,20 @@ from typing import Iterator
 import torch
 from allennlp.common.checks import ConfigurationError
 
-# Of this thread alone: two that share a model may each want something else.
+# For each thread: two threads that share a model may want different precisions.
 _asked_for = ContextVar("_asked_for", default=False)
 
 
 class Bfloat16Encoder(torch.nn.Module):
     """
-    What a module extends whose encoder computes in bfloat16 inside `bfloat16_encoders`. What it
-    calls inside `precision`, and nothing else of a model, does.
+    Base class for modules whose encoder computes in bfloat16 inside `bfloat16_encoders`.
+
+    Only what a subclass calls inside `precision` does.
     """
 
     @contextmanager
     def precision(self, device: torch.device) -> Iterator[None]:
-        """In here, linear layers and attention are computed in bfloat16 if that is asked for."""
+        """Compute linear layers and attention in bfloat16 inside `bfloat16_encoders`."""
         if not _asked_for.get():
             yield
             return
@@ -34,7 +36,7 @@ class Bfloat16Encoder(torch.nn.Module):
 
 @contextmanager
 def bfloat16_encoders() -> Iterator[None]:
-    """In here, in this thread, the encoders of models compute in bfloat16."""
+    """Have the encoders of models compute in bfloat16, in this thread."""
     token = _asked_for.set(True)
     try:
         yield
@@ -44,10 +46,11 @@ def bfloat16_encoders() -> Iterator[None]:
 
 def check_bfloat16(model: torch.nn.Module, device: torch.device) -> None:
     """
+    Check that bfloat16 is of use.
+
     # Raises
 
-    `ConfigurationError` where there is no use in bfloat16: the model has no encoder, or the device
-    has no instructions for it.
+    `ConfigurationError` if the model has no encoder, or the device has no instructions for it.
     """
     if not any(isinstance(module, Bfloat16Encoder) for module in model.modules()):
         raise ConfigurationError(
@@ -62,12 +65,12 @@ def check_bfloat16(model: torch.nn.Module, device: torch.device) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether a CPU or GPU computes in bfloat16, and does not only imitate it."""
+    """Return whether a CPU or GPU has instructions for bfloat16, and does not emulate it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if not torch.backends.mkldnn.is_available():
         return False
     if platform.machine() in ("x86_64", "AMD64"):
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    # On ARM this looks at the processor; on x86-64 it is content with AVX512 alone.
+    # On ARM this asks the processor; on x86-64 it would accept AVX512 alone.
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -7,26 +7,25 @@ from allennlp.data import TextFieldTensors
 
 from sept_runtime.decoding import NO_ENTITY
 
-# Marks what is not there: a padded word's sentence, a padded span's start and end.
+# The sentence of a padded word, and the start and end of a padded span.
 PADDING = -1
 
 
 def candidate_grid(sentence_ids: torch.Tensor, max_span_width: int) -> torch.Tensor:
     """
-    Which (start, width) pairs are candidates: the span lies inside the document and inside one
-    sentence.
+    Return which pairs of start and width are candidates: spans inside one sentence.
 
     # Parameters
 
     sentence_ids : `torch.LongTensor`
-        Shape `(batch_size, num_words)`: each word's sentence, `PADDING` where there is no word.
+        Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
     max_span_width : `int`
         In words.
 
     # Returns
 
-    `torch.BoolTensor` of shape `(batch_size, num_words, max_span_width)`; entry `[b, i, w]` speaks
-    of words `i` to `i + w`, both inclusive.
+    `torch.BoolTensor` of shape `(batch_size, num_words, max_span_width)`; entry `[b, i, w]` is
+    for words `i` to `i + w`, both inclusive.
     """
     batch_size, num_words = sentence_ids.size()
     padded = torch.nn.functional.pad(sentence_ids, (0, max_span_width), value=PADDING)
@@ -39,7 +38,7 @@ def enumerate_spans(
     sentence_ids: torch.Tensor, max_span_width: int
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
-    Every candidate of every document, ordered by start, then by width.
+    Return all candidates of all documents, ordered by start, then by width.
 
     # Parameters
 
@@ -66,7 +65,7 @@ def enumerate_spans(
 
 def select(keep: torch.Tensor, values: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
     """
-    Packs the kept entries of each row to the row's front, in order.
+    Pack the kept entries of each row at the row's front, in order.
 
     # Parameters
 
@@ -99,16 +98,15 @@ def label_spans(
     max_span_width: int,
 ) -> torch.Tensor:
     """
-    The class of each candidate by the annotation.
+    Return the class of each candidate by the annotation.
 
     # Parameters
 
     spans, mask :
-        Candidates, as `enumerate_spans` gives them.
+        Candidates, as `enumerate_spans` returns them.
     gold : `torch.LongTensor`
         Shape `(batch_size, num_gold, 3)`: first word, last word, label index; `PADDING` beyond a
-        document's entities. Gold that is no candidate (too wide) leaves no trace here: it is the
-        metric's affair to count it as missed.
+        document's entities. Wider gold spans are ignored; the metric counts them as missed.
 
     # Returns
 
@@ -132,12 +130,12 @@ def word_to_piece_spans(
     spans: torch.Tensor, mask: torch.Tensor, piece_offsets: torch.Tensor
 ) -> torch.Tensor:
     """
-    The word pieces that word spans cover.
+    Return the word pieces that word spans cover.
 
     # Parameters
 
     spans, mask :
-        Word spans, as `enumerate_spans` gives them.
+        Word spans, as `enumerate_spans` returns them.
     piece_offsets : `torch.LongTensor`
         Shape `(batch_size, num_words, 2)`: each word's first and last piece, both inclusive.
 
@@ -152,10 +150,10 @@ def word_to_piece_spans(
 
 
 def piece_offsets(text: TextFieldTensors) -> torch.Tensor:
-    """Each word's first and last piece: shape `(batch_size, num_words, 2)`."""
+    """Return each word's first and last piece: shape `(batch_size, num_words, 2)`."""
     return next(t["piece_offsets"] for t in text.values() if "piece_offsets" in t)
 
 
 def piece_mask(text: TextFieldTensors) -> torch.Tensor:
-    """Where there are word pieces: shape `(batch_size, num_pieces)`."""
+    """Return the mask of word pieces: shape `(batch_size, num_pieces)`."""
     return next(t["wordpiece_mask"] for t in text.values() if "wordpiece_mask" in t)

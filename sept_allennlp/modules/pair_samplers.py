@@ -40,10 +40,10 @@ class PairSampler(torch.nn.Module, Registrable):
 @PairSampler.register("random_negatives")
 class RandomNegativePairs(PairSampler):
     """
-    Keeps all pairs with a relation and `num_negatives` other pairs of each document, drawn
-    uniformly and without replacement.
+    Keeps all pairs with a relation and a random sample of the others.
 
-    This is SEPT's under-sampling (paper, section 3.3) for pairs. SpERT (Eberts and Ulges 2020,
+    The sample has `num_negatives` pairs of each document, drawn uniformly without replacement. This
+    is SEPT's under-sampling (paper, section 3.3) for pairs. SpERT (Eberts and Ulges 2020,
     "Span-based Joint Entity and Relation Extraction with Transformer Pre-training", section 3)
     keeps 100 a sentence.
 

@@ -11,7 +11,7 @@ def sentence_pairs(
     spans: torch.Tensor, mask: torch.Tensor, sentence_ids: torch.Tensor, max_distance: int
 ) -> torch.Tensor:
     """
-    Which two different spans lie in one sentence, and not too far apart.
+    Return which pairs of different spans are in one sentence, and not too far apart.
 
     # Parameters
 
@@ -20,13 +20,13 @@ def sentence_pairs(
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`.
     sentence_ids : `torch.LongTensor`
-        Shape `(batch_size, num_words)`: each word's sentence, `PADDING` where there is no word.
+        Shape `(batch_size, num_words)`: each word's sentence, `PADDING` beyond the document.
     max_distance : `int`
-        How many words may lie between the two.
+        The maximum number of words between the two.
 
     # Returns
 
-    `torch.BoolTensor` of shape `(batch_size, num_spans, num_spans)`, the same in either order.
+    `torch.BoolTensor` of shape `(batch_size, num_spans, num_spans)`, symmetric.
     """
     num_spans = spans.size(1)
     if not sentence_ids.size(1):
@@ -35,7 +35,7 @@ def sentence_pairs(
     sentences = sentence_ids.gather(1, spans[..., 0].clamp(min=0)).masked_fill(~mask, PADDING)
     together = sentences.unsqueeze(2) == sentences.unsqueeze(1)
     different = ~torch.eye(num_spans, dtype=torch.bool, device=mask.device)
-    # The second begins no further behind the end of the first.
+    # The second starts at most so far behind the end of the first.
     starts, ends = spans.unbind(dim=-1)
     near = starts.unsqueeze(1) <= (ends + 1 + max_distance).unsqueeze(2)
     return together & different & near & near.transpose(1, 2) & mask.unsqueeze(2)
@@ -43,6 +43,8 @@ def sentence_pairs(
 
 def select_pairs(keep: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
     """
+    Return the indices of the pairs to keep.
+
     # Parameters
 
     keep : `torch.BoolTensor`
@@ -51,7 +53,7 @@ def select_pairs(keep: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
     # Returns
 
     pairs : `torch.LongTensor`
-        Shape `(batch_size, largest number kept of a document, 2)`: head and tail, as places among
+        Shape `(batch_size, largest number kept of a document, 2)`: head and tail, as indices of
         the document's spans, `PADDING` beyond a document's pairs.
     mask : `torch.BoolTensor`
         Shape `(batch_size, largest number kept of a document)`.
@@ -72,7 +74,7 @@ def label_pairs(
     symmetric: torch.Tensor,
 ) -> torch.Tensor:
     """
-    The labels of each pair by the annotation.
+    Return the labels of each pair by the annotation.
 
     # Parameters
 
@@ -80,10 +82,10 @@ def label_pairs(
         As for `sentence_pairs`.
     relations : `torch.LongTensor`
         Shape `(batch_size, num_relations, 5)`: first and last word of the head and of the tail,
-        label index; `PADDING` beyond a document's relations. One between spans that are not there
-        leaves no trace here: it is the metric's affair to count it as missed.
+        label index; `PADDING` beyond a document's relations. Relations between other spans are
+        ignored; the metric counts them as missed.
     symmetric : `torch.BoolTensor`
-        Shape `(num_labels,)`: which labels' relations have no direction, and so hold in both.
+        Shape `(num_labels,)`: the labels without a direction, which hold in both.
 
     # Returns
 
@@ -92,14 +94,14 @@ def label_pairs(
     batch_size, num_spans = mask.size()
     labels = mask.new_zeros(batch_size, num_spans, num_spans, len(symmetric))
     if num_spans and relations.size(1):
-        # A padded relation is the same as no span.
+        # A padded relation must equal no span.
         spans = spans.masked_fill(~mask.unsqueeze(-1), PADDING - 1).unsqueeze(1)
         # Shape (both): (batch_size, num_relations, num_spans)
         is_head = (relations[..., None, 0:2] == spans).all(dim=-1)
         is_tail = (relations[..., None, 2:4] == spans).all(dim=-1)
         # Shape (both): (number of relations whose spans are there,)
-        rows, places = (is_head.any(dim=-1) & is_tail.any(dim=-1)).nonzero(as_tuple=True)
-        heads = is_head[rows, places].int().argmax(dim=-1)
-        tails = is_tail[rows, places].int().argmax(dim=-1)
-        labels[rows, heads, tails, relations[rows, places, 4]] = True
+        rows, numbers = (is_head.any(dim=-1) & is_tail.any(dim=-1)).nonzero(as_tuple=True)
+        heads = is_head[rows, numbers].int().argmax(dim=-1)
+        tails = is_tail[rows, numbers].int().argmax(dim=-1)
+        labels[rows, heads, tails, relations[rows, numbers, 4]] = True
     return labels | (labels.transpose(1, 2) & symmetric)

@@ -1,5 +1,7 @@
 """Samplers: they choose the candidate spans of a training step."""
 
+from typing import Optional
+
 import torch
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -28,7 +30,7 @@ class SpanSampler(torch.nn.Module, Registrable):
         labels : `torch.LongTensor`
             Shape `(batch_size, num_spans)`: each candidate's class, `NO_ENTITY` for negatives.
         mask : `torch.BoolTensor`
-            Shape `(batch_size, num_spans)`: false where there is no candidate.
+            Shape `(batch_size, num_spans)`: false for padding.
 
         # Returns
 
@@ -77,8 +79,14 @@ class SpanSampler(torch.nn.Module, Registrable):
 @SpanSampler.register("random_negatives")
 class RandomNegatives(SpanSampler):
     """
-    Keeps all gold spans and `num_negatives` other spans of each document, drawn uniformly and
-    without replacement (paper, section 3.3; p in Figure 2).
+    Keeps all gold spans and a random sample of the others.
+
+    The sample has `num_negatives` spans of each document, drawn uniformly without replacement
+    (paper, section 3.3; p in Figure 2).
+
+    With `initial_negatives` the number rises during the first steps of a training. A model predicts
+    an entity only if it is more probable than "no entity", which takes many steps beside many
+    negatives: a short training would end before it has predicted any.
 
     Registered as a `SpanSampler` with name "random_negatives".
 
@@ -86,18 +94,49 @@ class RandomNegatives(SpanSampler):
 
     num_negatives : `int`, optional (default = `250`)
         Per document; a document with fewer negatives keeps them all.
+    initial_negatives : `int`, optional (default = `None`)
+        The number in the first training step; `None` for `num_negatives`.
+    num_rising_steps : `int`, optional (default = `1000`)
+        The number of training steps until there are `num_negatives`.
+
+    # Raises
+
+    `ConfigurationError` for a negative number, and for `num_rising_steps` below 1.
     """
 
-    def __init__(self, num_negatives: int = 250) -> None:
+    _num_steps: torch.Tensor
+
+    def __init__(
+        self,
+        num_negatives: int = 250,
+        initial_negatives: Optional[int] = None,
+        num_rising_steps: int = 1000,
+    ) -> None:
         super().__init__()
-        if num_negatives < 0:
-            raise ConfigurationError(f"num_negatives must not be negative, got {num_negatives}")
+        numbers = {"num_negatives": num_negatives, "initial_negatives": initial_negatives}
+        for name, number in numbers.items():
+            if number is not None and number < 0:
+                raise ConfigurationError(f"{name} must not be negative, got {number}")
+        if num_rising_steps < 1:
+            raise ConfigurationError(f"num_rising_steps must be at least 1, got {num_rising_steps}")
         self._num_negatives = num_negatives
+        self._initial_negatives = initial_negatives
+        self._num_rising_steps = num_rising_steps
+        if initial_negatives is not None:
+            # Among the weights, so that a recovered training goes on where it was.
+            self.register_buffer("_num_steps", torch.zeros((), dtype=torch.long))
 
     @override
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         positive = mask & (labels != NO_ENTITY)
-        return positive | sample_without_replacement(mask & ~positive, self._num_negatives)
+        return positive | sample_without_replacement(mask & ~positive, self._next_number())
+
+    def _next_number(self) -> int:
+        if self._initial_negatives is None:
+            return self._num_negatives
+        share = min(int(self._num_steps) / self._num_rising_steps, 1.0)
+        self._num_steps += 1
+        return round(self._initial_negatives * (1.0 - share) + self._num_negatives * share)
 
 
 @SpanSampler.register("all_spans")

@@ -1,4 +1,4 @@
-"""The scores of many spans in bounded memory."""
+"""Scores of many spans in bounded memory."""
 
 from typing import Callable, Optional, Sequence
 
@@ -14,15 +14,15 @@ def score_in_chunks(
     max_spans_per_chunk: Optional[int] = None,
 ) -> torch.Tensor:
     """
-    What a model says of the vectors of spans, without holding the vectors of all spans at once.
+    Score spans without holding the vectors of all spans at once.
 
     # Parameters
 
     represent : `Callable[..., torch.Tensor]`
-        Takes the sequences, spans in them and their mask, and gives vectors of shape
+        Takes the sequences, spans in them and their mask, and returns vectors of shape
         `(batch_size, num_spans, span_dim)`.
     score : `Callable[[torch.Tensor], torch.Tensor]`
-        Takes vectors of shape `(any number, span_dim)`, and gives scores of shape
+        Takes vectors of shape `(any number, span_dim)`, and returns scores of shape
         `(the same number, num_scores)`.
     sequences : `Sequence[torch.Tensor]`
         Each of shape `(batch_size, sequence_length, ...)`.
@@ -41,14 +41,14 @@ def score_in_chunks(
     def score_chunk(
         sequences: Sequence[torch.Tensor], spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
-        """The scores of some of the spans: shape `(number of spans in the chunk, num_scores)`."""
-        # AllenNLP's extractors look padded spans up like any other, so they must point somewhere.
+        """Score some of the spans: shape `(number of spans in the chunk, num_scores)`."""
+        # AllenNLP's extractors look padded spans up, too, so they must point inside the sequence.
         spans = spans.masked_fill(~mask.unsqueeze(-1), 0)
         # Shape: (batch_size, num_spans, span_dim)
         vectors = represent(*sequences, spans, mask)
-        # Only what is there is scored. (`vectors[mask]`, which is slower.)
+        # Padding is not scored. (`vectors[mask]` is slower.)
         present = mask.flatten().nonzero().squeeze(-1)
-        # In full precision also where the rest is not.
+        # In full precision, whatever the rest computes in.
         return score(vectors.flatten(0, 1).index_select(0, present)).float()
 
     batch_size, num_spans = mask.size()
@@ -59,13 +59,13 @@ def score_in_chunks(
     for start in range(0, num_spans, size):
         chunk = slice(start, start + size)
         chunk_spans, chunk_mask = spans[:, chunk], mask[:, chunk]
-        # Only the stretch of the sequences that these spans lie in, and their neighbors, at which
-        # some extractors look.
+        # Only the part of the sequences that these spans cover, and its neighbors, which some
+        # extractors read.
         first = max(int(chunk_spans[..., 0][chunk_mask].min()) - 1, 0)
         last = int(chunk_spans[..., 1][chunk_mask].max()) + 1
-        # AllenNLP's extractors want it in one piece.
-        stretches = [sequence[:, first : last + 1].contiguous() for sequence in sequences]
-        chunk_scores = score_chunk(stretches, chunk_spans - first, chunk_mask)
+        # AllenNLP's extractors need it contiguous.
+        parts = [sequence[:, first : last + 1].contiguous() for sequence in sequences]
+        chunk_scores = score_chunk(parts, chunk_spans - first, chunk_mask)
         if scores is None:
             # Shape: (batch_size, num_spans, num_scores)
             scores = chunk_scores.new_zeros(*mask.size(), chunk_scores.size(-1))

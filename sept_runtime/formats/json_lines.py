@@ -13,7 +13,6 @@ from sept_runtime.formats.files import (
 )
 
 JsonObject = Dict[str, Any]
-
 _TYPES = (
     (bool, "true or false"),
     (dict, "an object"),

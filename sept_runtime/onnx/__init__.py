@@ -1,6 +1,8 @@
 """
-Prediction with the models that `allennlp sept-export` writes, by ONNX Runtime or OpenVINO. Loading
-a model runs no code from its folder and reads nothing outside it.
+Prediction with the models that `allennlp sept-export` writes.
+
+ONNX Runtime or OpenVINO runs the graphs. Loading a model runs no code from its folder and reads
+nothing outside it.
 """
 
 from os import PathLike

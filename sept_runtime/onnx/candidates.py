@@ -12,8 +12,9 @@ from sept_runtime.onnx.graph import Indices
 
 class Candidates(NamedTuple):
     """
-    Spans of several documents, whose words are counted over the whole batch; in the order of the
-    documents, then by start, then by width.
+    Spans of several documents, ordered by document, then by start, then by width.
+
+    Words are counted over the whole batch.
 
     # Parameters
 

@@ -165,8 +165,9 @@ class Configuration(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def in_precision(self, precision: str) -> Optional["Configuration"]:
         """
-        Return the configuration with only the encoder that computes in `precision`, one of
-        `sept_runtime.options`; `None` if there is no such encoder. A filter has only one.
+        Return the configuration with only the encoder that computes in `precision`.
+
+        `None` if there is no such encoder. A filter has only one encoder.
         """
         encoder = self.model.int8 if precision == "int8" else self.model.encoder
         if encoder is None:

@@ -112,7 +112,7 @@ def score_pairs(
         inputs["pairs"] = _padded(both_ways, num_pairs)
         scores.append(_run(head, inputs, group, num_pairs, per_row=2))
     found = np.concatenate(scores) if scores else _nothing(head)
-    return found.reshape(len(pairs), 2, -1)
+    return found.reshape(len(pairs), 2, head.dim)
 
 
 def _parts(

@@ -26,8 +26,9 @@ _MAX_BATCH_WORDS = 2_048
 
 class ExportedPredictor(SpanPredictor):
     """
-    The `SpanPredictor` of a folder that `allennlp sept-export` wrote. Threads may share it; a
-    process that is forked from this one must load its own.
+    The `SpanPredictor` of a folder that `allennlp sept-export` wrote.
+
+    Threads may share it; a process that is forked from this one must load its own.
 
     # Parameters
 
@@ -108,8 +109,9 @@ class ExportedPredictor(SpanPredictor):
         self, documents: Sequence[Document], spans: Sequence[List[ScoredSpan]]
     ) -> List[ScoredPairs]:
         """
-        Return the probabilities of relations between given spans of each document, which must be in
-        order. Only for models that find relations.
+        Return the probabilities of relations between spans of each document, given in order.
+
+        Only for models that find relations.
         """
         return self._score_pairs(self._score_candidates(documents), spans)
 
@@ -161,8 +163,10 @@ class ExportedPredictor(SpanPredictor):
         self, network: Network, pieces: Pieces, candidates: Candidates
     ) -> Tuple[FloatArray, FloatArray]:
         """
-        Return the pieces' vectors, of shape `(number of pieces in the batch, dim)` (empty if there
-        are no candidates), and the candidates' scores, of shape `(num_spans, num_scores)`.
+        Return the vectors of the pieces and the scores of the candidates.
+
+        Their shapes are `(number of pieces in the batch, dim)`, empty if there are no candidates,
+        and `(num_spans, num_scores)`.
         """
         encoder, head = self._graphs[network.encoder], self._graphs[network.head]
         if not len(candidates.starts):

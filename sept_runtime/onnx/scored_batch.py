@@ -92,8 +92,9 @@ class ScoredBatch(NamedTuple):
 
     def entity_spans(self, entities: Sequence[List[ScoredSpan]]) -> Tuple[Spans, Indices]:
         """
-        Return the spans of each document's entities, given in order, and the index of each one's
-        sentence, counted over the whole batch.
+        Return the spans and the sentences of entities, which are given in order.
+
+        The index of a sentence is counted over the whole batch.
         """
         counts = list(map(len, entities))
         words = np.array([span[:2] for span in chain.from_iterable(entities)], np.int64)

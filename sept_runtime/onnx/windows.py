@@ -36,9 +36,11 @@ class Window(NamedTuple):
 
 class Windows(msgspec.Struct, frozen=True):
     """
-    How an encoder reads documents: at once if they have at most `content` pieces, otherwise in
-    windows of `content` pieces that start every `stride` pieces; the last window ends where the
-    document ends. Each piece's vector is taken from the window in which it has the most context.
+    The windows in which an encoder reads documents.
+
+    A document of at most `content` pieces is read at once, a longer one in windows of `content`
+    pieces that start every `stride` pieces; the last window ends where the document ends. Each
+    piece's vector is taken from the window in which it has the most context.
 
     # Parameters
 

@@ -194,6 +194,8 @@ _SENTENCE_START = re.compile(r"(?:\A|\w{2}[.?!…]\s)[\W]*([^\W\d_])")
 # The words between the brackets of a citation, and how many there are at most.
 _CITED = re.compile(r"\d+(?:[-–,]\d+)*|[,;–-]|and")
 _LONGEST_CITATION = 12
+# Between two citations: "[4],[5]", "[4]–[6]".
+_BETWEEN_CITATIONS = frozenset([",", ";", "-", "–", "—"])
 # The same if it begins with a capital: "(Fig. 2)", but not "(Code is available at ...)".
 _LONGEST_REFERENCE = 4
 
@@ -204,7 +206,7 @@ _INTRODUCES = frozenset(
     " pv subsp subspp ssp cv bv".split()
 )
 # Taxonomic ranks in front of a Latin name: variety, form, species, genus, new combination.
-_RANKS = frozenset("var f sp spp gen comb".split())
+_RANKS = frozenset("var f sp spp gen comb aff".split())
 # Abbreviations in front of a number or a bracket, otherwise ordinary words.
 _NUMBERED = frozenset(
     "fig figs eq eqs eqn eqns sec secs sect tab tabs ref refs no nos ch chap vol p pp thm lem prop"
@@ -215,13 +217,19 @@ _NUMBER_OR_LETTER = re.compile(rf"{_NUMBER.pattern}|[IVX]+|[A-Z]", re.DOTALL)
 # The last word of a sentence if a capital follows.
 _MAY_END = frozenset(["al", "etc"])
 # The same, but names follow them: the sentence ends if a word follows that often begins sentences.
-_MAY_PRECEDE_NAME = frozenset("inc corp ltd co jr sr univ dept proc conf trans int sp spp".split())
+_MAY_PRECEDE_NAME = frozenset(
+    "inc corp ltd co jr sr univ dept proc conf trans int sp spp str syn suppl supp".split()
+)
 # Names that follow an abbreviated genus and are often capitalized: "S. Typhimurium".
 _EPITHETS = frozenset(
     "Typhimurium Enteritidis Typhi Paratyphi Choleraesuis Gallinarum Pullorum Dublin Newport"
     " Heidelberg Infantis Kentucky Virchow Hadar Agona Montevideo Derby Saintpaul Javiana Anatum"
     " Senftenberg Mbandaka Thompson Braenderup Muenchen Stanley Weltevreden Arizonae Coli Aureus"
-    " Subtilis Cerevisiae Elegans Melanogaster Pneumoniae Aeruginosa Tuberculosis".split()
+    " Subtilis Cerevisiae Elegans Melanogaster Pneumoniae Aeruginosa Tuberculosis Faecalis Faecium"
+    " Monocytogenes Difficile Pylori Jejuni Perfringens Epidermidis Pneumophila Cholerae Pestis"
+    " Falciparum Vivax Albicans Fumigatus Thaliana Sapiens Musculus Norvegicus Rerio Enterica"
+    " Syringae Fluorescens Putida Tumefaciens Lactis Plantarum Acidophilus Pombe Mansoni Cruzi"
+    " Brucei Donovani".split()
 )
 _DOTTED = re.compile(r"[^\W\d_]{1,2}(?:\.-?[^\W\d_]{1,2})+")
 _BEFORE_NAME = frozenset(["", *"by of and from with to in as see after for or ( [ , ; : &".split()])
@@ -296,13 +304,16 @@ def _find_sentences(
     for position, word in enumerate(words):
         if ended and position > citation_end:
             end = _citation_end(words, touching, position)
+            follows_citation = position == citation_end + 1 and touching[position]
             if end is not None:
                 citation_end = end
+            elif follows_citation and word in _BETWEEN_CITATIONS:
+                citation_end = position
             elif not _closes(word, touching[position]):
                 # Not in formulas: "$n!$", "O(k.(d+n)^2)".
                 is_formula = touching[position] and (
                     words[position - 1] in ("!", "?")
-                    or (position == citation_end + 1 and not word[0].isalnum())
+                    or (follows_citation and not word[0].isalnum())
                 )
                 if _can_begin(word, capitalized) and not is_formula:
                     starts.append(position)

@@ -23,55 +23,46 @@ def print_document(
     document: Union[PredictedDocument, FailedInput], console: Optional[Console] = None
 ) -> None:
     """
-    Print a document's tables, or why it failed.
+    Print the entities and relations of a document, or why it failed.
+
+    Without predictions, these are the gold ones.
 
     On a terminal, long texts are wrapped, but no label and no number ever is: a table that does not
     fit is wider than the terminal. Elsewhere, such as in a pipe, width is unlimited.
 
     # Raises
 
-    `DocumentError` as `entity_table`.
+    `DocumentError` if the document has a text but the offsets of its words are unknown.
     """
     console = console or Console()
+    if isinstance(document, FailedInput):
+        console.print(_text(f"{document}\n", style="red"), soft_wrap=True)
+        return
+    tables = _entity_table(document), _relation_table(document)
+    heading = document.title or document.document.key
+    if document.predicted is None:
+        heading += " (gold annotation)"
+    console.print(_text(heading, style="italic"), soft_wrap=True)
     terminal_width = console.width
-    for table in (entity_table(document), relation_table(document)):
-        if table is None:
-            continue
-        options = console.options.update(max_width=_UNLIMITED)
-        needed = Measurement.get(console, options, table)
-        if isinstance(table, Text) or not console.is_terminal:
-            console.width = needed.maximum
-        else:
+    for table in filter(None, tables):
+        needed = Measurement.get(console, console.options.update(max_width=_UNLIMITED), table)
+        if console.is_terminal:
             console.width = max(terminal_width, needed.minimum)
+        else:
+            console.width = needed.maximum
         console.print(table)
     console.width = terminal_width
 
 
-def entity_table(document: Union[PredictedDocument, FailedInput]) -> Union[Table, Text]:
-    """
-    Build a table with a row for each predicted entity.
-
-    Without predictions, the rows are the gold entities. For a failed input, return the reason.
-
-    # Raises
-
-    `DocumentError` if the document has a text but the offsets of its words are unknown.
-    """
-    if isinstance(document, FailedInput):
-        return Text.assemble(_text(str(document), style="red"), "\n")
-    is_gold = document.predicted is None
-    title = document.title or document.document.key
-    table = Table(
-        title=_text(f"{title} (gold annotation)" if is_gold else title),
-        title_justify="left",
-        box=box.SIMPLE,
-    )
+def _entity_table(document: PredictedDocument) -> Table:
+    """Build a table with a row for each predicted entity; without predictions, each gold one."""
+    table = Table(box=box.SIMPLE)
     table.add_column("entity", min_width=32, overflow="fold")
     table.add_column("type", min_width=20, no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("characters", justify="right", no_wrap=True)
     entities: Sequence[Span] = document.predicted_entities
-    if is_gold:
+    if document.predicted is None:
         entities = document.document.entities or []
     for entity, place in zip(entities, _places(document.document, entities)):
         score = getattr(entity, "score", None)
@@ -79,18 +70,8 @@ def entity_table(document: Union[PredictedDocument, FailedInput]) -> Union[Table
     return table
 
 
-def relation_table(document: Union[PredictedDocument, FailedInput]) -> Optional[Table]:
-    """
-    Build a table with a row for each predicted relation; without predictions, for each gold one.
-
-    Return `None` if there are no relations.
-
-    # Raises
-
-    `DocumentError` as `entity_table`.
-    """
-    if isinstance(document, FailedInput):
-        return None
+def _relation_table(document: PredictedDocument) -> Optional[Table]:
+    """Build a table of predicted or gold relations; `None` if there are none."""
     relations = _relations(document)
     if not relations:
         return None

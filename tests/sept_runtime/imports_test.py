@@ -17,6 +17,7 @@ LIGHT = {
     "sept_runtime",
     "attr",
     "jinja2",
+    "msgspec",
     "markupsafe",
     "numpy",
     "rich",

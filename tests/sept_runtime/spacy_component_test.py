@@ -98,7 +98,7 @@ def test_another_process_loads_its_own(exported_model: Path, engine: str) -> Non
 def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -> None:
     shutil.copytree(exported_model, tmp_path / "exported")
     (tmp_path / "exported" / "encoder.onnx").unlink()
-    with pytest.raises(ExportedModelError, match="encoder.onnx: is missing"):
+    with pytest.raises(ExportedModelError, match="encoder.onnx: missing"):
         pipeline(tmp_path / "exported")
     with pytest.raises(ExportedModelError, match="runs on the CPU; leave 'cuda_device' out"):
         pipeline(exported_model, cuda_device=0)
@@ -189,6 +189,20 @@ def test_two_components_keep_their_results_apart(add_stub: Any) -> None:
     (relation,) = doc._.methods_relations
     assert (relation["head"], relation["tail"], relation["label"]) == (0, 1, "BEFORE")
     assert (doc._.people_relations, doc._.verbs_relations) == ([], None)
+
+
+def test_two_components_with_one_key_are_warned_about() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sept", config={"model": "none"})
+    with pytest.warns(UserWarning, match="'sept' and 'again' both write to doc.spans.'sept'"):
+        nlp.add_pipe("sept", name="again", config={"model": "none"})
+
+
+def test_what_it_assigns_is_declared() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sept", config={"model": "none"})
+    assigned = nlp.analyze_pipes()["summary"]["sept"]["assigns"]
+    assert assigned == ["doc.spans", "doc.ents", "doc._.sept_relations"]
 
 
 def test_doc_ents_are_set_for_flat_models_or_by_an_option(add_stub: Any) -> None:

@@ -18,14 +18,14 @@ _LAST_DISTANCE = 64
 @RelationScorer.register("pooled_context")
 class PooledContextScorer(RelationScorer):
     """
-    Represents a pair by the vectors of head and tail and the element-wise maximum over what lies
-    between them, zero where nothing does (SpERT: Eberts and Ulges 2020, "Span-based Joint Entity
-    and Relation Extraction with Transformer Pre-training", section 3), and classifies it by an
-    MLP.
+    Classifies pairs of entities by the vectors of head and tail, and of the context between them.
 
-    Beside these stand an embedding of each one's label, which SpERT has not, averaged by the
-    probabilities of the labels so that a doubtful entity is seen to be one; and an embedding of how
-    many words there are between them and which comes first.
+    The context's vector is the element-wise maximum over the sequence between the two entities, and
+    zero if they are adjacent or overlap (SpERT: Eberts and Ulges 2020, "Span-based Joint Entity and
+    Relation Extraction with Transformer Pre-training", section 3). Two embeddings are added that
+    SpERT does not have: one of each entity's label, averaged by the label probabilities, so that
+    doubtful entities can be told; and one of the number of words between the two entities and of
+    their order.
 
     Registered as a `RelationScorer` with name "pooled_context".
 
@@ -34,14 +34,14 @@ class PooledContextScorer(RelationScorer):
     span_dim, sequence_dim, num_classes, num_labels : `int`
         Given by the model.
     feedforward : `Lazy[FeedForward]`, optional (default = `None`)
-        The MLP before the output layer, whose `input_dim` may be left out; without it, there is the
-        output layer alone, as in SpERT.
+        The MLP before the output layer; its `input_dim` may be left out. Without it there is only
+        the output layer, as in SpERT.
     label_dim : `int`, optional (default = `25`)
-        Of a label's embedding.
+        The dimension of a label's embedding.
     distance_dim : `int`, optional (default = `25`)
-        Of the embedding of distance and order.
+        The dimension of the embedding of distance and order.
     dropout : `float`, optional (default = `0.1`)
-        On the representation.
+        On a pair's vector.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class PooledContextScorer(RelationScorer):
         """Return the row of the distance embedding: shape `(batch_size, num_pairs)`."""
         first, last = _between(words, heads, tails)
         buckets = self._buckets[(last - first + 1).clamp(0, _LAST_DISTANCE)]
-        # Spans that begin together are ordered by their ends, as entities are.
+        # Spans with the same start are ordered by their ends, as entities are.
         starts, ends = words.unbind(dim=-1)
         head_start, tail_start = starts.gather(1, heads), starts.gather(1, tails)
         same_start = head_start == tail_start
@@ -122,14 +122,15 @@ class PooledContextScorer(RelationScorer):
 
 
 def _between(
-    places: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor
+    positions: torch.Tensor, heads: torch.Tensor, tails: torch.Tensor
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
-    First and last place between two spans; the last comes before the first where there is none, as
-    between neighbors, or where one span overlaps the other. `places` has shape `(batch_size,
-    num_spans, 2)`, all else `(batch_size, num_pairs)`.
+    Return the first and the last position between two spans.
+
+    The last comes before the first if the spans are adjacent or overlap. `positions` has shape
+    `(batch_size, num_spans, 2)`, the other tensors have `(batch_size, num_pairs)`.
     """
-    starts, ends = places.unbind(dim=-1)
+    starts, ends = positions.unbind(dim=-1)
     first = torch.minimum(ends.gather(1, heads), ends.gather(1, tails)) + 1
     last = torch.maximum(starts.gather(1, heads), starts.gather(1, tails)) - 1
     return first, last

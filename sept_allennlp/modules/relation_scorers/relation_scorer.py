@@ -6,7 +6,7 @@ from allennlp.common import Registrable
 
 class RelatedSpans(NamedTuple):
     """
-    The entities of a batch of documents, between which there may be relations.
+    The entities of a batch of documents that make pairs.
 
     # Parameters
 
@@ -17,12 +17,12 @@ class RelatedSpans(NamedTuple):
     positions : `torch.LongTensor`
         Shape `(batch_size, num_spans, 2)`: first and last position in the sequence.
     mask : `torch.BoolTensor`
-        Shape `(batch_size, num_spans)`: where there is an entity.
+        Shape `(batch_size, num_spans)`: false for padding.
     vectors : `torch.FloatTensor`
         Shape `(batch_size, num_spans, span_dim)`.
     probabilities : `torch.FloatTensor`
-        Shape `(batch_size, num_spans, num_classes)`: of "no entity", and of each of the entities'
-        labels, as the entities' classifier has them; no gradient goes through them.
+        Shape `(batch_size, num_spans, num_classes)`: of "no entity" and of each label of
+        entities, without gradients.
     """
 
     sequence: torch.Tensor
@@ -35,22 +35,24 @@ class RelatedSpans(NamedTuple):
 
 class RelationScorer(torch.nn.Module, Registrable):
     """
-    Says of pairs of entities which relations there are between the first, the head, and the second,
-    the tail.
+    Base class for scorers of pairs of entities, the head and the tail of a possible relation.
 
-    An implementation's constructor takes, beside what is its own, `span_dim`, `sequence_dim` and
-    `num_classes` (see `RelatedSpans`), and `num_labels`, of relations.
+    A subclass's constructor takes `span_dim`, `sequence_dim` and `num_classes` (see
+    `RelatedSpans`), `num_labels`, which is the number of labels of relations, and its own
+    parameters.
     """
 
     default_implementation = "pooled_context"
 
     def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
+        Score pairs.
+
         # Parameters
 
         spans : `RelatedSpans`
         pairs : `torch.LongTensor`
-            Shape `(batch_size, num_pairs, 2)`: head and tail, as places among the document's spans;
+            Shape `(batch_size, num_pairs, 2)`: head and tail, as indices of the document's spans;
             anything where `mask` is false. There is at least one pair.
         mask : `torch.BoolTensor`
             Shape `(batch_size, num_pairs)`.

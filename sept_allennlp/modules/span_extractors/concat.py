@@ -12,11 +12,10 @@ from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtrac
 @SpanExtractor.register("concat", constructor="from_partial_objects")
 class ConcatSpanExtractor(PaddedSpansExtractor):
     """
-    Several extractors' vectors of each span, one after the other: how the paper adds features to
-    the maximum (Table 2).
+    Concatenates the vectors of several span extractors.
 
-    AllenNLP's extractors look padded spans up like any other; here they get such as exist, so that
-    any of them can be one of the parts.
+    The paper adds features to the maximum in this way (Table 2). AllenNLP's extractors look padded
+    spans up, too. Here padded spans point inside the sequence, so that any extractor can be a part.
 
     Registered as a `SpanExtractor` with name "concat".
 
@@ -41,7 +40,7 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
     def from_partial_objects(
         cls, input_dim: int, extractors: List[Lazy[SpanExtractor]]
     ) -> "ConcatSpanExtractor":
-        """The constructor that a configuration is read by."""
+        """Construct the extractor from a configuration."""
         return cls([construct_with_input_dim(extractor, input_dim) for extractor in extractors])
 
     def extract(
@@ -51,8 +50,9 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The parts' vectors, in the order of the parts: shape `(batch_size * num_spans, sum of the
-        parts' output_dim)`.
+        Return the parts' vectors, in the order of the parts.
+
+        Shape: `(batch_size * num_spans, sum of the parts' output_dim)`.
         """
         return torch.cat(
             [

@@ -4,8 +4,7 @@ import torch
 from allennlp.modules.span_extractors import SpanExtractor
 from torch.autograd.function import once_differentiable
 
-from sept_allennlp.modules.span_extractors.bounds import widest
-from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
+from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor, widest
 
 # In an exported model, spans of up to 1,023 positions are exact; of wider ones, the maximum is over
 # the first and the last 512 positions.
@@ -18,12 +17,12 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
     The element-wise maximum over the embeddings inside each span (paper, Eq. (1)).
 
     The maximum over a span of any width is the larger of two maxima over windows whose width is a
-    power of two, one that begins where the span begins and one that ends where it ends. So a table
-    of the windows' maxima, each level made from the one before, and two look-ups a span do the
-    work: time and memory are O((length × log2 width + spans) × dim), where a direct
+    power of two: one that starts where the span starts, and one that ends where it ends. So a table
+    of the windows' maxima, in which each level is made from the one before, and two look-ups for
+    each span suffice: time and memory are O((length × log2 width + spans) × dim), where a direct
     maximum (AllenNLP's `max_pooling`) holds (spans × width × dim).
 
-    Where several positions hold the maximum, the gradient is shared among them.
+    If several positions hold the maximum, they share the gradient.
 
     Registered as a `SpanExtractor` with name "max_pool".
 
@@ -43,11 +42,12 @@ class MaxPoolSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The maxima, of shape `(batch_size * num_spans, input_dim)`; the mask is not looked at.
+        Return the maxima, of shape `(batch_size * num_spans, input_dim)`; the mask is ignored.
 
         # Raises
 
-        `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
+        `ValueError` for a span, other than padding, that is reversed or reaches outside the
+        sequence.
         """
         batch_size, length, dim = sequence_tensor.size()
         # Shape (each): (batch_size, num_spans)
@@ -91,11 +91,11 @@ def _double_windows(level: torch.Tensor, half: int) -> torch.Tensor:
 
 class _MaximumOfRows(torch.autograd.Function):
     """
-    For each pair of row numbers the element-wise maximum of those two rows of a table.
+    The element-wise maximum of two rows of a table, for each pair of row numbers.
 
-    This is `torch.maximum` of two `index_select`, gradient included, done part by part: on a CPU
-    what is looked up then stays in the cache, which is several times as fast, and nothing but the
-    result takes memory.
+    This is `torch.maximum` of two `index_select`, gradient included, done in parts: on a CPU
+    the rows then stay in the cache, which is several times as fast, and only the result takes
+    memory.
 
     The table has shape `(number of rows, dim)`, the row numbers have shape `(number of pairs,)`,
     the result `(number of pairs, dim)`.
@@ -131,7 +131,7 @@ class _MaximumOfRows(torch.autograd.Function):
 
 
 def _in_parts(*tensors: torch.Tensor) -> Iterator[Tuple[torch.Tensor, ...]]:
-    """Cuts tensors of shape `(number of pairs, ...)` into parts of a few hundred rows."""
-    # A GPU wants all at once.
+    """Split tensors of shape `(number of pairs, ...)` into parts of a few hundred rows."""
+    # A GPU is faster with all rows at once.
     rows = 512 if tensors[0].device.type == "cpu" else tensors[0].size(0)
     return zip(*(tensor.split(rows) for tensor in tensors))

@@ -2,12 +2,14 @@ from typing import Optional
 
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
+from typing_extensions import override
 
 
 class PaddedSpansExtractor(SpanExtractor):
     """
-    What the extractors of this package have in common: padded spans may hold anything, and get
-    zeros. A subclass says in `extract` what the others get.
+    Base class for span extractors in which padded spans may hold anything, and get zeros.
+
+    A subclass represents the other spans in `extract`.
 
     # Parameters
 
@@ -22,12 +24,12 @@ class PaddedSpansExtractor(SpanExtractor):
         self._input_dim = input_dim
         self._output_dim = output_dim
 
+    @override
     def get_input_dim(self) -> int:
-        """The last dimension of the sequence."""
         return self._input_dim
 
+    @override
     def get_output_dim(self) -> int:
-        """The last dimension of the result."""
         return self._output_dim
 
     def extract(
@@ -37,9 +39,10 @@ class PaddedSpansExtractor(SpanExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The vectors of spans, of which at least one is there and no padded one points elsewhere than
-        to the first position. `forward` writes into what this returns: it is flat because autograd
-        would copy a view.
+        Represent spans.
+
+        There is at least one span, and padded spans point to the first position. `forward` writes
+        into the result: it is flat because autograd would copy a view.
 
         # Parameters
 
@@ -53,6 +56,7 @@ class PaddedSpansExtractor(SpanExtractor):
         """
         raise NotImplementedError
 
+    @override
     def forward(
         self,
         sequence_tensor: torch.Tensor,
@@ -61,6 +65,8 @@ class PaddedSpansExtractor(SpanExtractor):
         span_indices_mask: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
         """
+        Represent spans, with zeros for padding.
+
         # Parameters
 
         sequence_tensor : `torch.FloatTensor`
@@ -69,8 +75,8 @@ class PaddedSpansExtractor(SpanExtractor):
             Shape `(batch_size, num_spans, 2)`: first and last position, both inclusive; anything
             where `span_indices_mask` is false, without that mask negative starts.
         sequence_mask : `torch.BoolTensor`, optional
-            Shape `(batch_size, sequence_length)`. A span lies inside its sequence, and so most
-            extractors do not look at it.
+            Shape `(batch_size, sequence_length)`. Most extractors ignore it, since a span
+            lies inside its sequence.
         span_indices_mask : `torch.BoolTensor`, optional
             Shape `(batch_size, num_spans)`.
 
@@ -87,3 +93,32 @@ class PaddedSpansExtractor(SpanExtractor):
         vectors = self.extract(sequence_tensor, span_indices.masked_fill(padded, 0), sequence_mask)
         vectors.masked_fill_(padded.reshape(-1, 1), 0.0)
         return vectors.view(batch_size, num_spans, self._output_dim)
+
+
+def widest(starts: torch.Tensor, ends: torch.Tensor, length: int) -> int:
+    """
+    Return the width of the widest span.
+
+    # Parameters
+
+    starts, ends : `torch.LongTensor`
+        Of the same shape, not empty: first and last positions, both inclusive.
+    length : `int`
+        The length of the sequence.
+
+    # Raises
+
+    `ValueError` for a span that is reversed or reaches outside the sequence.
+    """
+    widths = ends - starts + 1
+    # One transfer from the device instead of four.
+    narrowest, first, last, largest = torch.stack(
+        [widths.min(), starts.min(), ends.max(), widths.max()]
+    ).tolist()
+    if narrowest < 1 or first < 0 or last >= length:
+        raise ValueError(
+            f"spans must lie inside the sequence of {length} positions and end no earlier "
+            f"than they start; found starts from {first}, ends to {last}, and a width of "
+            f"{narrowest}"
+        )
+    return largest

@@ -3,18 +3,19 @@ from typing import Optional
 import torch
 from allennlp.modules.span_extractors import SpanExtractor
 
-from sept_allennlp.modules.span_extractors.bounds import widest
-from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor
+from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtractor, widest
 
 
 @SpanExtractor.register("self_attentive_sum")
 class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
     """
-    The mean of the embeddings inside each span, weighted by a softmax over one learned score a
-    position: the "attention" of the paper's Table 2, the head of Lee et al. (2017), section 4.
+    The weighted mean of the embeddings inside each span.
 
-    The same values as AllenNLP's `self_attentive`, which holds (spans × width × dim); this one
-    holds (spans × dim) and, of numbers without that dimension, (spans × width).
+    The weights are a softmax over a learned score for each position: the "attention" of the paper's
+    Table 2, the head of Lee et al. (2017), section 4.
+
+    The values are those of AllenNLP's `self_attentive`, which holds (spans × width × dim) numbers;
+    this one holds (spans × dim) and (spans × width).
 
     Registered as a `SpanExtractor` with name "self_attentive_sum".
 
@@ -35,12 +36,14 @@ class SelfAttentiveSumSpanExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The weighted means, of shape `(batch_size * num_spans, input_dim)`; the mask is not looked
-        at.
+        Return the weighted means, of shape `(batch_size * num_spans, input_dim)`.
+
+        The mask is ignored.
 
         # Raises
 
-        `ValueError` for a span, padding aside, that is reversed or reaches outside the sequence.
+        `ValueError` for a span, other than padding, that is reversed or reaches outside the
+        sequence.
         """
         batch_size, length, dim = sequence_tensor.size()
         # Shape (each): (batch_size, num_spans)

@@ -10,8 +10,9 @@ from sept_allennlp.modules.span_extractors.padded_spans import PaddedSpansExtrac
 @SpanExtractor.register("span_width")
 class SpanWidthExtractor(PaddedSpansExtractor):
     """
-    An embedding of each span's width, in positions of the sequence (word pieces, where the embedder
-    yields those): "+length" of the paper's Table 2. For use inside `concat`.
+    An embedding of each span's width: "+length" of the paper's Table 2, for use inside `concat`.
+
+    The width is in positions of the sequence, which are word pieces if the embedder yields those.
 
     The width embedding that AllenNLP's extractors can add fails at the first span that is wider
     than it has embeddings; here all wider spans share one.
@@ -21,7 +22,7 @@ class SpanWidthExtractor(PaddedSpansExtractor):
     # Parameters
 
     input_dim : `int`
-        The last dimension of the sequence, which is not looked at.
+        The last dimension of the sequence, which is ignored.
     embedding_dim : `int`, optional (default = `200`)
     max_width : `int`, optional (default = `30`)
         Spans of this width and wider ones share an embedding.
@@ -40,8 +41,11 @@ class SpanWidthExtractor(PaddedSpansExtractor):
         sequence_mask: Optional[torch.Tensor],
     ) -> torch.Tensor:
         """
-        The embeddings of the spans' widths, of shape `(batch_size * num_spans, embedding_dim)`;
-        neither sequence nor mask is looked at.
+        Return the embeddings of the spans' widths.
+
+        Their shape is `(batch_size * num_spans, embedding_dim)`.
+
+        Sequence and mask are ignored.
         """
         widths_minus_one = span_indices[..., 1] - span_indices[..., 0]
         rows = widths_minus_one.clamp(0, self._embedding.num_embeddings - 1)

@@ -18,7 +18,7 @@ from allennlp.modules import TextFieldEmbedder
 
 from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
 from sept_allennlp.archives.loading import load_archive
-from sept_allennlp.archives.unpacking import MAX_CONFIG_SIZE
+from sept_allennlp.archives.unpacking import ARCHIVE_NAME, MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder
@@ -31,29 +31,30 @@ _FOLDER = Path("vocabulary") / ".span_filters"
 @SpanFilter.register("pretrained")
 class PretrainedSpanFilter(SpanFilter):
     """
-    Keeps the candidates that a model trained beforehand (`training_config/span_filter.jsonnet`)
-    takes for entities with a probability of at least a threshold (paper, section 3.5).
+    Keeps the candidates that a filter trained beforehand considers likely (paper, section 3.5).
 
-    The filter is frozen, and no part of the model that it is injected into: it has its own archive
-    inside that model's, and neither its parameters nor its state are among that model's.
+    These are candidates whose probability of being an entity, by a model of type `span_filter`
+    (`training_config/span_filter.jsonnet`), reaches a threshold. The filter is frozen, and no
+    submodule of the model that uses it: it has its own archive inside that model's archive, and its
+    parameters and state are not among that model's.
 
     Registered as a `SpanFilter` with name "pretrained".
 
     # Parameters
 
     archive : `str`
-        The filter's `model.tar.gz`, a path or an address. Not looked at where the model that the
-        filter belongs to comes from an archive, which holds its filter.
+        The filter's `model.tar.gz`, a path or an address. Ignored if the model comes from an
+        archive, which holds its filter.
     threshold : `Union[float, Dict[str, float]]`, optional (default = the archive's own)
-        A probability, or the recall to have on the data that the filter was validated on, as
+        A probability, or the recall to reach on the filter's validation data, as
         `{"recall": 0.99}`.
     serialization_dir : `str`, optional
-        Given by AllenNLP: where the filter's archive is looked for first, and put.
+        Given by AllenNLP: the folder in which the filter's archive is looked for and stored.
 
     # Raises
 
-    `ConfigurationError` if the archive holds another model, and for a threshold that is no
-    probability.
+    `ConfigurationError` if the archive holds another model, and for a threshold
+    outside [0, 1].
     """
 
     def __init__(
@@ -72,21 +73,22 @@ class PretrainedSpanFilter(SpanFilter):
             model.set_threshold(threshold)
         # Fails now if the threshold is a recall and the filter was not trained to its end.
         self._threshold_logit = model.threshold_logit()
-        # In a list, so that torch does not take it for a part of the model around it.
+        # In a list, so that torch does not register it as a submodule.
         self._model: List[SpanFilterModel] = [model.requires_grad_(False).eval()]
 
     def _apply(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "PretrainedSpanFilter":
-        # What `to`, `cuda`, `half` and so on do to a module's parts.
+        # `to`, `cuda`, `half` and so on call this for a module's submodules.
         self._model[0]._apply(fn, *args, **kwargs)
         return super()._apply(fn, *args, **kwargs)
 
     def check(self, text_field_embedder: TextFieldEmbedder, max_span_width: int) -> None:
         """
+        Check that the filter fits a model.
+
         # Raises
 
-        `ConfigurationError` if the model's spans are wider or narrower than those that the
-        filter was
-        trained on, or its pieces or encoder are others.
+        `ConfigurationError` if the model's `max_span_width`, word pieces or encoder differ from
+        those of the filter.
         """
         model = self._model[0]
         if model.max_span_width != max_span_width:
@@ -112,12 +114,12 @@ class PretrainedSpanFilter(SpanFilter):
 
     def archive_into(self, serialization_dir: str) -> None:
         """
-        Puts the filter's archive where AllenNLP packs it into the archive of the model.
+        Put the filter's archive where AllenNLP packs it into the archive of the model.
 
         # Raises
 
-        `ConfigurationError` if the model comes from an archive itself, and the filter, which was
-        in there, is nowhere else.
+        `ConfigurationError` if the model itself comes from an archive, and the filter is nowhere
+        else.
         """
         target = _archived(self._name, serialization_dir)
         if target.is_file():
@@ -126,7 +128,7 @@ class PretrainedSpanFilter(SpanFilter):
         if not Path(source).is_file():
             source = _find_archive(self._name, None)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Complete or not there: a training may be interrupted at any time, and go on.
+        # Complete or absent: a training may be interrupted at any time, and recovered.
         shutil.copyfile(source, f"{target}.new")
         os.replace(f"{target}.new", target)
 
@@ -134,8 +136,9 @@ class PretrainedSpanFilter(SpanFilter):
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
         """
-        As for `SpanFilter`, of shape `(batch_size, num_spans)`; a threshold that nothing fails
-        gives `mask` itself, unscored.
+        Choose candidates, see `SpanFilter`; shape `(batch_size, num_spans)`.
+
+        If every score reaches the threshold, return `mask` itself without scoring.
         """
         if self._threshold_logit == -math.inf:
             return mask
@@ -148,7 +151,7 @@ class PretrainedSpanFilter(SpanFilter):
 
 
 def encoders(embedder: TextFieldEmbedder) -> Dict[str, EncoderIdentity]:
-    """By the name of its token indexer, each pre-trained encoder of the embedder."""
+    """Return each pre-trained encoder of the embedder, by the name of its token indexer."""
     prefix = "token_embedder_"
     return {
         name.removeprefix(prefix): module.identity
@@ -175,8 +178,10 @@ def _check_encoders(archive: str, theirs: EncoderIdentity, ours: EncoderIdentity
 
 def _check_kind(archive: str, source: str) -> None:
     """
-    Looks into the archive before it is loaded: so nothing else is built only to be refused, and no
-    archive can hold itself, or another model that holds a filter.
+    Check the type of the model in an archive before it is loaded.
+
+    So nothing is built only to be refused, and no archive can hold itself, or another model that
+    holds a filter.
     """
     try:
         with tarfile.open(source, "r:gz") as members:
@@ -194,7 +199,7 @@ def _check_kind(archive: str, source: str) -> None:
 
 
 def _archived(archive: str, serialization_dir: str) -> Path:
-    # By name, so that another one, named by an override, is not taken for this one.
+    # By name, so that another filter, named by an override, is not confused with this one.
     digest = hashlib.sha256(archive.encode()).hexdigest()[:12]
     return Path(serialization_dir) / _FOLDER / f"{digest}.tar.gz"
 
@@ -212,8 +217,10 @@ def _find_archive(archive: str, serialization_dir: Optional[str]) -> str:
         found = str(cached_path(archive))
     except OSError as error:
         raise ConfigurationError(f"{archive}: there is no such span filter ({error})") from None
+    if Path(found).is_dir():
+        found = str(Path(found) / ARCHIVE_NAME)
     if not Path(found).is_file():
         raise ConfigurationError(
-            f"{archive}: this is a folder; a span filter is the model.tar.gz inside it"
+            f"{archive}: this folder has no {ARCHIVE_NAME}: its training has not ended"
         )
     return found

@@ -6,14 +6,17 @@ from allennlp.modules import TextFieldEmbedder
 
 class SpanFilter(torch.nn.Module, Registrable):
     """
-    Chooses the candidates that SEPT classifies in evaluation and prediction (paper, section 3.5).
-    Training is never filtered.
+    Base class for filters, which choose the candidates of evaluation and prediction.
+
+    Training is never filtered (paper, section 3.5).
     """
 
     default_implementation = "all"
 
     def check(self, text_field_embedder: TextFieldEmbedder, max_span_width: int) -> None:
         """
+        Check that the filter fits a model.
+
         # Raises
 
         `ConfigurationError` if the filter does not fit a model with this embedder and this limit.
@@ -23,6 +26,8 @@ class SpanFilter(torch.nn.Module, Registrable):
         self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
     ) -> torch.Tensor:
         """
+        Choose candidates.
+
         # Parameters
 
         text : `TextFieldTensors`

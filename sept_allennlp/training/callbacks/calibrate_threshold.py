@@ -15,18 +15,22 @@ logger = logging.getLogger(__name__)
 @TrainerCallback.register("calibrate_threshold")
 class CalibrateThreshold(TrainerCallback):
     """
-    When the training of a span filter has ended, finds on the validation data which threshold gives
-    which recall, and puts that into the best weights, from where it comes into the archive. The
-    whole curve is written as `filter_curve.csv` into the run's folder.
+    Finds the thresholds of a span filter, when its training ends.
+
+    It computes on the validation data which threshold gives which recall, and keeps that with the
+    best weights, from where it gets into the archive. The whole curve is written as
+    `filter_curve.csv` into the run's folder.
 
     Registered as a `TrainerCallback` with name "calibrate_threshold".
     """
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         """
+        Check that the model is a span filter.
+
         # Raises
 
-        `ConfigurationError` for another model than a span filter, and without validation data.
+        `ConfigurationError` for another model, and without validation data.
         """
         super().on_start(trainer, is_primary, **kwargs)
         if not isinstance(trainer.model, SpanFilterModel):
@@ -37,7 +41,7 @@ class CalibrateThreshold(TrainerCallback):
             raise ConfigurationError(
                 "the callback 'calibrate_threshold' needs a 'validation_data_path'"
             )
-        # Where the training goes on from a filter that has its thresholds.
+        # The training may start from a filter that has thresholds.
         trainer.model.forget_thresholds()
 
     def on_end(
@@ -48,20 +52,20 @@ class CalibrateThreshold(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Scores the validation data with the best weights, which AllenNLP has loaded by then."""
+        """Score the validation data with the best weights, which AllenNLP has loaded by then."""
         # Without metrics, training has failed.
         if metrics is None:
             return
         model = trainer.model
-        # What was counted during training was of other weights.
+        # The counts of the training were of other weights.
         model.count(trainer._validation_data_loader, trainer.cuda_device)
         model.calibrate_threshold(model.metric)
         if model.threshold_logit() == -math.inf:
             logger.warning(
-                "No threshold has the recall that is asked for: too many of the validation data's "
-                "entities are wider than max_span_width. This filter removes nothing."
+                "No threshold has the requested recall: too many entities of the validation data "
+                "are wider than max_span_width. This filter removes nothing."
             )
-        # By every process: the scores of all are brought together.
+        # In every process: the scores of all are gathered.
         points = model.metric.curve()
         model.metric.reset()
         best = trainer._best_model_filename

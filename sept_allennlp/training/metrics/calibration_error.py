@@ -102,7 +102,7 @@ class CalibrationError(Metric):
         """
         sums = self._sums
         if is_distributed():
-            # Not in place: the trainer reads running values and goes on counting.
+            # A copy: the trainer reads running values and goes on counting.
             sums = sums.to("cuda" if dist.get_backend() == "nccl" else "cpu", copy=True)
             dist.all_reduce(sums)
         # Shape (each): (_NUM_BINS,)

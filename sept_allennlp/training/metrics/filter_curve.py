@@ -14,7 +14,7 @@ THRESHOLDS: List[float] = [*np.logspace(-8, 0, 161)[:-1].tolist(), 0.95, 0.99, 0
 
 
 class CurvePoint(NamedTuple):
-    """What a threshold, a probability, costs in recall and saves in candidates."""
+    """A threshold, a probability, with its recall and its filtration rate."""
 
     threshold: float
     recall: float
@@ -24,14 +24,13 @@ class CurvePoint(NamedTuple):
 @Metric.register("filter_curve")
 class FilterCurve(Metric):
     """
-    How well a score tells entities from other candidates, at any threshold (paper, Figure 3): the
-    recall of the gold entities, and the filtration rate, which is the share of the other candidates
+    Recall and filtration rate of a score, at any threshold (paper, Figure 3).
+
+    The recall is the share of the gold entities that pass the threshold. A gold entity that is no
+    candidate never passes, and counts. The filtration rate is the share of the other candidates
     that are removed.
 
-    Gold that no candidate reaches never passes a threshold, and counts.
-
-    In distributed training the scores of all processes are brought together when the metric is
-    read.
+    In distributed training the scores of all processes are gathered when the metric is read.
 
     Registered as a `Metric` with name "filter_curve".
     """
@@ -40,7 +39,7 @@ class FilterCurve(Metric):
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all scores, which are held one by one until then."""
+        """Forget all scores; until then each score is kept."""
         self._positive: List[torch.Tensor] = []
         self._negative: List[torch.Tensor] = []
         self._num_gold = 0
@@ -49,6 +48,8 @@ class FilterCurve(Metric):
         self, scores: torch.Tensor, positive: torch.Tensor, num_gold: int
     ) -> None:
         """
+        Add the scores of candidates.
+
         # Parameters
 
         scores : `torch.FloatTensor`
@@ -56,7 +57,7 @@ class FilterCurve(Metric):
         positive : `torch.BoolTensor`
             Shape `(number of candidates,)`: whether the candidate is an entity.
         num_gold : `int`
-            How many entities there are, candidates or not.
+            The number of annotated entities, candidates or not.
         """
         scores, positive = self.detach_tensors(scores, positive)
         self._positive.append(scores[positive].cpu())
@@ -65,16 +66,18 @@ class FilterCurve(Metric):
 
     def get_metric(self, reset: bool = False, logit: float = 0.0) -> Dict[str, float]:
         """
+        Return recall and filtration rates.
+
         # Parameters
 
         reset : `bool`, optional (default = `False`)
         logit : `float`, optional (default = `0.0`)
-            The threshold as log-odds; what is not below it passes.
+            The threshold as log-odds. Candidates that reach it pass.
 
         # Returns
 
-        `recall` and `filtration_rate` at the threshold, and `filtration_rate_at_99_recall`: 0 where
-        there is nothing to find or nothing to remove, or where no threshold has that recall.
+        `recall` and `filtration_rate` at the threshold, and `filtration_rate_at_99_recall`; 0 if
+        there is nothing to find or to remove, or if no threshold has that recall.
         """
         counted = self._gathered()
         metrics = {
@@ -88,13 +91,14 @@ class FilterCurve(Metric):
 
     @property
     def num_gold(self) -> int:
-        """How many entities were counted, by all processes."""
+        """Return the number of annotated entities, in all processes."""
         return self._gathered().num_gold
 
     def scores_for_recalls(self, recalls: Sequence[float]) -> List[float]:
         """
-        For each recall the highest threshold, as log-odds, that has it; minus infinity, at which
-        everything passes, where none has.
+        Return for each recall the highest threshold, as log-odds, that reaches it.
+
+        It is minus infinity, which everything passes, if no threshold reaches the recall.
         """
         counted = self._gathered()
         return [counted.score_for_recall(recall) for recall in recalls]
@@ -111,7 +115,7 @@ class FilterCurve(Metric):
         return points
 
     def _gathered(self) -> "_Counted":
-        # One tensor from here on, so that reading the metric again costs no new concatenation.
+        # Keep the concatenated tensor, so that reading the metric again is cheap.
         self._positive = [torch.cat(self._positive)] if self._positive else []
         self._negative = [torch.cat(self._negative)] if self._negative else []
         parts = (self._positive, self._negative, self._num_gold)
@@ -136,7 +140,7 @@ def write_curve(points: Sequence[CurvePoint], path: Path) -> None:
 
 
 def log_odds(probability: float) -> float:
-    """Infinite for 0 and 1."""
+    """Return the log-odds of a probability, infinite for 0 and 1."""
     if probability in (0.0, 1.0):
         return math.inf if probability else -math.inf
     return math.log(probability) - math.log1p(-probability)

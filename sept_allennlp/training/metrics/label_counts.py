@@ -9,9 +9,9 @@ from sept_runtime.scoring import precision_recall_f1
 
 class LabelCounts:
     """
-    How much was predicted rightly, predicted, and annotated, label by label: what strict scores
-    are made of. In distributed training the counts of all processes are added up when the scores
-    are read.
+    Counts of right predictions, of all predictions and of gold, for each label.
+
+    In distributed training the counts of all processes are added up when the scores are read.
 
     # Parameters
 
@@ -25,7 +25,7 @@ class LabelCounts:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what was counted, in this process alone."""
+        """Reset the local counts."""
         # Shape: (3, num_labels): right, predicted, gold
         self._counts = torch.zeros(3, len(self._labels), dtype=torch.long)
 
@@ -33,12 +33,12 @@ class LabelCounts:
         self, predicted: AbstractSet[Tuple[Hashable, str]], gold: AbstractSet[Tuple[Hashable, str]]
     ) -> None:
         """
-        Counts one document.
+        Count one document.
 
         # Parameters
 
         predicted, gold :
-            What is predicted and annotated in it: where, and its label.
+            The predicted and the annotated items: each a place, and its label.
 
         # Raises
 
@@ -50,14 +50,16 @@ class LabelCounts:
 
     def scores(self) -> Dict[str, float]:
         """
+        Return the scores of the counts.
+
         # Returns
 
-        `precision`, `recall` and `f1`, and the same per label as `precision-LABEL` and so on;
-        0 where nothing was predicted or there is nothing to find.
+        `precision`, `recall` and `f1`, and the same for each label as `precision-LABEL` and so on;
+        0 if nothing was predicted or there is nothing to find.
         """
         counts = self._counts
         if is_distributed():
-            # Not in place: the trainer reads running values and goes on counting.
+            # A copy: the trainer reads running values and goes on counting.
             on_device = counts.to("cuda" if dist.get_backend() == "nccl" else "cpu", copy=True)
             dist.all_reduce(on_device)
             counts = on_device.cpu()

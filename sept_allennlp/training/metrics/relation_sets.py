@@ -1,10 +1,10 @@
-"""What makes a relation right, as sets of what has to be."""
+"""Relations as sets, of which the strict scores count the intersection."""
 
 from typing import AbstractSet, Dict, Hashable, Iterable, Literal, Sequence, Set, Tuple
 
 from sept_runtime.documents import AnnotatedRelation, Span
 
-# In which sense a relation is right; `StrictRelationF1` says what they mean.
+# The senses in which a relation is right; `StrictRelationF1` defines them.
 Sense = Literal["rel", "rel_plus"]
 SENSES: Tuple[Sense, ...] = ("rel", "rel_plus")
 
@@ -15,20 +15,20 @@ def relation_sets(
     symmetric_labels: AbstractSet[str],
 ) -> Dict[Sense, Set[Tuple[Hashable, str]]]:
     """
-    The relations of a document in both senses.
+    Return the relations of a document as a set, in each sense.
 
     # Parameters
 
     relations : `Iterable[AnnotatedRelation]`
-        The annotated ones, or the predicted ones as an annotation would have them.
+        Annotated relations, or predicted ones in the same form.
     entities : `Sequence[Span]`
-        Between which they are.
+        The entities of the relations.
     symmetric_labels : `AbstractSet[str]`
-        The labels of relations without a direction: one is the same in either order.
+        The labels of relations without a direction: these are the same in either order.
 
     # Returns
 
-    Under each sense, for each relation what has to be right of it, and its label.
+    For each sense a set, with the parts of each relation that have to be right, and its label.
     """
     labels = {(entity.start, entity.end): entity.label for entity in entities}
     sets: Dict[Sense, Set[Tuple[Hashable, str]]] = {sense: set() for sense in SENSES}

@@ -10,9 +10,10 @@ from sept_runtime.documents import Document, Prediction
 @Metric.register("strict_relation_f1")
 class StrictRelationF1(Metric):
     """
-    Micro-averaged precision, recall and F1 of relations in both of the usual senses. *Rel*: a
-    prediction is right if the label, and start and end of head and tail, are all those of a gold
-    relation of the same document. *Rel+*: the labels of both entities must be right as well.
+    Micro-averaged precision, recall and F1 of relations, in both of the usual senses.
+
+    *Rel*: a prediction is right if the label, and start and end of head and tail, are all those of
+    a gold relation of the same document. *Rel+*: the labels of both entities must be right as well.
     (Bekoulis et al. 2018 call them "boundaries" and "strict"; Zhong and Chen 2021, "A Frustratingly
     Easy Approach for Entity and Relation Extraction", Rel and Rel+.)
 
@@ -28,7 +29,7 @@ class StrictRelationF1(Metric):
     labels : `Sequence[str]`
         The labels that may occur.
     symmetric_labels : `Sequence[str]`, optional (default = `()`)
-        Those whose relations have no direction.
+        The labels of relations without a direction.
     """
 
     def __init__(self, labels: Sequence[str], symmetric_labels: Sequence[str] = ()) -> None:
@@ -36,7 +37,7 @@ class StrictRelationF1(Metric):
         self._counts = {sense: LabelCounts(labels) for sense in SENSES}
 
     def reset(self) -> None:
-        """Forgets what was counted, in this process alone."""
+        """Reset the local counts."""
         for counts in self._counts.values():
             counts.reset()
 
@@ -44,7 +45,7 @@ class StrictRelationF1(Metric):
         self, predictions: Iterable[Prediction], documents: Iterable[Document]
     ) -> None:
         """
-        Counts what was found in a batch of documents, as far as their relations are annotated.
+        Count the predictions for a batch of documents; those without annotation are ignored.
 
         # Raises
 
@@ -60,17 +61,19 @@ class StrictRelationF1(Metric):
                 counts.add(found[sense], gold[sense])
 
     def report(self, reset: bool = False) -> Dict[str, float]:
-        """`get_metric`, but per label only when the counts are reset: at an evaluation's end."""
+        """Return `get_metric`, with the labels' scores only when the counts are reset."""
         metrics = self.get_metric(reset)
         return metrics if reset else {k: v for k, v in metrics.items() if "-" not in k}
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """
+        Return the scores.
+
         # Returns
 
-        `rel_precision`, `rel_recall` and `rel_f1`, `rel_plus_precision` and so on, and the same per
-        label as `rel_precision-LABEL` and so on; 0 where nothing was predicted or there is nothing
-        to find.
+        `rel_precision`, `rel_recall` and `rel_f1`, `rel_plus_precision` and so on, and the same for
+        each label as `rel_precision-LABEL` and so on; 0 if nothing was predicted or there is
+        nothing to find.
         """
         metrics = {
             f"{sense}_{name}": value

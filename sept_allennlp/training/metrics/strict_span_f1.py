@@ -9,11 +9,11 @@ from sept_runtime.documents import Document, ScoredSpan
 @Metric.register("strict_span_f1")
 class StrictSpanF1(Metric):
     """
-    Micro-averaged precision, recall and F1 of labeled spans, overall and per label: a prediction
-    is right if start, end and label are all those of a gold entity of the same document.
+    Micro-averaged precision, recall and F1 of labeled spans, overall and for each label.
 
-    Sets are counted. The gold entities are those of the annotation, so one that the model could
-    not even consider (wider than its limit, say) counts as missed.
+    A prediction is right if start, end and label are all those of a gold entity of the same
+    document. Sets are counted. The gold entities are those of the annotation, so one that the model
+    cannot find (because it is too wide, say) counts as missed.
 
     In distributed training the counts of all processes are added up when the metric is read.
 
@@ -29,7 +29,7 @@ class StrictSpanF1(Metric):
         self._counts = LabelCounts(labels)
 
     def reset(self) -> None:
-        """Forgets what was counted, in this process alone."""
+        """Reset the local counts."""
         self._counts.reset()
 
     def __call__(  # type: ignore[override]
@@ -38,6 +38,8 @@ class StrictSpanF1(Metric):
         gold: Iterable[Iterable[Tuple[int, int, str]]],
     ) -> None:
         """
+        Count the predictions for a batch of documents.
+
         # Parameters
 
         predictions, gold :
@@ -57,12 +59,12 @@ class StrictSpanF1(Metric):
         self, entities: Sequence[Sequence[ScoredSpan]], documents: Sequence[Document]
     ) -> None:
         """
-        Counts what was found in a batch of documents, as far as they are annotated.
+        Count the predictions for a batch of documents; those without annotation are ignored.
 
         # Parameters
 
         entities :
-            For each document what was found in it.
+            For each document its predicted entities.
         documents :
             The documents, with their gold entities.
         """
@@ -71,16 +73,18 @@ class StrictSpanF1(Metric):
                 self([[entity[:3] for entity in found]], [document.entities])
 
     def report(self, reset: bool = False) -> Dict[str, float]:
-        """`get_metric`, but per label only when the counts are reset: at an evaluation's end."""
+        """Return `get_metric`, with the labels' scores only when the counts are reset."""
         metrics = self.get_metric(reset)
         return metrics if reset else {name: metrics[name] for name in ("precision", "recall", "f1")}
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """
+        Return the scores.
+
         # Returns
 
-        `precision`, `recall` and `f1`, and the same per label as `precision-LABEL` and so on;
-        0 where nothing was predicted or there is nothing to find.
+        `precision`, `recall` and `f1`, and the same for each label as `precision-LABEL` and so on;
+        0 if nothing was predicted or there is nothing to find.
         """
         metrics = self._counts.scores()
         if reset:

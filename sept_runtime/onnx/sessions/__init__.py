@@ -1,7 +1,4 @@
-"""
-What runs a graph: a class of `Session` for each engine, a module each, which imports the engine
-when it is asked for.
-"""
+"""Sessions that run graphs: a class for each engine, which imports the engine when it is used."""
 
 from functools import partial
 from typing import Dict, Type
@@ -23,21 +20,23 @@ _CLASSES: Dict[str, Type[Session]] = dict(zip(ENGINES, (OnnxRuntimeSession, Open
 
 def find_engine(engine: str, precision: str, threads: int) -> OpenSession:
     """
+    Return what opens graphs with an engine.
+
     # Parameters
 
     engine, precision : `str`
-        Of `sept_runtime.options`.
+        One of `sept_runtime.options` each.
     threads : `int`
-        How many of the processor's cores a graph uses.
+        The number of cores that a graph uses.
 
     # Raises
 
-    `ValueError` for one that there is not, and `ExportedModelError` if the engine is not installed,
-    or cannot compute in these numbers on this machine.
+    `ValueError` for an unknown engine or precision, and `ExportedModelError` if the engine is not
+    installed or lacks the precision on this machine.
     """
     for what, given, known in (("engine", engine, ENGINES), ("precision", precision, PRECISIONS)):
         if given not in known:
-            raise ValueError(f"{what} must be {' or '.join(map(repr, known))}: {given!r}")
+            raise ValueError(f"{what} must be {' or '.join(map(repr, known))}, got {given!r}")
     session = _CLASSES[engine]
     session.check(precision)
     return partial(session, precision=precision, threads=threads)

@@ -4,18 +4,19 @@ from threading import Lock
 from typing import Any, List, Mapping, Sequence
 
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from sept_runtime.errors import ExportedModelError
 from sept_runtime.onnx.sessions.session import Argument, Session, SessionError
 
 HOW_TO_INSTALL = "pip install 'openvino>=2026.4,<2027'"
 
-# Of what a graph has in floating point.
+# The precision of the floating-point operations of a graph.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 _TYPES = {"f32": "float32", "f64": "float64", "i64": "int64", "i32": "int32"}
 
-# What it makes for the shapes of a batch, it keeps for so many operations; for 5,000 unless told,
-# which takes hundreds of megabytes where each batch has a shape of its own.
+# The number of operations that it caches for the shapes of batches. Its default of 5,000 takes
+# hundreds of megabytes if each batch has a new shape.
 _OPERATIONS_KEPT = 100
 
 _TELEMETRY = "openvino_telemetry"
@@ -24,18 +25,18 @@ _ABSENT = object()
 
 
 class OpenVinoSession(Session):
-    """Of OpenVINO, an extra: computes in bfloat16 on processors that can."""
+    """A session of OpenVINO, an extra. It computes in bfloat16 on processors that can."""
 
     length_step = 8
     rows_step = 32
 
     def __init__(self, path: Path, precision: str, threads: int) -> None:
         openvino = import_openvino()
-        # It computes one batch after the other.
+        # A request computes one batch after the other.
         self._lock = Lock()
         try:
-            # This one alone, and not each that takes what lies there for its own. By its path:
-            # weights in any other folder are refused.
+            # Only the front end for ONNX, and not any that accepts the file. Opened by its path, so
+            # that weights outside its folder are refused.
             frontend = openvino.frontend.FrontEndManager().load_by_framework("onnx")
             model = frontend.convert(frontend.load(str(path)))
             compiled = openvino.Core().compile_model(model, "CPU", _options(precision, threads))
@@ -46,28 +47,28 @@ class OpenVinoSession(Session):
         self._outputs = _arguments(compiled.outputs)
 
     @staticmethod
+    @override
     def check(precision: str) -> None:
-        """As for the class that this is derived from."""
         openvino = import_openvino()
         capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        # Where there are no instructions for it, it is emulated, at a thirtieth of the speed.
+        # Without instructions for it, bfloat16 is emulated at a thirtieth of the speed.
         if precision == "bfloat16" and "BF16" not in capabilities:
             raise ExportedModelError(
-                "this processor has no instructions for bfloat16; take the precision 'float32'"
+                "this processor has no instructions for bfloat16; use the precision 'float32'"
             )
 
     @property
+    @override
     def inputs(self) -> List[Argument]:
-        """As for the class that this is derived from."""
         return self._inputs
 
     @property
+    @override
     def outputs(self) -> List[Argument]:
-        """As for the class that this is derived from."""
         return self._outputs
 
+    @override
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """As for the class that this is derived from."""
         with self._lock:
             try:
                 output: NDArray[Any] = self._request.infer(inputs, share_inputs=True)[0]
@@ -78,9 +79,10 @@ class OpenVinoSession(Session):
 
 def import_openvino() -> Any:
     """
-    OpenVINO, without what its import does besides: it makes an id of whoever runs it, below the
-    home folder, and sends it to its makers. That is a package of its own, and where that cannot be
-    imported nothing is made or sent.
+    Import OpenVINO without its telemetry.
+
+    Telemetry would create a user id in the home folder and send it to the vendor. It is a separate
+    package; if it cannot be imported, nothing is sent.
 
     # Raises
 
@@ -88,15 +90,15 @@ def import_openvino() -> Any:
     """
     with _IMPORT:
         telemetry = sys.modules.get(_TELEMETRY, _ABSENT)
-        # Python's way of saying that there is none.
+        # None makes the import of a module fail.
         sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
         try:
             import openvino
             import openvino.frontend
         except ImportError as error:
             raise ExportedModelError(
-                f"the engine 'openvino' is not installed ({error}); it comes by the extra "
-                f"'openvino': {HOW_TO_INSTALL}"
+                f"the engine 'openvino' is not installed ({error}); it is the extra 'openvino': "
+                f"{HOW_TO_INSTALL}"
             ) from None
         finally:
             del sys.modules[_TELEMETRY]
@@ -107,11 +109,11 @@ def import_openvino() -> Any:
 
 def _options(precision: str, threads: int) -> Mapping[str, Any]:
     return {
-        # Unless told, it takes bfloat16 wherever the processor has it.
+        # The default is bfloat16 wherever the processor has it.
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
-        # Every process would take the same cores.
+        # Otherwise all processes use the same cores.
         "ENABLE_CPU_PINNING": False,
         "CPU_RUNTIME_CACHE_CAPACITY": _OPERATIONS_KEPT,
     }
@@ -134,5 +136,5 @@ def _arguments(found: Sequence[Any]) -> List[Argument]:
 
 
 def _reason(error: Exception) -> str:
-    # Before the reason it says where in its own sources it was found.
+    # The lines before the reason name its own source files.
     return str(error).strip().split("\n")[-1]

@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 
 class SessionError(Exception):
-    """What an engine says of a graph, in one line."""
+    """An engine cannot open or run a graph; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Argument:
     """
-    What a graph takes or gives.
+    An input or output of a graph.
 
     # Parameters
 
     names : `FrozenSet[str]`
-        More than one where an engine has dropped what stood between them.
+        Several names if an engine removed the operations between them.
     type : `str`
-        numpy's name for the type of its elements, or the engine's where numpy has none.
+        numpy's name of the elements' type, or the engine's name if numpy has no such type.
     shape : `Tuple[Optional[int], ...]`
-        The dimensions; those that may have any length are `None`.
+        The dimensions; `None` for those of any length.
     """
 
     names: FrozenSet[str]
@@ -36,26 +36,26 @@ class Argument:
 
 class Session(ABC):
     """
-    A graph, opened by an engine. Threads may share it.
+    Base class for graphs that an engine has opened. Threads may share a session.
 
     # Parameters
 
     path : `Path`
-        Nothing outside of its folder is read.
+        Nothing outside its folder is read.
     precision : `str`
-        Of `sept_runtime.options`; one that `check` does not refuse.
+        One of `sept_runtime.options` that `check` accepts.
     threads : `int`
-        How many of the processor's cores a run uses.
+        The number of cores that a run uses.
 
-    A subclass gives these attributes:
+    A subclass may set these attributes:
 
     length_step, rows_step : `int`
-        The lengths of sequences, and the number of rows that have nothing to do with each other,
-        are to be multiples of these: what the engine keeps for each shape that it sees is memory.
+        Lengths of sequences and numbers of rows should be multiples of these, because some engines
+        allocate memory for each new shape.
 
     # Raises
 
-    `SessionError` if the engine does not take it.
+    `SessionError` if the engine cannot open the graph.
     """
 
     length_step: ClassVar[int] = 1
@@ -68,26 +68,27 @@ class Session(ABC):
     @abstractmethod
     def check(precision: str) -> None:
         """
+        Check that the engine can compute in a precision.
+
         # Raises
 
-        `ExportedModelError` if the engine is not installed, or cannot compute in these numbers on
-        this machine.
+        `ExportedModelError` if the engine is not installed or lacks the precision on this machine.
         """
 
     @property
     @abstractmethod
     def inputs(self) -> List[Argument]:
-        """What the graph takes."""
+        """Return the inputs of the graph."""
 
     @property
     @abstractmethod
     def outputs(self) -> List[Argument]:
-        """What it gives."""
+        """Return the outputs of the graph."""
 
     @abstractmethod
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """
-        Its first output, an array of the caller's own.
+        Run the graph and return its first output, as a new array.
 
         # Raises
 

@@ -166,3 +166,24 @@ def test_a_model_trained_on_conll_columns(
     outputs = read(target)
     assert [output["doc_key"] for output in outputs] == ["90011", "90012"]
     assert outputs[1]["text"].startswith("Does ferric orangeate cause nausea headache ? We found")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("{", "--predictor-args: must be a JSON object, got '{'"),
+        ("[1]", "--predictor-args: must be a JSON object, got '[1]'"),
+        ('{"min_scor": 0.5}', "unknown option 'min_scor' (did you mean 'min_score'?)"),
+        ('{"flat": "false"}', "flat must be true or false, got 'false'"),
+        ('{"top_labels": 1.5}', "top_labels must be a whole number, 0 or more, got 1.5"),
+    ],
+)
+def test_a_wrong_option_is_refused_in_a_line(
+    trained_archive: str, options: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["allennlp", "predict", trained_archive, "-", "--predictor-args", options]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit) as error:
+        main()
+    said = str(error.value)
+    assert said.startswith("allennlp predict: ") and message in said and "\n" not in said

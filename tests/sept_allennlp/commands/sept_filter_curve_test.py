@@ -65,7 +65,7 @@ def test_what_is_no_filter_or_no_data_is_refused_in_a_sentence(
 ) -> None:
     data = DEV if fault == "a SEPT" else "nowhere.json"
     archive = trained_archive if fault == "a SEPT" else filter_archive
-    message = "no span filter but a SEPT" if fault == "a SEPT" else "nowhere.json"
+    message = "must hold a span filter, not a SEPT" if fault == "a SEPT" else "nowhere.json"
     with pytest.raises(SystemExit, match=message):
         command(archive, data, "--output", str(tmp_path / "figure3"))
     assert not (tmp_path / "figure3.csv").exists()

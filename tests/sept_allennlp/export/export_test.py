@@ -10,7 +10,14 @@ import pytest
 import torch
 from allennlp.commands import main
 from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
-from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    ModernBertConfig,
+    ModernBertModel,
+    MPNetConfig,
+    MPNetModel,
+)
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.export import ExportError, NotExportable, export
@@ -76,16 +83,17 @@ def test_the_command(
 
     with pytest.raises(SystemExit, match="sept-export: .*exists already; name a new folder, or"):
         main()
-    with pytest.raises(ExportError, match="is no exported model, and is not replaced"):
+    with pytest.raises(ExportError, match="is not an exported model, so --force"):
         export(trained_archive, tmp_path, replace=True)
 
 
-def test_gold_labels_that_the_model_does_not_know_are_in_nobodys_way(
-    trained_archive: str, tmp_path: Path
-) -> None:
+def test_unknown_gold_labels_do_not_matter(trained_archive: str, tmp_path: Path) -> None:
     entities = [AnnotatedSpan(0, 0, "Unheard-of")]
     document = Document(key="", sentences=[["We", "train", "it"]], entities=entities)
-    assert export(trained_archive, tmp_path / "exported", [document]).spans == 6
+    # The folder of a training is taken for its archive.
+    folder = Path(trained_archive).parent
+    assert export(folder, tmp_path / "exported", [document]).spans == 6
+    assert "| validation | entities | 0." in (tmp_path / "exported" / "README.md").read_text()
 
 
 def agreement(archive: str, tmp_path: Path) -> Any:
@@ -191,12 +199,17 @@ def test_a_tie_may_be_decided_either_way(
     assert agreed.ties
 
 
-@pytest.mark.parametrize("name", ["bert", "mpnet"])
+@pytest.mark.parametrize("name", ["bert", "modernbert", "mpnet"])
 def test_architectures(name: str, tmp_path: Path) -> None:
     torch.manual_seed(1)
     transformer: Any
     if name == "mpnet":
         transformer = MPNetModel(MPNetConfig(**SIZES), add_pooling_layer=False)
+    elif name == "modernbert":
+        special = dict.fromkeys(("pad", "bos", "cls", "eos", "sep"), 0)
+        ids = {f"{token}_token_id": index for token, index in special.items()}
+        config = ModernBertConfig(**SIZES, **ids, local_attention=16, reference_compile=False)
+        transformer = ModernBertModel(config)
     else:
         transformer = BertModel(BertConfig(**SIZES), add_pooling_layer=False)
     # So that what relative positions say matters.
@@ -229,4 +242,4 @@ def test_a_model_whose_archive_is_elsewhere_has_no_scores(
     shutil.copy(trained_archive, tmp_path)
     export(tmp_path / "model.tar.gz", tmp_path / "exported", documents=[])
     card = (tmp_path / "exported" / "README.md").read_text()
-    assert "Not known: there was no `metrics.json`" in card
+    assert "Unknown: the folder of the archive had no `metrics.json`." in card

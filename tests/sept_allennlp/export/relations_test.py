@@ -52,7 +52,7 @@ def test_what_is_in_the_folder(related_archive: str, tmp_path: Path) -> None:
     assert (exported / "relation_head.onnx").is_file()
     card = (exported / "README.md").read_text()
     assert "relations of 7 kinds, `COMPARE`, `CONJUNCTION`, " in card
-    assert "Without a direction are `COMPARE`, `CONJUNCTION`." in card
+    assert "`COMPARE`, `CONJUNCTION` have no direction." in card
     for what in ("entities", "relations (Rel)", "relations (Rel+)"):
         assert f"| validation | {what} | 0." in card
     assert f"{agreed.pairs.pairs} pairs of spans and {agreed.pairs.relations} relations" in card

@@ -369,7 +369,7 @@ def test_data_without_relations_is_told_of() -> None:
     # Evaluation and prediction want none.
     model.eval()
     assert "relations" in model(**tensors(model, document, relations=False))
-    with pytest.raises(ConfigurationError, match="threshold must lie between 0 and 1: 2"):
+    with pytest.raises(ConfigurationError, match="threshold must be between 0 and 1, got 2"):
         joint_model({"threshold": 2.0})
 
 

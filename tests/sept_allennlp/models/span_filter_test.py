@@ -105,7 +105,7 @@ def test_a_threshold_that_is_none_is_refused(threshold: Any) -> None:
 
 
 def test_a_span_limit_below_one_word_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1: 0"):
+    with pytest.raises(ConfigurationError, match="max_span_width must be at least 1, got 0"):
         words_filter(max_span_width=0)
 
 
@@ -156,7 +156,7 @@ def test_the_threshold_of_a_recall_is_found_when_training_ends(config: str, tmp_
 
 
 def test_before_training_has_ended_a_recall_is_no_threshold() -> None:
-    with pytest.raises(ConfigurationError, match="found when the filter's training ends"):
+    with pytest.raises(ConfigurationError, match="finds it when the filter's training ends"):
         words_filter(threshold={"recall": 0.5}).threshold_logit()
 
 

@@ -113,3 +113,30 @@ def test_keeps_every_candidate_and_no_padding():
     assert isinstance(sampler, AllSpans)
     assert sampler(labels, mask).equal(mask)
     assert sampler.log_rates(labels, mask, mask).tolist() == [0.0, 0.0]
+
+
+def test_the_number_of_negatives_rises_and_is_kept_with_the_weights() -> None:
+    labels, mask = torch.zeros(2, 40, dtype=torch.long), torch.ones(2, 40, dtype=torch.bool)
+    options = {"num_negatives": 10, "initial_negatives": 2, "num_rising_steps": 4}
+    sampler = RandomNegatives(**options)
+    # 2, 2 + 8 / 4, ..., for each document.
+    numbers = [sampler(labels, mask).sum(dim=1).tolist() for _ in range(6)]
+    assert numbers == [[n, n] for n in (2, 4, 6, 8, 10, 10)]
+    recovered = RandomNegatives(**options)
+    sampler = RandomNegatives(**options)
+    sampler(labels, mask)
+    recovered.load_state_dict(sampler.state_dict())
+    assert recovered(labels, mask).sum(dim=1).tolist() == [4, 4]
+    assert not RandomNegatives(10).state_dict()
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"initial_negatives": -1}, "initial_negatives must not be negative, got -1"),
+        ({"num_rising_steps": 0}, "num_rising_steps must be at least 1, got 0"),
+    ],
+)
+def test_a_wrong_number_is_refused(options, message) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        RandomNegatives(**options)

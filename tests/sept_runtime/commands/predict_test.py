@@ -153,7 +153,7 @@ def test_another_engine(
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
-        (None, "-", ["--precision", "bfloat16"], "by the extra 'openvino': pip install"),
+        (None, "-", ["--precision", "bfloat16"], "an extra: pip install 'openvino"),
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )

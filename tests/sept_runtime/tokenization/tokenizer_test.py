@@ -265,6 +265,13 @@ SENTENCES = {
         "The end . ( Fig. 3 )",
         "We stop .",
     ],
+    "We train LSTMs.[4],[5] The RNN.[4]–[6] They win.[7][8] So.[9], which is [10]. Yes": [
+        "We train LSTMs . [ 4 ] , [ 5 ]",
+        "The RNN . [ 4 ] – [ 6 ]",
+        "They win . [ 7 ] [ 8 ]",
+        "So . [ 9 ] , which is [ 10 ] .",
+        "Yes",
+    ],
     "Two steps. (1) We parse. (2) We tag.(3) We stop.(The code is available in our archive.)": [
         "Two steps .",
         "( 1 ) We parse .",
@@ -284,6 +291,11 @@ SENTENCES = {
     "Bifidobacterium longum subsp. Infantis, ssp. arizonae, f. sp. tritici and Bacillus sp. WP8.": [
         "Bifidobacterium longum subsp. Infantis , ssp. arizonae , f. sp. tritici and "
         "Bacillus sp. WP8 .",
+    ],
+    "We grew E. coli str. K-12, Candida aff. albicans and L. Monocytogenes (suppl. Fig. 2). So": [
+        "We grew E. coli str. K-12 , Candida aff. albicans and L. Monocytogenes "
+        "( suppl. Fig. 2 ) .",
+        "So",
     ],
     "We found Lactobacillus spp. The rest was Candida spp. Indeed, it grew. Vitamin D. Patients": [
         "We found Lactobacillus spp.",

@@ -26,8 +26,8 @@ class PooledScorer(SpanScorer):
     feedforward : `Lazy[FeedForward]`
         The MLP before the score. Its `input_dim` follows and may be left out.
     max_spans_per_chunk : `int`, optional (default = `65536`)
-        In evaluation, the most candidates to represent in one go, which bounds the memory that a
-        very long document takes.
+        In evaluation, the maximum number of candidates to represent at once, which bounds the
+        memory that a very long document takes.
     """
 
     def __init__(
@@ -55,8 +55,9 @@ class PooledScorer(SpanScorer):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
-        As for `SpanScorer`, of shape `(batch_size, num_spans)`; 0 where `mask` is false.
-        `widths` are not used.
+        Score spans, see `SpanScorer`; shape `(batch_size, num_spans)`, 0 for padding.
+
+        `widths` are ignored.
         """
         scores = torch.zeros(mask.size(), device=mask.device)
         if mask.any():

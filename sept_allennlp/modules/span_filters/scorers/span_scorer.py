@@ -4,7 +4,7 @@ from allennlp.common import Registrable
 
 class SpanScorer(torch.nn.Module, Registrable):
     """
-    One number for each candidate span, by which a span filter judges it (paper, section 3.5).
+    Base class for scorers, which score candidate spans for a filter (paper, section 3.5).
     """
 
     default_implementation = "start_end_width"
@@ -18,6 +18,8 @@ class SpanScorer(torch.nn.Module, Registrable):
         mask: torch.Tensor,
     ) -> torch.Tensor:
         """
+        Score spans.
+
         # Parameters
 
         embedded : `torch.FloatTensor`

@@ -10,13 +10,14 @@ from sept_allennlp.modules.span_filters.scorers.span_scorer import SpanScorer
 @SpanScorer.register("start_end_width")
 class StartEndWidthScorer(SpanScorer):
     """
-    A score for where a span begins, one for where it ends, one for its width, and one for how its
-    two ends go together: the scalar product of two short vectors. No span is pooled, so the work
+    Scores spans by their start, end and width.
+
+    The score is the sum of one for the start, one for the end, one for the width, and one for the
+    pair of start and end: the scalar product of two short vectors. No span is pooled, so the work
     is O(length × input_dim + spans × pair_dim).
 
-    The ends know their neighborhood by a few gated convolutions with residual connections (Gehring
-    et al. 2017, section 3.2), which is what it takes where the embeddings have no context of their
-    own.
+    A few gated convolutions with residual connections (Gehring et al. 2017, section 3.2) give
+    starts and ends their context, for embeddings that have none of their own.
 
     Registered as a `SpanScorer` with name "start_end_width".
 
@@ -28,16 +29,16 @@ class StartEndWidthScorer(SpanScorer):
         In words.
     hidden_dim : `int`, optional (default = `128`)
     num_convolutions : `int`, optional (default = `2`)
-        Each sees `kernel_size` positions; 0 for embeddings that have context.
+        Each reads `kernel_size` positions; 0 for embeddings that have context.
     kernel_size : `int`, optional (default = `3`)
         Odd.
     pair_dim : `int`, optional (default = `32`)
-        Of the vectors whose scalar product judges the two ends together; 0 for none.
+        The dimension of the vectors whose scalar product scores the pair; 0 for no such score.
     dropout : `float`, optional (default = `0.2`)
         Before the projection and before each convolution.
     max_spans_per_chunk : `int`, optional (default = `65536`)
-        In evaluation, the most candidates to score in one go, which bounds the memory that a very
-        long document takes.
+        In evaluation, the maximum number of candidates to score at once, which bounds the memory
+        that a very long document takes.
 
     # Raises
 
@@ -65,7 +66,7 @@ class StartEndWidthScorer(SpanScorer):
             torch.nn.Conv1d(hidden_dim, 2 * hidden_dim, kernel_size, padding=kernel_size // 2)
             for _ in range(num_convolutions)
         )
-        # For each end: one number for itself, then the vector for the pair.
+        # For starts and ends: a score, then the vector for the pair.
         self._start = torch.nn.Linear(hidden_dim, 1 + pair_dim)
         self._end = torch.nn.Linear(hidden_dim, 1 + pair_dim)
         self._width = torch.nn.Parameter(torch.zeros(max_span_width))
@@ -78,7 +79,7 @@ class StartEndWidthScorer(SpanScorer):
         widths: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        """As for `SpanScorer`: shape `(batch_size, num_spans)`."""
+        """Score spans, see `SpanScorer`; shape `(batch_size, num_spans)`."""
         batch_size, length, _ = embedded.size()
         if not (length and mask.size(1)):
             return embedded.new_zeros(mask.size())
@@ -104,10 +105,14 @@ class StartEndWidthScorer(SpanScorer):
     def _ends(
         self, embedded: torch.Tensor, embedded_mask: torch.Tensor
     ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """What every position says as a span's first and as its last; `(..., 1 + pair_dim)`."""
+        """
+        Return each position's score and vector as a start, and as an end.
+
+        Shape (both): `(batch_size, sequence_length, 1 + pair_dim)`.
+        """
         # Shape: (batch_size, hidden_dim, sequence_length)
         hidden = torch.relu(self._projection(self._dropout(embedded))).transpose(1, 2)
-        # So that a convolution sees beyond a short document's end what it sees beyond the batch's.
+        # A convolution must read the same beyond a short document's end as beyond the batch's.
         there = embedded_mask.unsqueeze(1)
         hidden = hidden * there
         for convolution in self._convolutions:
@@ -124,7 +129,7 @@ class StartEndWidthScorer(SpanScorer):
         widths_minus_one: torch.Tensor,
     ) -> torch.Tensor:
         """
-        The scores of some of the spans, of shape `(batch_size, num_spans)`.
+        Score some of the spans; shape `(batch_size, num_spans)`.
 
         # Parameters
 

@@ -155,7 +155,7 @@ def test_other_archives_are_refused(trained_archive: str) -> None:
 def test_a_threshold_outside_0_and_1_is_refused(
     trained_archive: str, filter_archive: str, threshold: Any
 ) -> None:
-    with pytest.raises(ConfigurationError, match="threshold must lie between 0 and 1"):
+    with pytest.raises(ConfigurationError, match="threshold must be between 0 and 1"):
         sept(trained_archive, filter_archive, threshold=threshold)
 
 
@@ -316,3 +316,9 @@ def test_an_encoder_of_the_same_kind_with_other_weights_is_refused(
     archive = trained_filter_on(encoder, tmp_path / "run")
     with pytest.raises(ConfigurationError, match="another encoder of the same kind and size"):
         sept(trained_archive, archive)
+
+
+def test_the_folder_of_a_training_is_a_filter(trained_archive: str, filter_archive: str) -> None:
+    assert sept(trained_archive, str(Path(filter_archive).parent)).model is not None
+    with pytest.raises(ConfigurationError, match="this folder has no model.tar.gz"):
+        sept(trained_archive, str(FIXTURES))

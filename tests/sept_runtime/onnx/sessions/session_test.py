@@ -65,7 +65,7 @@ def test_int8_is_near(int8_model: Path, engine: str) -> None:
 
 
 def test_a_model_that_was_exported_without_int8(exported_model: Path) -> None:
-    with pytest.raises(ExportedModelError, match="no encoder in int8; export the model again, by"):
+    with pytest.raises(ExportedModelError, match="no encoder in int8; export the model again with"):
         load(exported_model, precision="int8")
 
 
@@ -80,7 +80,7 @@ def test_a_processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(openvino, "Core", Old)
     find_engine("openvino", "float32", threads=1)
-    with pytest.raises(ExportedModelError, match="no instructions for bfloat16; take .*'float32'"):
+    with pytest.raises(ExportedModelError, match="no instructions for bfloat16; use .*'float32'"):
         find_engine("openvino", "bfloat16", threads=1)
 
 
@@ -100,9 +100,9 @@ def test_onnx_runtime_has_no_bfloat16(exported_model: Path) -> None:
 
 
 def test_options_that_are_none(exported_model: Path) -> None:
-    with pytest.raises(ValueError, match="engine must be 'onnxruntime' or 'openvino': 'torch'"):
+    with pytest.raises(ValueError, match="engine must be 'onnxruntime' or 'openvino', got 'torch'"):
         load(exported_model, engine="torch")
     with pytest.raises(
-        ValueError, match="precision must be 'float32' or 'bfloat16' or 'int8': 'int4'"
+        ValueError, match="precision must be 'float32' or 'bfloat16' or 'int8', got 'int4'"
     ):
         load(exported_model, precision="int4")
