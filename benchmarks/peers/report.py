@@ -10,9 +10,9 @@ BLANK = ""
 HEADER = """\
 # Comparison with other tools
 
-The same task on the same machine with the same encoder (MiniLM-L6), each tool with the settings that
-its documentation recommends. `make bench-peers` (`python -m benchmarks.peers.run`) writes this page;
-every single run is in `docs/results/peers.json`.
+The same task on the same machine with the same encoder (MiniLM-L6), each tool with the settings
+that its documentation recommends. `make bench-peers` (`python -m benchmarks.peers.run`) writes this
+page; every single run is in `docs/results/peers.json`.
 
 """
 
