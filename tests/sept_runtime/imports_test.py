@@ -24,19 +24,14 @@ LIGHT = {
     "typing_extensions",
 }
 
-# Modules that need an extra, which only their own commands, or spaCy, import.
-WITH_EXTRAS = (
-    "sept_runtime.corpus",
-    "sept_runtime.formats.exchange.inception",
-    "sept_runtime.formats.exchange.spacy_docs",
-    "sept_runtime.serving",
-    "sept_runtime.spacy_component",
-)
+# What needs an extra and is imported by its command alone, or by spaCy.
+EXTRAS = ("corpus", "formats.exchange.inception", "formats.exchange.spacy_docs", "serving",
+          "spacy_component", "views.charts")  # fmt: skip
 
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(sept_runtime.__path__, "sept_runtime.")
-    if not module.name.startswith(WITH_EXTRAS)
+    if not module.name.startswith(tuple(f"sept_runtime.{name}" for name in EXTRAS))
 ]
 
 
