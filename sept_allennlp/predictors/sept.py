@@ -52,6 +52,8 @@ class SEPTPredictor(Predictor):
         it, which is faster and changes scores a little. Everything after the encoder is float32.
     options : optional
         `flat`, `min_score` and the other options of `Decoding`; the default is the model's own.
+        `min_precision` or `min_recall`, of a calibrated model, choose the `min_score` that reaches
+        it on the calibration data.
 
     # Raises
 
@@ -84,7 +86,10 @@ class SEPTPredictor(Predictor):
                 "a model that was trained with model.relations"
             )
         decoding: Decoding = model.decoding  # type: ignore[assignment]
+        wanted = {name: options.pop(name, None) for name in ("min_precision", "min_recall")}
         try:
+            if any(value is not None for value in wanted.values()):
+                decoding = decoding.changed(min_score=self.calibration.min_score(**wanted))
             self.decoding = decoding.changed(**options)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None

@@ -6,9 +6,11 @@ from typing import Iterable, Iterator
 from typing_extensions import override
 
 from sept_runtime.commands.arguments import (
+    add_calibrated_arguments,
     add_decoding_arguments,
     add_engine_arguments,
     add_record_arguments,
+    calibrated_arguments,
     decoding_arguments,
     positive_int,
     record_fields,
@@ -81,6 +83,7 @@ class Predict(Command):
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
         add_decoding_arguments(parser)
+        add_calibrated_arguments(parser)
 
     @override
     def run(self, args: argparse.Namespace) -> int:
@@ -102,6 +105,7 @@ class Predict(Command):
                 decoding = predictor.decoding.changed(**decoding_arguments(args))
             except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
+            decoding = decoding.changed(**calibrated_arguments(args, predictor.calibration))
             texts = list(enumerate(args.text or [], start=1))
             records = (
                 (Record(f"text {n}", n, {"text": text}, None, True) for n, text in texts)
@@ -128,10 +132,12 @@ class Predict(Command):
 
 
 def _records(paths: Iterable[str], args: argparse.Namespace) -> Iterator[Record]:
+    told = {"jsonl"}
     for path in paths:
         with open_records(path, args.format, args.one_per_line) as file:
-            if file.format != "jsonl":
+            if file.format not in told:
                 print(f"{file.name}: read as {file.format}", file=sys.stderr)
+                told.add(file.format)
             yield from file.records
 
 

@@ -98,8 +98,10 @@ class RecordFile:
 
 def find_files(paths: Iterable[str]) -> List[str]:
     """
-    Return the files that paths stand for: files, folders with all files below that have a known
-    suffix, and patterns such as `exports/*.bib`.
+    Return the files that paths stand for.
+
+    A path may be a file, a folder, which stands for all files in it and below that have a known
+    suffix, or a pattern such as `exports/*.bib`.
 
     # Raises
 

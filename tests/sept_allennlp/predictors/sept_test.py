@@ -85,7 +85,7 @@ def test_gold_is_repeated_and_does_not_matter(predictor: SEPTPredictor) -> None:
         ({"sentences": [["we", 1]]}, "word 1: expected a string, found a number"),
         ({"sentences": [["we"]], "ner": [[[0, 1, "Task"]]]}, "outside its sentence"),
         ({"text": "We.", "id": {}}, "'id' must be a string or number, found an object"),
-        ({"text": "We.", "doc_key": 3}, "'doc_key' must be a string, found a number"),
+        ({"text": "We.", "doc_key": {}}, "'doc_key' must be a string or number, found an object"),
         ({"text": "We.", "title": []}, "'title' must be a string, found a list"),
     ],
 )
