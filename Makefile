@@ -1,4 +1,4 @@
-# make train   the main job on the fixtures: train, evaluate, predict; export, predict without PyTorch
+# make train   train, evaluate, predict and export on the fixtures, then predict without PyTorch
 # make test    style and the test suite
 # make test-quick  without the tests that start processes (Ray, distributed training), export or train
 # make fuzz    100,000 drawn documents and 5,000 sets of options through an exported model

@@ -13,20 +13,20 @@ def load(
     archive_file: Union[str, "PathLike[str]"], cuda_device: int = -1, **options: Any
 ) -> Annotator:
     """
-    Loads a trained model for annotating texts.
+    Load a trained model for annotating texts.
 
     # Parameters
 
     archive_file : `Union[str, PathLike]`
-        `model.tar.gz`, or its address.
+        `model.tar.gz`, its address, or the folder of a training.
     cuda_device : `int`, optional (default = `-1`)
-        The GPU's number, -1 for the CPU.
+        The GPU's number; -1 for the CPU.
     options :
         `flat`, `min_score`, and so on, as for `SEPTPredictor`.
 
     # Raises
 
-    `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+    `ArchiveError` if the archive is not safe to load, or has another kind of model.
     """
     predictor = SEPTPredictor.from_path(
         archive_file, cuda_device=cuda_device, import_plugins=False, **options

@@ -2,6 +2,7 @@ import gc
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import sys
@@ -59,6 +60,16 @@ def walk_packages_once() -> Iterator[None]:
         for module in (commands, plugins, util):
             patch.setattr(module, "import_module_and_submodules", walk_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_messages_of_earlier_trainings() -> Iterator[None]:
+    """Remove the handler by which a training prints, as later tests read what is printed."""
+    yield
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if type(handler).__module__ == "sept_allennlp.training.console":
+            root.removeHandler(handler)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ SIZES: Dict[str, Any] = {
     "initializer_range": 0.2,
 }
 
-BERT = {"unk": "[UNK]", "pad": "[PAD]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+BERT = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 ROBERTA = {"cls": "<s>", "pad": "<pad>", "sep": "</s>", "unk": "<unk>", "mask": "<mask>"}
 
 
@@ -262,13 +262,14 @@ class Family(NamedTuple):
 
     `refused` is a part of the message for encoders that cannot work; `batches_agree` says that a
     document's vectors do not depend on its batch; `adapts` that masked language modeling works, and
-    is a part of the message where it does not.
+    is a part of the message where it does not; `exports` that the export agrees with the archive.
     """
 
     write: Callable[[Path], str]
     refused: Optional[str] = None
     batches_agree: bool = True
     adapts: Any = True
+    exports: Any = True
 
 
 FAMILIES: Dict[str, Family] = {
@@ -280,6 +281,7 @@ FAMILIES: Dict[str, Family] = {
     "ConvBERT": Family(
         plain("ConvBert", embedding_size=16, conv_kernel_size=3), batches_agree=False
     ),
+    "DeBERTa": Family(plain("Deberta", byte_pieces, pos_att_type=["p2c", "c2p"])),
     "DeBERTa-v2, -v3": Family(deberta),
     "DistilBERT": Family(
         lambda folder: save(
@@ -294,11 +296,35 @@ FAMILIES: Dict[str, Family] = {
         )
     ),
     "ELECTRA": Family(plain("Electra", embedding_size=16)),
+    "ERNIE": Family(plain("Ernie")),
     "FNet": Family(plain("FNet"), refused="'attention_mask'"),
+    "Funnel": Family(
+        lambda folder: save(
+            folder,
+            "Funnel",
+            word_pieces(),
+            d_model=16,
+            d_head=8,
+            n_head=2,
+            d_inner=32,
+            block_sizes=[1, 1],
+        ),
+        batches_agree=False,
+    ),
+    "Longformer": Family(plain("Longformer", byte_pieces, attention_window=8, **ROBERTA_POSITIONS)),
+    "MobileBERT": Family(
+        plain("MobileBert", embedding_size=16, intra_bottleneck_size=16, true_hidden_size=16)
+    ),
     "ModernBERT": Family(modernbert),
     "MPNet": Family(plain("MPNet", max_position_embeddings=LENGTH + 2)),
     "Nyströmformer": Family(nystromformer, refused="cannot be used"),
     "RoBERTa": Family(plain("Roberta", byte_pieces, **ROBERTA_POSITIONS)),
     "T5": Family(t5, adapts="no masked language model"),
     "XLM-R": Family(xlm_roberta),
+    "XLNet": Family(
+        lambda folder: save(
+            folder, "XLNet", word_pieces(), d_model=16, n_layer=2, n_head=2, d_inner=32
+        ),
+        adapts="no masked language model",
+    ),
 }

@@ -1,7 +1,7 @@
 """
-Writes requirements.txt: every package that setup.cfg and its extras need, pinned, for Linux and for
-each Python that is supported. Run by `make lock`, in an environment that has uv, the one resolver
-that can override AllenNLP's upper bounds.
+Write requirements.txt: all packages that setup.cfg and its extras need, pinned, for Linux and for
+each supported version of Python. `make lock` runs it. The environment must have uv, the only
+resolver that can override AllenNLP's upper bounds.
 """
 
 import re
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List
 
-# The oldest first: what has releases for it mostly has them for the others.
+# The oldest first: its pins mostly have releases for the others as well.
 PYTHONS = ("3.11", "3.12", "3.13")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,12 +23,12 @@ HEADER = """\
 # differs between torch's builds, and comes with torch.
 """
 
-# Come with those builds of torch that use them.
+# Packages that come with the builds of torch that use them.
 TORCH_BUILD = re.compile(r"(nvidia|cuda|triton)\b")
 
 
 def override_reasons(lines: List[str]) -> Dict[str, List[str]]:
-    """Per package of overrides.txt the comment lines above it."""
+    """Return the comment lines above each package of overrides.txt."""
     reasons: Dict[str, List[str]] = {}
     comment: List[str] = []
     previous = ""
@@ -47,8 +47,9 @@ def package_name(requirement: str) -> str:
 
 def compile_pins(python: str, preferred: Path) -> List[str]:
     """
-    The pins for a version of Python: those in the file `preferred` where they fit. The file holds
-    them afterwards.
+    Return the pins for a version of Python, those of the file `preferred` if possible.
+
+    The file holds the pins afterwards.
     """
     command = ["uv", "pip", "compile", str(ROOT / "setup.cfg"), "--all-extras", "--quiet"]
     command += ["--overrides", str(ROOT / "overrides.txt"), "--python-version", python]

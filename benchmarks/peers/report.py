@@ -1,4 +1,4 @@
-"""Makes the table in `docs/peers.md` of the figures that `run.py` has measured."""
+"""Makes `docs/peers.md` from the figures that `run.py` has measured."""
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
@@ -8,58 +8,56 @@ OURS = "sept"
 BLANK = ""
 
 HEADER = """\
-# Side by side
+# Comparison with other tools
 
-What a user could install instead, doing the same work on the same machine with the same encoder
-(MiniLM-L6), each at the settings that its own documentation recommends. Written by
-`make bench-peers` (`python -m benchmarks.peers.run`); every single run is in
-`docs/results/peers.json`.
+The same task on the same machine with the same encoder (MiniLM-L6), each tool with the settings
+that its documentation recommends. `make bench-peers` (`python -m benchmarks.peers.run`) writes this
+page; every single run is in `docs/results/peers.json`.
 
 """
 
 NOTES = """
-- Data: SciERC, {train_abstracts} abstracts to train on, {dev_abstracts} (its dev split) to predict.
-  The raw text is SciERC's words, brackets unescaped, joined by spaces, the same for all. Peers
-  documented on sentences get sentences, split where a full stop stands alone, which finds
-  SciERC's own all but exactly.
-- F1: strict micro F1 on the dev split, from characters, one scorer for all. Every annotated entity
-  counts, those that a peer cannot express (overlaps for tags, over 8 words for SpanMarker) too. One
-  training for each seed ({seeds}); where there are several, mean ± standard deviation. The last
-  weights, no epoch chosen on the dev split. But the settings of `sept_minilm.jsonnet` (batch,
-  averaging, dropout, no overlaps) were once chosen by SciERC's dev split (`results.md`), and those
-  of the peers are their defaults. Of one seed, a difference of a point or two may be chance.
-- Ours sees a whole abstract at once, and so do spaCy's and GLiNER; the others are documented on
-  sentences (SpanMarker can be given the sentences around, as an option).
-- The exported model is SEPT's, of the same trainings, by `allennlp sept-export`, in an environment
+- Data: SciERC, {train_abstracts} abstracts to train on, {dev_abstracts} (its dev split) to
+  predict. The raw text is SciERC's words with unescaped brackets, joined by spaces, for all
+  tools. Tools that are documented on sentences get sentences, which are split at each separate
+  full stop; these are nearly SciERC's own.
+- F1: strict micro F1 on the dev split, by characters, with one scorer for all. Every annotated
+  entity counts, also those that a tool cannot express (overlaps for tags, over 8 words for
+  SpanMarker). One training for each seed ({seeds}); several seeds give mean ± standard deviation.
+  The weights are the last ones. The settings of `sept_minilm.jsonnet` were once chosen on this
+  dev split (`results.md`); those of the other tools are their defaults. With one seed, a
+  difference of a point or two may be chance.
+- Text unit: SEPT, spaCy and GLiNER see whole abstracts; the others are documented on sentences
+  (SpanMarker can optionally be given neighboring sentences).
+- The exported model is that of the same trainings, by `allennlp sept-export`, in an environment
   that `pip install .` makes: ONNX Runtime, float32, no PyTorch.
-- GLiNER is trained from the same encoder as the others, by its configuration's `model_name`. It is
-  more often used with a model that its authors trained on other texts; that is not compared.
+- GLiNER is trained from the same encoder, by its option `model_name`. Its authors' own model,
+  which was trained on other texts and is more often used, is not compared.
 - Equal time: {budget_minutes:g} minutes from annotated abstracts in memory to a saved model,
-  everything in between included. Each trains as many epochs as fit, with its schedule over these.
-  A peer that has seen the abstracts once or twice by then may have found nothing yet, and what it
-  would reach in the end the table does not say.
-- Predictions: medians of interleaved repeats, all peers loaded. A batch is the peer's own batch
-  size, in the text units of the first table. Memory is the process's peak of resident memory,
-  libraries included. "Encoders" are the time that the encoder alone takes for the same abstracts,
-  one after the other, run by transformers in SEPT's environment, in turn with the peers.
-- An epoch: its updates alone, as far as each lets them be timed, without loading the encoder and
-  saving the model; where it is of fewer abstracts than there are, the table says of how many and
-  scales the time.
-- Cold start: from the start of a fresh process to the entities of one abstract, the files in the
-  operating system's cache.
-- Environment: `site-packages` as the pinned requirements install it, with the same PyTorch where
-  there is one. That of SEPT holds all extras (OpenVINO, Ray, spaCy) and the test tools, too.
+  everything included. Each tool trains as many epochs as fit, with its schedule over these. Tools
+  that see the abstracts only once or twice in this time may find nothing yet; the table does not
+  say what they reach in the end.
+- Predictions: medians of interleaved repeats with all tools loaded. A batch has the tool's own
+  text units. Memory is the peak of the process's resident memory, libraries included. "Encoders"
+  is the time of the encoder alone for the same abstracts, one after the other, run by
+  transformers in SEPT's environment.
+- Training epoch: its updates alone, as far as a tool lets them be timed. If it was timed on fewer
+  abstracts, the table says on how many, and the time is scaled.
+- Cold start: from the start of a process to the entities of one abstract, with cached files.
+- Environment: `site-packages` after installing the pinned requirements, with the same PyTorch
+  where there is one. SEPT's holds all extras (OpenVINO, Ray, spaCy) and the test tools.
 """
 
 
 class Goal(NamedTuple):
     """
+    A goal for SEPT.
+
     # Parameters
 
     measure : `Measure`
     span_based, tagger : `float`, optional
-        What ours is to reach against such a peer; none where nothing was asked for. Ratios in
-        favor of ours, or, of an F1, the difference.
+        The advantage to reach over such tools: a ratio, or a difference of F1. `None` for no goal.
     """
 
     measure: Measure
@@ -68,7 +66,7 @@ class Goal(NamedTuple):
 
 
 def render(results: Dict[str, Any]) -> str:
-    """The whole page, in Markdown."""
+    """Return the page as Markdown."""
     settings, peers = results["settings"], results["peers"]
     by_name = measures(results)
     sections = [
@@ -82,7 +80,7 @@ def render(results: Dict[str, Any]) -> str:
         ),
         "\n## Goals\n\n",
         _table(["what", "against", "reached", "goal", ""], _goals(by_name, peers)),
-        "\n## Where a peer wins\n\n",
+        "\n## Where another tool is ahead\n\n",
         _wins(by_name, peers),
         "\n## How it was measured\n",
         NOTES.format(
@@ -120,14 +118,14 @@ def _versions(figures: Figures) -> str:
 
 
 def _advantage(measure: Measure, ours: float, theirs: float) -> float:
-    """How many times as good ours is; of an F1, by how much it is higher."""
+    """Return how many times as good ours is, or the difference of F1."""
     if measure.title.startswith("F1"):
         return ours - theirs
     return ours / theirs if measure.more_is_better else theirs / ours
 
 
 def _others(peers: Dict[str, Figures]) -> Dict[str, Figures]:
-    """What is not ours."""
+    """Return the tools that are not ours."""
     return {
         name: figures
         for name, figures in peers.items()
@@ -160,12 +158,12 @@ def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[L
             else:
                 shown = [f"{reached:.2f} ×", f"at least {least:.1f} ×"]
                 loses = reached < 1
-            verdict = "met" if met else "**the peer wins**" if loses else "missed"
+            verdict = "met" if met else "**the other is ahead**" if loses else "missed"
             yield [measure.title, figures["title"], *shown, verdict]
 
 
 def _wins(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> str:
-    """Where a peer is better than all that is ours, then where it is better than some of it."""
+    """Return where a tool is ahead of both of ours, then where it is ahead of one."""
     ours = {name: figures for name, figures in peers.items() if name not in _others(peers)}
     everywhere, elsewhere = [], []
     for measure in by_name.values():
@@ -190,7 +188,7 @@ def _wins(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> str:
                 elsewhere.append(line)
     page = "".join(everywhere) or "Nowhere.\n"
     if elsewhere:
-        page += "\nAgainst one of ours and not the other:\n\n" + "".join(elsewhere)
+        page += "\nAhead of only one of ours:\n\n" + "".join(elsewhere)
     return page
 
 

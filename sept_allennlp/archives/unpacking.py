@@ -31,6 +31,9 @@ MAX_MEMBERS = 10_000
 _SKELETONS = Path("vocabulary") / ".archives"
 WEIGHTS_NAME = "weights.th"
 
+# In the folder of a training.
+ARCHIVE_NAME = "model.tar.gz"
+
 
 class Unpacked(NamedTuple):
     """

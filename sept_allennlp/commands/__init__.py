@@ -6,6 +6,7 @@ from sept_allennlp.commands.sept_filter_curve import SeptFilterCurve
 from sept_allennlp.commands.sept_results import SeptResults
 from sept_allennlp.commands.sept_suite import SeptSuite
 from sept_allennlp.commands.sept_tables import SeptTables
+from sept_allennlp.commands.sept_tune import SeptTune
 
 __all__ = [
     "SeptAnnotate",
@@ -15,5 +16,6 @@ __all__ = [
     "SeptResults",
     "SeptSuite",
     "SeptTables",
+    "SeptTune",
     "predict",
 ]

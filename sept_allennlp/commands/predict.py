@@ -11,6 +11,7 @@ looks up when it runs. AllenNLP 2.10.1 is its last release, so the name will sta
 
 import argparse
 import contextlib
+import io
 import sys
 from typing import Any, BinaryIO, Optional
 
@@ -24,7 +25,9 @@ from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.commands.arguments import json_object
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import STANDARD_STREAM, open_input, open_output, write_aside
-from sept_runtime.inference.prediction_files import predict_file
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.records import read_lines
+from sept_runtime.inference.prediction_files import Requests, predict_file
 
 _AllenNLPManager = predict._PredictManager
 _get_predictor = predict._get_predictor
@@ -62,6 +65,9 @@ class SEPTPredictManager:
 
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # What is printed degrades if the locale cannot express it, and never ends a run.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = self._predict()
         except (DocumentError, OSError) as error:
@@ -79,7 +85,8 @@ class SEPTPredictManager:
             if self._output_file is not None:
                 output = files.enter_context(open_output(self._output_file, inputs=[local]))
 
-            def write(line: str) -> None:
+            def write(found: JsonObject) -> None:
+                line = dump_line(found)
                 if output is not None:
                     output.write(line.encode())
                 if self._print_to_console:
@@ -87,7 +94,7 @@ class SEPTPredictManager:
 
             predicted = predict_file(
                 self._predictor,
-                lines,
+                Requests(read_lines(lines, self._input_file)),
                 self._predictor.decoding,
                 self._batch_size,
                 write,

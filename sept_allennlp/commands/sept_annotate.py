@@ -8,6 +8,7 @@ from allennlp.common.file_utils import cached_path
 from typing_extensions import override
 
 from sept_allennlp.archives.loading import ArchiveError
+from sept_allennlp.archives.unpacking import ARCHIVE_NAME
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_runtime.commands.annotate import Annotate, share
 
@@ -31,7 +32,9 @@ class SeptAnnotate(SeptSubcommand, Annotate):
 
     @override
     def _add_model(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("model", help="a model's archive, or the folder of an exported model")
+        parser.add_argument(
+            "model", help="the archive of a model, the folder of its training, or an exported model"
+        )
         parser.add_argument(
             "-o",
             "--overrides",
@@ -56,7 +59,11 @@ class SeptAnnotate(SeptSubcommand, Annotate):
         self, args: argparse.Namespace
     ) -> "Tuple[str, Type[ShardPredictor], Dict[str, Any]]":
         options = {"overrides": args.overrides, "packages": tuple(args.include_package)}
-        if Path(args.model).is_dir():
+        model = Path(args.model)
+        if model.is_dir() and (model / ARCHIVE_NAME).is_file():
+            # The folder of a training has checkpoints as well, which the workers do not need.
+            args.model = str(model / ARCHIVE_NAME)
+        elif model.is_dir():
             # Its workers import neither PyTorch nor AllenNLP.
             path, predictor_class, _ = super()._model(args)
             return path, predictor_class, options

@@ -21,6 +21,9 @@ class SeptResults(SeptSubcommand):
     `allennlp sept-results SYSTEM... --against REFERENCE` prints the F1 of each system minus that of
     the reference, with a 95% interval. See docs/experiments.md.
 
+    `allennlp sept-results RUN --reliability STEM` draws how often the entities of each score are
+    right, as they are and calibrated.
+
     Registered as a `Subcommand` with name "sept-results".
     """
 
@@ -54,6 +57,13 @@ class SeptResults(SeptSubcommand):
             "boundaries of both entities (rel), or by their boundaries and labels (rel_plus)",
         )
         parser.add_argument("--csv", type=Path, help="also write the rows to this file")
+        parser.add_argument(
+            "--reliability",
+            type=Path,
+            metavar="STEM",
+            help="instead, draw the reliability diagram of one run's scores, as STEM.png, STEM.svg "
+            "and STEM.csv",
+        )
 
     @override
     def run(self, args: argparse.Namespace) -> int:
@@ -65,6 +75,8 @@ class SeptResults(SeptSubcommand):
         from sept_allennlp.experiments.errors import RunError
         from sept_allennlp.experiments.results import collect, to_markdown
 
+        if args.reliability is not None:
+            return self._draw_reliability(args)
         for option, given in (("--min-score", args.min_score), ("--score", args.score)):
             if given and not args.against:
                 raise RunError(f"{option} needs --against, the system to compare with.")
@@ -84,3 +96,22 @@ class SeptResults(SeptSubcommand):
         if args.csv is not None:
             rows.to_csv(args.csv, index=False, float_format="%.4f")
         return 1 if rows.empty else 0
+
+    def _draw_reliability(self, args: argparse.Namespace) -> int:
+        from sept_allennlp.experiments.errors import RunError
+        from sept_allennlp.experiments.reliability import (
+            measure_reliability,
+            save_reliability_figure,
+        )
+
+        if len(args.runs) != 1 or args.against:
+            raise RunError("--reliability needs exactly one run, and no --against.")
+        found = measure_reliability(args.runs[0])
+        args.reliability.parent.mkdir(parents=True, exist_ok=True)
+        table = args.reliability.with_name(f"{args.reliability.name}.csv")
+        found.bins.to_csv(table, index=False, float_format="%.4f")
+        for name, error in found.errors.items():
+            print(f"expected calibration error, {name}: {error:.4f}")
+        for file in [table, *save_reliability_figure(found, args.reliability)]:
+            print(file)
+        return 0

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sept_allennlp.experiments.errors import RunError
 from sept_allennlp.experiments.folds import fold_folders
+from sept_allennlp.training.calibration import Scored
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
 from sept_allennlp.training.metrics.relation_sets import SENSES, Sense, relation_sets
 from sept_runtime.documents import DocumentError
@@ -109,6 +110,41 @@ def count_predictions(
     counts = {key: row for key, row in rows.items() if row is not None}
     table = pd.DataFrame.from_dict(counts, orient="index", columns=COUNTS)
     return table.rename_axis("document")
+
+
+def read_scored(folder: Path) -> List[Scored]:
+    """
+    Return the entities that a run has predicted for each document, with their scores.
+
+    # Parameters
+
+    folder : `Path`
+        The folder of a run with one seed, trained in folds or not.
+
+    # Raises
+
+    `RunError` as in `count_run`, and if an entity has no score, or nothing is predicted.
+    """
+    documents = []
+    for file in [fold / PREDICTIONS for fold in fold_folders(folder) or [folder]]:
+        # For its messages.
+        count_predictions([file])
+        for line in read_predictions(str(file)):
+            assert isinstance(line, PredictedDocument) and line.predicted is not None
+            entities = line.predicted.entities
+            if any(entity.score is None for entity in entities):
+                raise RunError(f"{line.document.describe()} has entities without scores.")
+            gold = set(line.document.entities or [])
+            documents.append(
+                Scored(
+                    [entity.score or 0.0 for entity in entities],
+                    [entity[:3] in gold for entity in entities],
+                    len(gold),
+                )
+            )
+    if not any(document.scores for document in documents):
+        raise RunError(f"{folder} has no predicted entities, so their scores cannot be measured.")
+    return documents
 
 
 def _counts(sets: Optional[_Sets]) -> Optional[Tuple[int, int, int]]:

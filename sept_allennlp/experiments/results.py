@@ -168,22 +168,35 @@ def read_progress(folder: Path, config: Mapping[str, Any]) -> Optional[Progress]
     config : `Mapping[str, Any]`
         The run's configuration, which names the validation metric.
     """
-    # The last file may be incomplete.
+    # Few files are read: only the last one may be incomplete.
     for file in reversed(_epoch_files(folder)):
-        try:
-            metrics = json.loads(file.read_text())
-            metric = _metric(metrics, config)
-            if metric is not None:
-                return Progress(
-                    epochs=metrics["epoch"] + 1,
-                    metric=metric,
-                    score=metrics.get(f"validation_{metric}", metrics.get(metric)),
-                    best_score=metrics.get(f"best_validation_{metric}", metrics.get(metric)),
-                    best_epoch=metrics["best_epoch"] + 1,
-                )
-        except (json.JSONDecodeError, KeyError):
-            continue
+        progress = _progress(file, config)
+        if progress is not None:
+            return progress
     return None
+
+
+def read_epochs(folder: Path, config: Mapping[str, Any]) -> List[Progress]:
+    """Return the progress of the run after each of its epochs, in order."""
+    epochs = (_progress(file, config) for file in _epoch_files(folder))
+    return [progress for progress in epochs if progress is not None]
+
+
+def _progress(file: Path, config: Mapping[str, Any]) -> Optional[Progress]:
+    try:
+        metrics = json.loads(file.read_text())
+        metric = _metric(metrics, config)
+        if metric is None:
+            return None
+        return Progress(
+            epochs=metrics["epoch"] + 1,
+            metric=metric,
+            score=metrics.get(f"validation_{metric}", metrics.get(metric)),
+            best_score=metrics.get(f"best_validation_{metric}", metrics.get(metric)),
+            best_epoch=metrics["best_epoch"] + 1,
+        )
+    except (json.JSONDecodeError, KeyError):
+        return None
 
 
 def readable(metric: str) -> str:

@@ -90,7 +90,7 @@ def _encoder(embedder: TextFieldEmbedder) -> Tuple[torch.nn.Module, Windows, str
         windows = Windows(
             tuple(part._prefix.tolist()),
             tuple(part._suffix.tolist()),
-            padding=0,
+            padding=part.padding_piece,
             content=part._content,
             stride=part._stride,
         )

@@ -23,22 +23,22 @@ from sept_runtime.options import PRECISIONS, TRAINED_PRECISIONS, Decoding
 from sept_runtime.tokenization.words import with_joined_text
 
 _MAX_BATCH_WORDS = 16_384
-# A CPU's cores are busy with fewer, and it is a quarter slower where activations outgrow its cache.
+# Fewer words keep all cores of a CPU busy; it is a quarter slower if activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
-# Of which each core has its own (docs/speed.md).
+# Each core has a cache of its own (docs/speed.md).
 _MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 
 @Predictor.register("sept")
 class SEPTPredictor(Predictor):
     """
-    Predicts the entities of documents, and their relations where the model finds any, and is the
-    `SpanPredictor` of a trained model. As a `Predictor` it takes documents as JSON objects with
-    `text`, `tokens` or `sentences` (see `sept_runtime.formats.inputs`). An input that cannot be
-    used yields an object with `error` instead of entities; nothing is raised and nothing is left
-    out.
+    Predictor of entities and relations; the `SpanPredictor` of a trained model.
 
-    The options below are given on the command line as `--predictor-args '{"min_score": 0.5}'`.
+    It takes documents as JSON objects with `text`, `tokens` or `sentences` (see
+    `sept_runtime.formats.inputs`). An input that cannot be used yields an object with `error`
+    instead of entities; nothing is raised and nothing is left out.
+
+    On the command line, options are given as `--predictor-args '{"min_score": 0.5}'`.
 
     Registered as a `Predictor` with name "sept".
 
@@ -48,11 +48,12 @@ class SEPTPredictor(Predictor):
     dataset_reader : `DatasetReader`
     frozen : `bool`, optional (default = `True`)
     precision : `str`, optional (default = `"float32"`)
-        Of the encoder: `"float32"`, or `"bfloat16"` where the processor or the GPU has it, which is
-        faster and changes scores a little. All that comes after the encoder is float32.
-
+        The encoder's precision: `"float32"`, or `"bfloat16"` if the processor or the GPU supports
+        it, which is faster and changes scores a little. Everything after the encoder is float32.
     options : optional
         `flat`, `min_score` and the other options of `Decoding`; the default is the model's own.
+        `min_precision` or `min_recall`, of a calibrated model, choose the `min_score` that reaches
+        it on the calibration data.
 
     # Raises
 
@@ -71,8 +72,8 @@ class SEPTPredictor(Predictor):
         if precision not in TRAINED_PRECISIONS:
             if precision in PRECISIONS:
                 raise ConfigurationError(
-                    f"a trained model does not compute in {precision}, an exported one can: "
-                    "'allennlp sept-export --help' says how"
+                    f"an archive does not support the precision {precision!r}; export it, see "
+                    "'allennlp sept-export --help'"
                 )
             known = " or ".join(map(repr, TRAINED_PRECISIONS))
             raise ConfigurationError(f"precision must be {known}: {precision!r}")
@@ -85,7 +86,10 @@ class SEPTPredictor(Predictor):
                 "a model that was trained with model.relations"
             )
         decoding: Decoding = model.decoding  # type: ignore[assignment]
+        wanted = {name: options.pop(name, None) for name in ("min_precision", "min_recall")}
         try:
+            if any(value is not None for value in wanted.values()):
+                decoding = decoding.changed(min_score=self.calibration.min_score(**wanted))
             self.decoding = decoding.changed(**options)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
@@ -103,18 +107,20 @@ class SEPTPredictor(Predictor):
         **options: Any,
     ) -> "SEPTPredictor":
         """
-        As for `Predictor`, but for archives from anywhere.
+        Load a predictor from an archive, which need not be trusted.
 
         # Raises
 
-        `ArchiveError` if the archive is not safe to load, or holds no SEPT.
+        `ArchiveError` if the archive is not safe to load, or holds another kind of model.
         """
         if import_plugins:
             plugins.import_plugins()
         archive = load_archive(archive_path, cuda_device=cuda_device, overrides=overrides)
         if archive.model.default_predictor != "sept":
             kind = type(archive.model).__name__
-            raise ArchiveError(f"{archive_path}: holds no SEPT but a {kind}")
+            raise ArchiveError(
+                f"{archive_path}: expected a model that predicts entities, found {kind}"
+            )
         predictor = cls.from_archive(
             archive, predictor_name or "sept", dataset_reader_to_load, frozen, options
         )
@@ -123,37 +129,35 @@ class SEPTPredictor(Predictor):
 
     @property
     def max_batch_words(self) -> int:
-        """As for `SpanPredictor`: fewer on the CPU, whose cache a batch should fit."""
+        """Return the number of words in a batch; fewer on the CPU, whose cache it should fit."""
         if self._device.type != "cpu":
             return _MAX_BATCH_WORDS
         alone = torch.get_num_threads() == 1
         return _MAX_BATCH_WORDS_ON_ONE_CORE if alone else _MAX_BATCH_WORDS_ON_CPU
 
     def predict_batch(self, documents: Sequence[Document], decoding: Decoding) -> List[Prediction]:
-        """As for `SpanPredictor`."""
+        """Return a prediction for each document."""
         return self._predict(self._instances(documents), decoding)
 
     def tensors(self, documents: Sequence[Document]) -> Any:
-        """A batch of documents as the model's `score_spans` takes it, on its device."""
+        """Return a batch of documents as the model's `score_spans` expects it, on its device."""
         return self._tensors(self._instances(documents))
 
     def predict_json(self, inputs: JsonObject) -> JsonObject:
-        """
-        The output for one input, see `json_prediction`; `error` in it where that is of no use.
-        """
+        """Return the prediction for one input, or its `error`."""
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonObject]) -> List[JsonObject]:
-        """As `predict_json`, for several inputs that are batched by length."""
+        """Return the predictions for several inputs, which are batched by length."""
         requests = map(Request.from_json, inputs)
         return list(predict_requests(self, requests, self.decoding, len(inputs), True))
 
     def predict_instance(self, instance: Instance) -> JsonObject:
-        """As `predict_batch_instance`, for one."""
+        """Return the prediction for one instance of a dataset reader."""
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonObject]:
-        """What a dataset reader has read (`--use-dataset-reader`), in the same form."""
+        """Return the predictions for instances of a dataset reader (`--use-dataset-reader`)."""
         documents = [
             with_joined_text(instance["metadata"]["document"])  # type: ignore[index]
             for instance in instances
@@ -165,7 +169,7 @@ class SEPTPredictor(Predictor):
         ]
 
     def dump_line(self, outputs: JsonObject) -> str:
-        """One line, not escaped as ASCII, as AllenNLP would."""
+        """Return one line of JSON without the ASCII escapes of AllenNLP's."""
         return dump_line(outputs)
 
     @property
@@ -176,8 +180,8 @@ class SEPTPredictor(Predictor):
 
     @property
     def finds_relations(self) -> bool:
-        """As for `SpanPredictor`."""
-        # AllenNLP's models know nothing of relations, nor do our other ones.
+        """Tell whether the model finds relations."""
+        # AllenNLP's models and our baselines lack the attribute.
         return getattr(self._model, "finds_relations", False)
 
     @property
@@ -193,7 +197,7 @@ class SEPTPredictor(Predictor):
 
     def _instances(self, documents: Sequence[Document]) -> List[Instance]:
         return [
-            # Gold does not matter here, and may have labels that the model does not know.
+            # The gold annotation is not needed, and its labels may be unknown to the model.
             self._dataset_reader.text_to_instance(
                 replace(document, entities=None, relations=None, soft=None)
             )
@@ -210,7 +214,7 @@ class SEPTPredictor(Predictor):
     @torch.no_grad()
     def _predict(self, instances: Iterable[Instance], decoding: Decoding) -> List[Prediction]:
         tensors = self._tensors(instances)
-        # AllenNLP knows no models that do this.
+        # AllenNLP's models have no such method.
         model: Any = self._model
         with bfloat16_encoders() if self._in_bfloat16 else nullcontext():
             return model.predict(tensors["text"], tensors["sentence_ids"], decoding)

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from typing import Any, Iterable, List, NamedTuple, Tuple
+from typing import Any, Iterable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -98,7 +98,7 @@ def _predicted(
         return entities, relations
     shares: List[Tuple[Scored, Scored]] = [(entities, relations)] * dist.get_world_size()
     dist.all_gather_object(shares, (entities, relations))
-    return _joined([share[0] for share in shares]), _joined([share[1] for share in shares])
+    return joined([share[0] for share in shares]), joined([share[1] for share in shares])
 
 
 def _with_entities(scored: Scored, prediction: Prediction, document: Document) -> Scored:
@@ -123,7 +123,8 @@ def _with_relations(
     return scored._replace(gold=scored.gold + len(gold))
 
 
-def _joined(shares: List[Scored]) -> Scored:
+def joined(shares: Sequence[Scored]) -> Scored:
+    """Return the predictions of several parts of the data as one."""
     return Scored(
         [score for share in shares for score in share.scores],
         [right for share in shares for right in share.is_right],

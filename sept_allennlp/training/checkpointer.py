@@ -27,10 +27,15 @@ def written_whole(path: str) -> Iterator[str]:
 
     A process that is killed while it writes leaves the earlier file of this name as it was.
     """
-    part = f"{path}.part"
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A pipe or a device.
+        yield path
+        return
+    target = os.path.realpath(path)
+    part = f"{target}.part"
     try:
         yield part
-        os.replace(part, path)
+        os.replace(part, target)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(part)

@@ -109,6 +109,16 @@ class LogWriter(tqdm.TqdmToLogsWriter):  # type: ignore[misc]
         sys.stderr.flush()
 
 
+def print_error(
+    kind: Type[BaseException], error: BaseException, traceback: Optional[TracebackType]
+) -> None:
+    """Print an error that explains itself in one line, and any other with its traceback."""
+    if issubclass(kind, EXPLAINED) and not os.environ.get("ALLENNLP_DEBUG"):
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
 def is_detail(record: logging.LogRecord) -> bool:
     """Tell whether a record is a detail that only a log file should hold."""
     return record.levelno < logging.WARNING and record.name.startswith(_DETAILS)
@@ -119,5 +129,6 @@ def install() -> None:
     allennlp_logging.prepare_global_logging = prepare_global_logging
     tqdm.TqdmToLogsWriter = LogWriter  # type: ignore[misc]
     if "allennlp.__main__" in sys.modules or "allennlp" in sys.argv[0]:
+        sys.excepthook = print_error
         for handler in logging.getLogger().handlers:
             handler.addFilter(lambda record: not is_detail(record))

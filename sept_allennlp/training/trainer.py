@@ -49,7 +49,8 @@ class RecoverableTrainer(GradientDescentTrainer):
             **kwargs,
         )
         if enable_default_callbacks:
-            self._callbacks.append(ReportProgress(self._serialization_dir))
+            # The first, so that what the others print comes below its heading.
+            self._callbacks.insert(0, ReportProgress(self._serialization_dir))
         # The epoch of the best weights. AllenNLP's metric tracker counts validations instead.
         self._best_epoch: Optional[int] = None
         if distributed:

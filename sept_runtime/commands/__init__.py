@@ -18,6 +18,7 @@ from sept_runtime.commands.report import Report
 from sept_runtime.commands.serve import Serve
 from sept_runtime.commands.show import Show
 from sept_runtime.commands.split import Split
+from sept_runtime.commands.table import Table
 from sept_runtime.version import VERSION
 
 COMMANDS: Tuple[Command, ...] = (
@@ -25,6 +26,7 @@ COMMANDS: Tuple[Command, ...] = (
     Annotate(),
     Show(),
     Html(),
+    Table(),
     Errors(),
     Count(),
     Report(),
@@ -50,6 +52,7 @@ __all__ = [
     "Serve",
     "Show",
     "Split",
+    "Table",
     "main",
 ]
 

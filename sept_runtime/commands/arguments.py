@@ -3,9 +3,15 @@
 import argparse
 import contextlib
 import json
-from typing import Any, Callable, Dict, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Union
 
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.records import FORMATS, FieldOptions
 from sept_runtime.options import ENGINES, PRECISIONS, PROBABILITY, SWITCH, Kind, decoding_options
+
+if TYPE_CHECKING:
+    # It loads numpy, which most commands do not need.
+    from sept_runtime.calibration import Calibration
 
 Parser = Union[argparse.ArgumentParser, argparse._ArgumentGroup]
 
@@ -58,6 +64,45 @@ def decoding_arguments(args: argparse.Namespace) -> Dict[str, Any]:
     return {**args.predictor_args, **{k: value for k, value in given.items() if value is not None}}
 
 
+def add_calibrated_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--min-precision` and `--min-recall`."""
+    group = parser.add_argument_group("thresholds chosen by the model's calibration data")
+    either = group.add_mutually_exclusive_group()
+    either.add_argument(
+        "--min-precision",
+        type=probability,
+        metavar="N",
+        help="choose the lowest min_score at which this share of the entities is right",
+    )
+    either.add_argument(
+        "--min-recall",
+        type=probability,
+        metavar="N",
+        help="choose the highest min_score at which this share of the entities is found",
+    )
+
+
+def calibrated_arguments(args: argparse.Namespace, calibration: "Calibration") -> Dict[str, Any]:
+    """
+    Return the `min_score` that `--min-precision` or `--min-recall` asks for, if one is given.
+
+    # Raises
+
+    `DocumentError` if there is a `--min-score`, too, and if the model cannot reach the value.
+    """
+    wanted = {name: getattr(args, name) for name in ("min_precision", "min_recall")}
+    given = [name for name, value in wanted.items() if value is not None]
+    if not given:
+        return {}
+    option = f"--{given[0].replace('_', '-')}"
+    if "min_score" in decoding_arguments(args):
+        raise DocumentError(f"{option} chooses the min_score, so --min-score must not be given.")
+    try:
+        return {"min_score": calibration.min_score(**wanted)}
+    except ValueError as error:
+        raise DocumentError(str(error).replace(given[0], option)) from None
+
+
 def json_object(text: str) -> Dict[str, Any]:
     """Parse an argument that is a JSON object."""
     try:
@@ -97,3 +142,42 @@ def _number(kind: Kind) -> Callable[[str], Any]:
         return value
 
     return parse
+
+
+def add_record_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that tell how records are read."""
+    group = parser.add_argument_group("records")
+    group.add_argument(
+        "--format", choices=FORMATS, help="the format of the inputs (default = as recognized)"
+    )
+    group.add_argument(
+        "--text-field",
+        metavar="NAME",
+        help="the field of the text, such as abstract or abstract.value (default = known names)",
+    )
+    group.add_argument(
+        "--id-field", metavar="NAME", help="the field of the id (default = known names)"
+    )
+    group.add_argument(
+        "--title-field", metavar="NAME", help="the field of the title (default = known names)"
+    )
+    group.add_argument(
+        "--with-title", action="store_true", help="annotate the title, too, as a first sentence"
+    )
+    group.add_argument(
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="FIELD",
+        help="further fields of the records that the output is to hold, such as year",
+    )
+    group.add_argument(
+        "--one-per-line", action="store_true", help="each line of a text file is a document"
+    )
+
+
+def record_fields(args: argparse.Namespace) -> FieldOptions:
+    """Return the fields that `add_record_arguments` has asked for."""
+    return FieldOptions(
+        args.text_field, args.id_field, args.title_field, tuple(args.keep), args.with_title
+    )

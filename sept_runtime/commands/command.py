@@ -1,11 +1,14 @@
 """The base class of commands."""
 
 import argparse
+import contextlib
 import functools
 import os
+import signal
 import sys
+import threading
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Tuple, Type
+from typing import TYPE_CHECKING, ClassVar, Iterator, Tuple, Type
 
 from sept_runtime.documents import DocumentError
 
@@ -59,7 +62,8 @@ class Command(ABC):
 
     def _execute(self, called: str, args: argparse.Namespace) -> None:
         try:
-            status = self.run(args)
+            with _terminable():
+                status = self.run(args)
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader, such as `head`, has seen enough. Python flushes stdout again at exit.
@@ -68,8 +72,32 @@ class Command(ABC):
             status = 1
         except self.errors as error:
             sys.exit(f"{called}: {error}")
+        except _Terminated:
+            status = 128 + signal.SIGTERM
         except KeyboardInterrupt:
             # The status that a shell reports after Ctrl-C.
             status = 130
         if status:
             sys.exit(status)
+
+
+class _Terminated(KeyboardInterrupt):
+    """Another process has ended this one by SIGTERM, as `timeout` and job schedulers do."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise `_Terminated` at SIGTERM, so that a partial output is closed and named."""
+
+    def interrupt(*arguments: object) -> None:
+        raise _Terminated
+
+    # Python handles signals in the main thread only.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

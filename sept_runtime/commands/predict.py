@@ -1,22 +1,26 @@
 import argparse
-import contextlib
-import io
 import sys
-from typing import Iterator
+from pathlib import Path
+from typing import Iterable, Iterator
 
 from typing_extensions import override
 
 from sept_runtime.commands.arguments import (
+    add_calibrated_arguments,
     add_decoding_arguments,
     add_engine_arguments,
+    add_record_arguments,
+    calibrated_arguments,
     decoding_arguments,
     positive_int,
+    record_fields,
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import ExportedModelError
-from sept_runtime.formats.files import open_input, open_output
-from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.formats.predictions.tables import open_predictions
+from sept_runtime.formats.records import Record, find_files, open_records
 
 
 class Predict(Command):
@@ -38,9 +42,12 @@ class Predict(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument(
-            "input_file",
-            nargs="?",
-            help="the documents, plain or compressed (gzip, bzip2, xz, Zstandard); - for stdin",
+            "inputs",
+            nargs="*",
+            default=[],
+            metavar="INPUT",
+            help="files, folders or patterns, plain or compressed (gzip, bzip2, xz, Zstandard); - "
+            "for stdin. An exported model's folder before them is the model",
         )
         source.add_argument(
             "--text",
@@ -52,11 +59,12 @@ class Predict(Command):
             help="the name of an installed model, or the folder of an exported one (default = the "
             "installed model if there is exactly one; 'sept models' lists them)",
         )
+        add_record_arguments(parser)
         parser.add_argument(
             "-o",
             "--output-file",
-            help="the file to write, compressed if its name ends in .gz, .bz2, .xz or .zst "
-            "(default = stdout)",
+            help="the file to write: JSON lines, or by its suffix a table (.csv, .tsv, .xlsx, "
+            ".parquet); compressed if its name ends in .gz, .bz2, .xz or .zst (default = stdout)",
         )
         parser.add_argument(
             "--unbuffered",
@@ -75,40 +83,44 @@ class Predict(Command):
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")
         add_decoding_arguments(parser)
+        add_calibrated_arguments(parser)
 
     @override
     def run(self, args: argparse.Namespace) -> int:
         # Importing it here keeps other commands light.
-        from sept_runtime.inference.prediction_files import predict_file
+        from sept_runtime.inference.prediction_files import Requests, predict_file
         from sept_runtime.models import find_model
+        from sept_runtime.onnx.folder import CONFIGURATION
         from sept_runtime.onnx.predictor import ExportedPredictor
 
-        with contextlib.ExitStack() as files:
-            # First, because it takes no time to notice that a file is missing.
-            inputs = []
-            if args.text is None:
-                inputs.append(args.input_file)
-                lines = files.enter_context(open_input(args.input_file))
-            else:
-                requests = "".join(dump_line({"text": text}) for text in args.text)
-                lines = io.BytesIO(requests.encode())
-            output = files.enter_context(open_output(args.output_file, inputs=inputs))
+        paths, model = list(args.inputs), args.model
+        if len(paths) > 1 and model is None and (Path(paths[0]) / CONFIGURATION).is_file():
+            model = paths.pop(0)
+        inputs = find_files(paths)
+        with open_predictions(args.output_file, inputs, args.keep or None) as output:
             predictor = ExportedPredictor(
-                find_model(args.model), args.threads, args.engine, args.precision
+                find_model(model), args.threads, args.engine, args.precision
             )
             try:
                 decoding = predictor.decoding.changed(**decoding_arguments(args))
             except ValueError as error:
                 raise DocumentError(f"--predictor-args: {error}") from None
+            decoding = decoding.changed(**calibrated_arguments(args, predictor.calibration))
+            texts = list(enumerate(args.text or [], start=1))
+            records = (
+                (Record(f"text {n}", n, {"text": text}, None, True) for n, text in texts)
+                if texts
+                else _records(inputs, args)
+            )
 
-            def write(line: str) -> None:
-                output.write(line.encode())
+            def write(found: JsonObject) -> None:
+                output.write(found)
                 if args.unbuffered:
                     output.flush()
 
             predicted = predict_file(
                 predictor,
-                lines,
+                Requests(records, record_fields(args)),
                 decoding,
                 args.batch_size,
                 write,
@@ -117,6 +129,16 @@ class Predict(Command):
             )
         print(predicted, file=sys.stderr)
         return predicted.status
+
+
+def _records(paths: Iterable[str], args: argparse.Namespace) -> Iterator[Record]:
+    told = {"jsonl"}
+    for path in paths:
+        with open_records(path, args.format, args.one_per_line) as file:
+            if file.format not in told:
+                print(f"{file.name}: read as {file.format}", file=sys.stderr)
+                told.add(file.format)
+            yield from file.records
 
 
 def _shown(outputs: Iterator[JsonObject]) -> Iterator[JsonObject]:

@@ -1,4 +1,4 @@
-"""The annotation of a document as JSON has it, sentence by sentence, checked against its words."""
+"""Check the annotation of a document in JSON, sentence by sentence, against its words."""
 
 import json
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -9,8 +9,9 @@ from sept_runtime.formats.json_lines import JsonObject, json_type
 
 class Annotated(NamedTuple):
     """
-    What a message calls something that is annotated, as "where: entity [3, 3, "Method"]". Written
-    out where there is a message, and not for each entity that is read.
+    The name of an annotation in messages, such as "where: entity [3, 3, "Method"]".
+
+    It is formatted for a message only, and not for each entity that is read.
     """
 
     where: str
@@ -25,8 +26,9 @@ def entities_from_ner(
     ner: Any, sentences: Sequence[Sequence[str]], where: str
 ) -> Optional[List[AnnotatedSpan]]:
     """
-    The entities in the value of `ner`, as read from JSON; `None` where there is no value. Twice the
-    same entity is one entity: a set is what is scored.
+    Return the entities in the value of `ner`, as read from JSON; `None` if there is no value.
+
+    Duplicates count once.
 
     # Raises
 
@@ -53,9 +55,10 @@ def gold_relations(
     where: str,
 ) -> Optional[List[AnnotatedRelation]]:
     """
-    The annotated relations between `entities` in an object read from JSON, twice the same being
-    one; `None` where there are none. They are its `gold_relations`, as in predictions, or its
-    `relations`, as in SciERC, unless these are predicted ones.
+    Return the annotated relations between `entities` in an object read from JSON.
+
+    They are its `gold_relations`, as in predictions, or its `relations`, as in SciERC, unless these
+    are predicted ones. Duplicates count once. `None` if relations are not annotated.
 
     # Raises
 
@@ -86,7 +89,7 @@ def gold_relations(
 
 
 def relations_are_predicted(fields: JsonObject) -> bool:
-    """Whether an object's `relations` are predicted ones, which are no lists but objects."""
+    """Tell whether an object's `relations` are predicted ones: objects instead of lists."""
     relations = fields.get("relations")
     if not isinstance(relations, list):
         return False
@@ -99,8 +102,7 @@ def by_sentence(
     values: Any, name: str, form: str, sentences: Sequence[Sequence[str]], where: str
 ) -> Iterator[Tuple[range, Any, str]]:
     """
-    Each value in a list of lists, one for each sentence: its sentence's words, the value, and where
-    it is, for messages.
+    Yield each value in lists by sentence, with its sentence's words and its place for messages.
 
     # Parameters
 
@@ -109,7 +111,7 @@ def by_sentence(
     name : `str`
         Its key.
     form : `str`
-        How a value looks.
+        The form of a value, for messages.
     sentences : `Sequence[Sequence[str]]`
     where : `str`
 
@@ -149,10 +151,11 @@ def _check_form(value: Any, num_indices: int, form: str, where: Annotated) -> No
 
 def check_span(start: int, end: int, words: range, where: Annotated) -> None:
     """
+    Check that the first and last word of a span are words of its sentence.
+
     # Raises
 
-    `DocumentError`, with a message that begins with `where`, unless first and last word of a span
-    lie among those of its sentence.
+    `DocumentError`, with a message that begins with `where`.
     """
     if start > end:
         raise DocumentError(f"{where} is reversed: its start comes after its end")

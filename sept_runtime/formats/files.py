@@ -162,11 +162,10 @@ class _Prefixed(io.RawIOBase):
     @override
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         data = self._prefix[: len(buffer)]
-        if data:
-            self._prefix = self._prefix[len(data) :]
-        else:
-            # Returns what has arrived, without waiting for a full buffer.
-            data = cast(io.BufferedReader, self._file).read1(len(buffer))
+        self._prefix = self._prefix[len(data) :]
+        # A pipe returns what has arrived, without waiting for more.
+        if not data or self._file.seekable():
+            data += cast(io.BufferedReader, self._file).read1(len(buffer) - len(data))
         buffer[: len(data)] = data
         return len(data)
 

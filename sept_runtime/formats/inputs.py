@@ -6,6 +6,7 @@ from typing import Any, Iterator, List, Optional
 from sept_runtime.documents import Document, DocumentError, describe
 from sept_runtime.formats.blank_words import is_blank
 from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
+from sept_runtime.formats.records.fields import FieldOptions, map_fields
 from sept_runtime.formats.scierc import (
     annotated_document,
     checked_sentences,
@@ -15,6 +16,21 @@ from sept_runtime.formats.scierc import (
 from sept_runtime.formats.word_offsets import checked_offsets, find_words
 from sept_runtime.tokenization import split_sentences, tokenize
 from sept_runtime.tokenization.words import with_joined_text
+
+
+def document_with_title(title: str, text: str, key: str) -> Document:
+    """Return a document of a title, which is a sentence or more of its own, and a text."""
+    first, second = document_from_text(title, key), document_from_text(text, key)
+    shift = len(title) + len(TITLE_END)
+    assert first.offsets is not None and second.offsets is not None
+    offsets = [*first.offsets, *((start + shift, end + shift) for start, end in second.offsets)]
+    return Document(
+        key, first.sentences + second.sentences, None, title + TITLE_END + text, offsets
+    )
+
+
+TITLE_END = "\n\n"
+"""What separates the title from the text after it."""
 
 
 def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:
@@ -29,7 +45,9 @@ def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:
     """
     for origin, fields in read_json_lines(path, name):
         try:
-            yield document_from_input(fields)
+            yield document_from_input(
+                map_fields(fields, FieldOptions()) if isinstance(fields, dict) else fields
+            )
         except DocumentError as error:
             raise DocumentError(f"{origin}: {error}") from None
 
@@ -57,9 +75,6 @@ def document_from_input(fields: Any) -> Document:
     if form is None:
         given = next((name for name in ("text", *_WORDS) if fields.get(name) is not None), None)
         if given is None:
-            # An output of prediction that is an error stays that error.
-            if isinstance(fields.get("error"), str):
-                raise DocumentError(fields["error"])
             raise DocumentError(f"{where}: the object has none of the keys sentences, tokens, text")
         document = document_from_text(text or "", key)
         if not document.offsets:

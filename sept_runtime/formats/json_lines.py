@@ -1,4 +1,4 @@
-"""Files of one JSON value a line: reading them, with errors that name the line, and writing."""
+"""Read and write files with one JSON value a line."""
 
 import json
 import math
@@ -13,7 +13,6 @@ from sept_runtime.formats.files import (
 )
 
 JsonObject = Dict[str, Any]
-
 _TYPES = (
     (bool, "true or false"),
     (dict, "an object"),
@@ -26,20 +25,21 @@ _TYPES = (
 
 def read_json_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, Any]]:
     """
-    The values of a file that holds one in JSON a line, each after the "file, line" that messages
-    call it by; empty lines are passed over.
+    Yield the JSON value of each line, with the "file, line" that messages name it by.
+
+    Empty lines are skipped.
 
     # Parameters
 
     path : `str`
-        The file, on this machine.
+        `-` for standard input.
     name : `str`, optional (default = `path`)
-        What messages call the file: for a downloaded one its address.
+        The file's name in messages: for a downloaded file its address.
 
     # Raises
 
-    `DocumentError` where the file is missing or holds nothing, and at the first line that is not
-    JSON in UTF-8.
+    `DocumentError` if the file is missing or empty, and at the first line that is not JSON in
+    UTF-8.
     """
     found = False
     for origin, line in read_lines(path, name):
@@ -78,7 +78,7 @@ def read_lines(path: str, name: Optional[str] = None) -> Iterator[Tuple[str, byt
 
 def parse_line(line: bytes) -> Any:
     """
-    The value that a line holds.
+    Return the JSON value of a line.
 
     # Raises
 
@@ -92,31 +92,31 @@ def parse_line(line: bytes) -> Any:
         )
     except UnicodeDecodeError as error:
         raise DocumentError(f"not UTF-8 text ({error})") from None
-    # `ValueError` where JSON is malformed and where a number has thousands of digits.
+    # `ValueError` for malformed JSON, and for numbers of thousands of digits.
     except (ValueError, RecursionError) as error:
         raise DocumentError(f"not valid JSON ({error})") from None
 
 
 def dump_line(value: Any) -> str:
-    """One line of JSON, in plain characters where a file can hold them."""
+    """Return a value as a line of JSON, which can always be encoded as UTF-8."""
     line = json.dumps(value, ensure_ascii=False)
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
-        # Half a character, which JSON's \\u notation can express and UTF-8 cannot.
+        # A lone surrogate, which JSON's \\u notation can express and UTF-8 cannot.
         line = json.dumps(value)
     return line + "\n"
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls a value's type, for messages."""
+    """Return JSON's name of a value's type, for messages."""
     if value is None:
         return "nothing (null)"
     return next((name for kind, name in _TYPES if isinstance(value, kind)), type(value).__name__)
 
 
 def is_index(value: Any) -> bool:
-    """Whether a value is a whole number and not negative; `true` is none."""
+    """Tell whether a value is a whole number of at least 0; `true` is none."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 

@@ -9,13 +9,16 @@ from itertools import tee
 from typing import Any, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.documents import Document, DocumentError
-from sept_runtime.formats.inputs import document_from_input
+from sept_runtime.formats.inputs import TITLE_END, document_from_input, document_with_title
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
+from sept_runtime.formats.records.fields import FieldOptions, kept_fields, map_fields
+from sept_runtime.formats.scierc import document_key
 from sept_runtime.inference.prediction import SpanPredictor, predict
 from sept_runtime.options import Decoding
 
 _NO_DOCUMENT = Document(key="", sentences=[])
+_DEFAULT_FIELDS = FieldOptions()
 
 
 class Request(NamedTuple):
@@ -32,29 +35,53 @@ class Request(NamedTuple):
         Why the input cannot be used.
     line : `int`, optional (default = `None`)
         The number of its line.
+    kept : `Dict[str, Any]`, optional (default = `{}`)
+        Further fields of the output.
+    title_length : `int`, optional (default = `None`)
+        The length of the title that the document's text begins with.
     """
 
     fields: Any
     document: Document
     error: Optional[str] = None
     line: Optional[int] = None
+    kept: JsonObject = {}
+    title_length: Optional[int] = None
 
     @classmethod
-    def from_json(cls, fields: Any, line: Optional[int] = None) -> "Request":
+    def from_json(
+        cls, fields: Any, line: Optional[int] = None, options: FieldOptions = _DEFAULT_FIELDS
+    ) -> "Request":
         """Read a JSON value; never raises, but keeps the `error`."""
+        kept: JsonObject = {}
         try:
-            return cls(fields, document_from_input(fields), None, line)
+            if not isinstance(fields, dict):
+                return cls(fields, document_from_input(fields), None, line)
+            kept = kept_fields(fields, options)
+            mapped = map_fields(fields, options)
+            title = mapped.get("title")
+            if not (options.with_title and title and isinstance(mapped.get("text"), str)):
+                return cls(mapped, document_from_input(mapped), None, line, kept)
+            document = document_with_title(title, mapped["text"], document_key(mapped, ""))
+            return cls(mapped, document, None, line, kept, len(title))
         except DocumentError as error:
-            return cls(fields, _NO_DOCUMENT, str(error), line)
+            return cls(fields, _NO_DOCUMENT, str(error), line, kept)
 
     @classmethod
-    def from_line(cls, text: bytes, line: Optional[int] = None) -> "Request":
+    def unreadable(cls, error: str, line: Optional[int] = None) -> "Request":
+        """Return the request of a line that could not be read."""
+        return cls(None, _NO_DOCUMENT, error, line)
+
+    @classmethod
+    def from_line(
+        cls, text: bytes, line: Optional[int] = None, options: FieldOptions = _DEFAULT_FIELDS
+    ) -> "Request":
         """Read a line of a JSONL file as `from_json` reads a value."""
         try:
             fields = parse_line(text)
         except DocumentError as error:
-            return cls(None, _NO_DOCUMENT, str(error), line)
-        return cls.from_json(fields, line)
+            return cls.unreadable(str(error), line)
+        return cls.from_json(fields, line, options)
 
 
 def predict_requests(
@@ -74,11 +101,25 @@ def predict_requests(
     found = predict(predictor, documents, decoding, batch_size, isolate_failures)
     for request, prediction in zip(answered, found):
         error = request.error or prediction.error
-        if error is None:
-            yield prediction_to_json(request.document, prediction, request.fields)
-            continue
-        failure = failure_to_json(error, request.fields)
-        yield failure if request.line is None else {**failure, "line": request.line}
+        if error is not None:
+            output = failure_to_json(error, request.fields)
+            if request.line is not None:
+                output["line"] = request.line
+        else:
+            output = prediction_to_json(request.document, prediction, request.fields)
+            if request.title_length is not None:
+                _add_places(output, request.title_length)
+        yield {**request.kept, **output} if request.kept else output
+
+
+def _add_places(output: JsonObject, title_length: int) -> None:
+    """Add to each entity the field that it is in, and its characters there."""
+    shift = title_length + len(TITLE_END)
+    for entity in output["entities"]:
+        in_title = entity["start"] < title_length
+        entity["field"] = "title" if in_title else "text"
+        entity["field_start"] = entity["start"] - (0 if in_title else shift)
+        entity["field_end"] = entity["end"] - (0 if in_title else shift)
 
 
 def predict_lines(

@@ -1,64 +1,128 @@
 """Predictions from file to file, for all commands that predict."""
 
-from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Optional
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.formats.files import DamagedInputError
-from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.predictions import failure_to_json
+from sept_runtime.formats.records import FieldOptions, Record
 from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.options import Decoding
 
+_DEFAULT_FIELDS = FieldOptions()
+
 
 class PredictedLines(NamedTuple):
-    """The numbers of lines and of failed lines."""
+    """
+    The numbers of lines or records.
+
+    # Parameters
+
+    total, failed : `int`
+    skipped : `int`, optional (default = `0`)
+        The number of records without a text, which have no output.
+    reason : `str`, optional (default = `""`)
+        Why the first of them was skipped.
+    """
 
     total: int
     failed: int
+    skipped: int = 0
+    reason: str = ""
 
     @property
     def status(self) -> int:
-        """Return the exit status of a command: 1 if any line failed."""
-        return int(self.failed > 0)
+        """Return the exit status of a command: 1 if any line failed, or all were skipped."""
+        return int(self.failed > 0 or (self.skipped > 0 and self.total == 0))
 
     def __str__(self) -> str:
         counts = f"{self.total} lines, {self.total - self.failed} annotated, {self.failed} failed"
-        if not self.failed:
-            return counts
-        return f"{counts}\nThe lines that failed hold 'error' and 'line' in the output."
+        if self.skipped:
+            counts += f", {self.skipped} skipped\nThe first that was skipped: {self.reason}"
+        if self.failed:
+            counts += "\nThe lines that failed hold 'error' and 'line' in the output."
+        return counts
+
+
+class Requests:
+    """
+    The requests in the records of files, up to the end or to where a file is damaged.
+
+    Lines of JSONL files are answered by an error if they have no text; other records are skipped.
+
+    # Parameters
+
+    records : `Iterable[Record]`
+    options : `FieldOptions`, optional
+    """
+
+    def __init__(self, records: Iterable[Record], options: FieldOptions = _DEFAULT_FIELDS) -> None:
+        self._records = records
+        self._options = options
+        self.number = 0
+        self.skipped = 0
+        self.reason = ""
+        self.damage: Optional[DamagedInputError] = None
+
+    def __iter__(self) -> Iterator[Request]:
+        try:
+            for record in self._records:
+                self.number = record.number
+                if record.error is None:
+                    request = Request.from_json(record.value, record.number, self._options)
+                else:
+                    request = Request.unreadable(record.error, record.number)
+                if request.error is None or record.answered:
+                    yield request if record.answered else _named(request, record)
+                else:
+                    self.skipped += 1
+                    self.reason = self.reason or f"{record.origin}: {request.error}"
+        except DamagedInputError as error:
+            self.damage = error.after_lines(self.number)
+
+
+def _named(request: Request, record: Record) -> Request:
+    """Name a record without an id by its place, such as "refs.ris, line 7"."""
+    if request.document.key:
+        return request
+    name = Path(record.origin).name
+    return request._replace(
+        fields={**request.fields, "id": name}, document=replace(request.document, key=name)
+    )
 
 
 def predict_file(
     predictor: SpanPredictor,
-    lines: BinaryIO,
+    requests: Requests,
     decoding: Decoding,
     batch_size: int,
-    write: Callable[[str], Any],
+    write: Callable[[JsonObject], Any],
     progress: Callable[[Iterator[JsonObject]], Iterator[JsonObject]],
     unbuffered: bool = False,
 ) -> PredictedLines:
     """
-    Predict a file of one document a line.
+    Predict the documents of files.
 
     # Parameters
 
     predictor, decoding, batch_size :
         As for `predict_requests`.
-    lines : `BinaryIO`
-        As from `open_input`. Blank lines at the end are ignored.
-    write : `Callable[[str], Any]`
-        Takes the line of each output, in order.
+    requests : `Requests`
+    write : `Callable[[JsonObject], Any]`
+        Takes each output, in order.
     progress : `Callable[[Iterator[JsonObject]], Iterator[JsonObject]]`
         Passes the outputs on and shows how many there have been.
     unbuffered : `bool`, optional (default = `False`)
-        Answer each line before the next one is read.
+        Answer each document before the next one is read.
 
     # Raises
 
-    `DamagedInputError` after all whole lines have been answered, and the damage too, if the file
-    ends too early.
+    `DamagedInputError` if a file ends too early, after all whole lines have been answered, and the
+    damage by an error.
     """
-    requests = _Requests(lines)
     outputs = (
         (
             output
@@ -72,34 +136,8 @@ def predict_file(
     for output in progress(outputs):
         total += 1
         failed += "error" in output
-        write(dump_line(output))
+        write(output)
     if requests.damage is not None:
-        write(dump_line({**failure_to_json(str(requests.damage)), "line": requests.number + 1}))
+        write({**failure_to_json(str(requests.damage)), "line": requests.number + 1})
         raise requests.damage
-    return PredictedLines(total, failed)
-
-
-class _Requests:
-    """The requests in the lines of a file, up to its end or to where it is damaged."""
-
-    def __init__(self, lines: BinaryIO) -> None:
-        self._lines = lines
-        self.number = 0
-        self.damage: Optional[DamagedInputError] = None
-
-    def __iter__(self) -> Iterator[Request]:
-        blank = []
-        try:
-            for line in self._lines:
-                self.number += 1
-                request = Request.from_line(line, self.number)
-                # Blank lines at the end are no documents.
-                if not line.strip():
-                    blank.append(request)
-                    continue
-                yield from blank
-                blank = []
-                yield request
-        except DamagedInputError as error:
-            yield from blank
-            self.damage = error.after_lines(self.number)
+    return PredictedLines(total, failed, requests.skipped, requests.reason)

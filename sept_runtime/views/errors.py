@@ -22,7 +22,7 @@ from sept_runtime.analysis.errors import (
 )
 from sept_runtime.documents import AnnotatedSpan, Document, Prediction
 from sept_runtime.formats.predictions import PredictedDocument
-from sept_runtime.tokenization.words import without_surrogates
+from sept_runtime.tokenization.words import restore_brackets, without_surrogates
 from sept_runtime.views.html.page import TEMPLATES, render_document, style_sheet
 
 CSV_COLUMNS = (
@@ -274,7 +274,7 @@ def _line(case: Case) -> str:
         if span is not None:
             opening[span.start] = marks[0] + opening.get(span.start, "")
             closing[span.end] = closing.get(span.end, "") + marks[1]
-    words = case.document.document.words
+    words = restore_brackets(case.document.document.words)
     sentence = " ".join(
         opening.get(i, "") + words[i] + closing.get(i, "") for i in range(first, end)
     )

@@ -1,28 +1,35 @@
 """The table of encoder families in docs/training.md, family by family."""
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import onnxruntime
 import pytest
 import torch
 from allennlp.commands.train import train_model
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Token, Vocabulary
+from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from tokenizers import Regex, pre_tokenizers
 from transformers import AutoModel, AutoTokenizer
 
 from sept_allennlp.archives import load_archive
 from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.data.token_indexers import WordPieceIndexer
+from sept_allennlp.export.errors import NotExportable
+from sept_allennlp.export.graphs import write_encoder
+from sept_allennlp.export.modules import TracedNetwork, _encoder
 from sept_allennlp.models import MaskedLanguageModel
 from sept_allennlp.modules.token_embedders import StaticWordPieceEmbedder, WordPieceEmbedder
 from sept_allennlp.predictors import SEPTPredictor
+from sept_allennlp.training.console import progress
 from tests import encoders
 from tests.encoders import FAMILIES, LENGTH
-from tests.experiments import experiment
+from tests.experiments import ROOT, experiment
 
 pytestmark = [
     # transformers' own, of some of the families.
@@ -52,20 +59,38 @@ def encoder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]
     return write
 
 
+EMBEDDER = "model.text_field_embedder.token_embedders.tokens"
+
+
+def settings(encoder: str, **overrides: Any) -> Dict[str, Any]:
+    """A few steps on a tiny encoder."""
+    return {
+        "dataset_reader.token_indexers.tokens.model_name": encoder,
+        f"{EMBEDDER}.model_name": encoder,
+        f"{EMBEDDER}.attention_dropout": None,
+        "dataset_reader.max_instances": 4,
+        "trainer.num_epochs": 1,
+        # So that scores differ.
+        "trainer.optimizer.lr": 0.01,
+        **overrides,
+    }
+
+
 def training(encoder: str, **overrides: Any) -> Any:
-    embedder = "model.text_field_embedder.token_embedders.tokens"
-    return experiment(
-        {
-            "dataset_reader.token_indexers.tokens.model_name": encoder,
-            f"{embedder}.model_name": encoder,
-            f"{embedder}.attention_dropout": None,
-            "dataset_reader.max_instances": 4,
-            "trainer.num_epochs": 1,
-            # Keeps scores apart.
-            "trainer.optimizer.lr": 0.01,
-            **overrides,
-        }
-    )
+    return experiment(settings(encoder, **overrides))
+
+
+@pytest.fixture(scope="session")
+def archive_of(
+    encoder_of: Callable[[str], str], train_once: Callable[..., str]
+) -> Callable[[str], str]:
+    """The archive of a model trained on a family's encoder for a moment."""
+
+    def train(name: str) -> str:
+        label = "".join(filter(str.isalnum, name))
+        return train_once(f"family_{label}", settings(encoder_of(name)))
+
+    return train
 
 
 def scores(predictor: SEPTPredictor, texts: List[str]) -> List[Dict[Any, float]]:
@@ -80,40 +105,79 @@ def scores(predictor: SEPTPredictor, texts: List[str]) -> List[Dict[Any, float]]
     ]
 
 
+REFUSED = [name for name, family in FAMILIES.items() if family.refused]
+USED = [name for name in FAMILIES if name not in REFUSED]
+
+
 @pytest.mark.trains
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_trains_and_predicts_or_is_refused(
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_family_that_cannot_work_is_refused_before_it_is_trained(
     name: str, encoder_of: Callable[[str], str], tmp_path: Path
 ) -> None:
-    family = FAMILIES[name]
-    encoder = str(shutil.copytree(encoder_of(name), tmp_path / "encoder"))
-    run = tmp_path / "run"
-    if family.refused:
-        with pytest.raises(ConfigurationError, match=family.refused) as caught:
-            train_model(training(encoder), str(run))
-        assert "\n" not in str(caught.value)
-        assert not list(run.glob("model_state*"))
-        return
-    with warnings.catch_warnings(record=True) as caught_warnings:
-        warnings.simplefilter("always")
-        train_model(training(encoder), str(run))
-    warned = any("depend on the other documents" in str(each.message) for each in caught_warnings)
-    assert warned != family.batches_agree
+    with pytest.raises(ConfigurationError, match=FAMILIES[name].refused) as caught:
+        train_model(training(encoder_of(name)), str(tmp_path / "run"))
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "run").glob("model_state*"))
 
-    # The archive needs neither the encoder nor the folder of the run.
-    archive = shutil.move(run / "model.tar.gz", tmp_path / "model.tar.gz")
-    shutil.rmtree(encoder)
-    shutil.rmtree(run)
+
+@pytest.mark.trains
+@pytest.mark.filterwarnings("ignore:.*depend on the other documents")
+@pytest.mark.parametrize("name", USED)
+def test_a_family_trains_and_predicts(name: str, archive_of: Callable[[str], str]) -> None:
     predictor = SEPTPredictor.from_archive(
-        load_archive(archive, overrides={"model.decoding": {"min_score": 0.0, "flat": False}})
+        load_archive(archive_of(name), overrides={"model.decoding": {"min_score": 0.0}})
     )
     together = scores(predictor, TEXTS)
     assert sum(map(len, together)) > 20
-    if family.batches_agree:
+    if FAMILIES[name].batches_agree:
         for text, expected in zip(TEXTS, together):
             (alone,) = scores(predictor, [text])
             assert alone.keys() == expected.keys()
             assert alone == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", USED)
+def test_vectors_that_depend_on_the_batch_are_warned_of(
+    name: str, encoder_of: Callable[[str], str]
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        WordPieceEmbedder(encoder_of(name))
+    warned = any("depend on the other documents" in str(each.message) for each in caught)
+    assert warned != FAMILIES[name].batches_agree
+
+
+# The exporter takes seconds for each, so the suite tries two that differ most.
+EXPORTED_IN_THE_SUITE = ("DeBERTa-v2, -v3", "RoBERTa")
+ALL_FAMILIES = bool(os.environ.get("SEPT_ALL_FAMILIES"))
+
+
+@pytest.mark.exports
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", USED if ALL_FAMILIES else EXPORTED_IN_THE_SUITE)
+def test_the_encoder_of_a_family_is_exported(
+    name: str, encoder_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    embedder = WordPieceEmbedder(encoder_of(name)).eval()
+    encoder, windows, _ = _encoder(BasicTextFieldEmbedder({"tokens": embedder}))
+    network = TracedNetwork(encoder, embedder.get_output_dim(), windows, name, encoder)
+    graph = tmp_path / "encoder.onnx"
+    expected = FAMILIES[name].exports
+    if expected is not True:
+        with pytest.raises(NotExportable, match=expected):
+            write_encoder(network, graph)
+        return
+    write_encoder(network, graph)
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    for lengths in ([LENGTH, LENGTH // 3, 3], [3], [7, 7]):
+        mask = (torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)).long()
+        ids = torch.where(mask.bool(), 5 + torch.arange(max(lengths)), embedder.padding_piece)
+        inputs = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+        (vectors,) = session.run(None, inputs)
+        with torch.no_grad():
+            wanted = encoder(ids, mask)
+        used = mask.bool().numpy()
+        assert vectors[used] == pytest.approx(wanted.numpy()[used], abs=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:.*depend on the other documents")
@@ -301,13 +365,18 @@ def test_a_cased_encoder_that_is_lower_cased_warns_and_has_an_option(tmp_path: P
 
 
 @pytest.mark.trains
-def test_the_casing_is_part_of_the_archive(tmp_path: Path) -> None:
+def test_the_casing_is_printed_and_part_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: List[str] = []
+    monkeypatch.setattr(progress, "info", lambda line, *values: printed.append(line % values))
     encoder = cased_without_configuration(tmp_path / "encoder")
     casing = {
         "dataset_reader.token_indexers.tokens.lowercase": False,
         "model.text_field_embedder.token_embedders.tokens.lowercase": False,
     }
     train_model(training(encoder, **casing), str(tmp_path / "run"))
+    assert ["words", "upper and lower case"] in [line.split(maxsplit=1) for line in printed]
     shutil.rmtree(encoder)
     reader = load_archive(tmp_path / "run" / "model.tar.gz").dataset_reader
     indexer = reader._token_indexers["tokens"]
@@ -322,3 +391,23 @@ def test_a_tokenizer_without_an_unknown_piece_is_refused(tmp_path: Path) -> None
     encoder = encoders.save(tmp_path / "encoder", "Funnel", tokenizer, d_model=16, n_head=2)
     with pytest.raises(ConfigurationError, match="stops at words that it does not know"):
         WordPieceIndexer(encoder)
+
+
+def row(name: str) -> str:
+    """The family's row of the table in docs/training.md."""
+    family = FAMILIES[name]
+    if family.refused:
+        return f"| {name} | refused | – | – | – |"
+    cells = [
+        "yes" if family.batches_agree else "no, with a warning",
+        "yes" if family.adapts is True else "refused",
+        "yes" if family.exports is True else "refused",
+    ]
+    return f"| {name} | yes | {' | '.join(cells)} |"
+
+
+def test_the_table_of_the_documentation_is_the_one_of_the_tests() -> None:
+    lines = (ROOT / "docs" / "training.md").read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("| family |"))
+    assert lines[start + 2 : start + 2 + len(FAMILIES)] == [row(name) for name in FAMILIES]
+    assert lines[start + 2 + len(FAMILIES)] == ""

@@ -128,7 +128,7 @@ def check_output(output: Dict[str, Any], fields: Any) -> None:
     text = output["text"]
     words = [word for sentence in output["sentences"] for word in sentence]
     assert [text[start:end] for start, end in output["word_offsets"]] == words
-    if isinstance(fields.get("text"), str) and fields["text"]:
+    if isinstance(fields.get("text"), str) and fields["text"].strip():
         assert text == fields["text"]
     for entity in output["entities"]:
         assert text[entity["start"] : entity["end"]] == entity["text"] != ""
@@ -144,6 +144,7 @@ def check_output(output: Dict[str, Any], fields: Any) -> None:
 def test_drawn_documents(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     counts: Counter[str] = Counter()
+    faults: List[str] = []
     for seed in range(0, DOCUMENTS, DOCUMENTS_PER_FILE):
         draw = random.Random(seed)
         lines = [draw_line(draw) for _ in range(DOCUMENTS_PER_FILE - 1)]
@@ -167,7 +168,8 @@ def test_drawn_documents(folder: Path, tmp_path: Path, capsys: pytest.CaptureFix
                 try:
                     check_output(output, json.loads(line.decode("utf-8-sig")))
                 except Exception as error:
-                    raise AssertionError(f"seed {seed}, line {number}: {error!r}") from error
+                    faults.append(f"seed {seed}, line {number}: {error!r}")
+    assert faults == []
     assert counts["annotated"] > DOCUMENTS / 4 and counts["entities"] and counts["relations"]
     with capsys.disabled():
         print("\n", dict(counts))
@@ -205,14 +207,14 @@ def draw_options(draw: random.Random) -> List[str]:
             else:
                 good = ["0", "1", ".25", "0.9"] if option.metadata["kind"] is PROBABILITY else ["2"]
                 arguments.append(f"{flag}={draw.choice([*good * 20, *VALUES])}")
-    if draw.random() < 0.5:
+    if draw.random() < 0.3:
         names = [*decoding_options(), "min_scor", "FLAT", "", "precision", "changed", "__class__"]
         values = [True, False, 0, 1, 0.5, 0.9, None, "false", "0.5", [], {}, -1, 2, 10**400, 1e300]
         options = {draw.choice(names): draw.choice(values) for _ in range(draw.randrange(3))}
         text = json.dumps(options)
         damaged = [text[:-1], "[1]", "null", "", "NaN", '{"min_score": NaN}', "[" * 9999]
         arguments.append(f"--predictor-args={draw.choice([text] * 9 + damaged)}")
-    if draw.random() < 0.3:
+    if draw.random() < 0.1:
         name = draw.choice(["--batch-size", "--threads", "--min-scor", "--color", "--mod", "--te"])
         arguments.append(f"{name}={draw.choice(VALUES)}")
     return arguments

@@ -24,12 +24,14 @@ LIGHT = {
     "typing_extensions",
 }
 
+# What needs an extra and is imported by its command alone, or by spaCy.
+EXTRAS = ("corpus", "formats.exchange.inception", "formats.exchange.spacy_docs", "serving",
+          "spacy_component", "views.charts")  # fmt: skip
+
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(sept_runtime.__path__, "sept_runtime.")
-    # Which spaCy alone imports, and what 'sept-annotate' does.
-    if module.name != "sept_runtime.spacy_component"
-    and not module.name.startswith("sept_runtime.corpus")
+    if not module.name.startswith(tuple(f"sept_runtime.{name}" for name in EXTRAS))
 ]
 
 

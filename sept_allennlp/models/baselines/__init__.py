@@ -1,4 +1,4 @@
-"""The systems that the paper compares SEPT with, and what they alone need."""
+"""The systems that the paper compares SEPT with."""
 
 from sept_allennlp.models.baselines.elmo import ElmoEmbedder
 from sept_allennlp.models.baselines.sciie import SciIE

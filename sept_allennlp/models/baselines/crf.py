@@ -1,20 +1,17 @@
-"""
-What a linear-chain conditional random field over BIO tags says of documents: which tags it allows
-where, and how probable an entity is in it.
-"""
+"""Constraints and entity probabilities of a linear-chain conditional random field over BIO tags."""
 
 import torch
 from allennlp.modules import ConditionalRandomField
 
 from sept_allennlp.models.baselines.bio import begin_tags, inside_tags
 
-# AllenNLP's score of what is not allowed.
+# AllenNLP's score for forbidden transitions.
 _IMPOSSIBLE = -10000.0
 
 
 def within_sentences(logits: torch.Tensor, sentence_ids: torch.Tensor) -> torch.Tensor:
     """
-    The logits without those of tags by which an entity would go on from one sentence into the next.
+    Return logits that forbid an entity to continue from one sentence into the next.
 
     # Parameters
 
@@ -29,7 +26,7 @@ def within_sentences(logits: torch.Tensor, sentence_ids: torch.Tensor) -> torch.
     """
     first_words = sentence_ids != sentence_ids.roll(1, dims=1)
     goes_on = torch.zeros(logits.size(-1), dtype=torch.bool, device=logits.device)
-    # Every other one, from the first that goes on.
+    # Every other tag, from the first that continues an entity.
     goes_on[inside_tags(0) :: 2] = True
     return logits.masked_fill(first_words.unsqueeze(-1) & goes_on, _IMPOSSIBLE)
 
@@ -38,9 +35,10 @@ def entity_probabilities(
     crf: ConditionalRandomField, logits: torch.Tensor, mask: torch.Tensor, spans: torch.Tensor
 ) -> torch.Tensor:
     """
-    For each span and label the probability of that entity among the sequences of tags that the CRF
-    allows. In double precision, because the scores of a long document's words add up, and on the
-    CPU, because it is a loop of small steps.
+    Return the probability of each span and label among the sequences of tags that the CRF allows.
+
+    It is computed in double precision, because the scores of a long document's words add up, and on
+    the CPU, because it is a loop of small steps.
 
     # Parameters
 
@@ -63,12 +61,12 @@ def entity_probabilities(
     allowed = crf._constraint_mask.cpu().bool()
 
     def scores(parameter: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
-        """Of a parameter of any shape, what the CRF decodes with."""
+        """Return the values of a parameter, of any shape, with which the CRF decodes."""
         return parameter.detach().cpu().double().masked_fill(~allowed, _IMPOSSIBLE)
 
     boundaries = crf.include_start_end_transitions
     nothing = torch.zeros(num_tags)
-    # Only documents in which there is a span, whose places change by that.
+    # Only documents with spans, which changes their indices.
     rows, places = spans[:, 0].unique(return_inverse=True)
     return span_log_probabilities(
         logits.detach().cpu().double()[rows],
@@ -89,10 +87,11 @@ def span_log_probabilities(
     spans: torch.Tensor,
 ) -> torch.Tensor:
     """
-    How probable it is in a linear-chain conditional random field over BIO tags that exactly these
-    words are an entity: the sum over all tag sequences in which the span's first word begins an
-    entity, its other words go on with it, and the word behind it does not, divided by the sum over
-    all sequences (forward-backward algorithm; Lafferty et al. 2001).
+    Return the log-probability that exactly these words are an entity.
+
+    The probability is the sum over all tag sequences in which the span's first word begins an
+    entity, its other words continue it, and the next word does not, divided by the sum over all
+    sequences (forward-backward algorithm; Lafferty et al. 2001).
 
     # Parameters
 
@@ -101,7 +100,7 @@ def span_log_probabilities(
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_words)`.
     transitions : `torch.FloatTensor`
-        Shape `(num_tags, num_tags)`: the score of going from one tag to another.
+        Shape `(num_tags, num_tags)`: the score of the transition from one tag to another.
     starts, ends : `torch.FloatTensor`
         Shape `(num_tags,)`: the score of a document's first and last tag.
     spans : `torch.LongTensor`

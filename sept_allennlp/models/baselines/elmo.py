@@ -7,21 +7,21 @@ from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
 from sept_allennlp.models.baselines.elmo_files import archive_elmo, elmo_files
 
-# AllenNLP's ELMo works with a state that it keeps in itself, where two threads would meet. One lock
-# for all, because one of its own could not be copied or pickled with it.
+# AllenNLP's ELMo keeps a state, which threads must not share. There is one lock for all, because a
+# lock of its own could not be copied or pickled with it.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @TokenEmbedder.register("elmo")
 class ElmoEmbedder(ElmoTokenEmbedder):
     """
-    AllenNLP's ELMo (Peters et al. 2018), for archives that need none of its files, and with
-    embeddings that depend on the document alone.
+    AllenNLP's ELMo (Peters et al. 2018), without state between batches.
 
-    AllenNLP's ELMo goes into each batch with the state that the batch before has left, which makes
-    a prediction depend on what was predicted earlier. Here every document begins afresh.
+    Its archives are self-contained. AllenNLP's ELMo starts each batch with the state that the
+    previous batch has left, so that a prediction depends on earlier ones. Here every document
+    starts with an empty state.
 
-    Used with AllenNLP's `elmo_characters` token indexer. Registered as a `TokenEmbedder` with name
+    It needs AllenNLP's `elmo_characters` token indexer. Registered as a `TokenEmbedder` with name
     "elmo".
 
     # Parameters
@@ -29,7 +29,7 @@ class ElmoEmbedder(ElmoTokenEmbedder):
     options_file, weight_file : `str`
         Files or addresses.
     serialization_dir : `str`, optional
-        Given by AllenNLP: where archived options are looked for.
+        Given by AllenNLP: the folder of archived options.
     kwargs :
         As for `ElmoTokenEmbedder`.
     """
@@ -46,14 +46,14 @@ class ElmoEmbedder(ElmoTokenEmbedder):
         self._options_file = options_file
 
     def archive_into(self, serialization_dir: str) -> None:
-        """Puts what ELMo is made from, weights aside, where AllenNLP archives it."""
+        """Store ELMo's options where AllenNLP archives them."""
         archive_elmo(self._options_file, serialization_dir)
 
     def forward(
         self, elmo_tokens: torch.Tensor, word_inputs: Optional[torch.Tensor] = None
     ) -> torch.Tensor:
         """
-        A batch of documents without words is taken, too.
+        Embed words; a batch without words is allowed.
 
         # Parameters
 

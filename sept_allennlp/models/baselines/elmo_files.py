@@ -1,10 +1,9 @@
 """
-What ELMo is made from: its options and its weights while a model is trained, the model's own
-archive ever after.
+The files of ELMo: its options and weights in training, and the model's own archive afterwards.
 
-AllenNLP makes an ELMo from two files, also when it loads a model whose archive holds all of ELMo's
-weights. An archive of ours holds the options too, beside the vocabulary (see `encoders`), and for
-the weights' file a hollow one is made of the options, of the right shapes and without any content.
+AllenNLP constructs an ELMo from two files, even when it loads a model whose archive holds all of
+ELMo's weights. Our archives also hold the options, beside the vocabulary (see `encoders`). In place
+of the weights, a file with the same shapes and without content is made from the options.
 """
 
 import json
@@ -30,20 +29,20 @@ def elmo_files(
     options_file: str, weight_file: str, serialization_dir: Optional[str]
 ) -> Iterator[Tuple[str, str]]:
     """
-    The paths of an options file and a weights file to make an ELMo from.
+    Return the paths of an options file and a weights file for ELMo.
 
     # Parameters
 
     options_file, weight_file : `str`
-        As the configuration names them: files or addresses.
+        Files or addresses from the configuration.
     serialization_dir : `str`, optional
-        The folder of the run or of the unpacked archive, which AllenNLP hands to whatever asks
-        for it by this name.
+        The folder of the run or of the unpacked archive; AllenNLP passes it to every constructor
+        with a parameter of this name.
 
     # Raises
 
-    `ArchiveError` if the folder holds a model's weights but no options for its ELMo: an archive
-    may not have files downloaded.
+    `ArchiveError` if the folder holds a model's weights but no options for ELMo: an archive
+    must not cause downloads.
     """
     if serialization_dir is None or not has_weights(Path(serialization_dir)):
         yield options_file, weight_file
@@ -62,13 +61,13 @@ def elmo_files(
         hollow = folder / "weights.hdf5"
         with h5py.File(hollow, "w") as file:
             for name, shape in shapes.items():
-                # Takes no room on the disk as long as nothing is written to it.
+                # It takes no space on the disk as long as nothing is written to it.
                 file.create_dataset(name, shape, dtype="float32")
         yield str(options), str(hollow)
 
 
 def archive_elmo(options_file: str, serialization_dir: str) -> None:
-    """Writes ELMo's options where `elmo_files` will find them."""
+    """Write ELMo's options where `elmo_files` finds them."""
     target = archive_folder(options_file, serialization_dir) / _OPTIONS
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,11 +76,11 @@ def archive_elmo(options_file: str, serialization_dir: str) -> None:
 
 def weight_shapes(options: Dict[str, Any]) -> Dict[str, Tuple[int, ...]]:
     """
-    The data sets of the file with an ELMo's weights, and their shapes.
+    Return the shapes of the data sets in ELMo's file of weights.
 
     # Raises
 
-    `KeyError`, `TypeError` or `ValueError` for what are no options of an ELMo.
+    `KeyError`, `TypeError` or `ValueError` if these are not ELMo's options.
     """
     characters, lstm = options["char_cnn"], options["lstm"]
     character_dim = characters["embedding"]["dim"]

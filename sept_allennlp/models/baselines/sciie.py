@@ -20,32 +20,33 @@ from sept_runtime.decoding import NO_ENTITY
 @Model.register("sciie")
 class SciIE(SpanClassifier):
     """
-    The entity recognition of SciIE (Luan et al. 2018, "Multi-Task Identification of Entities,
-    Relations, and Coreference for Scientific Knowledge Graph Construction", section 4), trained for
-    that task alone: the span-based baseline of SEPT's Table 1.
+    The entity recognition of SciIE, the span-based baseline of SEPT's Table 1.
+
+    (Luan et al. 2018, "Multi-Task Identification of Entities, Relations, and Coreference for
+    Scientific Knowledge Graph Construction", section 4; trained for entities alone.)
 
     A BiLSTM reads a document's words. Each span inside a sentence is represented by its two ends in
     the BiLSTM's output, its width, and a head, a weighted mean of its words' embeddings (Lee et al.
     2017, "End-to-end Neural Coreference Resolution", section 4). A first MLP gives each span a
-    score for being a mention at all; of each document the `spans_per_word` × words best spans are
-    kept, rounded down, but at least one of each document that has any. A second MLP scores the kept
-    ones' labels:
+    score for being a mention; the `spans_per_word` × words best spans of each document are kept,
+    rounded down, but at least one of each document that has any. A second MLP scores the labels of
+    the kept spans:
 
         score(span, label) = mention score(span) + label score(span, label)
         score(span, no entity) = 0
 
-    with a softmax over both. SciIE itself prunes for its pairwise tasks only, where a pair's score
+    with a softmax over both. SciIE itself prunes only for its pairwise tasks, where a pair's score
     is the sum of its spans' mention scores and its own, and scores entities by the label score
-    alone. The baseline of SEPT's Table 1 prunes before the labels are scored; what trains the
-    pruner here is the sum, as in SciIE's pairs.
+    alone. The baseline of SEPT's Table 1 prunes before the labels are scored; here the sum trains
+    the pruner, as in SciIE's pairs.
 
-    The likelihood is that of the kept spans. In training the annotated entities are kept too,
-    whatever their score is (`keep_gold`), so that all of them count in it, as in SciIE's own, which
-    is taken over all spans. Without that, the pruner learns of an entity only once the spans kept
-    in its place have lost enough: with small learning rates that can take longer than the patience
-    of early stopping. In evaluation a pruned entity is missed, and counts as that in the metrics.
+    The likelihood is that of the kept spans. In training all annotated entities are kept, too
+    (`keep_gold`), so that all of them count, as in SciIE's likelihood of all spans. Without that,
+    the pruner learns of an entity only when the scores of the spans kept in its place have
+    decreased enough; with small learning rates that can take longer than the patience of early
+    stopping. In evaluation a pruned entity counts as missed.
 
-    The parts' input dimensions follow from each other, and may be left out.
+    The input dimensions of the parts follow from each other, and may be left out.
 
     Registered as a `Model` with name "sciie".
 
@@ -68,16 +69,16 @@ class SciIE(SpanClassifier):
     max_span_width : `int`, optional (default = `8`)
         In words. Wider entities are not found (and count as missed).
     spans_per_word : `float`, optional (default = `0.4`)
-        How many spans to keep for each word of a document.
+        The number of spans to keep for each word of a document.
     keep_gold : `bool`, optional (default = `True`)
-        In training, keep the annotated entities beside the best spans; if false, the best alone.
+        In training, keep the annotated entities beside the best spans.
     lexical_dropout : `float`, optional (default = `0.5`)
         On the words' embeddings.
     decoding : `Decoding`, optional (default = `Decoding()`)
         Which of the kept spans become entities.
     max_spans_per_chunk : `int`, optional (default = `16384`)
-        In evaluation, the most candidates to represent in one go, which bounds the memory that a
-        very long document takes.
+        In evaluation, the maximum number of candidates to represent at once, which bounds the
+        memory that a very long document takes.
     label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
 
@@ -148,11 +149,11 @@ class SciIE(SpanClassifier):
 
         # Raises
 
-        `ConfigurationError` if the embedder does not give one vector a word.
+        `ConfigurationError` if the embedder does not yield one vector for each word.
         """
         # Shape: (batch_size, num_spans, 2) and (batch_size, num_spans)
         spans, mask = enumerate_spans(sentence_ids, self._max_span_width)
-        # Recurrent encoders take no batch without a word.
+        # Recurrent encoders fail for a batch without words.
         if not spans.size(1):
             logits = torch.zeros(0, 1 + len(self._labels), device=spans.device)
             labels = torch.zeros_like(mask, dtype=torch.long)
@@ -176,8 +177,8 @@ class SciIE(SpanClassifier):
             labels, _ = select(keep, labels)
         mention_scores = mention_scores[keep[mask]]
         spans, mask = select(keep, spans)
-        # The kept ones are represented anew: there are few of them, and to hold the vectors of all
-        # candidates until here would take the memory that `max_spans_per_chunk` saves.
+        # The kept spans are represented again: they are few, and keeping the vectors of all
+        # candidates would take the memory that `max_spans_per_chunk` saves.
         # Shape: (number of kept spans in the batch, num_labels)
         label_scores = score_in_chunks(
             self._represent, self._score_labels, sequences, spans, mask, at_once
@@ -187,8 +188,10 @@ class SciIE(SpanClassifier):
 
     def _encode(self, text: TextFieldTensors, word_mask: torch.Tensor) -> List[torch.Tensor]:
         """
-        The context layer's output and the words' embeddings, of shape `(batch_size, num_words,
-        their own dim)`. `word_mask` has shape `(batch_size, num_words)`.
+        Return the context layer's output and the words' embeddings.
+
+        Their shapes are `(batch_size, num_words, ...)`, that of `word_mask` is `(batch_size,
+        num_words)`.
         """
         embedded = self._embedder(text)
         if embedded.size(1) != word_mask.size(1):
@@ -206,7 +209,7 @@ class SciIE(SpanClassifier):
         spans: torch.Tensor,
         mask: torch.Tensor,
     ) -> torch.Tensor:
-        """The spans' vectors, as `score_in_chunks` asks for them."""
+        """Return the spans' vectors, as `score_in_chunks` needs them."""
         # Shape (both): (batch_size, num_spans, their own dim)
         vectors = self._span_extractor(context, spans, span_indices_mask=mask)
         if self._head_extractor is None:
@@ -215,17 +218,17 @@ class SciIE(SpanClassifier):
         return torch.cat([vectors, heads], dim=-1)
 
     def _score_mentions(self, vectors: torch.Tensor) -> torch.Tensor:
-        """From shape `(number of spans, span_dim)` to `(number of spans, 1)`."""
+        """Map shape `(number of spans, span_dim)` to `(number of spans, 1)`."""
         return self._mention_output(self._mention_feedforward(vectors))
 
     def _score_labels(self, vectors: torch.Tensor) -> torch.Tensor:
-        """From shape `(number of spans, span_dim)` to `(number of spans, num_labels)`."""
+        """Map shape `(number of spans, span_dim)` to `(number of spans, num_labels)`."""
         return self._ner_output(self._ner_feedforward(vectors))
 
 
 def keep_best(scores: torch.Tensor, mask: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
     """
-    The spans of each document with the highest scores.
+    Return the spans of each document with the highest scores.
 
     # Parameters
 
@@ -234,8 +237,8 @@ def keep_best(scores: torch.Tensor, mask: torch.Tensor, most: torch.Tensor) -> t
     mask : `torch.BoolTensor`
         Shape `(batch_size, num_spans)`.
     most : `torch.LongTensor`
-        Shape `(batch_size,)`: how many to keep; a document with fewer keeps them all, one with any
-        at least one.
+        Shape `(batch_size,)`: the number to keep. A document with fewer spans keeps them all, and
+        one with any keeps at least one.
 
     # Returns
 

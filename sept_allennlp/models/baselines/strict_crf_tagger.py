@@ -33,18 +33,18 @@ from sept_runtime.options import Decoding as RuntimeDecoding
 @Model.register("strict_crf_tagger")
 class StrictCrfTagger(CrfTagger):
     """
-    AllenNLP's `CrfTagger` for documents: the BiLSTM-CRF that SEPT is compared with (paper, Table
-    1). It takes what the other models take, finds entities by BIO tags, and is scored as they are.
+    AllenNLP's `CrfTagger` for documents: the BiLSTM-CRF that SEPT is compared with (Table 1).
 
-    A document is one sequence of words. Tags are decoded under AllenNLP's constraints for BIO and
-    one more: no entity goes on from one sentence into the next.
+    It reads the same instances as the other models, finds entities by BIO tags, and has the same
+    metrics. A document is one sequence of words. Tags are decoded with AllenNLP's constraints for
+    BIO and one more: no entity continues from one sentence into the next.
 
-    Tags cannot express entities that share a word. Of gold entities that do, the widest is learned
+    Tags cannot express entities that share a word. Of such gold entities the widest is learned
     (see `tag_gold`); all of them count in `precision`, `recall` and `f1`.
 
     The score of an entity is its probability in the CRF, summed over all valid tag sequences in
-    which exactly its words make up an entity of its label. Decoding takes the entities of the one
-    most probable sequence, so that any score above 0 can occur.
+    which exactly its words are an entity with its label. The entities are those of the most
+    probable sequence, so that any score above 0 can occur.
 
     Registered as a `Model` with name "strict_crf_tagger".
 
@@ -64,11 +64,12 @@ class StrictCrfTagger(CrfTagger):
         `min_score` and `top_labels`; `flat` is always true here.
     label_namespace : `str`, optional (default = `"labels"`)
     tag_namespace : `str`, optional (default = `"bio_tags"`)
-        Filled here, from the labels. Its name has to end in "tags" or "labels": those are the
-        namespaces that AllenNLP does not pad.
+        The namespace for the tags, which are made from the labels. Its name must end in "tags" or
+        "labels", because AllenNLP does not pad such namespaces.
     initializer : `InitializerApplicator`, optional
     kwargs :
-        Of `CrfTagger`: `include_start_end_transitions`, `label_weights`, `weight_strategy`.
+        Parameters of `CrfTagger`: `include_start_end_transitions`, `label_weights`,
+        `weight_strategy`.
 
     # Raises
 
@@ -133,21 +134,23 @@ class StrictCrfTagger(CrfTagger):
         soft_relations: Optional[torch.Tensor] = None,
     ) -> Dict[str, Any]:
         """
+        Tag the words of a batch of documents.
+
         # Parameters
 
         As for `SpanClassifier`, shapes included; `relations` and soft labels must not be given.
 
         # Returns
 
-        `loss`, a scalar: the negative log-likelihood of a document's tags, mean over the annotated
-        documents (`CrfTagger` sums over them, so that clipping gradients would depend on the size
-        of the batch); there if any is annotated. In evaluation also `tags`, per document a list
+        `loss`, a scalar: the negative log-likelihood of a document's tags, averaged over the
+        annotated documents, if there are any. (`CrfTagger` sums over them, so that clipping
+        gradients would depend on the batch size.) In evaluation also `tags`, per document a list
         with each word's tag, and `entities`, per document a list of `ScoredSpan`.
 
         # Raises
 
-        `ConfigurationError` if in training a document is not annotated, and where the dataset
-        reader gives what this model does not learn.
+        `ConfigurationError` if in training a document is not annotated, and for relations or soft
+        labels.
         """
         check_not_given(relations, soft_labels)
         documents: List[Document] = [fields["document"] for fields in metadata]
@@ -176,7 +179,11 @@ class StrictCrfTagger(CrfTagger):
     def predict(
         self, text: TextFieldTensors, sentence_ids: torch.Tensor, decoding: RuntimeDecoding
     ) -> List[Prediction]:
-        """As for `SpanClassifier`: `sentence_ids` has shape `(batch_size, num_words)`."""
+        """
+        Predict each document, see `SpanClassifier`.
+
+        `sentence_ids` has shape `(batch_size, num_words)`.
+        """
         mask = sentence_ids != PADDING
         logits = within_sentences(self._emissions(text, mask), sentence_ids)
         entities = self._entities(logits, self._best_tags(logits, mask), mask, decoding)
@@ -184,8 +191,10 @@ class StrictCrfTagger(CrfTagger):
 
     def _emissions(self, text: TextFieldTensors, mask: torch.Tensor) -> torch.Tensor:
         """
-        The scores of each word's tags, before any transition: shape `(batch_size, num_words,
-        num_tags)`. `mask` has shape `(batch_size, num_words)`.
+        Return the scores of each word's tags, without transitions.
+
+        They have shape `(batch_size, num_words, num_tags)`, and `mask` has shape `(batch_size,
+        num_words)`.
         """
         if not mask.size(1):
             return torch.zeros(*mask.size(), self.num_tags, device=mask.device)
@@ -203,10 +212,12 @@ class StrictCrfTagger(CrfTagger):
         annotated: torch.Tensor,
     ) -> torch.Tensor:
         """
-        As `forward` describes it. `logits` has shape `(batch_size, num_words, num_tags)`,
+        Return the loss that `forward` describes.
+
+        `logits` has shape `(batch_size, num_words, num_tags)`,
         `gold_tags` and `mask` have `(batch_size, num_words)`, `annotated` has `(batch_size,)`.
         """
-        # AllenNLP's CRF takes no document without words.
+        # AllenNLP's CRF fails for documents without words.
         rows = annotated & mask.any(dim=1)
         if not rows.any():
             return zero_loss(self)
@@ -214,8 +225,9 @@ class StrictCrfTagger(CrfTagger):
 
     def _best_tags(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
-        The most probable valid tags, of shape `(batch_size, num_words)`, on the CPU, by logits that
-        `within_sentences` has made, of shape `(batch_size, num_words, num_tags)`.
+        Return the most probable valid tags, of shape `(batch_size, num_words)`, on the CPU.
+
+        `logits` are from `within_sentences`, with shape `(batch_size, num_words, num_tags)`.
         """
         tags = torch.full(mask.size(), OUTSIDE)
         rows = mask.any(dim=1)
@@ -233,8 +245,9 @@ class StrictCrfTagger(CrfTagger):
         decoding: RuntimeDecoding,
     ) -> List[List[ScoredSpan]]:
         """
-        Each document's tagged entities with their probabilities. `logits`, `mask` and `tags` are
-        what `_best_tags` takes and gives, shapes included.
+        Return each document's tagged entities with their probabilities.
+
+        `logits`, `mask` and `tags` are the parameters and the result of `_best_tags`.
         """
         # Shape: (num_entities, 4)
         spans = tagged_spans(tags)
@@ -257,11 +270,13 @@ class StrictCrfTagger(CrfTagger):
         documents: List[Document],
     ) -> None:
         """
-        Counts what was found for the metrics. `tags`, `gold_tags` and `mask` have shape
+        Count the entities for the metrics.
+
+        `tags`, `gold_tags` and `mask` have shape
         `(batch_size, num_words)`, `annotated` has shape `(batch_size,)`.
         """
         counted = mask & annotated.unsqueeze(1)
-        # Whatever the batch: processes add up what they have counted here, call by call.
+        # For every batch: in distributed training each call adds up the counts of all processes.
         one_hot = torch.nn.functional.one_hot(tags.to(gold_tags.device), self.num_tags).float()
         self.metrics["accuracy"](one_hot, gold_tags, counted)  # type: ignore[arg-type]
         self._metric.count(entities, documents)
@@ -272,10 +287,11 @@ class StrictCrfTagger(CrfTagger):
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
-        `precision`, `recall` and `f1` against the whole annotation; when they are reset, at the end
-        of an evaluation, per label too. Beside them AllenNLP's own for taggers: the `accuracy` of
-        tags, and `precision-overall`, `recall-overall` and `f1-measure-overall` against those
-        entities alone that tags can express. Nothing while training, where nothing is decoded.
+        Return `precision`, `recall` and `f1`, with `reset` also those of each label.
+
+        Beside them there are AllenNLP's metrics of taggers: the `accuracy` of tags, and
+        `precision-overall`, `recall-overall` and `f1-measure-overall` of those entities that tags
+        can express. Nothing in training, where nothing is decoded.
         """
         if self.training:
             return {}
@@ -290,7 +306,7 @@ class StrictCrfTagger(CrfTagger):
 
 
 def _add_tags(vocab: Vocabulary, labels: List[str], namespace: str) -> None:
-    """Fills a namespace of the vocabulary with the labels' tags."""
+    """Fill a namespace of the vocabulary with the labels' tags."""
     vocab.add_tokens_to_namespace(tag_names(labels), namespace)
     tags = list(vocab.get_index_to_token_vocabulary(namespace).values())
     if tags != tag_names(labels):

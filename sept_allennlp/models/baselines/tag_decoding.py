@@ -7,7 +7,7 @@ from sept_allennlp.modules.decoding import Decoding
 
 class TagDecoding(Decoding):
     """
-    `Decoding` for tags, by which entities never overlap; `options` are its other parameters.
+    `Decoding` for tags, with which entities never overlap; `options` are its other parameters.
 
     # Raises
 

@@ -18,7 +18,7 @@ from allennlp.modules import TextFieldEmbedder
 
 from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
 from sept_allennlp.archives.loading import load_archive
-from sept_allennlp.archives.unpacking import MAX_CONFIG_SIZE
+from sept_allennlp.archives.unpacking import ARCHIVE_NAME, MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
 from sept_allennlp.modules.span_filters.span_filter import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder
@@ -211,14 +211,16 @@ def _find_archive(archive: str, serialization_dir: Optional[str]) -> str:
             return str(archived)
         # The model comes from an archive that has no such filter, and a configuration that names
         # it, which may be the user's (an override) or a stranger's: nothing is downloaded for it.
-        if has_weights(Path(serialization_dir)) and not Path(archive).is_file():
+        if has_weights(Path(serialization_dir)) and not Path(archive).exists():
             raise ConfigurationError(f"{archive}: there is no such span filter on this machine")
     try:
         found = str(cached_path(archive))
     except OSError as error:
         raise ConfigurationError(f"{archive}: there is no such span filter ({error})") from None
+    if Path(found).is_dir():
+        found = str(Path(found) / ARCHIVE_NAME)
     if not Path(found).is_file():
         raise ConfigurationError(
-            f"{archive}: this is a folder; a span filter is the model.tar.gz inside it"
+            f"{archive}: this folder has no {ARCHIVE_NAME}: its training has not ended"
         )
     return found

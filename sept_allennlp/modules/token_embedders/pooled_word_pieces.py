@@ -45,14 +45,9 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
         piece_offsets: torch.Tensor,
     ) -> torch.Tensor:
         """
-        # Parameters
+        Return an embedding of each word, of shape `(batch_size, num_words, embedding_dim)`.
 
-        As for `word_pieces`.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(batch_size, num_words, embedding_dim)`, zero where `mask` is
-        false.
+        It is zero where `mask` is false. The parameters are those of `word_pieces`.
         """
         # Shape: (batch_size, num_pieces, embedding_dim)
         pieces = super().forward(token_ids, mask, wordpiece_mask, piece_offsets)

@@ -64,12 +64,8 @@ class StaticWordPieceEmbedder(EncoderEmbedder):
         piece_offsets: torch.Tensor,
     ) -> torch.Tensor:
         """
-        # Parameters
+        Return an embedding of each piece, of shape `(batch_size, num_pieces, embedding_dim)`.
 
-        As for `word_pieces`; only `token_ids` is used.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(batch_size, num_pieces, embedding_dim)`.
+        The parameters are those of `word_pieces`; only `token_ids` is used.
         """
         return self._embedding(token_ids)

@@ -113,6 +113,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         prefix, suffix = encoder.special_pieces()
         self.register_buffer("_prefix", torch.tensor(prefix, dtype=torch.long), persistent=False)
         self.register_buffer("_suffix", torch.tensor(suffix, dtype=torch.long), persistent=False)
+        self.padding_piece: int = encoder.tokenizer.pad_token_id or 0
         limit = encoder.max_pieces(self.transformer_model)
         if max_length is not None and max_length > limit:
             raise ConfigurationError(
@@ -143,6 +144,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         piece_offsets: torch.Tensor,
     ) -> torch.Tensor:
         """
+        Return an embedding of each piece, of shape `(batch_size, num_pieces, embedding_dim)`.
+
         # Parameters
 
         token_ids : `torch.LongTensor`
@@ -153,10 +156,6 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
             Shape `(batch_size, num_pieces)`.
         piece_offsets : `torch.LongTensor`
             Shape `(batch_size, num_words, 2)`; not used here.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(batch_size, num_pieces, embedding_dim)`.
         """
         if token_ids.size(1) <= self._content:
             return self._encode(token_ids, wordpiece_mask)
@@ -240,8 +239,8 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
         ids = torch.cat(
             [
                 self._prefix.expand(batch_size, -1),
-                token_ids,
-                token_ids.new_zeros(batch_size, len(self._suffix)),
+                token_ids.masked_fill(~mask, self.padding_piece),
+                token_ids.new_full((batch_size, len(self._suffix)), self.padding_piece),
             ],
             dim=1,
         )
@@ -270,8 +269,11 @@ class _Windows(NamedTuple):
     borders: torch.Tensor
 
     def best_for_each_piece(self, num_pieces: int) -> torch.Tensor:
-        """Return the window in which each piece has the most context, `(batch_size, "
-        "num_pieces)`."""
+        """
+        Return the window in which each piece has the most context.
+
+        Shape `(batch_size, num_pieces)`.
+        """
         pieces = torch.arange(num_pieces, device=self.first.device).expand(len(self.first), -1)
         passed = torch.searchsorted(self.borders, pieces.contiguous(), right=True)
         return self.first.unsqueeze(1) + passed

@@ -1,7 +1,4 @@
-"""
-What comes out of prediction, JSON objects, each a document with its entities and the relations
-between them, and back.
-"""
+"""Write and read the outputs of prediction: documents, their entities and their relations."""
 
 from sept_runtime.formats.predictions.reading import (
     FailedInput,

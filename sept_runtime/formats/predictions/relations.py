@@ -1,4 +1,4 @@
-"""The predicted relations of JSON objects."""
+"""Read the predicted relations of JSON objects."""
 
 import json
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -17,9 +17,10 @@ def predicted_relations(
     where: str,
 ) -> Optional[List[ScoredRelation]]:
     """
-    The relations of an object of predictions, twice the same being one; `None` where none are
-    predicted. They are its `relations`, or else its `predicted_relations`: of these, such as are
-    not between two of the entities, as other systems have them, are left out.
+    Return the relations of an object of predictions; `None` if there is no prediction.
+
+    They are its `relations`, or else its `predicted_relations`, without those that are not between
+    two of the entities, which other systems write. Duplicates count once.
 
     # Parameters
 
@@ -27,7 +28,7 @@ def predicted_relations(
     entities : `Sequence[ScoredSpan]`
         The object's entities, as it lists them.
     indices : `Sequence[int]`
-        By which index relations are to name each of them.
+        The index that each of them gets.
     document : `Document`
     where : `str`
 
@@ -58,7 +59,7 @@ def predicted_relations(
 
 def symmetric_labels(fields: JsonObject, where: str) -> Optional[Tuple[str, ...]]:
     """
-    The labels of the relations that have no direction; `None` where the object does not say.
+    Return the labels of relations without a direction; `None` if the object does not say.
 
     # Raises
 
@@ -76,7 +77,7 @@ def symmetric_labels(fields: JsonObject, where: str) -> Optional[Tuple[str, ...]
 def _relations_from_json(
     relations: Any, num_entities: int, where: str
 ) -> Iterator[Tuple[str, ScoredRelation]]:
-    """Each relation after what messages call it."""
+    """Yield each relation, with its name in messages."""
     for index, relation in enumerate(checked_list(relations, f"{where}: 'relations'")):
         at = f"{where}, relation {index}"
         if not isinstance(relation, dict):
@@ -102,7 +103,7 @@ def _relations_from_json(
 def _relations_in_words(
     relations: Any, entities: Sequence[ScoredSpan], where: str
 ) -> Iterator[Tuple[str, ScoredRelation]]:
-    """As `_relations_from_json`; without those that are not between two of the entities."""
+    """Yield relations as `_relations_from_json`, but only those between two of the entities."""
     name = "'predicted_relations'"
     index: Dict[Tuple[int, int], int] = {}
     for number, entity in enumerate(entities):

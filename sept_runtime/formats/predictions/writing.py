@@ -33,7 +33,8 @@ def prediction_to_json(
 
     An object with `format_version`, `text`, `sentences`, `word_offsets`, `entities` (`text`,
     `label`, `score`; `start` and `end` such that `text[start:end]` is the entity; `start_word` and
-    `end_word`, both inclusive) and `predicted_ner` in SciERC's format. If the prediction has
+    `end_word`, both inclusive; `text_normalized`, with single spaces, if that is not the text)
+    and `predicted_ner` in SciERC's format. If the prediction has
     relations, `relations` (`head` and `tail`, indices into `entities`; `label`, `score`),
     `predicted_relations` in SciERC's format, and `symmetric_relation_labels` if they are known. If
     it has soft labels, those of `sept_runtime.formats.soft_ner`.
@@ -87,6 +88,9 @@ def _entity_to_json(document: Document, entity: ScoredSpan) -> JsonObject:
         "start_word": entity.start,
         "end_word": entity.end,
     }
+    normalized = " ".join(fields["text"].split())
+    if normalized != fields["text"]:
+        fields["text_normalized"] = normalized
     if entity.labels:
         fields["labels"] = [{"label": label, "score": score} for label, score in entity.labels]
     return fields

@@ -31,7 +31,9 @@ def test_an_archive_annotates_as_predict_does(
 ) -> None:
     pytest.importorskip("ray")
     output = corpus.with_name("out")
-    command = f"sept-annotate {trained_archive} {corpus} --output {output} --text-column abstract"
+    # The folder of a training is as good as the archive in it.
+    folder = Path(trained_archive).parent
+    command = f"sept-annotate {folder} {corpus} --output {output} --text-column abstract"
     options = "--batch-size 1 --shard-size 5 --format parquet --actors 2"
     monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
     main()

@@ -145,6 +145,7 @@ IN_TESTS = {name for name in TrainerCallback.list_available() if name.endswith("
 def test_every_callback_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     callback = {"type": name, **CALLBACKS.get(name, {})}
     run = tmp_path / "run"
     train_model(experiment({**QUICK, "trainer.callbacks": [callback]}), str(run))

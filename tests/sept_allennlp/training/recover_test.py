@@ -23,7 +23,7 @@ EPOCHS = {"trainer.num_epochs": 3, **SIX_BATCHES}
 
 @TrainerCallback.register("interrupt_in_a_test", exist_ok=True)
 class Interrupt(TrainerCallback):
-    """Ends training in the middle of an epoch, as Ctrl-C or `kill` do."""
+    """Callback that ends a training inside an epoch, as Ctrl-C or `kill` do."""
 
     def __init__(self, serialization_dir: str, epoch: int, batch: int, by: str) -> None:
         super().__init__(serialization_dir)
@@ -85,7 +85,8 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     undisturbed: Path, tmp_path: Path, by: str, save_every: Optional[int]
 ) -> None:
     run = tmp_path / "run"
-    callbacks = ["archive_encoder", "reproducible_randomness"]
+    # AllenNLP restores callbacks by their positions.
+    callbacks = experiment(EPOCHS).as_dict(quiet=True)["trainer"]["callbacks"]
     interrupt = {"type": "interrupt_in_a_test", "epoch": 1, "batch": 4, "by": by}
     checkpoints = {"trainer.checkpointer": {"save_every_num_batches": save_every}}
     with pytest.raises((KeyboardInterrupt, SigTermReceived)):
@@ -103,7 +104,8 @@ def test_recovering_before_the_first_checkpoint_starts_anew(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    callbacks = ["archive_encoder", "reproducible_randomness"]
+    # AllenNLP restores callbacks by their positions.
+    callbacks = experiment(EPOCHS).as_dict(quiet=True)["trainer"]["callbacks"]
     interrupt = {"type": "interrupt_in_a_test", "epoch": 0, "batch": 1, "by": "ctrl-c"}
     with pytest.raises(KeyboardInterrupt):
         train(run, {"trainer.callbacks": [*callbacks, interrupt]})

@@ -71,7 +71,7 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture) -> None:
         main(["--help"])
     assert exit.value.code == 0
     words = capsys.readouterr().out.split()
-    assert {"show", "html", "brat"} <= set(words)
+    assert {"predict", "show", "html", "convert", "models", "package"} <= set(words)
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"sept {VERSION}\n"

@@ -2,8 +2,10 @@ import gzip
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -153,7 +155,7 @@ def test_another_engine(
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
-        (None, "-", ["--precision", "bfloat16"], "by the extra 'openvino': pip install"),
+        (None, "-", ["--precision", "bfloat16"], "an extra: pip install 'openvino"),
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )
@@ -275,3 +277,37 @@ def test_unbuffered_answers_each_line_before_the_next_is_read(exported_model: Pa
     process.stdin.close()
     assert process.wait() == 1 and process.stdout.read() == b""
     process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_the_earlier_output_and_names_its_own_part(
+    exported_model: Path, number: signal.Signals, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.jsonl.gz"
+    target.write_text("earlier")
+    code = "from sept_runtime.commands import main; main()"
+    arguments = ["--model", str(exported_model), "-", "--unbuffered", "-o", str(target)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "predict", *arguments],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stderr is not None
+    process.stdin.write(LINES[0] + b"\n")
+    process.stdin.flush()
+    # An answer to the first line is on the disk, and so the run is under way.
+    deadline = time.monotonic() + 120
+    while not any(path.stat().st_size > 20 for path in tmp_path.glob("*.partial")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    said = process.stderr.read().decode()
+    assert process.wait() == 128 + number
+    process.stdin.close()
+    process.stderr.close()
+    (partial,) = tmp_path.glob("*.partial")
+    assert target.read_text() == "earlier"
+    assert f"{target}: not written; what was finished is in {partial}" in said
+    (output,) = outputs_of(gzip.decompress(partial.read_bytes()).decode())
+    assert output["id"] == "a"

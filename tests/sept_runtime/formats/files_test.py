@@ -95,7 +95,7 @@ def test_whole_lines_are_read_before_a_file_that_is_cut_short_is_refused(
     read = lines_before_damage(path)
     assert read == LINES[: len(read)]
     # Decompressors that work block by block lose the last block.
-    lost = {".gz": 1_000, ".xz": 70_000, ".bz2": 110_000, ".zst": 140_000}[compression]
+    lost = {".gz": 9_000, ".xz": 70_000, ".bz2": 110_000, ".zst": 140_000}[compression]
     assert sum(map(len, read)) > len(CONTENT) * share - lost
 
 

@@ -1,14 +1,14 @@
 """A document that the model fails on costs no other document its entities."""
 
-import io
 import json
-from typing import List, Sequence
+from typing import Any, List, Sequence
 
 import pytest
 
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.formats.records import read_lines
 from sept_runtime.inference.prediction import predict
-from sept_runtime.inference.prediction_files import predict_file
+from sept_runtime.inference.prediction_files import Requests, predict_file
 from sept_runtime.options import Decoding
 from tests.sept_runtime.word_predictor import WordPredictor
 
@@ -27,13 +27,14 @@ TEXTS = ["A parser .", "Break the corpus .", "A corpus ."]
 
 @pytest.mark.parametrize("unbuffered", [False, True])
 def test_the_line_gets_the_models_error(unbuffered: bool) -> None:
-    file = io.BytesIO(b"".join(json.dumps({"text": text}).encode() + b"\n" for text in TEXTS))
-    written: List[str] = []
+    lines = [json.dumps({"text": text}).encode() for text in TEXTS]
+    requests = Requests(read_lines(lines, "texts"))
+    written: List[Any] = []
     predicted = predict_file(
-        Fragile(), file, Decoding(), 32, written.append, lambda outputs: outputs, unbuffered
+        Fragile(), requests, Decoding(), 32, written.append, lambda outputs: outputs, unbuffered
     )
     assert (predicted.total, predicted.failed, predicted.status) == (3, 1, 1)
-    first, second, third = map(json.loads, written)
+    first, second, third = written
     assert [entity["text"] for entity in first["entities"]] == ["parser"]
     assert [entity["text"] for entity in third["entities"]] == ["corpus"]
     assert second["error"] == "the model failed: IndexError: index out of range"

@@ -281,14 +281,6 @@ def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_pat
     assert (tmp_path / "run" / "model.tar.gz").is_file()
 
 
-def test_a_folder_is_refused(trained_archive: str, filter_archive: str) -> None:
-    with pytest.raises(ConfigurationError, match="a span filter is the model.tar.gz inside it"):
-        Model.from_params(
-            experiment(filtered(str(Path(filter_archive).parent)))["model"],
-            vocab=load_archive(trained_archive).model.vocab,
-        )
-
-
 def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     (tmp_path / "filter.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigurationError, match="no archive of a span filter"):
@@ -316,3 +308,9 @@ def test_an_encoder_of_the_same_kind_with_other_weights_is_refused(
     archive = trained_filter_on(encoder, tmp_path / "run")
     with pytest.raises(ConfigurationError, match="another encoder of the same kind and size"):
         sept(trained_archive, archive)
+
+
+def test_the_folder_of_a_training_is_a_filter(trained_archive: str, filter_archive: str) -> None:
+    assert sept(trained_archive, str(Path(filter_archive).parent)).model is not None
+    with pytest.raises(ConfigurationError, match="this folder has no model.tar.gz"):
+        sept(trained_archive, str(FIXTURES))

@@ -11,6 +11,7 @@ from transformers import AutoModel
 
 from sept_allennlp.modules.token_embedders import WordPieceEmbedder
 from tests.conftest import TINY_ENCODER
+from tests.encoders import FAMILIES
 from tests.experiments import QUICK, experiment
 
 pytestmark = pytest.mark.trains
@@ -42,6 +43,22 @@ def test_an_encoder_learns_to_guess_and_is_one_that_sept_takes(tmp_path: Path) -
     # SEPT takes it as any other.
     embedder = WordPieceEmbedder(str(encoder))
     assert torch.equal(embedder.transformer_model.get_input_embeddings().weight, table(encoder))
+
+
+@pytest.mark.parametrize("name", ["ALBERT", "DistilBERT", "ModernBERT", "MPNet", "RoBERTa"])
+def test_encoders_with_biases_before_normalizations_are_adapted(name: str, tmp_path: Path) -> None:
+    # The configuration as it stands, but for the encoder and the number of passes.
+    encoder = FAMILIES[name].write(tmp_path / "tiny")
+    overrides = {
+        "dataset_reader.model_name": encoder,
+        "model.model_name": encoder,
+        "data_loader.collate_fn.model_name": encoder,
+        "trainer.num_epochs": 1,
+    }
+    train_model(configuration(**overrides), str(tmp_path / "adapted"))
+    adapted = table(tmp_path / "adapted" / "encoder")
+    assert adapted.size() == table(Path(encoder)).size()
+    assert not torch.equal(adapted, table(Path(encoder)))
 
 
 def test_recovering_gives_what_an_undisturbed_run_gives(

@@ -1,0 +1,204 @@
+"""Read records from reference managers and bibliographic databases."""
+
+import re
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
+from xml.etree import ElementTree
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.json_lines import JsonObject
+
+# 'TY  - JOUR' in RIS, 'PMID- 1' in MEDLINE's format, and 'AB text' in Web of Science's.
+_TAGGED = re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
+_WEB_OF_SCIENCE = re.compile(r"([A-Z][A-Z0-9])(?: (.*))?")
+
+# Tags whose lines are one value; the values of all others are lists.
+_JOINED = frozenset(
+    {"AB", "N2", "TI", "T1", "TY", "PMID", "DO", "ID", "PY", "Y1", "DP", "UT", "AN"}
+)
+_NAMES = {
+    "TI": "title",
+    "T1": "title",
+    "AB": "abstract",
+    "N2": "abstract",
+    "PMID": "pmid",
+    "DO": "doi",
+    "DI": "doi",
+    "ID": "id",
+    "UT": "id",
+    "PY": "year",
+    "Y1": "year",
+    "DP": "year",
+    "AU": "authors",
+    "FAU": "full_authors",
+    "JO": "journal",
+    "JF": "journal",
+    "T2": "journal",
+    "JT": "journal",
+    "SO": "journal",
+    "KW": "keywords",
+    "MH": "mesh_terms",
+}
+
+
+def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, JsonObject]]:
+    """
+    Yield the records of a file with a tag at each line's start, each with the number of its line.
+
+    # Parameters
+
+    file : `BinaryIO`
+    name : `str`
+        The file's name in messages.
+    format : `str`
+        `"ris"`, `"nbib"` or `"wos"`.
+    """
+    pattern = _WEB_OF_SCIENCE if format == "wos" else _TAGGED
+    values: Dict[str, List[str]] = {}
+    tag: Optional[str] = None
+    begin = 0
+    for number, raw in enumerate(file, start=1):
+        try:
+            line = raw.decode("utf-8-sig").rstrip()
+        except UnicodeDecodeError:
+            line = raw.decode("cp1252", errors="replace").rstrip()
+        match = pattern.match(line) if not line.startswith(" ") else None
+        if match is None:
+            if line.strip() and tag is not None:
+                values[tag][-1] += " " + line.strip()
+            elif not line.strip() and format == "nbib" and values:
+                yield begin, _record(values)
+                values, tag = {}, None
+            continue
+        if match[1] in ("ER", "EF") or (match[1] in ("FN", "VR") and format == "wos"):
+            if values:
+                yield begin, _record(values)
+            values, tag = {}, None
+            continue
+        # RIS without an end, and MEDLINE's records without an empty line between them.
+        if match[1] == {"ris": "TY", "nbib": "PMID"}.get(format) and values:
+            yield begin, _record(values)
+            values = {}
+        begin = begin if values else number
+        tag = match[1]
+        values.setdefault(tag, []).append((match[2] or "").strip())
+    if values:
+        yield begin, _record(values)
+
+
+def _record(values: Dict[str, List[str]]) -> JsonObject:
+    record: JsonObject = {}
+    for tag, lines in values.items():
+        name = _NAMES.get(tag, tag)
+        value: Any = "\n".join(lines) if tag in _JOINED or len(lines) == 1 else lines
+        if name == "year":
+            found = re.search(r"\d{4}", str(value))
+            value = int(found[0]) if found else None
+        record.setdefault(name, value)
+    # Where a title or an abstract has several tags, as T1 and TI, the first one counts.
+    return record
+
+
+def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
+    """Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line."""
+    try:
+        from bibtexparser.entrypoint import parse_string
+        from bibtexparser.middlewares import LatexDecodingMiddleware
+    except ImportError:
+        raise DocumentError(
+            f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
+        ) from None
+    raw = file.read()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+    library = parse_string(text, append_middleware=[LatexDecodingMiddleware()])
+    for entry in library.entries:
+        fields = {field.key.lower(): _unbraced(field.value) for field in entry.fields}
+        yield (entry.start_line or 0) + 1, {"id": entry.key, **fields}
+
+
+def _unbraced(value: Any) -> Any:
+    # Braces protect capitals.
+    return re.sub(r"(?<!\\)[{}]", "", value) if isinstance(value, str) else str(value)
+
+
+def read_pubmed(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
+    """
+    Yield the articles of PubMed's XML, each with its number. Labeled sections are joined.
+
+    Articles are read one by one; no external entity is read.
+    """
+    number = 0
+    for article in _elements(file, name, ("PubmedArticle", "MedlineCitation", "PubmedBookArticle")):
+        number += 1
+        record: JsonObject = {"pmid": _content(article.find(".//PMID"))}
+        record["title"] = _content(article.find(".//ArticleTitle"))
+        sections = []
+        abstract = article.find(".//Abstract")
+        for section in abstract.findall("AbstractText") if abstract is not None else []:
+            label, content = section.get("Label"), _content(section)
+            if content:
+                sections.append(f"{label}: {content}" if label else content)
+        record["abstract"] = "\n".join(sections)
+        year = _content(article.find(".//PubDate/Year")) or _content(
+            article.find(".//PubDate/MedlineDate")
+        )
+        record["year"] = int(year[:4]) if year and year[:4].isdigit() else None
+        record["journal"] = _content(article.find(".//Journal/Title"))
+        record["doi"] = _content(article.find(".//ELocationID[@EIdType='doi']"))
+        yield number, {key: value for key, value in record.items() if value}
+
+
+def read_tei(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
+    """Yield the document of a TEI file, as GROBID writes it: title and abstract."""
+    for number, tei in enumerate(_elements(file, name, ("TEI",)), start=1):
+        header = _child(tei, "teiHeader")
+        abstract = _child(header, "abstract") if header is not None else None
+        paragraphs = (
+            [each for each in abstract.iter() if _tag(each) == "p"] if abstract is not None else []
+        )
+        record: JsonObject = {"title": _content(_child(header, "title"))}
+        texts = [text for text in map(_content, paragraphs) if text]
+        record["abstract"] = "\n".join(texts) or _content(abstract)
+        for idno in header.iter() if header is not None else []:
+            if _tag(idno) == "idno" and idno.get("type") == "DOI":
+                record.setdefault("doi", _content(idno))
+        yield number, {key: value for key, value in record.items() if value}
+
+
+def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[ElementTree.Element]:
+    """Yield the outermost elements with these tags, and forget each after its use."""
+    depth = 0
+    parents: List[ElementTree.Element] = []
+    try:
+        # Expat reads no external entity and stops the expansion of nested ones.
+        for event, element in ElementTree.iterparse(file, events=("start", "end")):
+            if event == "start":
+                parents.append(element)
+                depth += _tag(element) in tags
+                continue
+            parents.pop()
+            if _tag(element) in tags:
+                depth -= 1
+                if not depth:
+                    yield element
+                    element.clear()
+                    if parents:
+                        parents[-1].remove(element)
+    except ElementTree.ParseError as error:
+        raise DocumentError(f"{name}: not valid XML ({error})") from None
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _child(element: Optional[ElementTree.Element], tag: str) -> Optional[ElementTree.Element]:
+    if element is None:
+        return None
+    return next((each for each in element.iter() if _tag(each) == tag), None)
+
+
+def _content(element: Optional[ElementTree.Element]) -> str:
+    return "" if element is None else " ".join("".join(element.itertext()).split())

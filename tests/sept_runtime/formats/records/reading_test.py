@@ -1,0 +1,306 @@
+"""Small samples of the formats that people have, made by hand after their descriptions."""
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Tuple
+
+import pytest
+import zstandard
+
+from sept_runtime.documents import DocumentError
+from sept_runtime.formats.records import FieldOptions, find_files, map_fields, open_records
+
+TITLE, TEXT = "A parser", "We train a parser. It is fast."
+
+ARXIV = {"id": "0704.0001", "title": TITLE, "abstract": TEXT, "categories": "cs.CL"}
+OPENALEX = {
+    "id": "https://openalex.org/W1",
+    "display_name": TITLE,
+    "abstract_inverted_index": {"We": [0], "train": [1], "a": [2], "parser.": [3], "It": [4]},
+    "publication_year": 2020,
+}
+S2ORC = {
+    "corpusid": 7,
+    "content": {
+        "text": f"Title\n{TEXT}\nBody",
+        "annotations": {"abstract": json.dumps([{"start": 6, "end": 6 + len(TEXT)}])},
+    },
+}
+PUBMED = """<?xml version="1.0"?>
+<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD PubMedArticle//EN" "https://dtd.example/p.dtd">
+<PubmedArticleSet>
+<PubmedArticle><MedlineCitation><PMID Version="1">11</PMID><Article>
+<Journal><JournalIssue><PubDate><Year>2019</Year></PubDate></JournalIssue><Title>J</Title></Journal>
+<ArticleTitle>A <i>parser</i></ArticleTitle>
+<Abstract><AbstractText Label="AIM">We train a parser.</AbstractText>
+<AbstractText Label="RESULT">It is &lt; 2 <b>fast</b>.</AbstractText></Abstract>
+</Article></MedlineCitation></PubmedArticle>
+<PubmedArticle><MedlineCitation><PMID>12</PMID><Article><ArticleTitle>No abstract</ArticleTitle>
+</Article></MedlineCitation></PubmedArticle>
+</PubmedArticleSet>"""
+TEI = f"""<?xml version="1.0"?><TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>
+<titleStmt><title level="a">{TITLE}</title></titleStmt>
+<sourceDesc><biblStruct><idno type="DOI">10.1/x</idno></biblStruct></sourceDesc></fileDesc>
+<profileDesc><abstract><div><p>We train a parser.</p><p>It is fast.</p></div></abstract>
+</profileDesc></teiHeader><text><body><p>Not this.</p></body></text></TEI>"""
+NBIB = """PMID- 11
+OWN - NLM
+DP  - 2019 Mar 4
+TI  - A
+      parser
+AB  - We train a parser.
+      It is fast.
+FAU - Doe, J
+FAU - Roe, K
+
+PMID- 12
+TI  - No abstract
+"""
+RIS = f"""TY  - JOUR
+AU  - Doe, J
+AU  - Roe, K
+TI  - {TITLE}
+PY  - 2019/03//
+DO  - 10.1/x
+AB  - We train a parser.
+ It is fast.
+ER  -
+
+TY  - BOOK
+T1  - No abstract
+ER  -
+"""
+WOS = f"""FN Clarivate Analytics Web of Science
+VR 1.0
+PT J
+AU Doe, J
+   Roe, K
+TI A
+   parser
+AB {TEXT}
+PY 2019
+UT WOS:0001
+ER
+
+EF
+"""
+BIBTEX = r"""% exported
+@article{doe2019,
+  title = {A {P}arser for {\"U}ber-{T}exts},
+  abstract = "We train a na{\"\i}ve parser.
+It is fast.",
+  year = 2019,
+}
+@string{j = "Journal"}
+@misc{roe, title = {No abstract}}
+"""
+
+
+def read(path: Path, **options: Any) -> Tuple[str, List[Dict[str, Any]]]:
+    with open_records(str(path), **options) as file:
+        return file.format, [record.value for record in file.records]
+
+
+def mapped(path: Path, **options: Any) -> List[Dict[str, Any]]:
+    return [map_fields(fields, FieldOptions(**options)) for fields in read(path)[1]]
+
+
+SAMPLES: Dict[str, Tuple[str, str, str, Dict[str, Any]]] = {
+    # Name of the file, its content, its format, and its first record.
+    "arXiv": ("a.jsonl", json.dumps(ARXIV), "jsonl", {"id": "0704.0001", "text": TEXT}),
+    "S2ORC": ("a.jsonl", json.dumps(S2ORC), "jsonl", {"id": 7, "text": TEXT}),
+    "OpenAlex": (
+        "a.json",
+        json.dumps({"meta": {"count": 1}, "results": [OPENALEX]}, indent=1),
+        "json",
+        {"id": "https://openalex.org/W1", "title": TITLE, "text": "We train a parser. It"},
+    ),
+    "CSL-JSON": (
+        "a.json",
+        json.dumps([{"id": "doe", "title": TITLE, "abstract": TEXT, "issued": {}}]),
+        "json",
+        {"id": "doe", "title": TITLE, "text": TEXT},
+    ),
+    "Crossref": (
+        "a.jsonl",
+        json.dumps({"DOI": "10.1/x", "title": [TITLE], "abstract": f"<jats:p>{TEXT}</jats:p>"}),
+        "jsonl",
+        {"id": "10.1/x", "title": TITLE, "text": TEXT},
+    ),
+    "Scopus": (
+        "scopus.csv",
+        f'\ufeff"Authors","Title","Year","EID","Abstract"\r\n"Doe","{TITLE}",2019,"2-s2","{TEXT}"\r\n',
+        "csv",
+        {"id": "2-s2", "title": TITLE, "text": TEXT},
+    ),
+    "Zotero": (
+        "zotero.csv",
+        '"Key","Publication Year","Title","Abstract Note"\n'
+        f'"K1","2019","{TITLE}","We\n\ntrain ""it"""\n',
+        "csv",
+        {"id": "K1", "title": TITLE, "text": 'We\n\ntrain "it"'},
+    ),
+    "semicolons": ("a.csv", f"id;abstract\n1;{TEXT}\n", "csv", {"id": "1", "text": TEXT}),
+    "Web of Science, tabs": (
+        "savedrecs.tsv",
+        f"PT\tTI\tAB\tUT\nJ\t{TITLE}\t{TEXT}\tWOS:1\n",
+        "tsv",
+        {"id": "WOS:1", "title": TITLE, "text": TEXT},
+    ),
+    "Web of Science": ("a.txt", WOS, "wos", {"id": "WOS:0001", "title": TITLE, "text": TEXT}),
+    "PubMed": (
+        "a.xml",
+        PUBMED,
+        "pubmed",
+        {"id": "11", "title": TITLE, "text": "AIM: We train a parser.\nRESULT: It is < 2 fast."},
+    ),
+    "nbib": ("a.nbib", NBIB, "nbib", {"id": "11", "title": TITLE, "text": TEXT}),
+    "RIS": ("a.ris", RIS, "ris", {"id": "10.1/x", "title": TITLE, "text": TEXT}),
+    "TEI": (
+        "a.tei.xml",
+        TEI,
+        "tei",
+        {"id": "10.1/x", "title": TITLE, "text": "We train a parser.\nIt is fast."},
+    ),
+    "BibTeX": (
+        "a.bib",
+        BIBTEX,
+        "bibtex",
+        {
+            "id": "doe2019",
+            "title": "A Parser for Über-Texts",
+            "text": "We train a naïve parser.\nIt is fast.",
+        },
+    ),
+    "text": ("note.txt", f"\ufeff{TEXT}\n", "text", {"id": "note", "text": f"{TEXT}\n"}),
+}
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize(
+    "compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
+)
+def test_records_of_all_formats(
+    sample: str, compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    name, content, format, expected = SAMPLES[sample]
+    path = tmp_path / name
+    path.write_bytes(compress(content.encode()))
+    found, records = read(path)
+    assert found == format
+    record = map_fields(records[0], FieldOptions())
+    assert {name: record.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("sample", [name for name in SAMPLES if name != "text"])
+def test_the_content_tells_the_format_of_a_file_without_a_suffix(
+    sample: str, tmp_path: Path
+) -> None:
+    name, content, format, _ = SAMPLES[sample]
+    if format in ("csv", "tsv"):
+        pytest.skip("a table looks like any text")
+    (tmp_path / "x").write_text(content)
+    assert read(tmp_path / "x")[0] in (format, "jsonl")
+
+
+@pytest.mark.parametrize("sample, year", [("nbib", 2019), ("RIS", 2019), ("Web of Science", 2019)])
+def test_years_are_numbers(sample: str, year: int, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text(SAMPLES[sample][1])
+    assert read(tmp_path / "x")[1][0]["year"] == year
+
+
+@pytest.mark.parametrize("sample", ["nbib", "RIS", "PubMed", "BibTeX"])
+def test_a_record_without_a_text_says_so(sample: str, tmp_path: Path) -> None:
+    name, content, *_ = SAMPLES[sample]
+    (tmp_path / name).write_text(content)
+    _, records = read(tmp_path / name)
+    assert len(records) == 2 and "No abstract" in records[1].values()
+    with pytest.raises(DocumentError, match="no field with a known name of a text, but "):
+        map_fields(records[1], FieldOptions())
+
+
+def test_named_and_nested_fields(tmp_path: Path) -> None:
+    fields = {"key": 3, "abstract": {"value": TEXT}, "Body Text": "Other text.", "n": {"id": "x"}}
+    assert map_fields(fields, FieldOptions()) == {"id": 3, "text": TEXT}
+    options = FieldOptions(text="body_text", id="n.id")
+    assert map_fields(fields, options) == {"id": "x", "text": "Other text."}
+    with pytest.raises(
+        DocumentError, match="no text in its field 'x' .--text-field.; it has key, a"
+    ):
+        map_fields(fields, FieldOptions(text="x"))
+    with pytest.raises(DocumentError, match="did you mean --text-field body?"):
+        map_fields({"id": "1", "body": "Some words here."}, FieldOptions())
+
+
+def test_a_table_that_is_not_utf_8(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,abstract\n1,naïve Bayes\n2,déjà vu\n".encode("latin-1"))
+    assert [record["text"] for record in mapped(path)] == ["naïve Bayes", "déjà vu"]
+    assert capsys.readouterr().err == f"{path}: not UTF-8, read as Windows-1252\n"
+    path.write_bytes("id,abstract\n1,naïve Bayes\n".encode("utf-16"))
+    assert [record["text"] for record in mapped(path)] == ["naïve Bayes"]
+
+
+def test_long_fields_and_duplicate_ids(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    long = "word " * 2_000_000
+    path.write_text(f"id,abstract\n1,{long}\n1,b\n\n2\n")
+    records = read(path)[1]
+    assert [record["id"] for record in records] == ["1", "1", "2"]
+    assert records[0]["abstract"] == long
+
+
+BOMB = '<!DOCTYPE x [<!ENTITY a0 "ha">' + "".join(
+    f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"<?xml version='1.0'?>{BOMB}]><PubmedArticleSet><a>&a11;</a></PubmedArticleSet>",
+        "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><PubmedArticleSet>&e;</PubmedArticleSet>",
+        "<PubmedArticleSet><PubmedArticle>",
+    ],
+)
+def test_xml_that_is_hostile_or_cut_short_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(content)
+    with pytest.raises(DocumentError, match="a.xml: not valid XML"):
+        read(tmp_path / "a.xml")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"id": [1, 2], "abstract": [TEXT, None], "tags": [["a"], []]})
+    parquet.write_table(table, tmp_path / "a")
+    format, records = read(tmp_path / "a")
+    assert format == "parquet" and records[0] == {"id": 1, "abstract": TEXT, "tags": ["a"]}
+    (tmp_path / "a").write_bytes(b"PAR1 and so on")
+    with pytest.raises(DocumentError, match="not a valid Parquet file"):
+        read(tmp_path / "a")
+
+
+def test_each_line_of_a_text_may_be_a_document(tmp_path: Path) -> None:
+    (tmp_path / "n.txt").write_text("One.\n\nTwo.\r\n")
+    _, records = read(tmp_path / "n.txt", one_per_line=True)
+    assert records == [{"id": "n-1", "text": "One."}, {"id": "n-3", "text": "Two."}]
+
+
+def test_folders_and_patterns(tmp_path: Path) -> None:
+    for name in ("b.txt", "sub/a.bib.gz", ".hidden.txt", "sub/image.png", "c.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(Path(each).relative_to(tmp_path)) for each in find_files([str(tmp_path)])]
+    assert found == ["b.txt", "c.csv", "sub/a.bib.gz"]
+    assert find_files([f"{tmp_path}/*.csv", "-"]) == [f"{tmp_path}/c.csv", "-"]
+    for path, fault in ((f"{tmp_path}/*.ris", "no such file"), (f"{tmp_path}/no", "no such file")):
+        with pytest.raises(DocumentError, match=fault):
+            find_files([path])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DocumentError, match="no file with a known suffix"):
+        find_files([str(tmp_path / "empty")])
