@@ -11,6 +11,7 @@ looks up when it runs. AllenNLP 2.10.1 is its last release, so the name will sta
 
 import argparse
 import contextlib
+import io
 import sys
 from typing import Any, BinaryIO, Optional
 
@@ -64,6 +65,9 @@ class SEPTPredictManager:
 
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # What is printed degrades if the locale cannot express it, and never ends a run.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = self._predict()
         except (DocumentError, OSError) as error:

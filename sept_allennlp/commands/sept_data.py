@@ -1,5 +1,4 @@
 import argparse
-import logging
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -68,8 +67,6 @@ class SeptData(SeptSubcommand):
             write_json,
         )
 
-        # Otherwise AllenNLP prints each parameter of the reader.
-        logging.getLogger("allennlp.common.params").setLevel(logging.WARNING)
         limits = {name: getattr(args, name) for name in ("max_span_width", "flat", "encoder")}
         first = Path(args.data[0])
         if len(args.data) == 1 and (first.suffix == ".jsonnet" or first.name == "config.json"):

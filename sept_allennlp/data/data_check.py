@@ -179,7 +179,7 @@ def shared_documents(
 ) -> Iterator[Tuple[str, Document, str, Document]]:
     """Yield each document that is in two splits, by its key or by its words."""
     for (first, theirs), (second, ours) in combinations(splits.items(), 2):
-        by_key = {document.key: document for document in theirs}
+        by_key = {document.key: document for document in theirs if document.key}
         by_words = {_words(document): document for document in theirs}
         for document in ours:
             other = by_words.get(_words(document)) or by_key.get(document.key)
@@ -305,7 +305,8 @@ def _invalid(refused: Mapping[str, Sequence[Refused]]) -> Iterator[Finding]:
 def _repeated(splits: Mapping[str, Sequence[Document]]) -> Iterator[Finding]:
     for split, documents in splits.items():
         # A file that is listed twice is meant to be read twice.
-        keys = Counter(key for key, _ in {(d.key, d.origin or id(d)) for d in documents})
+        named = {(d.key, d.origin or id(d)) for d in documents if d.key}
+        keys = Counter(key for key, _ in named)
         repeated = [key for key, count in keys.items() if count > 1]
         if repeated:
             message = f"{split}: {_listed('document key', repeated)} occur more than once."

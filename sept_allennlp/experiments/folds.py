@@ -177,6 +177,8 @@ def _read(source: str) -> Dict[str, str]:
             path = cached_path(name, extract_archive=True)
             for origin, fields in read_json_lines(str(path), name):
                 key = document_from_scierc(fields, origin).key
+                if not key:
+                    raise SuiteError(f"{origin}: folds need documents with a 'doc_key'.")
                 if key in documents:
                     raise SuiteError(
                         f"{origin}: document {key!r} occurs twice. In different folds, it would be "

@@ -238,7 +238,7 @@ def analyze_errors(
         where = document.document.describe()
         if document.document.entities is None or document.predicted is None:
             raise DocumentError(f"{where} needs both gold 'ner' and predictions")
-        if document.document.key in keys:
+        if document.document.key and document.document.key in keys:
             raise DocumentError(f"{where} occurs twice in the predictions")
         keys.add(document.document.key)
         if min_score:
@@ -263,6 +263,8 @@ def compare_systems(first: ErrorReport, second: ErrorReport) -> Comparison:
 
     `DocumentError` if the documents or their gold annotations differ.
     """
+    if not all(case.document.document.key for case in (*first.cases, *second.cases)):
+        raise DocumentError("Documents need a 'doc_key' to be compared")
     gold = [_gold_cases(report) for report in (first, second)]
     different = gold[0].keys() ^ gold[1].keys()
     if different:

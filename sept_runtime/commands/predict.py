@@ -132,10 +132,12 @@ class Predict(Command):
 
 
 def _records(paths: Iterable[str], args: argparse.Namespace) -> Iterator[Record]:
+    told = {"jsonl"}
     for path in paths:
         with open_records(path, args.format, args.one_per_line) as file:
-            if file.format != "jsonl":
+            if file.format not in told:
                 print(f"{file.name}: read as {file.format}", file=sys.stderr)
+                told.add(file.format)
             yield from file.records
 
 

@@ -9,8 +9,9 @@ sentences know the abbreviations of scientific prose.
 """
 
 import re
+from bisect import bisect
 from functools import lru_cache
-from typing import FrozenSet, Iterator, List, Match, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, Match, NamedTuple, Optional, Sequence, Tuple
 
 from sept_runtime.tokenization.words import restore_brackets
 
@@ -137,6 +138,8 @@ def _words(visible: str, start: int, end: int) -> List[Tuple[int, int]]:
 @lru_cache(maxsize=_MOST_REMEMBERED_CHUNKS)
 def _split_chunk(chunk: str) -> Tuple[Tuple[int, int], ...]:
     """Return the offsets of the words in a chunk, which has no white space."""
+    if chunk.isalpha() and chunk not in ("cannot", "Cannot"):
+        return ((0, len(chunk)),)
     return tuple(
         (first, last)
         for first, last in _split_piece(chunk, chunk[::-1], 0, len(chunk))
@@ -189,7 +192,8 @@ _CLOSING = frozenset([")", "]", "}", '"', "'", "''", "”", "’", "»", "」", 
 _CLOSING_BRACKETS = frozenset([")", "]", "}", "''", "”", "’", "»", "」", "』", "）"])
 _BRACKET_PAIRS = {"(": ")", "[": "]"}
 _CANNOT_BEGIN = frozenset(",;:)]}%?!.…’”»")
-_SENTENCE_START = re.compile(r"(?:\A|\w{2}[.?!…]\s)[\W]*([^\W\d_])")
+_FIRST_LETTER = re.compile(r"\W*([^\W\d_])")
+_LETTER_AFTER_STOP = re.compile(r"[.?!…](?<=\w\w.)\s\W*([^\W\d_])")
 
 # The words between the brackets of a citation, and how many there are at most.
 _CITED = re.compile(r"\d+(?:[-–,]\d+)*|[,;–-]|and")
@@ -245,12 +249,12 @@ class _Boundaries(NamedTuple):
 
     starts : `List[int]`
         The first word of each sentence but the first.
-    joined : `FrozenSet[int]`
-        The periods that belong to the word before, an abbreviation.
+    joined : `List[int]`
+        The periods that belong to the word before, an abbreviation, in order.
     """
 
     starts: List[int]
-    joined: FrozenSet[int]
+    joined: List[int]
 
 
 def _has_capitalized_sentences(text: str) -> bool:
@@ -260,8 +264,12 @@ def _has_capitalized_sentences(text: str) -> bool:
     If so, a word in small letters begins no sentence. Names such as "mRNA" or "E. coli" in a text
     without capitals do not count.
     """
-    firsts = [match.group(1) for match in _SENTENCE_START.finditer(text)]
-    return not any(map(str.islower, firsts)) or any(map(str.isupper, firsts))
+    first = _FIRST_LETTER.match(text)
+    if first is not None and first.group(1).isupper():
+        return True
+    others = [match.group(1) for match in _LETTER_AFTER_STOP.finditer(text)]
+    is_small = any(map(str.islower, others)) or (first is not None and first.group(1).islower())
+    return not is_small or any(map(str.isupper, others))
 
 
 def _add_paragraph(
@@ -271,15 +279,14 @@ def _add_paragraph(
     words = [text[first:last] for first, last in offsets]
     touching = [first == last for (_, last), (first, _) in zip([(-1, -1), *offsets], offsets)]
     starts, joined = _find_sentences(words, touching, capitalized)
-    beginnings = {0, *starts}
-    for position, (word, (first, last)) in enumerate(zip(words, offsets)):
-        if position in joined:
-            first = result.offsets.pop()[0]
-            word = result.sentences[-1].pop() + word
-        elif position in beginnings:
-            result.sentences.append([])
-        result.sentences[-1].append(word)
-        result.offsets.append((first, last))
+    # From the end, so that positions before a joined period stay valid.
+    for position in reversed(joined):
+        words[position - 1 : position + 1] = [words[position - 1] + words[position]]
+        offsets[position - 1 : position + 1] = [(offsets[position - 1][0], offsets[position][1])]
+    # The sentences begin as many words earlier as periods before them are joined.
+    bounds = [0, *(start - bisect(joined, start) for start in starts), len(words)]
+    result.offsets.extend(offsets)
+    result.sentences.extend(words[a:b] for a, b in zip(bounds, bounds[1:]) if a < b)
 
 
 def _find_sentences(
@@ -296,8 +303,9 @@ def _find_sentences(
     capitalized : `bool`
         Whether sentences begin with capitals.
     """
-    starts, joined = [], set()
-    sentence: List[str] = []
+    starts, joined = [], []
+    # The last two words of the sentence so far, with their periods.
+    previous, last = "", ""
     ended = False
     # The last word of a citation that follows the end of a sentence and belongs to it.
     citation_end = -1
@@ -317,21 +325,21 @@ def _find_sentences(
                 )
                 if _can_begin(word, capitalized) and not is_formula:
                     starts.append(position)
-                    sentence = []
+                    previous, last = "", ""
                 ended = False
         if word[-1] in _STOPS and _STOP.fullmatch(word):
             in_word, ends = False, True
-            if word == "." and sentence and touching[position]:
+            if word == "." and last and touching[position]:
                 following = words[position + 1] if position + 1 < len(words) else None
-                in_word, ends = _read_period(sentence, following, capitalized)
+                in_word, ends = _read_period(previous, last, following, capitalized)
             if position > citation_end:
                 ended = ends
             if in_word:
-                joined.add(position)
-                sentence[-1] += word
+                joined.append(position)
+                last += word
                 continue
-        sentence.append(word)
-    return _Boundaries(starts, frozenset(joined))
+        previous, last = last, word
+    return _Boundaries(starts, joined)
 
 
 def _citation_end(words: Sequence[str], touching: Sequence[bool], position: int) -> Optional[int]:
@@ -373,15 +381,15 @@ def _can_begin(word: str, capitalized: bool) -> bool:
 
 
 def _read_period(
-    before: Sequence[str], following: Optional[str], capitalized: bool
+    previous: str, word: str, following: Optional[str], capitalized: bool
 ) -> Tuple[bool, bool]:
     """
     Interpret a period right after a word.
 
     # Parameters
 
-    before : `Sequence[str]`
-        The sentence up to the period, not empty.
+    previous, word : `str`
+        The last two words of the sentence up to the period; `previous` may be empty.
     following : `str`, optional
         The word after the period; `None` at the end of a paragraph.
     capitalized : `bool`
@@ -393,8 +401,6 @@ def _read_period(
         Whether the period is part of the word, an abbreviation, and whether the sentence may end
         here.
     """
-    word = before[-1]
-    previous = before[-2] if len(before) > 1 else ""
     # "Cf" at the beginning of a sentence is "cf", but "IE" is not "ie" and "P" is not "p".
     usual = word[0].lower() + word[1:] if len(word) > 1 else word
     capital = following is not None and following[0].isupper()

@@ -141,7 +141,7 @@ def leaky(tmp_path: Path) -> Dict[str, Any]:
 def test_training_warns_in_at_most_four_lines(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     train_model(experiment(leaky(tmp_path)), str(tmp_path / "run"))
     printed = capfd.readouterr()
-    lines = [line for line in (printed.out + printed.err).splitlines() if " - data: " in line]
+    lines = [line for line in printed.err.splitlines() if line.startswith("warning: data: ")]
     assert "are in both train and validation." in lines[0]
     assert 1 <= len(lines) <= 4
 

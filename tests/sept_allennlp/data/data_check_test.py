@@ -136,6 +136,12 @@ def test_a_file_that_is_listed_twice_is_no_duplicate() -> None:
     assert check_data({"train": [read, again]}, ModelLimits()).findings == []
 
 
+def test_documents_without_keys_are_no_duplicates() -> None:
+    splits = {"train": [document("", [["one"]], []), document("", [["two"]], [])]}
+    splits["dev"] = [document("", [["three"]], [])]
+    assert check_data(splits, ModelLimits()).findings == []
+
+
 def test_blank_and_odd_words() -> None:
     words = ["", " ", "\u00a0", "a b", "x\u200b", "\ufffd", "\ud800", "naïve", "β-sheet", "🙂"]
     report = check_data({"train": [document("a", [words])]}, ModelLimits())

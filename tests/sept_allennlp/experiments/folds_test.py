@@ -84,7 +84,10 @@ def test_data_that_cannot_be_read(tmp_path: Path) -> None:
         write_folds(str(tmp_path / "none"), tmp_path, 2)
     data = write_data(tmp_path / "data", "abc", "d")
     (tmp_path / "data" / "dev.json").write_text("{}")
-    with pytest.raises(SuiteError, match="dev.json, line 1: 'doc_key' must be a string"):
+    with pytest.raises(SuiteError, match="dev.json, line 1: 'sentences' must be a list"):
+        write_folds(data, tmp_path, 2)
+    (tmp_path / "data" / "dev.json").write_text('{"sentences": [["a"]]}')
+    with pytest.raises(SuiteError, match="dev.json, line 1: folds need documents with a 'doc_key'"):
         write_folds(data, tmp_path, 2)
 
 

@@ -196,6 +196,14 @@ def test_two_systems_side_by_side() -> None:
     assert [case.gold for case in comparison.only_second] == [(2, 2, "B")]
 
 
+def test_documents_without_keys_are_analyzed_but_not_compared() -> None:
+    unnamed = [document([(0, 0, "A")], [], key=""), document([(1, 1, "A")], [], key="")]
+    report = analyze_errors(unnamed)
+    assert report.outcomes == {MISSED: 2}
+    with pytest.raises(DocumentError, match="need a 'doc_key' to be compared"):
+        compare_systems(report, report)
+
+
 def test_systems_with_other_annotations_cannot_be_compared() -> None:
     first = analyze_errors([document([(0, 0, "A")], [])])
     second = analyze_errors([document([(1, 1, "A")], [])])

@@ -146,6 +146,7 @@ def test_from_a_bibliography_to_a_table(exported_model: Path, tmp_path: Path, ca
     with open(target, newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows and {row["year"] for row in rows} <= {"2019", ""}
+    assert {row["id"] for row in rows} <= {"refs.ris, line 1", "refs.ris, line 6"}
     for row in rows:
         assert row["text"] in "A parser\n\nWe train a long parser of words.No abstract"
 
