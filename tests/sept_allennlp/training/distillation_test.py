@@ -181,7 +181,7 @@ def test_a_student_that_was_interrupted_ends_the_same(
     data = [gold, annotated]
     train_model(student(data), str(tmp_path / "undisturbed"))
     interrupt = {"type": "interrupt_in_a_test", "epoch": 1, "batch": 4, "by": "ctrl-c"}
-    callbacks = [*student(data)["trainer"]["callbacks"], interrupt]
+    callbacks = [*student(data).as_dict()["trainer"]["callbacks"], interrupt]
     run = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         train_model(student(data, **{"trainer.callbacks": callbacks}), str(run))
