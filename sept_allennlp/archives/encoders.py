@@ -10,7 +10,6 @@ whole into every archive, and reads only the entries whose name does not begin w
 
 import hashlib
 import json
-import logging
 import os
 import re
 import tempfile
@@ -36,8 +35,6 @@ from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
 from sept_allennlp.archives.guard import check_location
 from sept_allennlp.archives.unpacking import unpacked
-
-logger = logging.getLogger(__name__)
 
 _FOLDER = Path("vocabulary") / ".encoders"
 
@@ -178,6 +175,11 @@ class PretrainedEncoder:
             # A corner of it is enough to tell encoders apart, and quickly read.
             corner = table[:1000].detach().cpu().float().numpy()
             self._weights_digest = _digest(corner.tobytes())
+
+    @property
+    def lowercases(self) -> bool:
+        """Whether the tokenizer lower-cases words."""
+        return _lowercases(self.backend)
 
     def special_pieces(self) -> Tuple[List[int], List[int]]:
         """Return the indices of the pieces that the encoder wants before and after a sequence."""
@@ -331,12 +333,14 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
     """
     with unpacked(archive) as (folder, _, weights):
         assert weights is not None
-        encoders = [file.parent for file in (folder / _FOLDER).glob("*/config.json")]
+        # The token indexer may know the same encoder by another name.
+        encoders = {
+            _without_name(file): file.parent for file in (folder / _FOLDER).glob("*/config.json")
+        }
         if len(encoders) != 1:
             raise ConfigurationError(
                 f"{archive}: the model has {len(encoders)} pre-trained encoders in its archive, "
-                f"and "
-                "an encoder can be taken only where there is exactly one"
+                "and an encoder can be taken only where there is exactly one"
             )
         parts: Dict[str, Dict[str, torch.Tensor]] = {}
         for key, value in torch.load(weights, map_location="cpu", weights_only=True).items():
@@ -348,7 +352,8 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
                 f"{archive}: its weights hold {len(parts)} encoders, and an encoder can be taken "
                 "only where there is exactly one (of an embedder of type 'word_pieces')"
             )
-        config = AutoConfig.from_pretrained(str(encoders[0]), trust_remote_code=False)
+        (source,) = encoders.values()
+        config = AutoConfig.from_pretrained(str(source), trust_remote_code=False)
         (weights_of_encoder,) = parts.values()
         with torch.random.fork_rng(devices=[]):
             model = AutoModel.from_config(config, trust_remote_code=False)
@@ -361,8 +366,13 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
         # Deleted when the process ends.
         _TEMPORARY_FOLDERS.append(target)
         model.save_pretrained(target.name)
-        AutoTokenizer.from_pretrained(str(encoders[0])).save_pretrained(target.name)
+        AutoTokenizer.from_pretrained(str(source)).save_pretrained(target.name)
     return target.name
+
+
+def _without_name(config_file: Path) -> str:
+    config = json.loads(config_file.read_text())
+    return json.dumps({key: config[key] for key in config if key != "_name_or_path"})
 
 
 _TEMPORARY_FOLDERS: List["tempfile.TemporaryDirectory[str]"] = []
@@ -393,7 +403,7 @@ def _fast_tokenizer(
         _set_lowercase(backend, lowercase)
     _split_words_as_in_text(backend)
     _check_any_word(name, backend)
-    _tell_casing(name, backend)
+    _warn_about_casing(name, backend)
     state = json.loads(backend.to_str())
     parts = ("normalizer", "pre_tokenizer", "model", "added_tokens")
     cutting = json.dumps([state[part] for part in parts], sort_keys=True)
@@ -475,19 +485,18 @@ def _check_any_word(name: str, backend: Tokenizer) -> None:
         ) from error
 
 
-def _tell_casing(name: str, backend: Tokenizer) -> None:
+def _lowercases(backend: Tokenizer) -> bool:
+    normalizer = backend.normalizer
+    return normalizer is not None and normalizer.normalize_str("A").strip() == "a"
+
+
+def _warn_about_casing(name: str, backend: Tokenizer) -> None:
     vocabulary = backend.get_vocab(with_added_tokens=False)
-    lowercases = backend.normalizer is not None and backend.normalizer.normalize_str("A") in (
-        "a",
-        " a",
-    )
-    logger.info("%s: words are %s.", name, "lower-cased" if lowercases else "not lower-cased")
     capitalized = sum(piece[:1].isupper() for piece in vocabulary)
-    if lowercases and capitalized > len(vocabulary) / 100:
+    if _lowercases(backend) and capitalized > len(vocabulary) / 100:
         warnings.warn(
-            f"{name}: the tokenizer lower-cases, although {capitalized} of its "
-            f"{len(vocabulary)} pieces begin with a capital letter. If this encoder knows upper "
-            f"and "
-            "lower case, set 'lowercase' of its token indexer and its embedder to false.",
+            f"{name}: the tokenizer lower-cases, although {capitalized} of its {len(vocabulary)} "
+            "pieces begin with a capital letter. If this encoder is cased, set 'lowercase' of its "
+            "token indexer and its embedder to false.",
             stacklevel=2,
         )

@@ -60,6 +60,11 @@ class WordPieceIndexer(TokenIndexer):
         """Put the encoder's configuration and tokenizer where AllenNLP archives them."""
         self._encoder.archive_into(serialization_dir)
 
+    @property
+    def lowercases(self) -> bool:
+        """Whether the tokenizer lower-cases words."""
+        return self._encoder.lowercases
+
     def save_tokenizer(self, path: Path) -> None:
         """Write the file that a `WordPieces` is made from without transformers."""
         self._encoder.backend.save(str(path))

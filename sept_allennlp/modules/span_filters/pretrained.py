@@ -211,7 +211,7 @@ def _find_archive(archive: str, serialization_dir: Optional[str]) -> str:
             return str(archived)
         # The model comes from an archive that has no such filter, and a configuration that names
         # it, which may be the user's (an override) or a stranger's: nothing is downloaded for it.
-        if has_weights(Path(serialization_dir)) and not Path(archive).is_file():
+        if has_weights(Path(serialization_dir)) and not Path(archive).exists():
             raise ConfigurationError(f"{archive}: there is no such span filter on this machine")
     try:
         found = str(cached_path(archive))

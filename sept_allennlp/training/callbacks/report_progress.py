@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from allennlp.training.callbacks import TrainerCallback
 from typing_extensions import override
 
+from sept_allennlp.data.token_indexers import WordPieceIndexer
 from sept_allennlp.training.console import LOG, progress
 
 # So many epochs without any F1 are reported.
@@ -45,6 +46,11 @@ class ReportProgress(TrainerCallback):
             config = Path(self.serialization_dir) / "config.json"
             for name, value in settings(json.loads(config.read_text()) if config.exists() else {}):
                 progress.info("%-16s%s", name, value)
+            reader = getattr(trainer.data_loader, "reader", None)
+            for indexer in (getattr(reader, "_token_indexers", None) or {}).values():
+                if isinstance(indexer, WordPieceIndexer):
+                    casing = "lower-cased" if indexer.lowercases else "upper and lower case"
+                    progress.info("%-16s%s", "words", casing)
             progress.info("%-16s%s", "device", trainer.cuda_device)
             progress.info("%-16s%s", "log", Path(self.serialization_dir) / LOG)
 

@@ -59,7 +59,8 @@ def test_a_model_that_goes_on_from_another(first: Path, tmp_path: Path) -> None:
     trained = predictor._model.state_dict()
     assert trained.keys() == start.keys()
     # A little training changes a little, and everything that is trained.
-    changes = [(trained[name] - start[name]).abs().max() for name in start]
+    floats = [name for name in start if start[name].dtype == torch.float32]
+    changes = [(trained[name] - start[name]).abs().max() for name in floats]
     assert 0 < max(changes) < 0.5
     archive = load_archive(tmp_path / "elsewhere.tar.gz")
     assert archive.config["model"]["type"] == "sept"

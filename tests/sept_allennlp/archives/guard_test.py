@@ -16,6 +16,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import DatasetReader, TokenIndexer, Tokenizer, Vocabulary
 from allennlp.data.tokenizers.sentence_splitter import SentenceSplitter
+from allennlp.fairness.bias_direction_wrappers import BiasDirectionWrapper
 from allennlp.models import Model
 from allennlp.modules import Backbone, Seq2VecEncoder, TokenEmbedder
 from allennlp.modules.transformer.t5 import T5
@@ -67,6 +68,8 @@ _VILBERT = {
     )
 } | {"image_biattention_id": [0], "text_biattention_id": [0], "fusion_method": "sum"}
 
+_WORDS = {"tokenizer": "just_spaces", "direction_vocab": {"type": "empty"}}
+
 # Everything registered by AllenNLP and by this package that takes a path or an address and uses it
 # when it is built. Encoders are folders, others files.
 PARTS: List[Tuple[type, Dict[str, Any]]] = [
@@ -87,6 +90,13 @@ PARTS: List[Tuple[type, Dict[str, Any]]] = [
     (Backbone, {"type": "pretrained_transformer", "model_name": TARGET}),
     (Backbone, {"type": "vilbert_from_huggingface", "model_name": TARGET, **_VILBERT}),
     (T5, {"type": "from_pretrained", "model_name": TARGET}),
+    (BiasDirectionWrapper, {"type": "pca", "seed_words_file": TARGET, **_WORDS}),
+    (BiasDirectionWrapper, {"type": "paired_pca", "seed_word_pairs_file": TARGET, **_WORDS}),
+    (BiasDirectionWrapper, {"type": "two_means", "seed_word_pairs_file": TARGET, **_WORDS}),
+    (
+        BiasDirectionWrapper,
+        {"type": "classification_normal", "seed_word_pairs_file": TARGET, **_WORDS},
+    ),
     (Initializer, {"type": "pretrained", "weights_file_path": TARGET}),
     (DatasetReader, {"type": "text_blocks", "model_name": TARGET}),
     (Vocabulary, {"type": "from_files", "directory": TARGET}),
@@ -123,6 +133,9 @@ _ELSEWHERE = {
     ("TokenEmbedder", "embedding"),
     # It needs instances, which nobody has when a model is loaded.
     ("Vocabulary", "extend"),
+    # They need a model's table of embeddings, which a configuration cannot give.
+    ("BiasMitigatorWrapper", "hard"),
+    ("BiasMitigatorWrapper", "inlp"),
     # `loading` refuses it by its key.
     ("Metric", "evalb"),
 }

@@ -281,14 +281,6 @@ def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_pat
     assert (tmp_path / "run" / "model.tar.gz").is_file()
 
 
-def test_a_folder_is_refused(trained_archive: str, filter_archive: str) -> None:
-    with pytest.raises(ConfigurationError, match="a span filter is the model.tar.gz inside it"):
-        Model.from_params(
-            experiment(filtered(str(Path(filter_archive).parent)))["model"],
-            vocab=load_archive(trained_archive).model.vocab,
-        )
-
-
 def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     (tmp_path / "filter.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigurationError, match="no archive of a span filter"):
