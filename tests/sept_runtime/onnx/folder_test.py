@@ -73,8 +73,8 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
         assert f"{name}: damaged, or part of another model" in refusal(folder)
     path.unlink()
-    missing = "sept.json is missing" if name == "sept.json" else f"{name}: missing"
-    assert missing in refusal(folder)
+    fault = "(sept.json is missing)" if name == "sept.json" else f"{name}: missing"
+    assert fault in refusal(folder)
 
 
 @pytest.mark.exports
