@@ -96,4 +96,4 @@ _from_file: Callable[..., Params] = Params.from_file
 def install() -> None:
     """Have AllenNLP evaluate configurations with the defaults; the environment stays as it is."""
     params._environment_variables = config_variables
-    Params.from_file = staticmethod(from_file)  # type: ignore[method-assign, assignment]
+    Params.from_file = staticmethod(from_file)  # type: ignore[method-assign]

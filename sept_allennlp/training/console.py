@@ -92,7 +92,7 @@ def prepare_global_logging(
     sys.excepthook = excepthook
 
 
-class LogWriter(tqdm.TqdmToLogsWriter):  # type: ignore[misc]
+class LogWriter(tqdm.TqdmToLogsWriter):
     """AllenNLP's writer of progress bars, which prints them where somebody can watch them."""
 
     @override

@@ -18,7 +18,8 @@ Predicted = List[Tuple[Document, Prediction]]
 
 def predicted(batch: TensorDict, outputs: Dict[str, Any], model: Any) -> Predicted:
     """Return the documents of a batch with what the model predicts, if it predicts entities."""
-    documents = [fields["document"] for fields in batch["metadata"]]  # type: ignore[attr-defined]
+    metadata: Any = batch["metadata"]
+    documents: List[Document] = [fields["document"] for fields in metadata]
     entities = outputs.get("entities", [])
     relations = outputs.get("relations", [None] * len(entities))
     # Other models know nothing of relations.
@@ -60,13 +61,13 @@ class DocumentSerializer(SimpleSerializer):
     @override
     def __call__(
         self,
-        batch: TensorDict,
+        batch: Dict[str, Any],
         output_dict: Dict[str, Any],
         data_loader: DataLoader,
         output_postprocess_function: Optional[Callable[..., Any]] = None,
     ) -> str:
-        fields = batch.get("metadata") or []
-        if not all(isinstance(field.get("document"), Document) for field in fields):  # type: ignore
+        fields: List[Dict[str, Any]] = batch.get("metadata") or []
+        if not all(isinstance(field.get("document"), Document) for field in fields):
             return super().__call__(batch, output_dict, data_loader, output_postprocess_function)
         # A method of the model.
         model = getattr(output_postprocess_function, "__self__", None)
@@ -74,12 +75,11 @@ class DocumentSerializer(SimpleSerializer):
         if pairs:
             # The evaluator ends the last line.
             return "".join(prediction_lines(pairs)).removesuffix("\n")
-        keys = [{"doc_key": field["document"].key} for field in fields]  # type: ignore
-        return super().__call__(
-            {**batch, "metadata": keys}, output_dict, data_loader, output_postprocess_function
-        )
+        keys = [{"doc_key": field["document"].key} for field in fields]
+        tensors: Dict[str, Any] = {**batch, "metadata": keys}
+        return super().__call__(tensors, output_dict, data_loader, output_postprocess_function)
 
 
 def install() -> None:
     """Have `allennlp evaluate` write predictions by this module."""
-    evaluator.SimpleSerializer = DocumentSerializer  # type: ignore[misc, attr-defined]
+    evaluator.SimpleSerializer = DocumentSerializer  # type: ignore[misc]

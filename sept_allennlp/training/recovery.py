@@ -169,7 +169,7 @@ _dump_metrics: Callable[..., None] = util.dump_metrics
 
 def install() -> None:
     """Have `allennlp train` lock its folder, write its files whole and verify what it recovers."""
-    training_util.create_serialization_dir = create_serialization_dir  # type: ignore[assignment]
-    train.archive_model = archive_model  # type: ignore[attr-defined]
+    training_util.create_serialization_dir = create_serialization_dir
+    train.archive_model = archive_model
     util.dump_metrics = dump_metrics
-    Params.to_file = to_file  # type: ignore[method-assign, assignment]
+    Params.to_file = to_file  # type: ignore[method-assign]

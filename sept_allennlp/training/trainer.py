@@ -35,19 +35,18 @@ class RecoverableTrainer(GradientDescentTrainer):
     same parameters.
     """
 
+    _serialization_dir: str
+
     def __init__(
         self,
+        model: Model,
         *args: Any,
         distributed: bool = False,
         enable_default_callbacks: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            *args,
-            distributed=distributed,
-            enable_default_callbacks=enable_default_callbacks,
-            **kwargs,
-        )
+        kwargs.update(distributed=distributed, enable_default_callbacks=enable_default_callbacks)
+        super().__init__(model, *args, **kwargs)
         if enable_default_callbacks:
             # The first, so that what the others print comes below its heading.
             self._callbacks.insert(0, ReportProgress(self._serialization_dir))

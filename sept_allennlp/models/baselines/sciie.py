@@ -156,7 +156,7 @@ class SciIE(SpanClassifier):
         # Recurrent encoders fail for a batch without words.
         if not spans.size(1):
             logits = torch.zeros(0, 1 + len(self._labels), device=spans.device)
-            labels = torch.zeros_like(mask, dtype=torch.long)
+            labels: Optional[torch.Tensor] = torch.zeros_like(mask, dtype=torch.long)
             return SpanScores(logits, spans, mask, labels)
         sequences = self._encode(text, sentence_ids != PADDING)
         # Shape: (number of candidates in the batch,)
