@@ -31,7 +31,6 @@ PARTS: Tuple[str, ...] = (
     "sept_allennlp.commands",
     "sept_allennlp.data",
     "sept_allennlp.models",
-    "sept_allennlp.modules.span_filters.pretrained",
     "sept_allennlp.predictors",
     "sept_allennlp.training.callbacks",
     "sept_allennlp.training.optimization",

@@ -100,7 +100,8 @@ def tune(
     root.mkdir(parents=True, exist_ok=True)
     if folds:
         write_folds(config_variables()["SEPT_DATA"], root, folds)
-    configs = [_read(config_file, root, fold) for fold in make_folds(folds) or [None]]
+    parts: Sequence[Optional[Fold]] = make_folds(folds) or [None]
+    configs = [_read(config_file, root, fold) for fold in parts]
     study = optuna.create_study(
         storage=f"sqlite:///{root / 'study.db'}",
         study_name=config_file.stem,
@@ -125,7 +126,7 @@ def tune(
                 root,
                 fold,
             )
-            for config, fold in zip(configs, make_folds(folds) or [None])
+            for config, fold in zip(configs, parts)
         ]
         scores: List[float] = []
         for training in trainings:

@@ -24,9 +24,9 @@ from sept_allennlp.export.graphs import write_encoder, write_head
 from sept_allennlp.export.int8 import add_int8
 from sept_allennlp.export.modules import TracedNetwork, pair_head, trace_filter, trace_model
 from sept_allennlp.export.texts import check_batches
+from sept_allennlp.models.pretrained_span_filter import PretrainedSpanFilter
 from sept_allennlp.models.sept import SEPT
 from sept_allennlp.modules.span_filters import KeepAll
-from sept_allennlp.modules.span_filters.pretrained import PretrainedSpanFilter
 from sept_allennlp.predictors import SEPTPredictor
 from sept_runtime.documents import Document
 from sept_runtime.onnx.configuration import (

@@ -23,8 +23,7 @@ from sept_allennlp.modules.candidate_spans import (
 from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.decoding import Decoding
 from sept_allennlp.modules.relation_scorers import RelatedSpans
-from sept_allennlp.modules.span_filters.all import KeepAll
-from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_filters import KeepAll, SpanFilter
 from sept_allennlp.modules.span_samplers import RandomNegatives, SpanSampler
 from sept_allennlp.modules.span_scoring import score_in_chunks
 from sept_allennlp.modules.token_embedders import yields_pieces

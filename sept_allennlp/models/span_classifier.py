@@ -40,7 +40,7 @@ class SpanScores(NamedTuple):
         Shape `(batch_size, num_spans)`: false for padding.
     labels : `torch.LongTensor`, optional
         Shape `(batch_size, num_spans)`: each candidate's class by the annotation, where that was
-        given; anything for padding.
+        given; anything for padding. `None` if the model leaves labeling to the base class.
     sequence : `torch.FloatTensor`, optional
         Shape `(batch_size, sequence_length, sequence_dim)`: the vectors that candidates are made
         of, from a model that uses them for more than candidates.
@@ -194,17 +194,19 @@ class SpanClassifier(Model):
         """Return the candidates' scores, and the outputs of `forward`."""
         is_annotated = [document.entities is not None for document in documents]
         is_soft = has_soft_labels(documents, soft_labels)
-        keep_all = None
+        # Only given if needed: a subclass that scores all candidates can do without it.
+        keep_all = {}
         if self.training:
             check_annotated(documents, soft_labels)
             if any(is_soft):
-                keep_all = torch.tensor(is_soft, device=gold.device)
-        scores = self.score_spans(text, sentence_ids, gold, keep_all)
+                keep_all = {"keep_all": torch.tensor(is_soft, device=gold.device)}
+        scores = self.score_spans(text, sentence_ids, gold, **keep_all)
         outputs: Dict[str, Any] = {}
-        learnable = [gold or soft for gold, soft in zip(is_annotated, is_soft)]
+        learnable = [annotated or soft for annotated, soft in zip(is_annotated, is_soft)]
         if any(learnable):
             targets = scores.labels
-            assert targets is not None
+            if targets is None:
+                targets = self.label_spans(scores.spans, scores.mask, gold, sentence_ids.size(1))
             if soft_labels is not None and any(is_soft):
                 soft = soft_targets(
                     scores.spans,

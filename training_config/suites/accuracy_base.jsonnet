@@ -1,2 +1,2 @@
-// accuracy.libsonnet on an encoder of BERT's base size, which SEPT_ENCODER is to name.
+// accuracy.libsonnet for an encoder of BERT's base size. Set SEPT_ENCODER.
 (import 'accuracy.libsonnet')((import '../sept.jsonnet') + (import '../base_size.libsonnet'))

@@ -1,5 +1,5 @@
-// accuracy.libsonnet on an encoder of the size of MiniLM-L6, which SEPT_ENCODER is to name; with ten
-// epochs, half of sept_minilm.jsonnet's, and the encoder's own dropout.
+// accuracy.libsonnet for an encoder of MiniLM-L6's size, with ten epochs (half of sept_minilm.jsonnet's)
+// and the encoder's own dropout. Set SEPT_ENCODER.
 local fewer = { trainer+: { num_epochs: 10 } };
 
 (import 'accuracy.libsonnet')(

@@ -1,11 +1,11 @@
 // The paper's Table 1, Table 2 and Figure 2, for 'allennlp sept-suite' and 'allennlp sept-tables'.
-// SEPT_ENCODER says on which pre-trained encoder, the tables have from the runs which one it was.
+// SEPT_ENCODER chooses the encoder; the tables name the encoder of the runs.
 //
-// of_sept:  what is changed in every run of SEPT, for example what another encoder needs
-// of_other: what is changed in the other systems on that encoder
-// on_words: whether to train the systems on GloVe and ELMo, too
-// sets:     which data sets there are in Figure 2 beside SciERC
-// of_set:   what is changed, besides, in the runs of SEPT on those
+// of_sept:  changes to every run of SEPT, for example for another encoder
+// of_other: changes to the other systems on that encoder
+// on_words: whether to train the systems on GloVe and ELMo as well
+// sets:     the data sets of Figure 2 other than SciERC
+// of_set:   further changes to the runs of SEPT on those
 function(
   of_sept={},
   of_other={},
@@ -16,8 +16,8 @@ function(
   local sept = (import '../sept.jsonnet') + of_sept,
   local conll = import '../conll.libsonnet',
 
-  // One line a row: what the table calls the system, the name of its run, the run's configuration,
-  // and the paper's figures. A run that several tables show is trained once.
+  // Each row has the system's name in the table, the name of its run, the run's configuration, and the
+  // paper's figures. A run in several tables is trained once.
   local f1(value) = { f1: value },
   local scores(precision, recall, f1) = { precision: precision, recall: recall, f1: f1 },
   local table1 = (if on_words then [
@@ -72,7 +72,7 @@ function(
     ablation('+ all three', 'sept_all_features', import '../sept_all_features.jsonnet', {}),
   ],
 
-  // One line a data set: its name, the name of its runs, and SEPT's configuration for it.
+  // Each data set has its name, the name of its runs, and SEPT's configuration.
   local data_sets = [
     { label: 'SciERC', run: 'sept', config: sept },
   ] + [
@@ -83,7 +83,7 @@ function(
     }
     for set in sets
   ],
-  // 250 is what the configurations themselves draw.
+  // The configurations' own number is 250.
   local negatives = [50, 100, 250, 500, 'all'],
   local suffix(x) = if x == 250 then '' else if x == 'all' then '_all_spans' else '_p%d' % x,
   local sampling(x) = {

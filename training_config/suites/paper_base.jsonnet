@@ -1,6 +1,6 @@
-// The paper's Table 1 and Table 2 for an encoder of BERT's base size, which SEPT_ENCODER is to name,
-// by the settings that are recommended for it; of Figure 2 what SciERC has. One GPU, or two CPU cores
-// and a night for each system.
+// The paper's Table 1, Table 2 and Figure 2 (SciERC alone) for an encoder of BERT's base size, with the
+// settings recommended for it. Set SEPT_ENCODER. Needs a GPU, or two CPU cores and a night for each
+// system.
 (import 'paper.libsonnet')(
   of_sept=import '../base_size.libsonnet',
   of_other=import '../base_size_training.libsonnet',

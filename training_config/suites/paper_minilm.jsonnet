@@ -1,6 +1,6 @@
-// The paper's tables and figure for an encoder of the size of MiniLM-L6, which SEPT_ENCODER is to
-// name, and two CPU cores: all systems on SciERC alike with half of sept_minilm.jsonnet's epochs;
-// NCBI-disease, three times as large, for 4 epochs.
+// The paper's tables and figure for an encoder of MiniLM-L6's size and two CPU cores: on SciERC all
+// systems have half of sept_minilm.jsonnet's epochs; NCBI-disease, three times as large, has 4. Set
+// SEPT_ENCODER.
 local fewer = { trainer+: { num_epochs: 10 } };
 
 (import 'paper.libsonnet')(

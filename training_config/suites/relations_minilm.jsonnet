@@ -1,5 +1,4 @@
-// What does finding relations do to the entities, and how well are they found? SEPT alone and with
-// relations, on SciERC and an encoder of the size of MiniLM-L6, which SEPT_ENCODER is to name.
+// SEPT with and without relations, on SciERC, for an encoder of MiniLM-L6's size. Set SEPT_ENCODER.
 {
   runs: {
     sept: import '../sept_minilm.jsonnet',

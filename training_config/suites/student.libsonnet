@@ -1,5 +1,5 @@
-// A student in five folds of SciERC's train and dev split, taught by a teacher of each fold that has
-// not seen it either (docs/experiments.md, "Folds").
+// A student in five folds of SciERC's train and dev split. The teacher of each fold has not seen the
+// fold either (docs/experiments.md, "Cross-validation").
 function(student) {
   folds: 5,
   runs: { student: student },

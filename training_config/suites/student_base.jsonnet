@@ -1,2 +1,2 @@
-// student.libsonnet on an encoder of BERT's base size, which SEPT_ENCODER is to name.
+// student.libsonnet for an encoder of BERT's base size. Set SEPT_ENCODER.
 (import 'student.libsonnet')(import '../student_base.jsonnet')

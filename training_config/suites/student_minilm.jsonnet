@@ -1,2 +1,2 @@
-// student.libsonnet on a small encoder, which SEPT_ENCODER is to name.
+// student.libsonnet for a small encoder. Set SEPT_ENCODER.
 (import 'student.libsonnet')(import '../student_minilm.jsonnet')

@@ -1,4 +1,3 @@
-from sept_allennlp.modules.span_filters.all import KeepAll
-from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_filters.span_filter import KeepAll, SpanFilter
 
 __all__ = ["KeepAll", "SpanFilter"]

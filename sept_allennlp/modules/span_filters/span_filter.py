@@ -2,6 +2,7 @@ import torch
 from allennlp.common import Registrable
 from allennlp.data import TextFieldTensors
 from allennlp.modules import TextFieldEmbedder
+from typing_extensions import override
 
 
 class SpanFilter(torch.nn.Module, Registrable):
@@ -44,3 +45,18 @@ class SpanFilter(torch.nn.Module, Registrable):
         for all of them.
         """
         raise NotImplementedError
+
+
+@SpanFilter.register("all")
+class KeepAll(SpanFilter):
+    """
+    Keeps all candidates.
+
+    Registered as a `SpanFilter` with name "all".
+    """
+
+    @override
+    def forward(
+        self, text: TextFieldTensors, spans: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        return mask

@@ -12,7 +12,7 @@ from sept_runtime.formats.brat.alignment import (
 )
 from sept_runtime.formats.json_lines import is_index
 from sept_runtime.formats.predictions import PredictedDocument
-from sept_runtime.tokenization.words import with_joined_text
+from sept_runtime.tokenization.words import with_joined_text, without_surrogates
 
 Tokenizer = Callable[[str], Tuple[List[List[str]], List[Tuple[int, int]]]]
 
@@ -122,9 +122,9 @@ def character_document(document: PredictedDocument, gold: bool = False) -> Chara
         for gold_relation in source.relations or []:
             head, tail = by_words[gold_relation.head], by_words[gold_relation.tail]
             relations.append((head, tail, gold_relation.label))
-    return CharacterDocument(
-        source.key, source.text, spans, relations, list(source.offsets), source.origin
-    )
+    # Lone surrogates, which most of these formats cannot hold, cost no more than their characters.
+    key, text = without_surrogates(source.key), without_surrogates(source.text)
+    return CharacterDocument(key, text, spans, relations, list(source.offsets), source.origin)
 
 
 def align_document(

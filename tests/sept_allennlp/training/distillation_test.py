@@ -118,7 +118,7 @@ def test_what_a_teacher_writes_is_what_it_believes(annotated: str, trained_archi
     # Other batches give other last digits.
     clear = (1 - expected[:, 0] - THRESHOLD).abs() > 1e-4
     unlikely = 1 - expected[:, 0] < THRESHOLD
-    assert 0.2 < unlikely.float().mean() < 0.8
+    assert 0.1 < unlikely.float().mean() < 0.9
     expected[unlikely] = torch.eye(expected.size(1))[0]
     read = soft_targets(
         scores.spans,
@@ -181,7 +181,7 @@ def test_a_student_that_was_interrupted_ends_the_same(
     data = [gold, annotated]
     train_model(student(data), str(tmp_path / "undisturbed"))
     interrupt = {"type": "interrupt_in_a_test", "epoch": 1, "batch": 4, "by": "ctrl-c"}
-    callbacks = [*student(data)["trainer"]["callbacks"], interrupt]
+    callbacks = [*student(data).as_dict()["trainer"]["callbacks"], interrupt]
     run = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         train_model(student(data, **{"trainer.callbacks": callbacks}), str(run))
@@ -195,9 +195,9 @@ def test_a_student_that_was_interrupted_ends_the_same(
     [
         (
             {"id": "a", "error": "no JSON", "line": 1},
-            "line 1: an input that could not be annotated",
+            "line 1: document 'a': an input that could not be annotated",
         ),
-        ({"id": "a", "text": "We train."}, "line 1: nobody has annotated this text"),
+        ({"id": "a", "text": "We train."}, "line 1: document 'a': the text is not annotated"),
         (
             {
                 "doc_key": "a",

@@ -117,3 +117,25 @@ def test_a_format_must_be_given(tmp_path):
         main(["convert", str(tmp_path / "a"), str(tmp_path / "b")])
     with pytest.raises(SystemExit, match="in two steps"):
         main(["convert", "a", "b", "--from", "brat", "--to", "doccano"])
+
+
+@pytest.mark.parametrize(
+    "target, package",
+    [
+        ("brat", "json"),
+        ("doccano", "json"),
+        ("hugging-face", "json"),
+        ("inception", "cassis"),
+        ("label-studio", "json"),
+        ("prodigy", "json"),
+        ("spacy", "spacy"),
+    ],
+)
+def test_half_a_character_stops_no_conversion(target, package, tmp_path, capsys):
+    pytest.importorskip(package)
+    half = {"doc_key": "h\ud83d", "sentences": [["a", "\ud83d", "b"]], "ner": [[[1, 2, "T"]]]}
+    source = tmp_path / "in.jsonl"
+    source.write_text("\n".join(map(json.dumps, [DOCUMENT, half])))
+    main(["convert", str(source), str(tmp_path / "out"), "--to", target])
+    assert "2 documents" in capsys.readouterr().err
+    assert (tmp_path / "out").exists()

@@ -75,8 +75,8 @@ def test_the_same_answers_as_the_archive(archive: SEPTPredictor, related_model: 
             labels.update(relation["label"] for relation in line["relations"])
         assert len(found[-1]["gold_relations"]) == len(found[-1]["sentences"])
         check_same(found, expected)
-    assert {0, 1, 2} < numbers and max(numbers) > 100
-    assert labels["CONJUNCTION"] > 10 and labels["USED-FOR"] > 100 and len(labels) > 3
+    assert {0, 1, 2} < numbers and max(numbers) > 50
+    assert sum(labels.values()) > 50 and len(labels) > 1
 
 
 def test_the_same_soft_labels_as_the_archive(archive: SEPTPredictor, related_model: Path) -> None:

@@ -20,7 +20,7 @@ from sept_allennlp.archives.encoders import EncoderIdentity, has_weights
 from sept_allennlp.archives.loading import load_archive
 from sept_allennlp.archives.unpacking import ARCHIVE_NAME, MAX_CONFIG_SIZE
 from sept_allennlp.models.span_filter import SpanFilterModel, Threshold
-from sept_allennlp.modules.span_filters.span_filter import SpanFilter
+from sept_allennlp.modules.span_filters import SpanFilter
 from sept_allennlp.modules.token_embedders import EncoderEmbedder
 
 # Beside the vocabulary, because AllenNLP packs that folder whole into an archive and reads only
