@@ -20,7 +20,6 @@ from transformers import AutoModel, AutoTokenizer
 from sept_allennlp.archives import load_archive
 from sept_allennlp.archives.encoders import PretrainedEncoder
 from sept_allennlp.data.token_indexers import WordPieceIndexer
-from sept_allennlp.export.errors import NotExportable
 from sept_allennlp.export.graphs import write_encoder
 from sept_allennlp.export.modules import TracedNetwork, _encoder
 from sept_allennlp.models import MaskedLanguageModel
@@ -28,7 +27,7 @@ from sept_allennlp.modules.token_embedders import StaticWordPieceEmbedder, WordP
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.training.console import progress
 from tests import encoders
-from tests.encoders import FAMILIES, LENGTH
+from tests.encoders import EXPORTED, FAMILIES, LENGTH
 from tests.experiments import ROOT, experiment
 
 pytestmark = [
@@ -148,13 +147,13 @@ def test_vectors_that_depend_on_the_batch_are_warned_of(
 
 
 # The exporter takes seconds for each, so the suite tries two that differ most.
-EXPORTED_IN_THE_SUITE = ("DeBERTa-v2, -v3", "RoBERTa")
+EXPORTED_IN_THE_SUITE = ("BERT", "DeBERTa-v2, -v3")
 ALL_FAMILIES = bool(os.environ.get("SEPT_ALL_FAMILIES"))
 
 
 @pytest.mark.exports
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", USED if ALL_FAMILIES else EXPORTED_IN_THE_SUITE)
+@pytest.mark.parametrize("name", sorted(EXPORTED) if ALL_FAMILIES else EXPORTED_IN_THE_SUITE)
 def test_the_encoder_of_a_family_is_exported(
     name: str, encoder_of: Callable[[str], str], tmp_path: Path
 ) -> None:
@@ -162,11 +161,6 @@ def test_the_encoder_of_a_family_is_exported(
     encoder, windows, _ = _encoder(BasicTextFieldEmbedder({"tokens": embedder}))
     network = TracedNetwork(encoder, embedder.get_output_dim(), windows, name, encoder)
     graph = tmp_path / "encoder.onnx"
-    expected = FAMILIES[name].exports
-    if expected is not True:
-        with pytest.raises(NotExportable, match=expected):
-            write_encoder(network, graph)
-        return
     write_encoder(network, graph)
     session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
     for lengths in ([LENGTH, LENGTH // 3, 3], [3], [7, 7]):
@@ -401,7 +395,7 @@ def row(name: str) -> str:
     cells = [
         "yes" if family.batches_agree else "no, with a warning",
         "yes" if family.adapts is True else "refused",
-        "yes" if family.exports is True else "refused",
+        "yes" if name in EXPORTED else "not tested",
     ]
     return f"| {name} | yes | {' | '.join(cells)} |"
 

@@ -36,12 +36,13 @@ def test_a_shard_is_annotated_as_by_predict(exported_model: Path) -> None:
 
 
 def test_relations_are_a_parquet_column(related_model: Path) -> None:
-    shard = ShardLines(Shard(0, 3, 101, 4, 60, True), LINES)
+    lines = Path("fixtures/raw_abstracts.jsonl").read_bytes().splitlines()
+    shard = ShardLines(Shard(0, 3, 101, len(lines), 60, True), lines)
     predicted = ExportedShardPredictor(ModelSettings.of(str(related_model))).predict(shard, "in")
     table = parquet.read_table(io.BytesIO(encode(predicted.lines, "parquet", "zst")))
     relations = table["relations"].to_pylist()
     assert relations == [json.loads(line)["relations"] for line in predicted.lines]
-    assert relations[0]
+    assert any(relations)
 
 
 def test_a_model_that_has_changed_is_refused(exported_model: Path, tmp_path: Path) -> None:

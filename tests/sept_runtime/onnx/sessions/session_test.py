@@ -65,7 +65,9 @@ def test_int8_is_near(int8_model: Path, engine: str) -> None:
 
 
 def test_a_model_that_was_exported_without_int8(exported_model: Path) -> None:
-    with pytest.raises(ExportedModelError, match="no encoder in int8; export the model again with"):
+    with pytest.raises(
+        ExportedModelError, match="no encoder in int8; use the precision 'float32', or export"
+    ):
         load(exported_model, precision="int8")
 
 
