@@ -340,5 +340,10 @@ EXPORTED = frozenset(
         "DistilBERT",
         "ELECTRA",
         "ERNIE",
+        "RoBERTa",
+        "MPNet",
+        "ModernBERT",
+        "XLM-R",
+        "T5",
     }
 )

@@ -12,7 +12,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models import archival
 from allennlp.training import util as training_util
 
-from sept_allennlp.archives.loading import load_archive
 from sept_allennlp.training.checkpointer import BEST_WEIGHTS, epoch_of_weights, written_whole
 
 # In seconds. The processes of a killed training end by themselves, and soon.
@@ -20,6 +19,8 @@ WAIT_FOR_OTHERS = 20.0
 
 _create_serialization_dir = training_util.create_serialization_dir
 _archive_model = archival.archive_model
+# Without the checks for archives from elsewhere: this one has just been made.
+_load_archive = archival.load_archive
 _params_to_file = Params.to_file
 
 
@@ -104,7 +105,8 @@ def archive_model(
 
     # Raises
 
-    `ConfigurationError` or `ArchiveError` if the verification fails.
+    `ConfigurationError` if the metrics are not those of the weights, and AllenNLP's errors if the
+    archive cannot be loaded.
     """
     folder = Path(serialization_dir)
     path = Path(archive_path or folder)
@@ -115,7 +117,7 @@ def archive_model(
     with written_whole(str(path)) as part:
         _archive_model(serialization_dir, weights, part, include_in_archive)
         if _Folder.recovers:
-            load_archive(part)
+            _load_archive(part)
     return str(path)
 
 

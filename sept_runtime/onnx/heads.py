@@ -6,7 +6,7 @@ import numpy as np
 
 from sept_runtime.onnx.graph import FloatArray, Graph, Indices
 
-# The most rows (spans or pairs) to score in one call. Their vectors fit the processor's cache.
+# The most spans, or directions of pairs, to score in one call. Their vectors stay in the caches.
 _MAX_ROWS = 2048
 
 
@@ -66,9 +66,10 @@ def score_spans(head: Graph, vectors: FloatArray, borders: Indices, spans: Spans
     Shape `(num_spans, num_scores)`.
     """
     widths = spans.words[:, 1] - spans.words[:, 0] + 1
-    parts = _parts(spans.borders, spans, np.arange(len(widths)), np.arange(len(widths)), borders)
+    indices = np.arange(len(widths))
+    parts = _parts(spans.borders, spans, indices, indices, borders, _MAX_ROWS)
     scores: List[FloatArray] = []
-    for group in _groups(parts):
+    for group in _groups(parts, _MAX_ROWS):
         inputs = _inputs(head, vectors, spans, group)
         inputs["widths"] = _padded([widths[part.spans] for part in group], inputs["spans"].shape[1])
         scores.append(_run(head, inputs, group, inputs["spans"].shape[1]))
@@ -99,7 +100,10 @@ def score_pairs(
     # The last span that any pair up to this one needs.
     lasts = np.maximum.accumulate(pairs[:, 1])
     scores: List[FloatArray] = []
-    for group in _groups(_parts(row_borders, spans, pairs[:, 0], lasts, borders)):
+    # Each pair is scored in two directions.
+    max_rows = max(_MAX_ROWS // 2, 1)
+    parts = _parts(row_borders, spans, pairs[:, 0], lasts, borders, max_rows)
+    for group in _groups(parts, max_rows):
         inputs = _inputs(head, vectors, spans, group)
         num_spans = inputs["spans"].shape[1]
         first_words = [spans.words[part.spans.start, 0] for part in group]
@@ -116,7 +120,12 @@ def score_pairs(
 
 
 def _parts(
-    row_borders: Indices, spans: Spans, firsts: Indices, lasts: Indices, borders: Indices
+    row_borders: Indices,
+    spans: Spans,
+    firsts: Indices,
+    lasts: Indices,
+    borders: Indices,
+    max_rows: int,
 ) -> Iterator[_Part]:
     """
     Cut each document's rows into parts.
@@ -127,13 +136,13 @@ def _parts(
     for first_row, end_row, first, end in zip(
         row_borders[:-1].tolist(), row_borders[1:].tolist(), borders.tolist(), borders[1:].tolist()
     ):
-        if end_row - first_row <= _MAX_ROWS:
+        if end_row - first_row <= max_rows:
             if end_row > first_row:
                 needed = slice(int(firsts[first_row]), int(lasts[end_row - 1]) + 1)
                 yield _Part(first, end, needed, slice(first_row, end_row))
             continue
-        for start in range(first_row, end_row, _MAX_ROWS):
-            rows = slice(start, min(start + _MAX_ROWS, end_row))
+        for start in range(first_row, end_row, max_rows):
+            rows = slice(start, min(start + max_rows, end_row))
             needed = slice(int(firsts[rows.start]), int(lasts[rows.stop - 1]) + 1)
             # One position more on both sides: some extractors read the neighbors of a span.
             left = max(int(spans.positions[needed.start, 0]) - 1, first)
@@ -141,13 +150,13 @@ def _parts(
             yield _Part(left, right, needed, rows)
 
 
-def _groups(parts: Iterator[_Part]) -> Iterator[List[_Part]]:
+def _groups(parts: Iterator[_Part], max_rows: int) -> Iterator[List[_Part]]:
     """Group parts that are scored in one call, padded to the largest of them."""
     group: List[_Part] = []
     largest = 0
     for part in parts:
         size = part.rows.stop - part.rows.start
-        if group and (len(group) + 1) * max(largest, size) > _MAX_ROWS:
+        if group and (len(group) + 1) * max(largest, size) > max_rows:
             yield group
             group, largest = [], 0
         group.append(part)

@@ -77,7 +77,7 @@ def test_gold_is_repeated_and_does_not_matter(predictor: SEPTPredictor) -> None:
     "fields, reason",
     [
         ([1], "expected a JSON object, found a list"),
-        ({}, "none of the keys sentences, tokens, text"),
+        ({}, "no field with a known name of a text, but no fields"),
         ({"text": 3}, "'text' must be a string, found a number"),
         ({"text": " \n "}, "'text' is empty"),
         ({"tokens": []}, "'tokens' is empty"),
