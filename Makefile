@@ -44,6 +44,9 @@ $(VENV)/installed: requirements.txt setup.cfg pyproject.toml
 	  --disable-pip-version-check --no-deps --no-build-isolation -r requirements.txt
 	@tools/step "installing sept_allennlp" $(VENV).log $(BIN)/python -m pip install \
 	  --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# AllenNLP's command, with the plugin in any folder and not only where .allennlp_plugins lies.
+	@printf '#!%s\nfrom sept_allennlp.commands.main import main\n\nmain()\n' \
+	  "$$($(BIN)/python -c 'import sys; print(sys.executable)')" > $(ALLENNLP)
 	@# allennlp-models downloads these two when it is imported, for a data set that has no part
 	@# here, and complains at each start where there is no network. It only looks whether they exist.
 	@mkdir -p $(VENV)/nltk_data/tokenizers/punkt $(VENV)/nltk_data/corpora/wordnet
