@@ -100,9 +100,10 @@ def predict_requests(
     documents = (request.document for request in requests)
     found = predict(predictor, documents, decoding, batch_size, isolate_failures)
     for request, prediction in zip(answered, found):
-        error = request.error or prediction.error
+        # An error may be empty: that of a failed line that is predicted again.
+        error = prediction.error if request.error is None else request.error
         if error is not None:
-            output = failure_to_json(error, request.fields)
+            output = failure_to_json(error or "no reason given", request.fields)
             if request.line is not None:
                 output["line"] = request.line
         else:

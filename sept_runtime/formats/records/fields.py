@@ -93,6 +93,8 @@ def map_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
     if title:
         mapped["title"] = title
     if text is None or not text.strip():
+        if options.text is None and any(fields.get(name) is not None for name in _WORDS):
+            return fields
         # An output of prediction that is an error stays that error.
         if isinstance(fields.get("error"), str):
             raise DocumentError(fields["error"])

@@ -105,3 +105,9 @@ def test_what_stops_the_reading_of_lines_is_raised() -> None:
 
     with pytest.raises(DocumentError, match="the disk is gone"):
         list(predict_lines(WordPredictor(), lines(), Decoding()))
+
+
+def test_an_empty_error_is_an_error() -> None:
+    line = json.dumps({"doc_key": "d", "error": ""}).encode()
+    (output,) = predict_lines(WordPredictor(), [line], Decoding())
+    assert output["error"] and "entities" not in output and output["line"] == 1
