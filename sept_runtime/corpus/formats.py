@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from dataclasses import replace
+from functools import cache
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -15,11 +16,12 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Tuple,
+    Type,
     Union,
 )
 
-import pyarrow
-from pyarrow import parquet
+import zstandard
 
 from sept_runtime.corpus.inputs import PARQUET_SUFFIX, InputFile
 from sept_runtime.documents import DocumentError
@@ -29,6 +31,9 @@ from sept_runtime.formats.json_lines import parse_line
 from sept_runtime.tokenization.words import without_surrogates
 
 if TYPE_CHECKING:
+    import pyarrow
+    from pyarrow import parquet
+
     from sept_runtime.corpus.shards import ShardLines
 
 # A longer line is skipped without being held in memory, and reported as unreadable.
@@ -46,46 +51,47 @@ _ROWS_PER_BATCH = 256
 _COLUMNS = ("id", "doc_key", "title", "text", "tokens", "sentences")
 _TEXT_COLUMNS = _COLUMNS[3:]
 
-_LABELS = pyarrow.list_(pyarrow.struct({"label": pyarrow.string(), "score": pyarrow.float32()}))
-_ENTITY = pyarrow.struct(
-    {
-        "text": pyarrow.string(),
-        "label": pyarrow.string(),
-        "score": pyarrow.float32(),
-        "start": pyarrow.int32(),
-        "end": pyarrow.int32(),
-        "start_word": pyarrow.int32(),
-        "end_word": pyarrow.int32(),
-        "labels": _LABELS,
-    }
-)
-_RELATION = pyarrow.struct(
-    {
-        "head": pyarrow.int32(),
-        "tail": pyarrow.int32(),
-        "label": pyarrow.string(),
-        "score": pyarrow.float32(),
-    }
-)
-SCHEMA = pyarrow.schema(
-    {
-        "id": pyarrow.string(),
-        "doc_key": pyarrow.string(),
-        "title": pyarrow.string(),
-        "text": pyarrow.string(),
-        "sentences": pyarrow.list_(pyarrow.list_(pyarrow.string())),
-        "word_offsets": pyarrow.list_(pyarrow.list_(pyarrow.int32())),
-        "entities": pyarrow.list_(_ENTITY),
-        "relations": pyarrow.list_(_RELATION),
-    }
-)
-"""
-The columns of a Parquet file of predictions: the fields of `sept predict`'s output without
-`predicted_ner` and `predicted_relations` (which repeat `entities` and `relations`), `ner` and
-`gold_relations` (which do not fit into columns), and `format_version` and
-`symmetric_relation_labels` (which are the same in all rows). `relations` is null if the model finds
-none. A numeric `id` is written as its digits.
-"""
+
+@cache
+def schema() -> "pyarrow.Schema":
+    """
+    Return the columns of a Parquet file of predictions.
+
+    They are the fields of `sept predict`'s output without `predicted_ner` and `predicted_relations`
+    (which repeat `entities` and `relations`), `ner` and `gold_relations` (which do not fit into
+    columns), and `format_version` and `symmetric_relation_labels` (which are the same in all rows).
+    `relations` is null if the model finds none. A numeric `id` is written as its digits.
+    """
+    # An extra. The plugin's modules must be importable without it.
+    import pyarrow
+
+    string, integer, score = pyarrow.string(), pyarrow.int32(), pyarrow.float32()
+    labels = pyarrow.list_(pyarrow.struct({"label": string, "score": score}))
+    entity = pyarrow.struct(
+        {
+            "text": string,
+            "label": string,
+            "score": score,
+            "start": integer,
+            "end": integer,
+            "start_word": integer,
+            "end_word": integer,
+            "labels": labels,
+        }
+    )
+    relation = pyarrow.struct({"head": integer, "tail": integer, "label": string, "score": score})
+    return pyarrow.schema(
+        {
+            "id": string,
+            "doc_key": string,
+            "title": string,
+            "text": string,
+            "sentences": pyarrow.list_(pyarrow.list_(string)),
+            "word_offsets": pyarrow.list_(pyarrow.list_(integer)),
+            "entities": pyarrow.list_(entity),
+            "relations": pyarrow.list_(relation),
+        }
+    )
 
 
 class Unreadable(NamedTuple):
@@ -115,6 +121,9 @@ def open_lines(file: InputFile, text_column: Optional[str] = None) -> "Lines":
 class Lines:
     """Base class for open input files: an iterable of lines, each a document."""
 
+    # Errors that say that the file is damaged.
+    _damage: Tuple[Type[Exception], ...] = (DamagedInputError,)
+
     def __init__(self, file: InputFile) -> None:
         self._raw: BinaryIO = open(file.path, "rb")
 
@@ -127,7 +136,7 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         try:
             yield from self._lines()
-        except (DamagedInputError, pyarrow.ArrowException) as error:
+        except self._damage as error:
             yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
         except OSError as error:
             # Errors of the system have a number: the file may be intact, and the same command can
@@ -173,12 +182,17 @@ class _ParquetRows(Lines):
     """A Parquet file, with each row as a JSON object without its null columns."""
 
     def __init__(self, file: InputFile, text_column: str) -> None:
+        import pyarrow
+
         super().__init__(file)
+        self._damage = (*self._damage, pyarrow.ArrowException)
         self._file = file
         self._text_column = text_column
         self._share = 0.0
 
     def _lines(self) -> Iterator[Line]:
+        from pyarrow import parquet
+
         table = parquet.ParquetFile(self._raw)
         names = {"text" if name == self._text_column else name: name for name in self._names(table)}
         rows_read = 0
@@ -190,7 +204,7 @@ class _ParquetRows(Lines):
                 self._share = rows_read / table.metadata.num_rows
                 yield _line(row, names)
 
-    def _names(self, table: parquet.ParquetFile) -> List[str]:
+    def _names(self, table: "parquet.ParquetFile") -> List[str]:
         there = table.schema_arrow.names
         wanted = [self._text_column if name == "text" else name for name in _COLUMNS]
         names = [name for name in wanted if name in there]
@@ -206,7 +220,7 @@ class _ParquetRows(Lines):
         return int(self._share * self._file.size)
 
 
-def _rows(batch: pyarrow.RecordBatch) -> Iterator[Optional[Dict[str, Any]]]:
+def _rows(batch: "pyarrow.RecordBatch") -> Iterator[Optional[Dict[str, Any]]]:
     """Yield the rows, and `None` for a row with text that is not UTF-8."""
     try:
         yield from batch.to_pylist()
@@ -302,28 +316,28 @@ def _gzip(content: bytes) -> bytes:
 
 
 def _zstd(content: bytes) -> bytes:
-    target = pyarrow.BufferOutputStream()
     # As a stream: to read a block, readers would have to know its size.
-    with pyarrow.CompressedOutputStream(target, "zstd") as stream:
-        stream.write(content)
-    compressed: bytes = target.getvalue().to_pybytes()
-    return compressed
+    compressor = zstandard.ZstdCompressor().compressobj()
+    return compressor.compress(content) + compressor.flush()
 
 
 _COMPRESS: Dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "none": bytes}
 
 
 def _parquet(lines: Sequence[str], codec: str) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
     target = io.BytesIO()
-    with parquet.ParquetWriter(target, SCHEMA, compression=codec) as writer:
+    with parquet.ParquetWriter(target, schema(), compression=codec) as writer:
         for start in range(0, len(lines), _ROWS_PER_BATCH):
             rows = [_row(json.loads(line)) for line in lines[start : start + _ROWS_PER_BATCH]]
-            writer.write_table(pyarrow.Table.from_pylist(rows, SCHEMA))
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema()))
     return target.getvalue()
 
 
 def _row(output: Dict[str, Any]) -> Dict[str, Any]:
-    row = {name: _encodable(output[name]) for name in SCHEMA.names if name in output}
+    row = {name: _encodable(output[name]) for name in schema().names if name in output}
     identifier = row.get("id")
     if identifier is not None and not isinstance(identifier, str):
         row["id"] = json.dumps(identifier)

@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_runtime.corpus.formats import SCHEMA, encode, suffix, with_text_field
+from sept_runtime.corpus.formats import encode, schema, suffix, with_text_field
 from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.formats.json_lines import dump_line
@@ -94,7 +94,7 @@ def test_an_empty_file_can_be_read() -> None:
     assert gzip.decompress(encode([], "jsonl", "gz")) == b""
     table = parquet.read_table(io.BytesIO(encode([], "parquet", "gz")))
     assert table.num_rows == 0
-    assert table.schema.names == SCHEMA.names
+    assert table.schema.names == schema().names
 
 
 def test_the_text_of_json_lines_may_be_in_another_field() -> None:
