@@ -17,8 +17,9 @@ from sept_runtime.onnx import ExportedModelError
 @Subcommand.register("sept-export")
 class SeptExport(SeptSubcommand):
     """
-    Command that writes a trained model as a folder that predicts without PyTorch and AllenNLP, by
-    `sept predict --model exported/` or `sept_runtime.load("exported/")`.
+    Command that writes a trained model as a folder that predicts without PyTorch and AllenNLP.
+
+    `sept predict --model exported/` and `sept_runtime.load("exported/")` use the folder.
 
     Registered as a `Subcommand` with name "sept-export".
     """

@@ -1,6 +1,7 @@
 """
-Cross-validation over the documents of `train.json` and `dev.json`: a model that was trained on the
-other folds predicts each fold.
+Cross-validation over the documents of `train.json` and `dev.json`.
+
+A model that was trained on the other folds predicts each fold.
 """
 
 import hashlib

@@ -40,8 +40,9 @@ class _Child:
 
 class Runner:
     """
-    Finishes trainings: keeps finished ones, resumes interrupted ones, and goes on after failures.
-    Reports each change of state in a line.
+    Runner of trainings, which keeps finished ones, resumes interrupted ones and survives failures.
+
+    It reports each change of state in a line.
 
     # Parameters
 

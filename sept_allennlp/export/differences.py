@@ -12,8 +12,9 @@ Found = TypeVar("Found", ScoredSpan, ScoredRelation)
 
 def differing(expected: Iterable[Found], found: Iterable[Found]) -> Tuple[int, List[Found]]:
     """
-    Return the number of expected items, and the items that only one side has, in order. Scores are
-    not compared.
+    Return the number of expected items, and the items that only one side has, in order.
+
+    Scores are not compared.
     """
     ours, theirs = ({each[:3]: each for each in side} for side in (expected, found))
     unshared = ours.keys() ^ theirs.keys()

@@ -66,8 +66,10 @@ def linear_layers(model: onnx.ModelProto) -> List[Linear]:
 
 def observed(model: onnx.ModelProto, layers: Sequence[Linear]) -> onnx.ModelProto:
     """
-    Return the graph with other outputs: for each of `inputs_of(layers)`, the smallest value of each
-    channel, and then the largest.
+    Return the graph with the ranges of its layers' inputs as outputs.
+
+    For each of `inputs_of(layers)` there is the smallest value of each channel, and then the
+    largest.
     """
     import onnx
     from onnx import helper, numpy_helper

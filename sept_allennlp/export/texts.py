@@ -26,8 +26,9 @@ def check_batches(
     window: int, documents: Optional[Iterable[Document]] = None
 ) -> List[List[Document]]:
     """
-    Return batches of documents: single ones, several of different lengths, and one that needs
-    several windows.
+    Return batches of documents to compare two models on.
+
+    There are single documents, several of different lengths, and one that needs several windows.
 
     # Parameters
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 class Annotate(Command):
     """
-    Command that annotates a corpus of any size on all cores or machines, and continues after an
-    interruption. See `sept_runtime.corpus`.
+    Command that annotates a corpus of any size on all cores or machines.
+
+    It continues after an interruption. See `sept_runtime.corpus`.
     """
 
     name = "annotate"

@@ -62,9 +62,11 @@ class InputFile:
 
 def find_inputs(names: Iterable[str]) -> List[InputFile]:
     """
-    Find input files by name. A name is a file, a folder (with all files of documents in it and its
-    subfolders, in alphabetical order) or a pattern such as `corpus/**/*.jsonl.gz`. The files are in
-    the order of the names; a file that is named twice is read once.
+    Find input files by name.
+
+    A name is a file, a folder (with all files of documents in it and its subfolders, in
+    alphabetical order) or a pattern such as `corpus/**/*.jsonl.gz`. The files are in the order of
+    the names; a file that is named twice is read once.
 
     # Raises
 

@@ -84,7 +84,7 @@ def _is_complete(shards: Dict[int, Shard]) -> bool:
 
 class OutputFolder:
     """
-    The folder that a run writes into. It alone holds the state of the run:
+    The folder that a run writes into, which alone holds the state of the run.
 
     - annotations/ has one file for each shard.
     - errors/ has a JSONL file with `file`, `line` and `error` for each shard with failed lines.
@@ -174,8 +174,9 @@ class OutputFolder:
 
     def begin_attempt(self) -> str:
         """
-        Fence off all earlier attempts, remove what they left unfinished, and return the new
-        attempt's name.
+        Begin an attempt and return its name.
+
+        Earlier attempts are fenced off, and what they left unfinished is removed.
         """
         self.end_attempts()
         attempt = uuid.uuid4().hex

@@ -55,7 +55,9 @@ class PredictedShard:
 
 class ShardPredictor(ABC):
     """
-    Base class for the models of workers. A subclass loads one kind of model and has the attributes
+    Base class for the models of workers.
+
+    A subclass loads one kind of model and has these attributes:
 
     process_bytes : `float`
         The memory that a worker takes besides its model.

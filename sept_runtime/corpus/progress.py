@@ -8,8 +8,9 @@ from sept_runtime.corpus.output_folder import ShardRecord
 
 class Progress:
     """
-    The progress, speed and remaining time of a run. The time that workers take to load the model
-    does not count.
+    The progress, speed and remaining time of a run.
+
+    The time that workers take to load the model does not count.
 
     # Parameters
 

@@ -97,8 +97,9 @@ class CorpusSettings:
 
     def identity(self) -> Dict[str, Any]:
         """
-        Return everything that changes an answer, named as the user gives it. A run can only be
-        continued with the same values.
+        Return everything that changes an answer, named as the user gives it.
+
+        A run can only be continued with the same values.
 
         The number of workers and their hardware are not part of it. The batch size is part of it if
         the model computes in less than float32: then a score depends on the documents of its batch.
