@@ -72,7 +72,7 @@ class PredictionQueue:
         """
         Predict documents, in order. A document that the model cannot process gives its exception.
 
-        Cancelling the call takes the documents that still wait out of the queue.
+        Canceling the call takes the documents that still wait out of the queue.
 
         # Raises
 

@@ -100,7 +100,7 @@ def read(content: bytes, origin: str, report: Dict[str, int]) -> Iterator[Charac
     """
     Read an export in the format "JSON".
 
-    Of several annotations of a task the last one that was not cancelled counts.
+    Of several annotations of a task the last one that was not canceled counts.
 
     # Parameters
 
