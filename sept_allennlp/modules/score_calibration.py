@@ -23,14 +23,14 @@ class ScoreCalibration(torch.nn.Module):
         super().__init__()
         # Shape: (2,)
         self.register_buffer("_scale", torch.tensor([1.0, 0.0], dtype=torch.double))
-        # Shape: (3, THRESHOLD_STEPS + 1)
-        counts = torch.zeros(3, THRESHOLD_STEPS + 1, dtype=torch.long)
+        # Shape: (3, THRESHOLD_STEPS + 1). As floats, because AllenNLP's 'diff' compares no integers.
+        counts = torch.zeros(3, THRESHOLD_STEPS + 1, dtype=torch.double)
         self.register_buffer("_counts", counts)
 
     def get(self) -> Calibration:
         """Return the calibration."""
         temperature, bias = self._scale.tolist()
-        right, predicted, gold = self._counts.tolist()
+        right, predicted, gold = self._counts.long().tolist()
         return Calibration(temperature, bias, right, predicted, gold[0])
 
     def set(self, calibration: Calibration) -> None:

@@ -124,7 +124,8 @@ class RandomNegatives(SpanSampler):
         self._num_rising_steps = num_rising_steps
         if initial_negatives is not None:
             # Among the weights, so that a recovered training goes on where it was.
-            self.register_buffer("_num_steps", torch.zeros((), dtype=torch.long))
+            # A float, as all other weights are: AllenNLP's 'diff' compares no integers.
+            self.register_buffer("_num_steps", torch.zeros(()))
 
     @override
     def forward(self, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

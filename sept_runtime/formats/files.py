@@ -385,7 +385,7 @@ def _compressed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
         return
     compressor = open_compressor(file)
     sink = _Sink(compressor)
-    buffered = io.BufferedWriter(cast(io.RawIOBase, sink), _BUFFER_SIZE)
+    buffered = _FlushedWriter(cast(io.RawIOBase, sink), _BUFFER_SIZE)
     try:
         yield buffered
     except BaseException:
@@ -398,6 +398,15 @@ def _compressed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
         raise
     buffered.flush()
     compressor.close()
+
+
+class _FlushedWriter(io.BufferedWriter):
+    """A buffer whose `flush` reaches the compressor, which Python's does not."""
+
+    @override
+    def flush(self) -> None:
+        super().flush()
+        self.raw.flush()
 
 
 class _Sink(io.RawIOBase):

@@ -13,6 +13,7 @@ from sept_allennlp.export import ExportError, export
 from sept_allennlp.export import int8 as module
 from sept_allennlp.export.quantized_graph import linear_layers
 from sept_runtime.documents import Document
+from sept_runtime.formats.scierc import read_scierc
 from sept_runtime.onnx import ExportedPredictor
 
 pytestmark = [pytest.mark.exports, pytest.mark.usefixtures("encoders_once")]
@@ -98,5 +99,6 @@ def test_what_differs_is_counted(
         return vectors, scores + 1000 * in_int8 * np.eye(scores.shape[1])[0]
 
     monkeypatch.setattr(ExportedPredictor, "_score", blind)
-    agreed = export(trained_archive, tmp_path / "exported", TEXTS[:5], int8_texts=TEXTS).int8
+    texts = list(read_scierc("fixtures/abstracts/train.json"))
+    agreed = export(trained_archive, tmp_path / "exported", TEXTS[:5], int8_texts=texts).int8
     assert agreed is not None and agreed.differing == agreed.entities > 0
