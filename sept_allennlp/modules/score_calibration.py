@@ -23,7 +23,7 @@ class ScoreCalibration(torch.nn.Module):
         super().__init__()
         # Shape: (2,)
         self.register_buffer("_scale", torch.tensor([1.0, 0.0], dtype=torch.double))
-        # Shape: (3, THRESHOLD_STEPS + 1). As floats, because AllenNLP's 'diff' compares no integers.
+        # Shape: (3, THRESHOLD_STEPS + 1). Floats, because AllenNLP's 'diff' compares no integers.
         counts = torch.zeros(3, THRESHOLD_STEPS + 1, dtype=torch.double)
         self.register_buffer("_counts", counts)
 
