@@ -10,6 +10,7 @@ Three places in AllenNLP and transformers are guarded by name as well, for a bet
 Other threads are not affected, and neither is this one before and after.
 """
 
+import logging
 import os
 import sys
 import sysconfig
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any, Callable, Collection, Dict, Iterator, Optional, Tuple
 
 import cached_path
@@ -229,10 +231,24 @@ def _check_open(guard: _Guard, path: Any, mode: Any, flags: int) -> None:
         return
     name = os.fsdecode(path)
     if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
-        if name != os.devnull:
+        if name != os.devnull and not _is_logged():
             _check_change(guard, path)
     elif not (guard.holds(name) or name.endswith(_CODE) or _is_below(name, _system_folders())):
         guard.refuse_use(f"read {name}")
+
+
+def _is_logged() -> bool:
+    """
+    Tell whether Python's logging opens a file.
+
+    A program's handlers may open their files at the first message, which may be one about loading.
+    """
+    frame: Optional[FrameType] = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename == logging.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _check_change(guard: _Guard, path: Any, *_: Any) -> None:

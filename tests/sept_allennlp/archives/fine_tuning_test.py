@@ -59,7 +59,8 @@ def test_a_model_that_goes_on_from_another(first: Path, tmp_path: Path) -> None:
     trained = predictor._model.state_dict()
     assert trained.keys() == start.keys()
     # A little training changes a little, and everything that is trained.
-    floats = [name for name in start if start[name].dtype == torch.float32]
+    # The sampler counts its steps.
+    floats = [name for name in start if start[name].dtype == torch.float32 and "_steps" not in name]
     changes = [(trained[name] - start[name]).abs().max() for name in floats]
     assert 0 < max(changes) < 0.5
     archive = load_archive(tmp_path / "elsewhere.tar.gz")

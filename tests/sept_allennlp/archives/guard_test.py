@@ -3,6 +3,7 @@
 import http.server
 import inspect
 import json
+import logging
 import shutil
 import socket
 import threading
@@ -358,3 +359,21 @@ def test_another_thread_loads_an_unrelated_model_meanwhile(
     assert found["embedder"] == 16
     assert found["offline"] == before
     assert isinstance(found["model"], Model)
+
+
+def test_a_log_file_may_be_opened_while_an_archive_is_loaded(
+    trained_archive: str, tmp_path: Path
+) -> None:
+    # It opens its file at the first message, which is one about loading.
+    handler = logging.FileHandler(tmp_path / "program.log", delay=True)
+    logger = logging.getLogger("allennlp")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        load_archive(trained_archive)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+    assert (tmp_path / "program.log").read_text()
