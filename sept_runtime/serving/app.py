@@ -6,7 +6,6 @@ import contextlib
 import hmac
 import ipaddress
 import json
-import logging
 from dataclasses import replace
 from importlib.resources import files
 from typing import (
@@ -34,16 +33,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sept_runtime.documents import Document, DocumentError, Prediction
 from sept_runtime.formats.exchange import character_document
 from sept_runtime.formats.json_lines import JsonObject, parse_line
-from sept_runtime.formats.predictions import (
-    PredictedDocument,
-    failure_to_json,
-    prediction_to_json,
-)
-from sept_runtime.inference.batching import num_words
+from sept_runtime.formats.predictions import PredictedDocument, failure_to_json
 from sept_runtime.inference.json_lines import Request
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.options import Decoding
 from sept_runtime.serving import label_studio
+from sept_runtime.serving.answers import answer, documents_of, limited, paired
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.metrics import Metrics
 from sept_runtime.serving.openapi import openapi
@@ -52,8 +47,6 @@ from sept_runtime.serving.stream import predict_stream
 from sept_runtime.version import VERSION
 from sept_runtime.views.html.colors import colors_of
 from sept_runtime.views.html.page import render_document, style_sheet
-
-logger = logging.getLogger(__name__)
 
 _OPTIONS: Dict[str, Callable[[str], Any]] = {
     "min_score": float,
@@ -238,14 +231,14 @@ class _Server:
                 document = replace(asked.document, entities=None, relations=None)
                 predicted = PredictedDocument(document, outcome)
                 html = render_document(predicted, self._model.labels)
-            drawn.append({"prediction": _output(asked, outcome), "html": html})
+            drawn.append({"prediction": answer(asked, outcome), "html": html})
         return _json(drawn)
 
     async def _outputs(
         self, fields: Sequence[Any], decoding: Decoding, http: HttpRequest
     ) -> List[JsonObject]:
         """Predict JSON values, in order; one that cannot be predicted gives its error."""
-        return [_output(*pair) for pair in await self._outcomes(fields, decoding, http)]
+        return [answer(*pair) for pair in await self._outcomes(fields, decoding, http)]
 
     async def _outcomes(
         self, fields: Sequence[Any], decoding: Decoding, http: HttpRequest
@@ -257,11 +250,7 @@ class _Server:
                 "are accepted, or any number by POST /predict/stream",
             )
         requests = await asyncio.to_thread(self._read, fields)
-        good = [request.document for request in requests if request.error is None]
-        outcomes = iter(await self._computed(good, decoding, http))
-        return [
-            (request, next(outcomes) if request.error is None else None) for request in requests
-        ]
+        return paired(requests, await self._computed(documents_of(requests), decoding, http))
 
     def _read(self, fields: Sequence[Any]) -> List[Request]:
         return [limited(Request.from_json(value), self._limits) for value in fields]
@@ -425,21 +414,6 @@ class _Server:
             return self._model.decoding.changed(**options)
         except (TypeError, ValueError) as error:
             raise _Refused(422, str(error)) from None
-
-
-def limited(request: Request, limits: Limits) -> Request:
-    """Return the request, as a failed one if its document has too many words."""
-    words = num_words(request.document)
-    if words <= limits.max_words:
-        return request
-    reason = f"the document has {words} words; at most {limits.max_words} are accepted"
-    return Request(request.fields, Document(key="", sentences=[]), reason)
-
-
-def _output(request: Request, outcome: Optional[Outcome]) -> JsonObject:
-    if isinstance(outcome, Prediction):
-        return prediction_to_json(request.document, outcome, request.fields)
-    return failure_to_json(request.error or str(outcome), request.fields)
 
 
 async def _disconnected(request: HttpRequest) -> None:

@@ -6,9 +6,9 @@ from starlette.types import Receive, Send
 
 from sept_runtime.documents import Document
 from sept_runtime.formats.json_lines import dump_line
-from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
 from sept_runtime.inference.json_lines import Request
 from sept_runtime.options import Decoding
+from sept_runtime.serving.answers import answer, documents_of, limited, paired
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.queue import Outcome, PredictionQueue, QueueFullError
 
@@ -130,8 +130,6 @@ async def _compute_answers(
                 break
     except _StreamError as error:
         spool.write(dump_line({"error": str(error), "line": number + 1}).encode())
-    except (_Disconnected, asyncio.CancelledError):
-        raise
     finally:
         reading.cancel()
         spool.end()
@@ -186,22 +184,15 @@ async def _lines(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
 async def _answers(
     lines: List[bytes], number: int, queue: PredictionQueue, decoding: Decoding, limits: Limits
 ) -> List[bytes]:
-    from sept_runtime.serving.app import limited
-
     requests = await asyncio.to_thread(
         lambda: [limited(Request.from_line(line), limits) for line in lines]
     )
-    good = [request.document for request in requests if request.error is None]
-    outcomes = iter(await _computed(queue, good, decoding))
+    outcomes = await _computed(queue, documents_of(requests), decoding)
     answers = []
-    for index, request in enumerate(requests, start=number + 1):
-        outcome: Optional[Outcome] = None if request.error is not None else next(outcomes)
-        if outcome is None or isinstance(outcome, Exception):
-            reason = request.error if outcome is None else str(outcome)
-            assert reason is not None
-            output = {**failure_to_json(reason, request.fields), "line": index}
-        else:
-            output = prediction_to_json(request.document, outcome, request.fields)
+    for index, pair in enumerate(paired(requests, outcomes), start=number + 1):
+        output = answer(*pair)
+        if "error" in output:
+            output["line"] = index
         answers.append(dump_line(output).encode())
     return answers
 

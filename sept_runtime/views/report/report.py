@@ -3,11 +3,16 @@ import hashlib
 import json
 from collections import defaultdict
 from importlib import resources
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sept_runtime.analysis.counts import CorpusCounts, Name, analyzed_documents
+from sept_runtime.analysis.counts import (
+    CorpusCounts,
+    Name,
+    analyzed_documents,
+    count_predictions,
+)
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.views.html.colors import colors_of
 
@@ -55,12 +60,7 @@ def render_report(
 
     `DocumentError` at the first invalid line.
     """
-    counts = CorpusCounts()
-    for document in analyzed_documents(path, by, min_score):
-        if document is None:
-            counts.num_failed += 1
-        else:
-            counts.add(document)
+    counts = count_predictions(path, by, min_score)
     data = _data(counts, path, by, top, examples, min_score)
     folder = resources.files("sept_runtime.views.report")
     script = folder.joinpath("report.js").read_text("utf-8")
@@ -87,31 +87,24 @@ def _data(
     counts: CorpusCounts, path: str, by: Optional[str], top: int, examples: int, min_score: float
 ) -> JsonObject:
     labels = sorted({name[0] for name, _ in counts.names()})
-    listed = [name for label in labels for name, _ in counts.names(label, top)]
-    index: Dict[Name, int] = {name: number for number, name in enumerate(listed)}
-    entities = {
-        number: entity
-        for label in labels
-        for number, entity in zip(
-            (index[name] for name, _ in counts.names(label, top)), counts.entities(label, top)
-        )
-    }
+    names = [name for label in labels for name, _ in counts.names(label, top)]
+    entities = [entity for label in labels for entity in counts.entities(label, top)]
     values = sorted(counts.documents_by_value)
-    sentences = _sentences(path, by, index, examples, min_score)
+    sentences = _sentences(path, by, names, examples, min_score)
     return {
         "labels": list(colors_of(labels)),
         "values": values,
         "field": by or "",
         "entities": [
             {
-                "label": entities[number].label,
-                "name": entities[number].name,
-                "documents": entities[number].documents,
-                "mentions": entities[number].mentions,
-                "trend": [entities[number].by_value[value] for value in values],
-                "sentences": sentences[number],
+                "label": entity.label,
+                "name": entity.name,
+                "documents": entity.documents,
+                "mentions": entity.mentions,
+                "trend": [entity.by_value[value] for value in values],
+                "sentences": found,
             }
-            for number in range(len(listed))
+            for entity, found in zip(entities, sentences)
         ],
         "pairs": [
             {"heads": head, "relation": relation, "tails": tail, "rows": rows}
@@ -136,10 +129,11 @@ def _pair_kinds(counts: CorpusCounts) -> List[Any]:
 
 
 def _sentences(
-    path: str, by: Optional[str], index: Dict[Name, int], examples: int, min_score: float
+    path: str, by: Optional[str], names: Sequence[Name], examples: int, min_score: float
 ) -> List[List[Any]]:
     """Return per entity up to `examples` sentences: text, start, end, document, field's value."""
-    found: List[List[Any]] = [[] for _ in index]
+    index = {name: number for number, name in enumerate(names)}
+    found: List[List[Any]] = [[] for _ in names]
     for document in analyzed_documents(path, by, min_score):
         if document is None:
             continue
