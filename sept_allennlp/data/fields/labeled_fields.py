@@ -1,46 +1,27 @@
 """The gold annotation of a document, as tensors."""
 
-from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data.fields.field import Field
 from allennlp.data.vocabulary import Vocabulary
 from typing_extensions import override
 
-from sept_allennlp.modules.candidate_spans import PADDING
+from sept_allennlp.data.fields.rows_field import RowsField
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan
 
 
-class _LabeledRowsField(Field[torch.Tensor]):
+class _LabeledRowsField(RowsField):
     """
-    Base class for labeled items of a document: one tensor with a row for each item.
+    Base class for labeled items of a document.
 
-    A row holds word indices and, last, the label's index. Batches are padded with `PADDING`.
-
-    # Parameters
-
-    rows : `Sequence[Tuple[Any, ...]]`
-        Each has `num_indices` word indices, and the label.
-    label_namespace : `str`
-    described_as : `str`, optional (default = `"document"`)
-        The document's name in messages.
+    A row holds word indices and, last, the label's index.
     """
-
-    # An item's name in messages, the key of its padding length, and its number of word indices.
-    noun: ClassVar[str]
-    length_key: ClassVar[str]
-    num_indices: ClassVar[int]
-
-    __slots__ = ["_rows", "_label_namespace", "_described_as", "_indexed"]
 
     def __init__(
         self, rows: Sequence[Tuple[Any, ...]], label_namespace: str, described_as: str = "document"
     ) -> None:
-        self._rows = rows
-        self._label_namespace = label_namespace
-        self._described_as = described_as
-        self._indexed: Optional[List[List[int]]] = None
+        super().__init__(rows, label_namespace, described_as)
 
     @override
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
@@ -64,46 +45,16 @@ class _LabeledRowsField(Field[torch.Tensor]):
                     "training data does not have. "
                     f"The model knows {', '.join(sorted(index_of)) or 'none'}."
                 )
-        self._indexed = [[*indices, index_of[label]] for *indices, label in self._rows]
-
-    @override
-    def get_padding_lengths(self) -> Dict[str, int]:
-        return {self.length_key: len(self._rows)}
-
-    @override
-    def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
-        """
-        Return the rows, padded.
-
-        # Returns
-
-        `torch.LongTensor` of shape `(number of rows in padding_lengths, num_indices + 1)`.
-
-        # Raises
-
-        `ConfigurationError` if the field has not been indexed.
-        """
-        if self._indexed is None:
-            raise ConfigurationError("index this field with a vocabulary before making a tensor")
-        # Shape: (number of rows, num_indices + 1)
-        shape = padding_lengths[self.length_key], self.num_indices + 1
-        tensor = torch.full(shape, PADDING, dtype=torch.long)
-        if self._indexed:
-            tensor[: len(self._indexed)] = torch.tensor(self._indexed)
-        return tensor
+        self._indexed = torch.tensor(
+            [[*indices, index_of[label]] for *indices, label in self._rows], dtype=torch.long
+        ).view(-1, self.num_indices + 1)
 
     @override
     def empty_field(self) -> "_LabeledRowsField":
         field = type(self)([], self._label_namespace)
         # AllenNLP pads lists of fields with empty ones, and does not index them.
-        field._indexed = []
+        field._indexed = torch.zeros(0, self.num_indices + 1, dtype=torch.long)
         return field
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __str__(self) -> str:
-        return f"{type(self).__name__} with {len(self._rows)} rows"
 
 
 class LabeledSpansField(_LabeledRowsField):

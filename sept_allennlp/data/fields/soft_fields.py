@@ -1,24 +1,22 @@
 """A teacher's soft labels for a document, as tensors."""
 
 import json
-from typing import Any, ClassVar, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data.fields.field import Field
 from allennlp.data.vocabulary import Vocabulary
 from typing_extensions import override
 
-from sept_allennlp.modules.candidate_spans import PADDING
+from sept_allennlp.data.fields.rows_field import RowsField
 from sept_runtime.documents import SoftAnnotation, SoftRelations
 
 
-class _SoftRowsField(Field[torch.Tensor]):
+class _SoftRowsField(RowsField):
     """
-    Base class for a teacher's probabilities: one tensor with a row for each item of a document.
+    Base class for a teacher's probabilities for items of a document.
 
-    A row holds word indices and the probability of each label of the vocabulary. Batches are
-    padded with `PADDING`.
+    A row holds word indices and the probability of each label of the vocabulary.
 
     The labels are those of the gold annotation: the teacher's labels are not counted for the
     vocabulary, and must be the same.
@@ -34,12 +32,7 @@ class _SoftRowsField(Field[torch.Tensor]):
         The document's name in messages.
     """
 
-    # What the labels are for, in messages; the key of the padding length; the number of indices.
-    noun: ClassVar[str]
-    length_key: ClassVar[str]
-    num_indices: ClassVar[int]
-
-    __slots__ = ["_labels", "_rows", "_label_namespace", "_described_as", "_indexed"]
+    __slots__ = ["_labels"]
 
     def __init__(
         self,
@@ -48,11 +41,8 @@ class _SoftRowsField(Field[torch.Tensor]):
         label_namespace: str,
         described_as: str,
     ) -> None:
+        super().__init__(rows, label_namespace, described_as)
         self._labels = labels
-        self._rows = rows
-        self._label_namespace = label_namespace
-        self._described_as = described_as
-        self._indexed: Optional[torch.Tensor] = None
 
     @override
     def index(self, vocab: Vocabulary) -> None:
@@ -94,40 +84,11 @@ class _SoftRowsField(Field[torch.Tensor]):
             )
 
     @override
-    def get_padding_lengths(self) -> Dict[str, int]:
-        return {self.length_key: len(self)}
-
-    @override
-    def as_tensor(self, padding_lengths: Dict[str, int]) -> torch.Tensor:
-        """
-        Return the rows, padded.
-
-        # Returns
-
-        `torch.FloatTensor` of shape `(number of rows in padding_lengths, num_indices +
-        num_labels)`.
-
-        # Raises
-
-        `ConfigurationError` if the field has not been indexed.
-        """
-        if self._indexed is None:
-            raise ConfigurationError("index this field with a vocabulary before making a tensor")
-        missing = padding_lengths[self.length_key] - len(self._indexed)
-        return torch.nn.functional.pad(self._indexed, (0, 0, 0, missing), value=float(PADDING))
-
-    @override
     def empty_field(self) -> "_SoftRowsField":
         field = type(self)(None, self._label_namespace)  # type: ignore[call-arg, arg-type]
         # AllenNLP pads lists of fields with empty ones, and does not index them.
         field._indexed = torch.zeros(0, self.num_indices)
         return field
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __str__(self) -> str:
-        return f"{type(self).__name__} with {len(self)} rows"
 
 
 class SoftSpansField(_SoftRowsField):
