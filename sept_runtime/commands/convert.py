@@ -19,7 +19,7 @@ from sept_runtime.formats.exchange import (
     label_studio,
     prodigy,
 )
-from sept_runtime.formats.files import open_input, open_output
+from sept_runtime.formats.files import check_new_folder, open_input, open_output
 from sept_runtime.formats.json_lines import dump_line, read_json_lines
 from sept_runtime.formats.predictions import PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import document_to_scierc
@@ -211,8 +211,7 @@ def _named(documents: Iterable[CharacterDocument]) -> Iterator[CharacterDocument
 def _write_inception(documents: Iterable[CharacterDocument], folder: Path) -> None:
     from sept_runtime.formats.exchange import inception
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DocumentError(f"{folder}: must be a new or empty folder")
+    check_new_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for number, document in enumerate(documents, start=1):
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in document.key)[:100]

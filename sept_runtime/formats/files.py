@@ -280,6 +280,21 @@ def open_output(path: Optional[str], inputs: Iterable[str] = ()) -> Iterator[Bin
         yield compressed
 
 
+def check_new_folder(folder: Path) -> None:
+    """
+    Check that a folder can be written without replacing anything.
+
+    # Raises
+
+    `DocumentError` if it exists and is not an empty folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DocumentError(
+            f"{folder}: is there already and not an empty folder; name a new one (nothing is "
+            "overwritten, it might be somebody's annotation)"
+        )
+
+
 @contextlib.contextmanager
 def write_aside(path: str, inputs: Iterable[str] = ()) -> Iterator[Path]:
     """

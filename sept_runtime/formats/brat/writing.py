@@ -8,6 +8,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequenc
 from sept_runtime.documents import Document, DocumentError, ScoredRelation, ScoredSpan, Span
 from sept_runtime.formats.brat.alignment import stripped
 from sept_runtime.formats.brat.records import DocumentRecord, digest, write_records
+from sept_runtime.formats.files import check_new_folder
 from sept_runtime.formats.predictions import PredictedDocument
 from sept_runtime.tokenization.words import without_surrogates
 
@@ -43,7 +44,7 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool 
     `DocumentError` if the folder is not empty, or a text is given without its words' offsets.
     """
     documents = list(documents)
-    _check_new(folder)
+    check_new_folder(folder)
     # All that can go wrong, before the first file is written.
     texts = [_text_and_offsets(document.document) for document in documents]
     annotations = [_annotation(document, gold) for document in documents]
@@ -81,14 +82,6 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool 
     configuration = _configuration(type_of.values(), relation_type_of.values())
     (folder / "annotation.conf").write_text(configuration, encoding="utf-8")
     return len(documents)
-
-
-def _check_new(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DocumentError(
-            f"{folder}: is there already and not an empty folder; name a new one (nothing is "
-            "overwritten, it might be somebody's annotation)"
-        )
 
 
 class _Annotation(NamedTuple):
