@@ -2,16 +2,13 @@ import argparse
 import sys
 from typing import Iterator, List, Optional
 
-from rich.console import Console
 from typing_extensions import override
 
-from sept_runtime.analysis.errors import analyze_errors, compare_systems
 from sept_runtime.commands.arguments import probability
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import read_scierc
-from sept_runtime.views.errors import print_errors, render_errors, to_csv
 
 
 class Errors(Command):
@@ -58,6 +55,12 @@ class Errors(Command):
 
     @override
     def run(self, args: argparse.Namespace) -> int:
+        # Importing them here keeps other commands light.
+        from rich.console import Console
+
+        from sept_runtime.analysis.errors import analyze_errors, compare_systems
+        from sept_runtime.views.errors import print_errors, render_errors, to_csv
+
         training = None if args.train is None else list(read_scierc(args.train))
         report = analyze_errors(_documents(args.predictions), training, args.min_score)
         comparison = None

@@ -7,7 +7,6 @@ from typing_extensions import override
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.predictions import FailedInput, read_predictions
-from sept_runtime.views.html.page import render_page
 
 
 class Html(Command):
@@ -34,6 +33,9 @@ class Html(Command):
 
     @override
     def run(self, args: argparse.Namespace) -> int:
+        # Importing it here keeps other commands light.
+        from sept_runtime.views.html.page import render_page
+
         documents = list(read_predictions(str(args.predictions)))
         name = "Entities" if str(args.predictions) == "-" else args.predictions.name
         page = render_page(documents, title=args.title or name)

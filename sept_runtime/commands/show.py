@@ -7,7 +7,6 @@ from typing_extensions import override
 from sept_runtime.commands.arguments import positive_int
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.predictions import read_predictions
-from sept_runtime.views.terminal import print_document
 
 
 class Show(Command):
@@ -36,6 +35,9 @@ class Show(Command):
 
     @override
     def run(self, args: argparse.Namespace) -> int:
+        # Importing it here keeps other commands light.
+        from sept_runtime.views.terminal import print_document
+
         limit: Optional[int] = None if args.all else args.documents
         shown = 0
         for document in islice(read_predictions(args.predictions), limit):
