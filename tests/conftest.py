@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import random
 import shutil
 import sys
 from pathlib import Path
@@ -33,6 +34,17 @@ TINY_ENCODER = Path(__file__).parents[1] / "fixtures" / "tiny_encoder"
 def tiny_encoder() -> str:
     """The folder of a pre-trained encoder that takes 64 pieces at once, 16 wide."""
     return str(TINY_ENCODER)
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Seed the generators, so that no test depends on what ran before it in the same process."""
+    random.seed(0)
+    # Tests of the light half may have loaded neither.
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
