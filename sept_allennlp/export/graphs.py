@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 import onnxruntime
 import torch
+from allennlp.nn import util
 from torch import Tensor
 
 from sept_allennlp.export.errors import NotExportable
@@ -121,15 +122,34 @@ def _write(
 def _trace(
     module: torch.nn.Module, examples: Tuple[Tensor, ...], shapes: Tuple[Dict[int, Any], ...]
 ) -> torch.export.ExportedProgram:
-    try:
-        return torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
-    except Exception as error:
-        # AllenNLP's extractors check the values of their inputs. Draft export takes the branch that
-        # the examples take.
+    with _without_checks_of_indices():
         try:
-            return torch.export.draft_export(module, examples, dynamic_shapes=shapes, strict=False)
-        except Exception:
-            raise error from None
+            return torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
+        except Exception as error:
+            # A part of a user's own may check the values of its inputs. Draft export takes the
+            # branch that the examples take.
+            try:
+                return torch.export.draft_export(
+                    module, examples, dynamic_shapes=shapes, strict=False
+                )
+            except Exception:
+                raise error from None
+
+
+@contextlib.contextmanager
+def _without_checks_of_indices() -> Iterator[None]:
+    """Remove the check of values in AllenNLP's index selection, which a graph cannot have."""
+
+    def flatten_and_shift(indices: Tensor, sequence_length: int) -> Tensor:
+        rows = torch.arange(indices.size(0), device=indices.device) * sequence_length
+        return (indices + rows.view(-1, *[1] * (indices.dim() - 1))).view(-1)
+
+    checked = util.flatten_and_batch_shift_indices
+    util.flatten_and_batch_shift_indices = flatten_and_shift
+    try:
+        yield
+    finally:
+        util.flatten_and_batch_shift_indices = checked
 
 
 def _failure(path: Path, inputs: Dict[str, Tensor]) -> Optional[str]:

@@ -64,6 +64,7 @@ def test_with_features_of_spans_and_a_filter(
     extractors = [
         {"type": "max_pool"},
         {"type": "span_width", "embedding_dim": 4},
+        {"type": "endpoint"},
         {"type": "self_attentive_sum"},
     ]
     overrides = {
