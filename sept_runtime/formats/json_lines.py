@@ -121,7 +121,7 @@ def is_index(value: Any) -> bool:
 
 
 def _not_json(name: str) -> None:
-    raise ValueError(f"{name} is Python's and not JSON's")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _finite_number(digits: str) -> float:
