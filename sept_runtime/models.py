@@ -134,8 +134,8 @@ def _download(name: str) -> Path:
         # Of the hub's many errors, most say in their first line what is wrong.
         reason = str(error).strip().split("\n")[0]
         raise ExportedModelError(
-            f"{name}: there is no such folder, and the Hugging Face Hub gave no model of that name "
-            f"({reason})"
+            f"{name}: there is no such folder, and no model of that name could be downloaded from "
+            f"the Hugging Face Hub ({reason})"
         ) from None
     if not is_exported(folder):
         raise ExportedModelError(

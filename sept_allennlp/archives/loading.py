@@ -101,7 +101,9 @@ def _check_settings(config: Dict[str, Any]) -> None:
     """
     for key, value in _items(config):
         if key == "trust_remote_code" and value:
-            raise ArchiveError("refused: the archive's configuration asks to run an encoder's code")
+            raise ArchiveError(
+                "refused: the archive's configuration asks to run an encoder's own code"
+            )
         if key in _PROGRAMS and value:
             raise ArchiveError(
                 f"refused: the archive's configuration names a program to run, {value!r} ({key})"
@@ -155,8 +157,8 @@ def _load_model(config: Params, weights: Optional[str], folder: str, cuda_device
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n")[0]
         raise ArchiveError(
-            f"refused: the archive's weights are not tensors alone, loading them could run code "
-            f"({reason})"
+            f"refused: the archive's weights hold more than tensors, and loading them could run "
+            f"code ({reason})"
         ) from None
     except ArchiveError:
         raise

@@ -133,7 +133,7 @@ def _read_to_end(archive_file: str, file: Any) -> None:
     for _ in range(16):
         if not file.read(2**16):
             return
-    raise ArchiveError(f"{archive_file}: refused, it goes on after its last member")
+    raise ArchiveError(f"{archive_file}: refused, it holds data after its last member")
 
 
 def _read_config(archive_file: Any, folder: Path) -> Dict[str, Any]:

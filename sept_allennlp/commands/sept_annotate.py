@@ -39,7 +39,7 @@ class SeptAnnotate(SeptSubcommand, Annotate):
             "-o",
             "--overrides",
             default="",
-            help="changes of the archive's configuration, as JSON",
+            help="overrides of the archive's configuration, as JSON",
         )
 
     @override

@@ -37,7 +37,7 @@ class SeptData(SeptSubcommand):
         parser.add_argument(
             "--max-span-width",
             type=positive_int,
-            help="in words (default = the configuration's; for files 12)",
+            help="the widest span, in words (default = the configuration's; for files 12)",
         )
         parser.add_argument(
             "--flat",

@@ -33,7 +33,9 @@ class SeptFilterCurve(SeptSubcommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the filter's archive, the data, and the figure's path."""
         parser.add_argument("archive", help="the filter's model.tar.gz")
-        parser.add_argument("data", help="an annotated file, as the filter was trained on")
+        parser.add_argument(
+            "data", help="an annotated file in the format of the filter's training data"
+        )
         parser.add_argument(
             "--output", type=Path, required=True, metavar="STEM", help="the files without suffix"
         )

@@ -72,11 +72,11 @@ class SEPTPredictor(Predictor):
         if precision not in TRAINED_PRECISIONS:
             if precision in PRECISIONS:
                 raise ConfigurationError(
-                    f"an archive does not support the precision {precision!r}; export it, see "
-                    "'allennlp sept-export --help'"
+                    f"an archive does not support the precision {precision!r}; export it with "
+                    "'allennlp sept-export', and use the folder"
                 )
             known = " or ".join(map(repr, TRAINED_PRECISIONS))
-            raise ConfigurationError(f"precision must be {known}: {precision!r}")
+            raise ConfigurationError(f"precision must be {known}, got {precision!r}")
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:
             check_bfloat16(model, self._device)

@@ -66,19 +66,19 @@ def decoding_arguments(args: argparse.Namespace) -> Dict[str, Any]:
 
 def add_calibrated_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--min-precision` and `--min-recall`."""
-    group = parser.add_argument_group("thresholds chosen by the model's calibration data")
+    group = parser.add_argument_group("thresholds from the model's calibration data")
     either = group.add_mutually_exclusive_group()
     either.add_argument(
         "--min-precision",
         type=probability,
         metavar="N",
-        help="choose the lowest min_score at which this share of the entities is right",
+        help="use the lowest min_score with this precision on the calibration data",
     )
     either.add_argument(
         "--min-recall",
         type=probability,
         metavar="N",
-        help="choose the highest min_score at which this share of the entities is found",
+        help="use the highest min_score with this recall on the calibration data",
     )
 
 

@@ -68,14 +68,15 @@ class Convert(Command):
         parser.add_argument(
             "--gold",
             action="store_true",
-            help="write the gold annotation where there are predictions, too",
+            help="write the gold annotation even if there are predictions",
         )
         parser.add_argument(
             "--misaligned",
             choices=MISALIGNED_POLICIES,
             default="error",
-            help="for an entity that is not whole words of one sentence, and a relation between "
-            "sentences: stop, leave it out, or widen the entity to the words that it touches",
+            help="if an entity is not whole words of one sentence, or a relation crosses a "
+            "sentence boundary: stop, leave it out, or widen the entity to the words that it "
+            "touches",
         )
         parser.add_argument(
             "--flat",

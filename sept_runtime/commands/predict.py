@@ -47,7 +47,7 @@ class Predict(Command):
             default=[],
             metavar="INPUT",
             help="files, folders or patterns, plain or compressed (gzip, bzip2, xz, Zstandard); - "
-            "for stdin. An exported model's folder before them is the model",
+            "for stdin. If the first is the folder of an exported model, it is the model",
         )
         source.add_argument(
             "--text",

@@ -140,8 +140,8 @@ def _served_model(args: argparse.Namespace) -> "ServedModel":
             from sept_allennlp.predictors import SEPTPredictor
         except ImportError:
             raise DocumentError(
-                f"{args.model}: only a folder that was exported can be served here; the training "
-                "environment is needed for an archive"
+                f"{args.model}: serving an archive needs the training half of sept_allennlp; serve "
+                "the folder of an exported model, or install that half"
             ) from None
         predictor = SEPTPredictor.from_path(args.model, import_plugins=False)
         name = Path(args.model).parent.resolve().name

@@ -92,7 +92,9 @@ def _read(path: str) -> Dict[str, List[bytes]]:
             raise DocumentError(f"{origin}: {error}") from None
         key = _key(fields)
         if key is None:
-            raise DocumentError(f"{origin}: the document needs one of {', '.join(_KEYS)}.")
+            raise DocumentError(
+                f"{origin}: the document needs an id, one of the keys {', '.join(_KEYS)}."
+            )
         documents.setdefault(key, []).append(line if line.endswith(b"\n") else line + b"\n")
     return documents
 

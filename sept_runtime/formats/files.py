@@ -290,8 +290,8 @@ def check_new_folder(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DocumentError(
-            f"{folder}: is there already and not an empty folder; name a new one (nothing is "
-            "overwritten, it might be somebody's annotation)"
+            f"{folder}: exists and is not an empty folder; name a new folder (nothing is "
+            "overwritten, because it may be somebody's annotation)"
         )
 
 

@@ -122,7 +122,7 @@ def is_index(value: Any) -> bool:
 
 def not_json(name: str) -> None:
     """Refuse `NaN` and `Infinity`, for `parse_constant` of the package `json`."""
-    raise ValueError(f"{name} is Python's and not JSON's")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def finite_number(digits: str) -> float:

@@ -136,7 +136,10 @@ def _check_probabilities(
         if label not in labels:
             raise DocumentError(f"{where} has a label that is not in {labels_key!r}: {label!r}")
         if not _is_probability(probability):
-            raise DocumentError(f"{where}: {json.dumps(probability)} is no probability")
+            raise DocumentError(
+                f"{where}: a probability must be a number from 0 to 1, found "
+                f"{json.dumps(probability)}"
+            )
 
 
 def _is_probability(value: Any) -> bool:

@@ -66,7 +66,7 @@ def checked_offsets(
         if start > end:
             raise _offset_error(where, index, pair, "ends before it begins")
         if not same_characters(text[start:end], word):
-            fault = f"is {text[start:end]!r} in the text, and the word is {word!r}; {_UNITS}"
+            fault = f"is {text[start:end]!r} in the text, but the word is {word!r}; {_UNITS}"
             raise _offset_error(where, index, pair, fault)
         checked.append((start, end))
         last_end = end

@@ -40,9 +40,9 @@ class PredictedLines(NamedTuple):
     def __str__(self) -> str:
         counts = f"{self.total} lines, {self.total - self.failed} annotated, {self.failed} failed"
         if self.skipped:
-            counts += f", {self.skipped} skipped\nThe first that was skipped: {self.reason}"
+            counts += f", {self.skipped} skipped\nFirst skipped: {self.reason}"
         if self.failed:
-            counts += "\nThe lines that failed hold 'error' and 'line' in the output."
+            counts += "\nFailed lines have 'error' and 'line' in the output."
         return counts
 
 

@@ -409,7 +409,9 @@ class _Server:
             try:
                 options[name] = _OPTIONS[name](text)
             except (ValueError, KeyError):
-                raise _Refused(422, f"option {name!r} cannot be {text!r}") from None
+                raise _Refused(
+                    422, f"{text!r} is not a valid value of the option {name!r}"
+                ) from None
         try:
             return self._model.decoding.changed(**options)
         except (TypeError, ValueError) as error:

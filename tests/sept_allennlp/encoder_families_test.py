@@ -383,7 +383,7 @@ def test_a_tokenizer_without_an_unknown_piece_is_refused(tmp_path: Path) -> None
     tokenizer = encoders.word_pieces(special=special)
     tokenizer.backend_tokenizer.model.unk_token = "[UNK]"
     encoder = encoders.save(tmp_path / "encoder", "Funnel", tokenizer, d_model=16, n_head=2)
-    with pytest.raises(ConfigurationError, match="stops at words that it does not know"):
+    with pytest.raises(ConfigurationError, match="fails on unknown words"):
         WordPieceIndexer(encoder)
 
 

@@ -95,8 +95,8 @@ class Losses:
         if self.misfits and misaligned == "error":
             raise DocumentError(
                 "\n".join(self.misfits)
-                + "\nThe annotations above do not fit; leave them out (--misaligned skip), or "
-                "widen them to whole words (--misaligned widen)."
+                + "\nThe annotations above cannot be converted: correct them, leave them out "
+                "(--misaligned skip), or widen them to whole words (--misaligned widen)."
             )
 
 
@@ -246,7 +246,9 @@ def _words_of(
     text, offsets = document.text or "", document.offsets or []
     start, end = annotation.extent
     if not 0 <= start < end <= len(text):
-        raise _Misaligned(f"{start} to {end} is no place in the text of {len(text)} characters")
+        raise _Misaligned(
+            f"{start} to {end} is not a part of the text, which has {len(text)} characters"
+        )
     if not annotation.matches(text):
         raise _Misaligned(
             f"the text there is {text[start:end]!r}; text and annotation are not of the same "
@@ -269,14 +271,14 @@ def _check_whole(annotation: TextBound, text: str, words: Tuple[int, int]) -> No
         left_out = text[gap_start:gap_end].strip()
         if left_out:
             raise _Misaligned(
-                f"it leaves out {left_out!r} in its middle: annotate one stretch of text, or take "
-                "the words between in (--misaligned widen)"
+                f"it leaves out {left_out!r} in its middle: annotate one continuous stretch of "
+                "text, or use --misaligned widen to include what is left out"
             )
     (start, end), (words_start, words_end) = annotation.extent, words
     if start > words_start or end < words_end:
         raise _Misaligned(
-            "it begins or ends inside a word: move its borders to "
-            f"{text[words_start:words_end]!r}, or have that done for all (--misaligned widen)"
+            "it begins or ends inside a word: change it to "
+            f"{text[words_start:words_end]!r}, or use --misaligned widen to change all such ones"
         )
 
 

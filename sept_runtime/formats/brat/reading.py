@@ -102,7 +102,7 @@ def read_brat(
     """
     if misaligned not in MISALIGNED_POLICIES:
         raise ValueError(
-            f"misaligned must be one of {', '.join(MISALIGNED_POLICIES)}, not {misaligned!r}"
+            f"misaligned must be one of {', '.join(MISALIGNED_POLICIES)}, got {misaligned!r}"
         )
     names = _document_names(folder)
     records, labels, relation_labels = read_records(folder)
@@ -183,7 +183,7 @@ def _read_document(
             if digest(text) == record.text_sha256:
                 return _recorded_document(path, record, text)
         logger.warning(
-            "%s: the text has been changed; its words and sentences are found anew", path
+            "%s: the text has been changed; it is split into words and sentences again", path
         )
     # Editors add byte-order marks and change line ends, after which offsets no longer fit.
     text = max(texts, key=lambda text: sum(a.matches(text) for a in annotations))
@@ -257,7 +257,7 @@ def _read_annotations(
                 continue
             id, annotation = _text_bound(line, where)
             if id in annotations:
-                raise DocumentError(f"{where}: there is another {id} before it")
+                raise DocumentError(f"{where}: the id {id} occurs twice")
             annotations[id] = annotation
     # A trigger says where an event is named; it is no entity.
     for id in triggers:
@@ -270,7 +270,7 @@ def _read_annotations(
             continue
         for end in (arc.head, arc.tail):
             if end not in annotations:
-                raise DocumentError(f"{arc.where}: there is no annotation {end}")
+                raise DocumentError(f"{arc.where}: {arc.id} refers to {end}, which does not exist")
         relations.append(arc)
     for kind, ids in sorted(others.items()):
         ignored.append(f"{folder / name}: {len(ids)} {kind} ({', '.join(ids)})")

@@ -116,8 +116,8 @@ def read_records(folder: Path) -> FolderRecord:
         records = [_record_from_json(fields) for fields in content["documents"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DocumentError(
-            f"{path}: not as 'sept convert' wrote it ({type(error).__name__}: {error}); restore "
-            "it, or remove it to have words and sentences found anew"
+            f"{path}: no longer as 'sept convert' wrote it ({type(error).__name__}: {error}); "
+            "restore it, or remove it: the texts are then split into words and sentences again"
         ) from None
     for record in records:
         checked_sentences(record.sentences, f"{path}: document {record.doc_key!r}")

@@ -205,4 +205,4 @@ def _no_text(fields: JsonObject, options: FieldOptions) -> str:
     longest = max(strings, key=lambda name: len(strings[name]), default=None)
     names = ", ".join(list(map(str, fields))[:12]) or "no fields"
     hint = f"; did you mean --text-field {longest}?" if longest and " " in strings[longest] else ""
-    return f"the record has no field with a known name of a text, but {names}{hint}"
+    return f"none of the record's fields has a name known for texts: {names}{hint}"

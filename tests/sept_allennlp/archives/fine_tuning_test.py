@@ -138,5 +138,5 @@ def test_a_model_without_an_encoder_gives_none(
     train_once: Callable[..., str], tmp_path: Path
 ) -> None:
     archive = train_once("elmo_tagger", QUICK, "crf_elmo.jsonnet")
-    with pytest.raises(ConfigurationError, match="has 0 pre-trained encoders in its archive"):
+    with pytest.raises(ConfigurationError, match="the archive has 0 pre-trained encoders"):
         WordPieceEmbedder(archive)

@@ -206,7 +206,7 @@ def test_best_weights_without_a_checkpoint_are_not_trained_anew(
     run = without_result(improving, tmp_path / "run")
     for file in run.glob("*_state_*.th"):
         file.unlink()
-    with pytest.raises(ConfigurationError, match="best.th has no checkpoint to go on from"):
+    with pytest.raises(ConfigurationError, match="best.th is there, but no checkpoint"):
         train_model(faults.three_epochs(), str(run), recover=True)
 
 

@@ -97,5 +97,7 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_document_without_a_key_is_named(tmp_path: Path) -> None:
     data = tmp_path / "all.jsonl"
     data.write_text('{"id": 1}\n{"sentences": []}\n')
-    with pytest.raises(SystemExit, match="line 2: the document needs one of doc_key, doc_id, id"):
+    with pytest.raises(
+        SystemExit, match="line 2: the document needs an id, one of the keys doc_key, doc_id, id"
+    ):
         split(data, tmp_path / "out")

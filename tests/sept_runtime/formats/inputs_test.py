@@ -187,7 +187,7 @@ def test_the_text_of_given_words_is_kept() -> None:
         ),
         (
             {"text": "We use", "word_offsets": [[0, 2], [2, 5]]},
-            "'word_offsets' of word 1, [2, 5], is ' us' in the text, and the word is 'use'; "
+            "'word_offsets' of word 1, [2, 5], is ' us' in the text, but the word is 'use'; "
             "offsets count characters (Unicode code points)",
         ),
         ({"text": "We use", "word_offsets": [[0, 2]]}, "'word_offsets' must be a list of"),

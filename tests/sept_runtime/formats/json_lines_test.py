@@ -30,7 +30,7 @@ def test_plain_characters_where_a_file_can_hold_them():
     [
         (b" \n", "the line is empty"),
         (b'{"a": }', "not valid JSON"),
-        (b"[NaN]", "NaN is Python's and not JSON's"),
+        (b"[NaN]", "NaN is not a number in JSON"),
         (b"1e999", "1e999 is too large"),
         (b'"caf\xe9"', "not UTF-8 text"),
     ],

@@ -280,7 +280,7 @@ def test_predicted_relations_that_cannot_be_are_refused(change, fault):
 
 def test_relations_without_entities_are_refused():
     fields = {**RELATED, "entities": None, "predicted_ner": None}
-    with pytest.raises(DocumentError, match="there are 'relations' but no 'entities'"):
+    with pytest.raises(DocumentError, match="'relations' needs 'entities'"):
         prediction_from_json(fields)
 
 
@@ -289,7 +289,7 @@ def test_relations_without_entities_are_refused():
     [
         ({"text": 3}, "'text' must be a string"),
         ({"title": []}, "'title' must be a string"),
-        ({"text": None}, "no 'text' to point into"),
+        ({"text": None}, "'word_offsets' needs 'text'"),
         ({"word_offsets": [[0, 2]]}, "one for each of the 6 words"),
         ({"word_offsets": [[0, 2]] * 6}, "word 1, [0, 2], begins before"),
         (
@@ -301,13 +301,16 @@ def test_relations_without_entities_are_refused():
             "word 1, [2, 3], is ' ' in the text",
         ),
         ({"word_offsets": [[0, 2], "x", [], [], [], []]}, 'word 1, "x", is not [start, end]'),
-        ({"text": "We  parse"}, "word 1, [3, 8], is ' pars' in the text, and the word is 'parse'"),
+        ({"text": "We  parse"}, "word 1, [3, 8], is ' pars' in the text, but the word is 'parse'"),
         ({"word_offsets": None, "text": "Other words."}, "word 0, 'We', is not in the text"),
-        ({"entities": [entity(start=4)]}, "entity 0: 'start' is 4, and by its words it is 3"),
-        ({"entities": [entity(end="8")]}, """entity 0: 'end' is "8", and by its words it is 8"""),
+        ({"entities": [entity(start=4)]}, "entity 0: 'start' is 4, but should be 3 by its words"),
+        (
+            {"entities": [entity(end="8")]},
+            """entity 0: 'end' is "8", but should be 8 by its words""",
+        ),
         (
             {"entities": [entity(text="parsed")]},
-            """'text' is "parsed", and its words are""",
+            """'text' is "parsed", but its words are""",
         ),
         (
             {"entities": [entity(score=10**400)]},
@@ -317,8 +320,14 @@ def test_relations_without_entities_are_refused():
         ({"entities": {}}, "'entities' must be a list"),
         ({"entities": [3]}, "entity 0: expected an object"),
         ({"entities": [{"label": "Task"}]}, "entity 0: 'start_word', 'end_word' is missing"),
-        ({"entities": [{"start_word": 2, "end_word": 1, "label": "T"}]}, "2 to 1 are not the"),
-        ({"entities": [{"start_word": -1, "end_word": 1, "label": "T"}]}, "-1 to 1 are not the"),
+        (
+            {"entities": [{"start_word": 2, "end_word": 1, "label": "T"}]},
+            "begin with word 2 and end with word 1 ",
+        ),
+        (
+            {"entities": [{"start_word": -1, "end_word": 1, "label": "T"}]},
+            "begin with word -1 and end with word 1 ",
+        ),
         ({"entities": [{"start_word": 0, "end_word": 1, "label": ""}]}, "the label must be"),
         (
             {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "score": "high"}]},

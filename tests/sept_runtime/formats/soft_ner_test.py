@@ -118,10 +118,10 @@ BAD: Dict[str, Any] = {
     "of another sentence": (one([4, 4, {}]), "holds words 0 to 3"),
     "twice": ({"soft_ner": [[[1, 1, {}], [1, 1, {}]], []]}, "candidate [1, 1, {}] is listed twice"),
     "unknown label": (one([3, 3, {"X": 0.5}]), "not in 'soft_ner_labels': 'X'"),
-    "no number": (one([3, 3, {"Task": "0.5"}]), '"0.5" is no probability'),
-    "a bool": (one([3, 3, {"Task": True}]), "true is no probability"),
-    "negative": (one([3, 3, {"Task": -0.1}]), "-0.1 is no probability"),
-    "more than one": (one([3, 3, {"Task": 1.1}]), "1.1 is no probability"),
+    "no number": (one([3, 3, {"Task": "0.5"}]), 'found "0.5"'),
+    "a bool": (one([3, 3, {"Task": True}]), "found true"),
+    "negative": (one([3, 3, {"Task": -0.1}]), "found -0.1"),
+    "more than one": (one([3, 3, {"Task": 1.1}]), "found 1.1"),
     "too much": (one([3, 3, {"Task": 0.6, "Method": 0.5}]), "add up to more than 1"),
     "pair labels missing": (
         related(soft_relation_labels=None),
@@ -146,7 +146,7 @@ BAD: Dict[str, Any] = {
         related([0, 1, 3, 3, {"X": 0.5}]),
         "not in 'soft_relation_labels': 'X'",
     ),
-    "pair's probability": (related([0, 1, 3, 3, {"R": 2}]), "2 is no probability"),
+    "pair's probability": (related([0, 1, 3, 3, {"R": 2}]), "found 2"),
 }
 
 

@@ -36,7 +36,7 @@ def test_an_output_for_each_line(batch_size: int) -> None:
     assert "the line is empty" in reasons[3]
     assert "expected a JSON object, found a list" in reasons[4]
     assert "not UTF-8" in reasons[5]
-    assert "no field with a known name of a text" in reasons[6]
+    assert "none of the record's fields has a name known for texts" in reasons[6]
     assert "'text' is empty" in reasons[8]
     assert outputs[7] == {"id": "f", "doc_key": "k", "error": reasons[8], "line": 8}
 

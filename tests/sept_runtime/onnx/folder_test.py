@@ -128,7 +128,7 @@ def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) 
         (lambda f: f["relations"]["labels"].pop(), "whose width should be 6"),
         (
             lambda f: f["relations"]["symmetric_labels"].append("MAGIC"),
-            "symmetric_labels has MAGIC, which labels lacks",
+            "symmetric_labels has MAGIC, but labels does not",
         ),
         (lambda f: f["relations"].update(head="span_head.onnx"), "two graphs are called span_head"),
         (lambda f: f["decoding"].update(min_relation_score=2.0), "min_relation_score must be"),
@@ -146,7 +146,10 @@ def test_relations_that_are_not_right(related: Path, edit: Any, fault: str) -> N
 def test_a_graph_of_relations_of_another_model(related: Path, engine: str) -> None:
     for graph, fault in (
         (head({"vectors": (1, ["b", "n", 17])}), "relation_head.onnx: takes vectors as float32"),
-        (head({"widths": (7, ["b", "n"])}), "takes 'widths', and may take only 'vectors' and"),
+        (
+            head({"widths": (7, ["b", "n"])}),
+            "takes the input 'widths', and may take only 'vectors' and",
+        ),
         (head({"vectors": (1, ["b", "n", 16])}, (1, ["n", 6])), "whose width should be 7"),
     ):
         put(related, "relation_head.onnx", graph)
@@ -218,7 +221,7 @@ def test_a_graph_that_is_none(folder: Path, content: bytes, engine: str) -> None
     put(folder, "span_head.onnx", content)
     message = refusal(folder, engine)
     # OpenVINO takes nothing for a graph of nothing.
-    fault = "takes nothing" if engine == "openvino" and not content else "cannot be loaded"
+    fault = "takes no input" if engine == "openvino" and not content else "cannot be loaded"
     assert f"span_head.onnx: {fault}" in message and "export the model again" in message
 
 
@@ -246,8 +249,11 @@ def head(
 @pytest.mark.parametrize(
     "graph, fault",
     [
-        (head({"pooled": (1, ["n", 16])}), "takes 'pooled', and may take only 'vectors' and"),
-        (head({}), "takes nothing, and should take 'vectors' and"),
+        (
+            head({"pooled": (1, ["n", 16])}),
+            "takes the input 'pooled', and may take only 'vectors' and",
+        ),
+        (head({}), "takes no input, and should take 'vectors' and"),
         (head({"vectors": (7, ["b", "n", 16])}), "takes vectors as int64"),
         (head({"vectors": (1, ["b", "n", 15])}), "takes vectors as float32"),
         (head({"vectors": (1, [3, "n", 16])}), "takes vectors as float32"),
@@ -267,7 +273,7 @@ def test_a_graph_that_yields_something_else_than_it_promised(folder: Path, engin
     graph = head({"rows": (7, ["n"])}, (1, ["n", "labels"]), shape=(5, 7))
     put(folder, "span_head.onnx", graph)
     model = sept_runtime.load(folder, engine=engine)
-    with pytest.raises(ExportedModelError, match=r"yields \(5, 7\) where"):
+    with pytest.raises(ExportedModelError, match=r"gives the shape \(5, 7\), and should give"):
         list(model.annotate(["We train a parser."]))
 
 

@@ -63,7 +63,7 @@ def test_several_files_compressed_or_not(tmp_path: Path, write_jsonl: Callable[.
     "line, fault",
     [
         ("{", "not valid JSON"),
-        ({"title": "no text"}, "no field with a known name of a text"),
+        ({"title": "no text"}, "none of the record's fields has a name known for texts"),
         ({"text": " "}, "'text' is empty"),
         (["a"], "expected a JSON object, found a list"),
     ],

@@ -37,7 +37,7 @@ MISALIGNED = {
     # What stands in the second line, the message, and what widening makes of it.
     "starts inside a word": (
         "T2\tTask 2 9\tmed ent",
-        "begins or ends inside a word: move its borders to 'named entity'",
+        "begins or ends inside a word: change it to 'named entity'",
         (0, 1, "Task"),
     ),
     "leaves words out": (
@@ -45,8 +45,8 @@ MISALIGNED = {
         "leaves out 'entity' in its middle",
         (0, 2, "Task"),
     ),
-    "outside": ("T2\tTask 20 99\tx", "20 to 99 is no place in the text of 18", None),
-    "empty": ("T2\tTask 6 6\t", "6 to 6 is no place", None),
+    "outside": ("T2\tTask 20 99\tx", "20 to 99 is not a part of the text, which has 18", None),
+    "empty": ("T2\tTask 6 6\t", "6 to 6 is not a part of the text", None),
     "other text": ("T2\tTask 0 5\tother", "the text there is 'named'", None),
     "no word": ("T2\tTask 5 6\t ", "there is no word there", None),
     "two labels": ("T2\tMetric 13 17\there", "already labeled 'Generic'", None),

@@ -200,7 +200,7 @@ def test_folders_in_the_folder_are_read(tmp_path):
 
 def test_a_relation_to_nothing(tmp_path):
     folder = folder_with(tmp_path, TEXT, f"{ENTITIES}R1\tUsed Arg1:T1 Arg2:T9\n")
-    with pytest.raises(DocumentError, match="d.ann, line 4: there is no annotation T9"):
+    with pytest.raises(DocumentError, match="d.ann, line 4: R1 refers to T9, which does not exist"):
         relations_in(folder)
 
 
@@ -267,7 +267,7 @@ def test_a_folder_from_before_there_were_relations_is_read(tmp_path):
 
 def test_the_same_number_twice(tmp_path):
     folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\nT1\tTask 4 7\ttwo\n")
-    with pytest.raises(DocumentError, match="d.ann, line 2: there is another T1"):
+    with pytest.raises(DocumentError, match="d.ann, line 2: the id T1 occurs twice"):
         entities_in(folder)
 
 
@@ -296,8 +296,8 @@ def break_folder(folder: Path, how: str) -> None:
         ("no text", "the texts of these annotations are missing: d.txt"),
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
-        ("record not JSON", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
-        ("record of something else", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
+        ("record not JSON", f"{RECORD_NAME}: no longer as 'sept convert' wrote it"),
+        ("record of something else", f"{RECORD_NAME}: no longer as 'sept convert' wrote it"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):

@@ -218,7 +218,9 @@ def test_a_record_without_a_text_says_so(sample: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     _, records = read(tmp_path / name)
     assert len(records) == 2 and "No abstract" in records[1].values()
-    with pytest.raises(DocumentError, match="no field with a known name of a text, but "):
+    with pytest.raises(
+        DocumentError, match="none of the record's fields has a name known for texts: "
+    ):
         map_fields(records[1], FieldOptions())
 
 

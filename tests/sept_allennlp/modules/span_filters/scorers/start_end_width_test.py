@@ -63,5 +63,5 @@ def test_padded_spans_and_empty_sequences():
 
 
 def test_an_even_kernel_is_refused():
-    with pytest.raises(ConfigurationError, match="kernel_size must be odd: 4"):
+    with pytest.raises(ConfigurationError, match="kernel_size must be odd, got 4"):
         StartEndWidthScorer(4, max_span_width=2, kernel_size=4)
