@@ -11,8 +11,10 @@ from typing_extensions import override
 from sept_runtime.commands.arguments import (
     add_decoding_arguments,
     add_engine_arguments,
+    add_record_arguments,
     decoding_arguments,
     positive_int,
+    record_fields,
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.corpus import LINES_PER_SHARD
@@ -44,16 +46,11 @@ class Annotate(Command):
             "inputs",
             nargs="+",
             metavar="input",
-            help="a file of JSON lines (.jsonl, .json, .ndjson, plain or compressed) or a .parquet "
-            "file, a folder of such files, or a pattern",
+            help="a file of any format that 'sept predict' reads, plain or compressed, a folder of "
+            "such files, or a pattern",
         )
         # In groups, because AllenNLP adds the defaults to the help of other arguments.
-        parser.add_argument_group("input").add_argument(
-            "--text-column",
-            metavar="NAME",
-            help="the field of JSON lines or the column of Parquet files that has the raw text "
-            "(default = text)",
-        )
+        add_record_arguments(parser)
         prediction = parser.add_argument_group("prediction")
         prediction.add_argument(
             "--batch-size",
@@ -99,11 +96,14 @@ class Annotate(Command):
         if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
             raise CorpusError("needs the extra 'ray': pip install 'ray>=2.60,<3' 'pyarrow>=17'")
         options = decoding_arguments(args)
-        if args.format == "parquet" and options.get("soft_labels") is not None:
-            raise CorpusError(
-                "--format parquet has no column for soft labels. Use --format jsonl, or leave out "
-                "soft_labels."
-            )
+        if args.output_format == "parquet":
+            missing = {"soft_labels": options.get("soft_labels") is not None, "--keep": args.keep}
+            for option, is_given in missing.items():
+                if is_given:
+                    raise CorpusError(
+                        f"--output-format parquet has no column for what {option} adds. Use "
+                        f"--output-format jsonl, or leave out {option}."
+                    )
         # Imported here, so that other commands start without it.
         from sept_runtime.corpus.formats import suffix
         from sept_runtime.corpus.output_folder import OutputFolder
@@ -123,10 +123,12 @@ class Annotate(Command):
             model,
             inputs=tuple(args.inputs),
             output=args.output,
-            format=args.format,
+            output_format=args.output_format,
             compression=args.compression,
             lines_per_shard=args.shard_size,
-            text_column=args.text_column,
+            format=args.format,
+            fields=record_fields(args),
+            one_per_line=args.one_per_line,
             workers=args.actors,
             cpus=args.cpus_per_actor,
             gpus=getattr(args, "gpus_per_actor", 0.0),
@@ -141,7 +143,7 @@ class Annotate(Command):
             return 130
         finally:
             signal.signal(signal.SIGTERM, handler)
-        output = OutputFolder(args.output, suffix(args.format, args.compression))
+        output = OutputFolder(args.output, suffix(args.output_format, args.compression))
         return _result(output, counts, args.max_failed)
 
     def _model(
@@ -157,8 +159,11 @@ class Annotate(Command):
 def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     """Print the result of a run and return its exit status."""
     _report(f"{output.path}: {counts}, in {counts.shards:,} shards")
+    if counts.skipped:
+        _report(f"The first that was skipped: {counts.reason}")
     if not counts.failed:
-        return 0
+        # A corpus of which nothing could be used is no success, but an empty one is.
+        return int(counts.skipped > 0 and not counts.annotated)
     first = output.first_error()
     _report(
         f"The lines that failed are listed in {output.path / 'errors'}. The first is "
@@ -166,7 +171,7 @@ def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     )
     failed = counts.failed / counts.read
     if not counts.annotated:
-        _report("All lines failed.")
+        _report("Nothing could be annotated." if counts.skipped else "All lines failed.")
     elif failed > max_failed:
         _report(
             f"{failed:.1%} of the lines failed, more than --max-failed allows ({max_failed:.1%})."
@@ -181,7 +186,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
         "--output", type=Path, required=True, help="the folder for the annotated documents"
     )
     group.add_argument(
-        "--format",
+        "--output-format",
         choices=["jsonl", "parquet"],
         default="jsonl",
         help="the format of the output (default = jsonl)",

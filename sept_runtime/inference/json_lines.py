@@ -5,6 +5,7 @@ An input that cannot be used yields an object with `error`; nothing is raised an
 out.
 """
 
+from dataclasses import replace
 from itertools import tee
 from typing import Any, Iterable, Iterator, NamedTuple, Optional
 
@@ -82,6 +83,13 @@ class Request(NamedTuple):
         except DocumentError as error:
             return cls.unreadable(str(error), line)
         return cls.from_json(fields, line, options)
+
+    def named(self, name: str) -> "Request":
+        """Return the request with an id, unless the document has one."""
+        if self.document.key:
+            return self
+        fields, document = {**self.fields, "id": name}, replace(self.document, key=name)
+        return self._replace(fields=fields, document=document)
 
 
 def predict_requests(

@@ -1,6 +1,5 @@
 """Predictions from file to file, for all commands that predict."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
 
@@ -76,22 +75,13 @@ class Requests:
                 else:
                     request = Request.unreadable(record.error, record.number)
                 if request.error is None or record.answered:
-                    yield request if record.answered else _named(request, record)
+                    # By its place, such as "refs.ris, line 7".
+                    yield request if record.answered else request.named(Path(record.origin).name)
                 else:
                     self.skipped += 1
                     self.reason = self.reason or f"{record.origin}: {request.error}"
         except DamagedInputError as error:
             self.damage = error.after_lines(self.number)
-
-
-def _named(request: Request, record: Record) -> Request:
-    """Name a record without an id by its place, such as "refs.ris, line 7"."""
-    if request.document.key:
-        return request
-    name = Path(record.origin).name
-    return request._replace(
-        fields={**request.fields, "id": name}, document=replace(request.document, key=name)
-    )
 
 
 def predict_file(

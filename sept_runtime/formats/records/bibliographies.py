@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.formats.records.whole import MissingExtraError, decode_text, read_whole
 
 # 'TY  - JOUR' in RIS, 'PMID- 1' in MEDLINE's format, and 'AB text' in Web of Science's.
 _TAGGED = re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
@@ -57,10 +58,7 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
     tag: Optional[str] = None
     begin = 0
     for number, raw in enumerate(file, start=1):
-        try:
-            line = raw.decode("utf-8-sig").rstrip()
-        except UnicodeDecodeError:
-            line = raw.decode("cp1252", errors="replace").rstrip()
+        line = decode_text(raw).rstrip()
         match = pattern.match(line) if not line.startswith(" ") else None
         if match is None:
             if line.strip() and tag is not None:
@@ -104,14 +102,10 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
         from bibtexparser.entrypoint import parse_string
         from bibtexparser.middlewares import LatexDecodingMiddleware
     except ImportError:
-        raise DocumentError(
+        raise MissingExtraError(
             f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
         ) from None
-    raw = file.read()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
+    text = decode_text(read_whole(file, name, "BibTeX"))
     library = parse_string(text, append_middleware=[LatexDecodingMiddleware()])
     for entry in library.entries:
         fields = {field.key.lower(): _unbraced(field.value) for field in entry.fields}
@@ -168,7 +162,7 @@ def read_tei(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
 
 
 def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[ElementTree.Element]:
-    """Yield the outermost elements with these tags, and forget each after its use."""
+    """Yield the outermost elements with these tags, and forget everything after its use."""
     depth = 0
     parents: List[ElementTree.Element] = []
     try:
@@ -179,13 +173,15 @@ def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[Elem
                 depth += _tag(element) in tags
                 continue
             parents.pop()
-            if _tag(element) in tags:
-                depth -= 1
-                if not depth:
-                    yield element
-                    element.clear()
-                    if parents:
-                        parents[-1].remove(element)
+            is_wanted = _tag(element) in tags
+            depth -= is_wanted
+            if depth:
+                continue
+            if is_wanted:
+                yield element
+            element.clear()
+            if parents:
+                parents[-1].remove(element)
     except ElementTree.ParseError as error:
         raise DocumentError(f"{name}: not valid XML ({error})") from None
 

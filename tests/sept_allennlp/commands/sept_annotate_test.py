@@ -33,8 +33,8 @@ def test_an_archive_annotates_as_predict_does(
     output = corpus.with_name("out")
     # The folder of a training is as good as the archive in it.
     folder = Path(trained_archive).parent
-    command = f"sept-annotate {folder} {corpus} --output {output} --text-column abstract"
-    options = "--batch-size 1 --shard-size 5 --format parquet --actors 2"
+    command = f"sept-annotate {folder} {corpus} --output {output} --text-field abstract"
+    options = "--batch-size 1 --shard-size 5 --output-format parquet --actors 2"
     monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
     main()
     assert "9 lines in = 9 annotated + 0 failed, in 2 shards" in capsys.readouterr().err

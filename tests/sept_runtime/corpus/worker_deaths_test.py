@@ -16,6 +16,7 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.errors import CorpusError
+from sept_runtime.formats.records import FieldOptions
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.options import Decoding
 from tests.sept_runtime.corpus.in_process import InProcessCluster, WordShardPredictor
@@ -55,12 +56,14 @@ def dying(deaths: Dict[str, int]) -> Type[ShardPredictor]:
 
     class Dying(WordShardPredictor):
         @override
-        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        def predict(
+            self, shard_lines: ShardLines, file_name: str, fields: FieldOptions
+        ) -> PredictedShard:
             name = shard_lines.shard.name
             tries[name] += 1
             if tries[name] <= deaths.get(name, 0):
                 raise WorkerDied(f"a worker died: at {name}")
-            return super().predict(shard_lines, file_name)
+            return super().predict(shard_lines, file_name, fields)
 
     return Dying
 
