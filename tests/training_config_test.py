@@ -36,7 +36,7 @@ EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]
 
 
 def evaluated(name: str, **environment: str) -> Dict[str, Any]:
-    """A configuration as jsonnet gives it in an environment."""
+    """Return a configuration as jsonnet evaluates it in an environment."""
     variables = {k: v for k, v in os.environ.items() if k not in DEFAULTS}
     variables.update(environment)
     set_config_defaults(variables)

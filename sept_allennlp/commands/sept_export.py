@@ -44,8 +44,8 @@ class SeptExport(SeptSubcommand):
         smaller.add_argument(
             "--int8",
             metavar="FILE",
-            help="also write the encoder in int8, for 'sept predict --precision int8'; FILE has a "
-            "hundred texts or more like those to predict, which calibrate it, as for --check",
+            help="also write the encoder in int8, for 'sept predict --precision int8'; FILE "
+            "holds a hundred or more texts like those to predict, in the format of --check",
         )
         smaller.add_argument(
             "--compact",

@@ -37,10 +37,21 @@ class SeptFilterCurve(SeptSubcommand):
             "data", help="an annotated file in the format of the filter's training data"
         )
         parser.add_argument(
-            "--output", type=Path, required=True, metavar="STEM", help="the files without suffix"
+            "--output",
+            type=Path,
+            required=True,
+            metavar="STEM",
+            help="the files to write, STEM.png and others",
         )
-        parser.add_argument("--cuda-device", type=int, default=-1, help="a GPU's number")
-        parser.add_argument("--batch-size", type=int, default=16)
+        parser.add_argument(
+            "--cuda-device", type=int, default=-1, help="the GPU's number (default = the CPU)"
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=int,
+            default=16,
+            help="the number of documents in a batch (default = %(default)s)",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """

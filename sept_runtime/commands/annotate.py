@@ -186,10 +186,16 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
         "--output", type=Path, required=True, help="the folder for the annotated documents"
     )
     group.add_argument(
-        "--output-format", choices=["jsonl", "parquet"], default="jsonl", help="(default = jsonl)"
+        "--output-format",
+        choices=["jsonl", "parquet"],
+        default="jsonl",
+        help="the format of the output (default = jsonl)",
     )
     group.add_argument(
-        "--compression", choices=["gz", "zst", "none"], default="gz", help="(default = gz)"
+        "--compression",
+        choices=["gz", "zst", "none"],
+        default="gz",
+        help="the compression of the output (default = gz)",
     )
     group.add_argument(
         "--shard-size",
@@ -211,7 +217,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
         type=_positive_number,
         default=10.0,
         metavar="N",
-        help="the time between two reports of the progress (default = 10)",
+        help="the seconds between two reports of the progress (default = 10)",
     )
 
 

@@ -148,31 +148,38 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that tell how records are read."""
     group = parser.add_argument_group("records")
     group.add_argument(
-        "--format", choices=FORMATS, help="the format of the inputs (default = as recognized)"
+        "--format",
+        choices=FORMATS,
+        help="the format of the inputs (default = recognized from name and content)",
     )
     group.add_argument(
         "--text-field",
         metavar="NAME",
-        help="the field of the text, such as abstract or abstract.value (default = known names)",
+        help="the field of the text, such as abstract or abstract.value (default = a field with a "
+        "usual name, such as text or abstract)",
     )
     group.add_argument(
-        "--id-field", metavar="NAME", help="the field of the id (default = known names)"
+        "--id-field",
+        metavar="NAME",
+        help="the field of the id (default = a field with a usual name)",
     )
     group.add_argument(
-        "--title-field", metavar="NAME", help="the field of the title (default = known names)"
+        "--title-field",
+        metavar="NAME",
+        help="the field of the title (default = a field with a usual name)",
     )
     group.add_argument(
-        "--with-title", action="store_true", help="annotate the title, too, as a first sentence"
+        "--with-title", action="store_true", help="also annotate the title, as the first sentence"
     )
     group.add_argument(
         "--keep",
         nargs="+",
         default=[],
         metavar="FIELD",
-        help="further fields of the records that the output is to hold, such as year",
+        help="copy these fields of the records to the output, such as year",
     )
     group.add_argument(
-        "--one-per-line", action="store_true", help="each line of a text file is a document"
+        "--one-per-line", action="store_true", help="read each line of a text file as a document"
     )
 
 

@@ -74,9 +74,9 @@ class Convert(Command):
             "--misaligned",
             choices=MISALIGNED_POLICIES,
             default="error",
-            help="if an entity is not whole words of one sentence, or a relation crosses a "
-            "sentence boundary: stop, leave it out, or widen the entity to the words that it "
-            "touches",
+            help="what to do with entities that are not whole words of one sentence, and "
+            "relations between sentences: stop (error, the default), leave them out (skip), or "
+            "widen entities to the words that they touch (widen)",
         )
         parser.add_argument(
             "--flat",

@@ -31,7 +31,7 @@ class Errors(Command):
         parser.add_argument(
             "--against",
             metavar="PREDICTIONS",
-            help="compare with another system's predictions of the same documents",
+            help="compare with another system's predictions for the same documents",
         )
         parser.add_argument(
             "--train",

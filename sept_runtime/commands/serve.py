@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "SEPT_TOKEN"
 
 _LIMITS = {
-    "max_body_bytes": "largest body of a request, in bytes",
-    "max_documents": "documents in one request",
-    "max_words": "words in one document",
-    "max_queued": "documents of all clients that wait or are computed",
-    "max_streams": "streams at the same time",
-    "request_seconds": "time for one request, in seconds",
-    "idle_seconds": "time that a stream may be idle, in seconds",
+    "max_body_bytes": "most bytes in the body of a request",
+    "max_documents": "most documents in one request",
+    "max_words": "most words in one document",
+    "max_queued": "most documents that wait or are being predicted, of all clients together",
+    "max_streams": "most streams at the same time",
+    "request_seconds": "most seconds for one request",
+    "idle_seconds": "most seconds that a stream may be idle",
 }
 
 
@@ -82,7 +82,9 @@ class Serve(Command):
             "repeated",
         )
         parser.add_argument(
-            "--threads", type=positive_int, help="(default = all cores that it may use)"
+            "--threads",
+            type=positive_int,
+            help="the number of threads (default = one for each available core)",
         )
         add_engine_arguments(parser)
         add_decoding_arguments(parser)

@@ -14,8 +14,8 @@ class Show(Command):
 
     name = "show"
     description = (
-        "Print predicted entities and relations as tables; for a file without predictions, the "
-        "gold annotation."
+        "Print predicted entities and relations as tables. For files without predictions, print "
+        "the gold annotation."
     )
 
     @override

@@ -55,7 +55,10 @@ class Split(Command):
             help="write fold_K_of_N/train.json and dev.json for this number of folds instead",
         )
         parser.add_argument(
-            "--seed", type=int, default=_SEED, help="another seed splits in another way"
+            "--seed",
+            type=int,
+            default=_SEED,
+            help="the seed of the random split (default = %(default)s)",
         )
 
     @override

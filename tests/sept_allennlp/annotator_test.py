@@ -80,7 +80,7 @@ def test_two_threads_may_share_a_model(trained_archive: str, others: Dict[str, A
 
 
 def surroundings() -> Dict[str, Any]:
-    """What a library could change behind the back of the program that uses it."""
+    """Return global state that a library could change unnoticed."""
     return {
         "environment": dict(os.environ),
         "warning filters": list(warnings.filters),

@@ -36,7 +36,7 @@ MODULES = [
 
 
 def loaded_by(statement: str, after: str = "") -> Set[str]:
-    """The packages that the statement loads in a new process, without the standard library's."""
+    """Return the packages that a statement loads in a new process, without the standard library."""
     lines = [
         "import json, sys",
         after,

@@ -39,7 +39,7 @@ def found(nlp: Language, **options: Any) -> List[List[Tuple[int, int, str]]]:
 
 @pytest.fixture(params=["archive", "exported"])
 def model(request: pytest.FixtureRequest, trained_archive: str) -> str:
-    """An archive, and the folder that it was exported to."""
+    """Return an archive, or the folder that it was exported to."""
     if request.param == "archive":
         return trained_archive
     return str(request.getfixturevalue("exported_model"))
@@ -166,7 +166,7 @@ class Stub(WordPredictor):
 
 @pytest.fixture
 def add_stub(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Adds a component with a predictor of its own to a pipeline."""
+    """Add a component with a predictor of its own to a pipeline."""
     annotators: Dict[str, Annotator] = {}
     monkeypatch.setattr(spacy_component, "_load", lambda model, options: annotators[model])
 

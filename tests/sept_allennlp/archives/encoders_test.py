@@ -14,7 +14,7 @@ PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
 def write_encoder(
     folder: Path, template: Optional[str], length: Optional[int], positions: int
 ) -> str:
-    """An encoder's folder whose tokenizer is no model's own class."""
+    """Write an encoder whose tokenizer has no class of its own. Return its folder."""
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(PIECES)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     if template is not None:

@@ -25,12 +25,12 @@ DEV = str(FIXTURES / "abstracts" / "dev.json")
 
 @pytest.fixture
 def first(trained_archive: str, tmp_path: Path) -> Path:
-    """A copy of the trained archive, to be removed."""
+    """Return a copy of the trained archive, which the test may remove."""
     return Path(shutil.copy(trained_archive, tmp_path / "first.tar.gz"))
 
 
 def assert_stands_alone(run: Path, *removed: Path) -> Predictor:
-    """The archive evaluates and predicts as the run did, also when the others are gone."""
+    """Check that the archive evaluates and predicts as the run did after the others are removed."""
     metrics = json.loads((run / "metrics.json").read_text())
     before = Predictor.from_path(str(run / "model.tar.gz")).predict_json(TEXT)
     for path in removed:

@@ -148,7 +148,7 @@ def names_a_path(parameter: str) -> bool:
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
-    """The requests that a server on this machine has seen; its address is the last element."""
+    """Yield the requests that a local server has received, followed by its address."""
     seen: List[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -181,7 +181,7 @@ def filled(value: Any, target: str) -> Any:
 
 @pytest.fixture
 def stranger(trained_archive: str, tmp_path: Path) -> Path:
-    """The unpacked archive of somebody else, to be changed."""
+    """Return an unpacked archive to manipulate."""
     folder = tmp_path / "stranger"
     shutil.unpack_archive(trained_archive, folder, filter="data")
     return folder

@@ -21,7 +21,7 @@ from tests.experiments import FIXTURES
 
 @pytest.fixture
 def rebuilt(trained_archive: str, tmp_path: Path) -> Callable[..., Path]:
-    """The trained archive with its folder changed by a function, and members added."""
+    """Return a function that rebuilds the trained archive with changes and additional members."""
 
     def rebuild(
         change: Callable[[Path], Any] = lambda folder: None,

@@ -25,7 +25,7 @@ LINES = [
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Runs `allennlp predict` in this process; gives its exit status."""
+    """Run `allennlp predict` in this process; gives its exit status."""
     monkeypatch.setattr(sys, "argv", ["allennlp", "predict", *arguments])
     try:
         main()

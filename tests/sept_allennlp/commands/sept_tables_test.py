@@ -31,8 +31,8 @@ FILES = ["figure2.csv", "figure2.png", "figure2.svg", "table1.csv", "table1.md"]
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     """
-    A suite, and beside it its runs: "a" with two seeds, "b" with one of them, "c" unfinished. Its
-    figure, which takes most of the time, is hidden.
+    Return a suite with runs beside it: "a" with two seeds, "b" with one of them, and "c"
+    unfinished. Its figure is hidden, because drawing takes most of the time.
     """
     for place, f1 in (("a/1", 2 / 3), ("a/2", 0.7), ("b/2", 0.5), ("c/1", None)):
         folder = tmp_path / "runs" / place

@@ -19,7 +19,7 @@ def document(key: str) -> Dict[str, Any]:
 
 
 def write_data(folder: Path, train: str, dev: str) -> str:
-    """Writes a document for each letter; gives what SEPT_DATA then is."""
+    """Write a document for each letter; gives what SEPT_DATA then is."""
     folder.mkdir()
     for name, keys in (("train", train), ("dev", dev)):
         lines = [json.dumps(document(key)) + "\n" for key in keys]

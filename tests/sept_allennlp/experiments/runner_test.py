@@ -20,7 +20,7 @@ from tests.sept_allennlp.experiments import fake_training
 
 
 def training(root: Path, run: str, *epochs: str, seed: int = 1) -> Training:
-    """A training whose epochs are as `fake_training` has them."""
+    """Return a training whose epochs are those of `fake_training`."""
     config = {
         "pytorch_seed": seed,
         "fake": list(epochs),

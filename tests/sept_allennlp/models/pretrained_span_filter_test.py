@@ -230,7 +230,7 @@ def test_an_archive_downloads_no_filter(trained_archive: str) -> None:
 
 @pytest.fixture(scope="session")
 def filtered_archive(filter_archive: str, train_once: Callable[..., str]) -> str:
-    """A SEPT that holds a filter."""
+    """Return the archive of a SEPT that holds a filter."""
     return train_once("filtered", {**filtered(filter_archive), **QUICK})
 
 

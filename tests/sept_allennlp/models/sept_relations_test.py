@@ -82,7 +82,7 @@ def joint_model(
     alone: bool = False,
     **model: Any,
 ) -> Model:
-    """A SEPT over embeddings of words; with `alone`, without the part for relations."""
+    """Return a SEPT over embeddings of words; with `alone`, without the part for relations."""
     vocab = vocab or Vocabulary(
         tokens_to_add={"labels": LABELS, "relation_labels": RELATION_LABELS, "tokens": WORDS},
         non_padded_namespaces=["labels", "relation_labels"],
@@ -118,14 +118,14 @@ def tensors(model: Model, *documents: Document, relations: bool = True) -> Dict[
 
 
 def always(model: Model, *logits: float) -> None:
-    """Makes the model give every pair the same logits."""
+    """Make the model give every pair the same logits."""
     with torch.no_grad():
         model._relations._scorer._output.weight.zero_()
         model._relations._scorer._output.bias.copy_(torch.tensor(logits))
 
 
 def find(model: Model, monkeypatch: pytest.MonkeyPatch, *found: List[ScoredSpan]) -> None:
-    """Makes the model find these entities."""
+    """Make the model find these entities."""
     monkeypatch.setattr(model, "find_entities", lambda scores, decoding: [*found])
 
 
@@ -134,7 +134,7 @@ def annotated(document: Document) -> List[ScoredSpan]:
 
 
 def relation_loss(model: Model, *documents: Document) -> float:
-    """What the part for relations adds to the loss."""
+    """Return the relations' part of the loss."""
     losses = []
     for weight in (1.0, 0.0):
         torch.manual_seed(1)

@@ -29,7 +29,7 @@ class TestSEPT(EntityModelChecks):
 
 
 def words_model(**model: Any) -> Model:
-    """A SEPT over embeddings of words, with a vocabulary of two labels."""
+    """Return a SEPT over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(
         tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],
@@ -47,7 +47,7 @@ def words_model(**model: Any) -> Model:
 
 
 def always(model: Model, label: int, logit: float = 5.0) -> None:
-    """Makes the model give every span the same label."""
+    """Make the model give every span the same label."""
     torch.nn.init.zeros_(model._output.weight)
     with torch.no_grad():
         model._output.bias.copy_(torch.zeros(1 + len(LABELS)))
@@ -110,7 +110,7 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
 
 
 def sampling_model(**model: Any) -> Model:
-    """Keeps 2 of a document's negatives, and gives every span the same logits, 0 to begin with."""
+    """Keep 2 of a document's negatives, and give every span the same logits, initially 0."""
     sampler = {"type": "random_negatives", "num_negatives": 2}
     model = words_model(span_sampler=sampler, embedding_dropout=0.0, **model).train()
     always(model, label=0, logit=0.0)
@@ -137,7 +137,7 @@ def test_the_prior_correction_is_in_the_loss_of_training_and_in_nothing_else() -
 
 
 def learned_frequencies(model: Model, batch: Dict[str, Any]) -> torch.Tensor:
-    """What a `sampling_model` says of every span after it has learned all that there is."""
+    """Return a `sampling_model`'s probabilities of every span after it has learned everything."""
     # Spans have nothing to be told apart by, so that is how frequent the classes are.
     bias = model._output.bias
     optimizer = torch.optim.LBFGS([bias], line_search_fn="strong_wolfe")

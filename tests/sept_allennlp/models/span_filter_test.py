@@ -24,7 +24,7 @@ class TestSpanFilterModel(ModelChecks):
 
 
 def words_filter(**model: Any) -> SpanFilterModel:
-    """A filter over embeddings of words, by which wider spans are less likely."""
+    """Return a filter over word embeddings in which wider spans are less likely."""
     vocab = Vocabulary(
         tokens_to_add={"labels": ["Method", "Task"], "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],

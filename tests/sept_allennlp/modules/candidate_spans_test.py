@@ -20,7 +20,7 @@ widths = st.integers(1, 8)
 
 
 def batch_of(documents: List[List[int]]) -> torch.Tensor:
-    """The sentence ids of documents whose sentences have these lengths, padded."""
+    """Return the sentence ids of documents whose sentences have these lengths, padded."""
     rows = [[i for i, length in enumerate(lengths) for _ in range(length)] for lengths in documents]
     longest = max(len(row) for row in rows)
     return torch.tensor(

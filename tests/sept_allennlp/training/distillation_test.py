@@ -27,7 +27,7 @@ THRESHOLD = 0.4
 
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A third of the annotated abstracts."""
+    """Return a third of the annotated abstracts."""
     file = tmp_path_factory.mktemp("gold") / "train.json"
     file.write_text("".join(Path(TRAIN).read_text().splitlines(keepends=True)[:12]))
     return str(file)
@@ -35,7 +35,10 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def annotated(trained_archive: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder as `allennlp sept-annotate` leaves it; of one of three shards every line failed."""
+    """
+    Return a folder written by `allennlp sept-annotate`. Every line of one of its three shards
+    failed.
+    """
     folder = tmp_path_factory.mktemp("annotated")
     teacher = SEPTPredictor.from_path(trained_archive, soft_labels=THRESHOLD)
     lines = (FIXTURES / "raw_abstracts.jsonl").read_bytes().splitlines()

@@ -1,7 +1,7 @@
 """
-Injects each fault into each operation of a small run, runs it again, and compares the content with
-that of an undisturbed run. Prints the numbers of faults for docs/scaling.md, or as JSON; stops at
-the first difference.
+Inject each fault into each operation of a small run, run it again, and compare its content with
+that of an undisturbed run. Prints the numbers of faults for docs/scaling.md, or JSON. Stops at the
+first difference.
 
     python -m tests.sept_runtime.corpus.fault_injection
 """
@@ -196,7 +196,7 @@ FAILING = {"ENOSPC": fail(errno.ENOSPC), "EIO": fail(errno.EIO)}
 
 
 def in_child(run: Callable[[], None]) -> None:
-    """Runs in a process of its own, which must be killed."""
+    """Run in a process of its own, which must be killed."""
     child = os.fork()
     if child == 0:
         try:
@@ -208,7 +208,7 @@ def in_child(run: Callable[[], None]) -> None:
 
 
 def attempt(run: Callable[[], None]) -> None:
-    """Runs once, which may fail."""
+    """Run once, which may fail."""
     try:
         run()
     except (CorpusError, OSError):
@@ -225,7 +225,7 @@ class Injection:
         self.faults: Counter[str] = Counter()
 
     def _check(self, output: Path, kind: str, place: str) -> None:
-        """Runs again if the run did not come to its end, and compares."""
+        """Run again if the run did not come to its end, and compare."""
         self._small.run(output)
         assert content(output) == self._expected, f"{kind} at {place}: another content in {output}"
         self.faults[kind] += 1

@@ -94,7 +94,7 @@ Run = Callable[..., Tuple[Counts, List[str]]]
 
 @pytest.fixture(scope="module")
 def run(model: str, corpus: Path) -> Run:
-    """Annotates the corpus. Returns the counts and the reports."""
+    """Annotate the corpus. Returns the counts and the reports."""
 
     def run(
         output: Path, predictor_class: Type[ShardPredictor] = WordShardPredictor, workers: int = 1

@@ -17,7 +17,7 @@ from tests.sept_runtime.corpus.in_process import WordShardPredictor
 
 
 def main() -> None:
-    """Makes the run; the arguments are the model, the corpus, and the output."""
+    """Make the run; the arguments are the model, the corpus, and the output."""
     model, corpus, output = sys.argv[1:]
     run = os.getpid()
 

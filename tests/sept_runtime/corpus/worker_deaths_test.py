@@ -27,7 +27,7 @@ Run = Callable[[Type[ShardPredictor]], Tuple[Counts, List[str]]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Annotates two files of three shards. Returns the counts and the reports."""
+    """Annotate two files of three shards. Returns the counts and the reports."""
     for name in ("a.jsonl", "b.jsonl"):
         lines = [json.dumps({"id": n, "text": f"Parser {name} {n}."}) for n in range(5)]
         (tmp_path / name).write_text("\n".join(lines))
@@ -51,7 +51,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def dying(deaths: Dict[str, int]) -> Type[ShardPredictor]:
-    """Makes workers that die as often as given on the shards named."""
+    """Make workers that die as often as given on the shards named."""
     tries: Counter[str] = Counter()
 
     class Dying(WordShardPredictor):

@@ -84,7 +84,7 @@ Stretches = List[Tuple[List[str], Optional[str]]]
 
 
 def in_columns(sentence: Stretches, scheme: str) -> str:
-    """A sentence with tags in IOB1 or IOB2."""
+    """Return a sentence with IOB1 or IOB2 tags."""
     lines = ""
     previous = None
     for words, label in sentence:

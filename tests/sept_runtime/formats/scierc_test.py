@@ -12,7 +12,9 @@ from tests.sept_runtime.formats.drawn import documents
 
 
 def scierc_object(**changes: Any) -> Dict[str, Any]:
-    """A good object of a SciERC file, two sentences of four and three words, with changes."""
+    """
+    Return a valid object of a SciERC file, with sentences of four and three words and changes.
+    """
     return {
         "doc_key": "A-1",
         "sentences": [["We", "train", "a", "CRF"], ["It", "works", "."]],

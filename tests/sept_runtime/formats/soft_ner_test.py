@@ -21,7 +21,7 @@ SENTENCES = [["We", "train", "a", "CRF"], ["It", "works", "."]]
 
 
 def annotated(**changes: Any) -> Dict[str, Any]:
-    """A good object, two sentences of four and three words, with changes."""
+    """Return a valid object, with sentences of four and three words and changes."""
     return {
         "doc_key": "A-1",
         "sentences": SENTENCES,

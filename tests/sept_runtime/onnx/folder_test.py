@@ -19,13 +19,13 @@ from tests.openvino import ENGINES
 
 @pytest.fixture
 def folder(exported_model: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """Return a copy to damage."""
     return Path(shutil.copytree(exported_model, tmp_path / "exported"))
 
 
 @pytest.fixture
 def related(related_model: Path, tmp_path: Path) -> Path:
-    """A copy to damage, of a model that finds relations."""
+    """Return a copy to damage, of a model that finds relations."""
     return Path(shutil.copytree(related_model, tmp_path / "related"))
 
 
@@ -38,7 +38,7 @@ def change(folder: Path, edit: Callable[[Dict[str, Any]], Any]) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> None:
-    """Replaces a file, as if it had been exported so."""
+    """Replace a file, as if it had been exported so."""
     (folder / name).write_bytes(content)
     facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     change(folder, lambda fields: fields["files"].update({name: facts}))

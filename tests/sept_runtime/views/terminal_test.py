@@ -8,7 +8,7 @@ from sept_runtime.views.terminal import print_document
 
 
 def printed(prediction):
-    """The words of each line of what is printed."""
+    """Return the words of each printed line."""
     console = Console(file=io.StringIO(), width=100)
     print_document(prediction, console)
     return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]

@@ -14,7 +14,7 @@ TOKENIZER = AutoTokenizer.from_pretrained(str(TINY_ENCODER))
 
 
 def blocks(path: str, block_length: int) -> List[str]:
-    """The pieces of each block, joined by spaces."""
+    """Return the pieces of each block, joined by spaces."""
     reader = TextBlockReader(str(TINY_ENCODER), block_length=block_length)
     return [
         " ".join(TOKENIZER.convert_ids_to_tokens(instance["pieces"].tensor.tolist()))

@@ -26,7 +26,7 @@ def indexed(words: List[str]) -> dict:
 
 
 def pieces_of(words: List[str]) -> List[List[str]]:
-    """The pieces that each word got, by its offsets."""
+    """Return the pieces of each word by its offsets."""
     tensors = indexed(words)
     pieces = TOKENIZER.convert_ids_to_tokens(tensors["token_ids"])
     return [pieces[first : last + 1] for first, last in tensors["piece_offsets"]]

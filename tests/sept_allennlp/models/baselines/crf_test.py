@@ -34,7 +34,7 @@ def all_sequences(length: int) -> List[Tuple[int, ...]]:
 def brute_force(
     logits: torch.Tensor, crf: Any, first: int, last: int, label: int, length: int
 ) -> float:
-    """The share of the sequences that hold the entity, each weighed by its score."""
+    """Return the share of the sequences that hold the entity, weighted by their scores."""
     transitions, starts, ends = crf
     entity = [2 * label + 1] + [2 * label + 2] * (last - first)
     holding = total = 0.0

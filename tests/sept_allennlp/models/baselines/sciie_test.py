@@ -32,7 +32,7 @@ class TestSciIE(EntityModelChecks):
 
 
 def words_model(**model: Any) -> Model:
-    """A SciIE over embeddings of words, with a vocabulary of two labels."""
+    """Return a SciIE over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(
         tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],
@@ -63,8 +63,8 @@ LABEL_SCORES = {"Method": 0.5, "Task": -0.5}
 
 def handmade_model(**model: Any) -> Model:
     """
-    A SciIE in which a span's mention score is the sum of `MENTION` of its first and of its last
-    word, and whose label scores are `LABEL_SCORES` for every span.
+    Return a SciIE with known scores: a span's mention score is the sum of `MENTION` of its first
+    and last word, and its label scores are `LABEL_SCORES`.
     """
     pass_on = {"num_layers": 1, "hidden_dims": 2, "activations": "linear"}
     built = words_model(

@@ -33,12 +33,12 @@ class TestStrictCrfTagger(EntityModelChecks):
 
 @pytest.fixture(scope="session")
 def crf_archive(train_once: Callable[..., str]) -> str:
-    """A tagger over words trained for a moment: wrong about most things, sure about none."""
+    """Return the archive of a briefly trained tagger over words: mostly wrong, with low scores."""
     return train_once("crf", {**QUICK_TAGGER, "data_loader.batch_size": 12}, "crf_glove.jsonnet")
 
 
 def words_model(**model: Any) -> Model:
-    """A tagger over embeddings of words, with a vocabulary of two labels."""
+    """Return a tagger over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]})
     params = {
         "type": "strict_crf_tagger",
@@ -62,7 +62,7 @@ def spans(entities: List[Any]) -> List[Any]:
 
 
 def emit(model: Model, monkeypatch: pytest.MonkeyPatch, *rows: List[int], by: float = 9.0) -> None:
-    """Makes the model score these tags of each document's words high, and any transition 0."""
+    """Make the model score these tags of each document's words high, and any transition 0."""
     width = max(map(len, rows))
     logits = torch.zeros(len(rows), width, len(TAGS))
     for row, tags in zip(logits, rows):

@@ -26,7 +26,7 @@ RELATED = RelatedSpans(
 
 
 def transparent_scorer() -> PooledContextScorer:
-    """A scorer whose logits are the representation itself."""
+    """Return a scorer whose logits are the representation."""
     scorer = PooledContextScorer(
         span_dim=1, sequence_dim=2, num_classes=3, num_labels=7, label_dim=1, distance_dim=1
     ).eval()

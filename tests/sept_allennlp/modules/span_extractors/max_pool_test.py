@@ -26,7 +26,7 @@ def brute_force(sequence: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor)
 
 @st.composite
 def pooling_problems(draw):
-    """A random sequence and random spans of it, some of them padding."""
+    """Return a random sequence and random spans of it, some of them padding."""
     torch.manual_seed(draw(st.integers(0, 2**32)))
     batch_size, length = draw(st.integers(1, 3)), draw(st.integers(1, 20))
     num_spans = draw(st.integers(1, 12))

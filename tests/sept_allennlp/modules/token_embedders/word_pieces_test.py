@@ -35,7 +35,7 @@ def random_document(num_pieces: int, seed: int = 0) -> List[int]:
 
 
 def batch_of(*documents: List[int], length: Optional[int] = None) -> Dict[str, torch.Tensor]:
-    """What the `word_pieces` indexer would give, every piece a word."""
+    """Return a batch as of the `word_pieces` indexer, with one piece for each word."""
     length = length or max(map(len, documents))
     mask = torch.tensor(
         [[True] * len(pieces) + [False] * (length - len(pieces)) for pieces in documents],

@@ -33,7 +33,7 @@ def train(run: Path, *callbacks: Any, recover: bool = False, **overrides: Any) -
 
 
 def averages(run: Path, epoch: int) -> Dict[str, torch.Tensor]:
-    """The averaged weights after an epoch, counted from 1, as the checkpoint has them."""
+    """Return the averaged weights of a checkpoint; epochs count from 1."""
     state = torch.load(run / f"training_state_e{epoch}_b0.th", weights_only=False)
     return state["moving_average"]["shadows"]
 

@@ -23,7 +23,7 @@ def draw() -> list:
 def started(
     tmp_path: Path, seed: int = 13370, state: Optional[Dict[str, Any]] = None
 ) -> ReproducibleRandomness:
-    """The callback as the trainer has it when the first batch comes."""
+    """Return the callback in its state at the first batch."""
     torch.manual_seed(seed)
     callback = ReproducibleRandomness(str(tmp_path))
     if state is not None:

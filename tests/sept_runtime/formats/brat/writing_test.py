@@ -181,6 +181,6 @@ def test_nobodys_annotation_is_overwritten(tmp_path):
 
 def test_a_text_without_offsets_cannot_be_placed(tmp_path):
     document = gold("k", [["a", "b"]], [], text="a  b")
-    with pytest.raises(DocumentError, match="document 'k'.*'word_offsets' must say"):
+    with pytest.raises(DocumentError, match="document 'k'.*'word_offsets' is needed"):
         write_brat([document], tmp_path / "b")
     assert not (tmp_path / "b").exists()

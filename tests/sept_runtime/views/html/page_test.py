@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 
 def document(words, predicted=None, gold=None, key="doc", title=None, **fields):
-    """A document of sentences parted by "|"; entities are (start, end, label) and maybe a score."""
+    """Return a document; "|" separates sentences, and entities are (start, end, label[, score])."""
     sentences = [sentence.split() for sentence in words.split("|")]
     fields = {"doc_key": key, "sentences": sentences, "title": title, **fields}
     if gold is not None:

@@ -7,8 +7,8 @@ LABELS = ["Method", "Method", "Task", "Metric"]
 
 def relations_of(predicted=None, gold=None, entities=(0, 1, 2, 3), symmetric=None):
     """
-    The compared relations of four words, each an entity. Relations are (head, label, tail),
-    predicted ones with their score; `entities` are the predicted ones.
+    Return the compared relations of four words, each of which is an entity. Relations are (head,
+    label, tail), predicted ones with a score; `entities` are the predicted ones.
     """
     fields = {"doc_key": "d", "sentences": [WORDS]}
     fields["ner"] = [[[i, i, label] for i, label in enumerate(LABELS)]]

@@ -6,7 +6,7 @@ from sept_allennlp.modules.span_filters.scorers import StartEndWidthScorer
 
 
 def score(scorer, embedded, spans, lengths):
-    """The scores of word spans, where every word is one position."""
+    """Return the scores of word spans, where every word is one position."""
     mask = spans[..., 0] >= 0
     positions = torch.arange(embedded.size(1)) < torch.tensor(lengths).unsqueeze(1)
     return scorer(embedded, positions, spans, spans[..., 1] - spans[..., 0] + 1, mask)
