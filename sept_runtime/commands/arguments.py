@@ -176,7 +176,8 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FIELD",
-        help="copy these fields of the records to the output, such as year",
+        help="copy these fields of the records to the output, such as year, which is also found in "
+        "the dates of common sources",
     )
     group.add_argument(
         "--one-per-line", action="store_true", help="read each line of a text file as a document"

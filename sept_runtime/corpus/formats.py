@@ -24,7 +24,7 @@ from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import CorpusError
 from sept_runtime.formats.files import decompressed
-from sept_runtime.formats.records import MissingExtraError, read_records, recognize
+from sept_runtime.formats.records import MissingExtraError, read_file, recognize
 from sept_runtime.tokenization.words import without_surrogates
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Lines:
             # Its end is read first.
             self._raw.seek(0)
             stream = cast(io.BufferedReader, self._raw)
-        for record in read_records(stream, self._path, self.format, self._one_per_line):
+        for record in read_file(stream, self._path, self.format, self._one_per_line):
             if record.error is None:
                 yield Line(record.number, json.dumps(record.value).encode())
             else:

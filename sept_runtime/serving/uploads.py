@@ -6,7 +6,7 @@ from typing import Dict, Iterator, NamedTuple, Optional
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import decompressed
-from sept_runtime.formats.records import FORMATS, FieldOptions, Record, read_records, recognize
+from sept_runtime.formats.records import FORMATS, FieldOptions, Record, read_file, recognize
 
 # Parquet's readers trust the sizes that a file claims.
 FILE_FORMATS = tuple(format for format in FORMATS if format != "parquet")
@@ -99,5 +99,5 @@ def read_upload(body: bytes, options: UploadOptions, max_bytes: int) -> Iterator
             f"{options.name}: the format is unknown or not accepted here; name it by the parameter "
             f"'format': {', '.join(FILE_FORMATS)}"
         )
-    records = read_records(file, options.name, format, options.one_per_line)
+    records = read_file(file, options.name, format, options.one_per_line)
     return chain([first] if (first := next(records, None)) else [], records)

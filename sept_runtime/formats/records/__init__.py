@@ -14,8 +14,8 @@ from sept_runtime.formats.records.reading import (
     format_of_name,
     open_records,
     place,
+    read_file,
     read_lines,
-    read_records,
     recognize,
 )
 from sept_runtime.formats.records.whole import MissingExtraError
@@ -32,6 +32,6 @@ __all__ = [
     "open_records",
     "place",
     "read_lines",
-    "read_records",
+    "read_file",
     "recognize",
 ]

@@ -1,5 +1,6 @@
 """Find id, title and text among the fields of a record."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, List, Optional, Sequence, Tuple
@@ -35,6 +36,20 @@ ID_NAMES = (
     "uid",
 )
 TITLE_NAMES = ("title", "articletitle", "ti", "t1", "displayname", "documenttitle")
+# Fields with a year in them, for `year`. arXiv's `versions` begin with the first one.
+YEAR_NAMES = (
+    "year",
+    "publicationyear",
+    "py",
+    "issued",
+    "date",
+    "publicationdate",
+    "published",
+    "versions",
+    "created",
+    "updatedate",
+)
+_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
 
 # The forms of documents that hold their words.
 _WORDS = ("sentences", "tokens")
@@ -52,7 +67,7 @@ class FieldOptions:
         The names of the fields; by default known names are tried. A name such as `abstract.value`
         stands for a field of a nested object.
     keep : `Tuple[str, ...]`, optional (default = `()`)
-        Further fields that the output is to hold.
+        Further fields that the output is to hold, see `kept_fields`.
     with_title : `bool`, optional (default = `False`)
         Annotate the title as a first sentence.
     """
@@ -107,8 +122,15 @@ def map_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
 
 
 def kept_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
-    """Return the fields that the output is to hold, by the last part of their names."""
+    """
+    Return the fields that the output is to hold, by the last part of their names.
+
+    `year` is found in the fields that common sources have for dates.
+    """
     kept = {name.rpartition(".")[2]: _find(fields, name, ()) for name in options.keep}
+    if "year" in options.keep and kept["year"] is None:
+        found = _YEAR.search(json.dumps(_find(fields, None, YEAR_NAMES), default=str))
+        kept["year"] = int(found[0]) if found else None
     return {name: value for name, value in kept.items() if value is not None}
 
 

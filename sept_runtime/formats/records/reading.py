@@ -158,7 +158,7 @@ def open_records(
         assert isinstance(file, io.BufferedReader)
         if format is None:
             format = recognize(file, name) or "jsonl"
-        yield RecordFile(name, format, read_records(file, name, format, one_per_line))
+        yield RecordFile(name, format, read_file(file, name, format, one_per_line))
 
 
 def recognize(file: io.BufferedReader, name: str) -> Optional[str]:
@@ -194,7 +194,7 @@ def format_of_name(name: str) -> Optional[str]:
     return max(matching)[1] if matching else None
 
 
-def read_records(
+def read_file(
     file: io.BufferedReader, name: str, format: str, one_per_line: bool = False
 ) -> Iterator[Record]:
     """

@@ -11,7 +11,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import zstandard
 
+import sept_runtime
 from sept_runtime.documents import DocumentError
+from sept_runtime.formats.inputs import TextRecord
 from sept_runtime.formats.records import (
     FieldOptions,
     find_files,
@@ -421,3 +423,45 @@ def test_a_value_over_many_lines_takes_linear_time(tmp_path: Path) -> None:
     (value,) = values_of(path)
     assert time.process_time() - started < 20
     assert value["abstract"] == "A" + " b" * 300_000
+
+
+def test_records_of_files_from_python(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,title,abstract\n1,One,First.\n2,Two,\n")
+    (tmp_path / "b.jsonl").write_text(
+        '{"doc_key": "w", "tokens": ["Two", "words"]}\nno JSON\n[]\n{"id": [], "text": "A."}\n'
+    )
+    first, second, words, *failed = sept_runtime.read_records(tmp_path)
+    assert first == TextRecord(
+        "1",
+        "One",
+        "First.",
+        {"id": "1", "title": "One", "abstract": "First."},
+        f"{tmp_path}/a.csv, line 2",
+    )
+    assert (second.text, second.fields["title"], second.origin) == (
+        "",
+        "Two",
+        f"{tmp_path}/a.csv, line 3",
+    )
+    assert second.error is not None and "id, title" in second.error
+    assert (words.id, words.text, words.error) == ("w", "Two words", None)
+    reasons = ["not valid JSON", "expected a JSON object, found a list", "must be a string or numb"]
+    for record, reason in zip(failed, reasons, strict=True):
+        assert record.error is not None and reason in record.error and record.text == ""
+
+
+def test_fields_and_format_of_records_may_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_text("nr;body;name\n7;A text.;N\n")
+    (record,) = sept_runtime.read_records(
+        str(path), format="csv", text_field="body", id_field="nr", title_field="name"
+    )
+    assert record[:3] == ("7", "N", "A text.")
+    path.write_text("One.\nTwo.\n")
+    records = sept_runtime.read_records(path, format="text", one_per_line=True)
+    assert [(record.id, record.text) for record in records] == [
+        ("dump-1", "One."),
+        ("dump-2", "Two."),
+    ]
+    with pytest.raises(DocumentError, match="there is no such file"):
+        next(sept_runtime.read_records(tmp_path / "none.ris"))
