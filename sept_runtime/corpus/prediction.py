@@ -14,7 +14,6 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings, model_di
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.errors import CorpusError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
-from sept_runtime.formats.predictions import failure_to_json
 from sept_runtime.formats.records import FieldOptions, place
 from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
@@ -158,7 +157,7 @@ class ShardPredictor(ABC):
         except Exception as error:
             reason = f"the model failed: {type(error).__name__}: {error}"
         self._check_health(reason)
-        return failure_to_json(reason, request.fields)
+        return request.failure(reason)
 
     def _check_health(self, reason: str) -> None:
         try:

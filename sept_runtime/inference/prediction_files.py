@@ -1,6 +1,5 @@
 """Predictions from file to file, for all commands that predict."""
 
-from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.formats.files import DamagedInputError
@@ -70,13 +69,9 @@ class Requests:
         try:
             for record in self._records:
                 self.number = record.number
-                if record.error is None:
-                    request = Request.from_json(record.value, record.number, self._options)
-                else:
-                    request = Request.unreadable(record.error, record.number)
+                request = Request.from_record(record, self._options)
                 if request.error is None or record.answered:
-                    # By its place, such as "refs.ris, line 7".
-                    yield request if record.answered else request.named(Path(record.origin).name)
+                    yield request
                 else:
                     self.skipped += 1
                     self.reason = self.reason or f"{record.origin}: {request.error}"

@@ -1,5 +1,6 @@
 """Read records from reference managers and bibliographic databases."""
 
+import logging
 import re
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 from xml.etree import ElementTree
@@ -40,6 +41,9 @@ _NAMES = {
     "MH": "mesh_terms",
 }
 
+# Separates the key of an entry from what tells it from another one with the same key.
+_REPEATED = "\0"
+
 
 def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, JsonObject]]:
     """
@@ -54,7 +58,8 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
         `"ris"`, `"nbib"` or `"wos"`.
     """
     pattern = _WEB_OF_SCIENCE if format == "wos" else _TAGGED
-    values: Dict[str, List[str]] = {}
+    # The lines of each value of each tag.
+    values: Dict[str, List[List[str]]] = {}
     tag: Optional[str] = None
     begin = 0
     for number, raw in enumerate(file, start=1):
@@ -62,7 +67,7 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
         match = pattern.match(line) if not line.startswith(" ") else None
         if match is None:
             if line.strip() and tag is not None:
-                values[tag][-1] += " " + line.strip()
+                values[tag][-1].append(line.strip())
             elif not line.strip() and format == "nbib" and values:
                 yield begin, _record(values)
                 values, tag = {}, None
@@ -78,15 +83,16 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
             values = {}
         begin = begin if values else number
         tag = match[1]
-        values.setdefault(tag, []).append((match[2] or "").strip())
+        values.setdefault(tag, []).append([(match[2] or "").strip()])
     if values:
         yield begin, _record(values)
 
 
-def _record(values: Dict[str, List[str]]) -> JsonObject:
+def _record(values: Dict[str, List[List[str]]]) -> JsonObject:
     record: JsonObject = {}
-    for tag, lines in values.items():
+    for tag, parts in values.items():
         name = _NAMES.get(tag, tag)
+        lines = [" ".join(part) for part in parts]
         value: Any = "\n".join(lines) if tag in _JOINED or len(lines) == 1 else lines
         if name == "year":
             found = re.search(r"\d{4}", str(value))
@@ -96,20 +102,46 @@ def _record(values: Dict[str, List[str]]) -> JsonObject:
     return record
 
 
-def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
-    """Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line."""
+def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
+    """
+    Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line.
+
+    An entry that cannot be read is a `DocumentError`, which is yielded, not raised.
+    """
     try:
         from bibtexparser.entrypoint import parse_string
+        from bibtexparser.library import Library
         from bibtexparser.middlewares import LatexDecodingMiddleware
+        from bibtexparser.middlewares.parsestack import default_parse_stack
+        from bibtexparser.model import Entry, ParsingFailedBlock
     except ImportError:
         raise MissingExtraError(
             f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
         ) from None
+    # Entries that cannot be read are reported by whoever reads the records.
+    logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     text = decode_text(read_whole(file, name, "BibTeX"))
-    library = parse_string(text, append_middleware=[LatexDecodingMiddleware()])
-    for entry in library.entries:
-        fields = {field.key.lower(): _unbraced(field.value) for field in entry.fields}
-        yield (entry.start_line or 0) + 1, {"id": entry.key, **fields}
+    blocks = []
+    for number, block in enumerate(parse_string(text, parse_stack=[]).blocks):
+        inner = block.ignore_error_block if isinstance(block, ParsingFailedBlock) else None
+        if isinstance(inner, Entry):
+            # Its key is that of another entry, or it has a field twice.
+            inner.key += f"{_REPEATED}{number}"
+            block = inner
+        blocks.append(block)
+    library = Library(blocks, fail_on_duplicate_key=False)
+    for middleware in (*default_parse_stack(), LatexDecodingMiddleware()):
+        library = middleware.transform(library)
+    for block in library.blocks:
+        number = (block.start_line or 0) + 1
+        if isinstance(block, Entry):
+            fields = {"id": block.key.partition(_REPEATED)[0]}
+            for field in block.fields:
+                fields.setdefault(field.key.lower(), _unbraced(field.value))
+            yield number, fields
+        elif isinstance(block, ParsingFailedBlock):
+            reason = getattr(block.error, "abort_reason", block.error)
+            yield number, DocumentError(f"the entry is not valid BibTeX ({reason})")
 
 
 def _unbraced(value: Any) -> Any:

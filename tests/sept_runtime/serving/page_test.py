@@ -159,6 +159,26 @@ def test_downloads_hold_what_is_shown(browser, address, downloads):
     assert lines == ["document,text,label,score,start,end", ",parser,Method,0.9,11,17"]
 
 
+def test_the_records_of_a_file_are_shown(browser, address, tmp_path):
+    path = tmp_path / "refs.ris"
+    path.write_text(
+        "TY  - JOUR\nTI  - First\nAB  - A parser.\nER  -\n"
+        "TY  - JOUR\nTI  - Second\nER  -\n"
+        "TY  - JOUR\nTI  - <b>Third</b>\nAB  - A corpus.\nER  -\n"
+    )
+    browser.get(address)
+    wait_for(lambda: browser.find_element("id", "model").text == "words 1.0")
+    browser.find_element("id", "file").send_keys(str(path))
+    wait_for(lambda: shown(browser) == ["parser", "corpus"])
+    headings = [each.text for each in browser.find_elements("css selector", "article h2")]
+    assert headings[0] == "First" and headings[2] == "<b>Third</b>"
+    assert "could not be predicted" in browser.find_element("id", "message").text
+    # What is no such file is explained.
+    path.with_name("picture.png").write_bytes(b"\x89PNG")
+    browser.find_element("id", "file").send_keys(str(path.with_name("picture.png")))
+    wait_for(lambda: "the format is unknown" in browser.find_element("id", "message").text)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -11,7 +12,14 @@ import pytest
 import zstandard
 
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.records import FieldOptions, find_files, map_fields, open_records
+from sept_runtime.formats.records import (
+    FieldOptions,
+    find_files,
+    map_fields,
+    open_records,
+    tables,
+    whole,
+)
 
 TITLE, TEXT = "A parser", "We train a parser. It is fast."
 
@@ -306,3 +314,110 @@ def test_folders_and_patterns(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DocumentError, match="no file with a known suffix"):
         find_files([str(tmp_path / "empty")])
+
+
+def values_of(path: Path) -> List[Any]:
+    with open_records(str(path)) as file:
+        return [record.error or record.value for record in file.records]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_an_array_is_read_element_by_element(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_CHUNK_BYTES", size)
+    path = tmp_path / "a.json"
+    expected: List[Any] = [{"text": "A, ] \u00e9 [", "n": [1, {"a": []}]}, {}, {"text": "B"}]
+    for given in (expected, [], expected[:1]):
+        for indent in (None, 1):
+            content = json.dumps(given, indent=indent, ensure_ascii=False)
+            path.write_bytes(b"\xef\xbb\xbf \n" + content.encode() + b"\n")
+            assert values_of(path) == given
+    # Numbers that a chunk cuts are no documents, but are counted right.
+    path.write_text("[12345, 678]")
+    assert values_of(path) == ["expected an object, found a number"] * 2
+
+
+@pytest.mark.parametrize(
+    "content, number",
+    [
+        ('[{"a": 1}, {"a": ', 1),
+        ('[{"a": 1} {"a": 2}]', 0),
+        ('[{"a": 1}, ]', 1),
+        ('[{"a": 1}', 0),
+        ("[", 0),
+        ('[{"a": NaN}]', 0),
+        ('[{"a": 1}, {"a": 1e999}]', 1),
+        ("[" * 10_000, 0),
+    ],
+)
+def test_an_array_that_is_not_valid_is_refused_where_it_goes_wrong(
+    tmp_path: Path, content: str, number: int
+) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with open_records(str(tmp_path / "a.json")) as file:
+        for _ in range(number):
+            assert next(file.records).value == {"a": 1}
+        with pytest.raises(DocumentError, match=f"a.json: not valid JSON after record {number}"):
+            next(file.records)
+
+
+def test_what_is_read_as_a_whole_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "MAX_WHOLE_BYTES", 20)
+    for name, content in {
+        "a.txt": "x" * 21,
+        "a.json": '{"results":\n' + " " * 20,
+        "a.bib": "@article{a, title={A title that is long}}",
+    }.items():
+        if name.endswith(".bib"):
+            pytest.importorskip("bibtexparser")
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DocumentError, match=f"{name}: .* read as a whole; split the file"):
+            values_of(tmp_path / name)
+    (tmp_path / "a.txt").write_text("x" * 20)
+    assert values_of(tmp_path / "a.txt") == [{"id": "a", "text": "x" * 20}]
+
+
+def test_entries_of_bibtex_with_the_same_key_or_an_error_are_not_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("bibtexparser")
+    path = tmp_path / "a.bib"
+    path.write_text(
+        '@article{one, abstract={First {\\"o}.}}\n'
+        '@article{one, abstract={Second {\\"o}.}}\n'
+        "@article{two, title={A}, title={B}}\n"
+        "@article{three, title={no end\n"
+        '@article{four, title="C"}\n'
+    )
+    first, second, twice, failed, last = values_of(path)
+    assert first == {"id": "one", "abstract": "First \u00f6."}
+    assert second == {"id": "one", "abstract": "Second \u00f6."}
+    assert twice == {"id": "two", "title": "A"}
+    assert failed.startswith("the entry is not valid BibTeX (Unexpected block start")
+    assert last == {"id": "four", "title": "C"}
+    assert not caplog.records
+
+
+def test_values_of_parquet_that_json_lacks(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"text": ["A", "B"], "year": [float("nan"), 2.5], "ids": [[1, 2], None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    assert values_of(tmp_path / "a.parquet") == [
+        {"text": "A", "year": None, "ids": [1, 2]},
+        {"text": "B", "year": 2.5, "ids": None},
+    ]
+
+
+def test_a_value_over_many_lines_takes_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.ris"
+    path.write_text("TY  - JOUR\nAB  - A\n" + "b\n" * 300_000 + "ER  -\n")
+    # Some tenths of a second; a minute and more if each line copied those before it.
+    started = time.process_time()
+    (value,) = values_of(path)
+    assert time.process_time() - started < 20
+    assert value["abstract"] == "A" + " b" * 300_000
