@@ -161,7 +161,7 @@ def _to_sept(args: argparse.Namespace, report: _Report) -> int:
             output.write(dump_line(document_to_scierc(each)).encode())
     for kind, messages in (
         ("changed", losses.changed),
-        ("skipped", losses.misfits),
+        ("skipped", losses.misaligned),
         ("ignored", ignored),
     ):
         for message in messages:

@@ -37,7 +37,7 @@ def test_the_widest_of_overlapping_entities_is_tagged():
     assert bio_tags(made.sentences[1], made.entities) == ["O", "B-Method", "I-Method", "O"]
 
 
-def test_neighbors_begin_anew():
+def test_an_adjacent_entity_begins_with_b():
     sentence = abstract(FIELDS).sentences[0]
     entities = [Entity(0, 2, "Task"), Entity(3, 8, "Task")]
     assert bio_tags(sentence, entities)[:3] == ["B-Task", "B-Task", "O"]

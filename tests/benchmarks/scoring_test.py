@@ -32,7 +32,7 @@ def test_overlapping_gold_counts_for_those_who_cannot_predict_it():
     )
 
 
-def test_what_is_predicted_twice_counts_once():
+def test_duplicate_predictions_count_once():
     assert strict_scores([[[0, 1, "A"], [0, 1, "A"]]], [[(0, 1, "A")]])["precision"] == 1.0
 
 

@@ -93,7 +93,7 @@ def surroundings() -> Dict[str, Any]:
     }
 
 
-def test_nothing_else_in_the_process_changes(trained_archive: str) -> None:
+def test_loading_and_annotating_change_no_global_state(trained_archive: str) -> None:
     before = surroundings()
     assert list(sept_allennlp.load(trained_archive).annotate(TEXTS))
     assert surroundings() == before
@@ -103,7 +103,7 @@ def test_nothing_else_in_the_process_changes(trained_archive: str) -> None:
     assert surroundings() == before
 
 
-def test_nothing_else_changes_when_an_archive_is_refused(tmp_path: Any) -> None:
+def test_a_refused_archive_changes_nothing(tmp_path: Any) -> None:
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(b"no archive")
     before = surroundings()

@@ -68,7 +68,7 @@ def test_the_threshold_that_a_precision_or_a_recall_takes(options, expected) -> 
         (Calibration(), {"min_precision": 0.5}, "min_precision needs a calibrated model"),
     ],
 )
-def test_what_cannot_be_reached_is_refused(calibration, options, message) -> None:
+def test_an_unreachable_precision_or_recall_is_refused(calibration, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         calibration.min_score(**options)
 

@@ -52,7 +52,7 @@ def loaded_by(statement: str, after: str = "") -> Set[str]:
     return packages - set(sys.stdlib_module_names)
 
 
-def test_the_package_alone_loads_nothing_else() -> None:
+def test_importing_the_package_imports_no_other() -> None:
     assert loaded_by("import sept_runtime") == {"sept_runtime"}
 
 

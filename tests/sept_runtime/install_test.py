@@ -31,7 +31,7 @@ def test_the_command_and_the_component_are_found() -> None:
 
 
 @pytest.mark.parametrize("missing", ["allennlp", "torch"])
-def test_the_training_half_says_what_it_lacks(missing: str) -> None:
+def test_importing_the_training_half_names_missing_packages(missing: str) -> None:
     program = f"import sys; sys.modules[{missing!r}] = None; import sept_allennlp"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 1

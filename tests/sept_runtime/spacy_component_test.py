@@ -96,7 +96,7 @@ def test_another_process_loads_its_own(exported_model: Path, engine: str) -> Non
     assert found(nlp, n_process=2, batch_size=1) == expected
 
 
-def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_makes_no_component(exported_model: Path, tmp_path: Path) -> None:
     shutil.copytree(exported_model, tmp_path / "exported")
     (tmp_path / "exported" / "encoder.onnx").unlink()
     with pytest.raises(ExportedModelError, match="encoder.onnx: missing"):
@@ -200,7 +200,7 @@ def test_two_components_with_one_key_are_warned_about() -> None:
         nlp.add_pipe("sept", name="again", config={"model": "none"})
 
 
-def test_what_it_assigns_is_declared() -> None:
+def test_assigned_attributes_are_declared() -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("sept", config={"model": "none"})
     assigned = nlp.analyze_pipes()["summary"]["sept"]["assigns"]
@@ -285,7 +285,7 @@ def test_a_stream_needs_no_batch_size_and_errors_go_to_the_handler(add_stub: Any
     assert failed == [("sept", "the model failed")]
 
 
-def test_what_was_saved_last_is_loaded(exported_model: Path, tmp_path: Path) -> None:
+def test_the_last_saved_model_is_loaded(exported_model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(exported_model, other)
     (other / "README.md").write_text("another")

@@ -75,26 +75,26 @@ class Losses:
 
     # Parameters
 
-    misfits : `List[str]`
+    misaligned : `List[str]`
         Annotations that do not fit and are left out.
     changed : `List[str]`
         Annotations that are widened, or merged with others.
     """
 
-    misfits: List[str] = field(default_factory=list)
+    misaligned: List[str] = field(default_factory=list)
     changed: List[str] = field(default_factory=list)
 
-    def check(self, misaligned: str) -> None:
+    def check(self, policy: str) -> None:
         """
-        Check that there is no misfit, if that is the policy.
+        Check that no annotation is misaligned if the policy is "error".
 
         # Raises
 
-        `DocumentError` with a line for each misfit.
+        `DocumentError` with a line for each misaligned annotation.
         """
-        if self.misfits and misaligned == "error":
+        if self.misaligned and policy == "error":
             raise DocumentError(
-                "\n".join(self.misfits)
+                "\n".join(self.misaligned)
                 + "\nThe annotations above cannot be converted: correct them, leave them out "
                 "(--misaligned skip), or widen them to whole words (--misaligned widen)."
             )
@@ -141,7 +141,7 @@ def align(
                     "label: delete one of the two"
                 )
         except _Misaligned as fault:
-            losses.misfits.append(f"{what}: {fault}")
+            losses.misaligned.append(f"{what}: {fault}")
             continue
         aligned[id] = entity
         if first != id:
@@ -184,7 +184,7 @@ def connect(
         try:
             head, tail = _ends_of(arc, entities, sentence_ids)
         except _Misaligned as fault:
-            losses.misfits.append(f"{what}: {fault}")
+            losses.misaligned.append(f"{what}: {fault}")
             continue
         relation = AnnotatedRelation(head, tail, labels.get(arc.type, arc.type))
         first = relations.setdefault(relation, arc.id)

@@ -98,7 +98,7 @@ def read_brat(
     # Raises
 
     `DocumentError` for files that are not brat's, and if the policy is "error" with a line for each
-    misfit of the folder.
+    misaligned annotation of the folder.
     """
     if misaligned not in MISALIGNED_POLICIES:
         raise ValueError(
@@ -108,7 +108,7 @@ def read_brat(
     records, labels, relation_labels = read_records(folder)
     roles = _read_roles(folder)
     losses = Losses()
-    report = BratReport(changed=losses.changed, skipped=losses.misfits)
+    report = BratReport(changed=losses.changed, skipped=losses.misaligned)
     report.missing = [record.doc_key for name, record in records.items() if name not in names]
     order = [name for name in records if name in names]
     order += [name for name in names if name not in records]

@@ -281,7 +281,7 @@ def test_links_out_of_a_folder_are_refused(stranger: Path, tmp_path: Path) -> No
         load_archive(stranger)
 
 
-def test_what_the_user_names_may_be_used(
+def test_files_that_the_user_names_may_be_used(
     stranger: Path, trained_archive: str, filter_archive: str
 ) -> None:
     span_filter = {"type": "pretrained", "archive": filter_archive}

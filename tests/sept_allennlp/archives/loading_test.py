@@ -174,7 +174,7 @@ def test_a_truncated_archive_is_refused(trained_archive: str, tmp_path: Path) ->
         load_archive(path)
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_text("hello")
     with pytest.raises(ArchiveError, match="not a model archive, or damaged"):
@@ -205,7 +205,7 @@ def test_a_large_configuration_is_refused(
         load_archive(trained_archive)
 
 
-def test_an_encoder_with_code_of_its_own_is_refused(rebuilt: Callable[..., Path]) -> None:
+def test_an_encoder_with_its_own_code_is_refused(rebuilt: Callable[..., Path]) -> None:
     def ask(config: Any) -> None:
         embedder = config["model"]["text_field_embedder"]["token_embedders"]["tokens"]
         embedder["transformer_kwargs"] = {"trust_remote_code": True}

@@ -220,7 +220,7 @@ def test_the_end_of_the_terminal_stops_it(
     assert status == (0 if ignored else 130, "")
 
 
-def test_what_cannot_be_trained_is_said(
+def test_what_cannot_be_trained_is_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["sept-suite", suite, "-s", tmp_path / "runs"]

@@ -62,7 +62,9 @@ def test_all_folds_of_a_run(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_counted(lines: List[Any], complaint: str, tmp_path: Path) -> None:
+def test_predictions_that_cannot_be_counted_are_refused(
+    lines: List[Any], complaint: str, tmp_path: Path
+) -> None:
     with pytest.raises(RunError, match=complaint):
         count_predictions([write(tmp_path / "p.jsonl", *lines)])
 

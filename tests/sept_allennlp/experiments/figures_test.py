@@ -68,7 +68,7 @@ def test_the_same_numbers_give_the_same_bytes(runs: pandas.DataFrame, tmp_path: 
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
-def test_a_figure_before_there_is_any_run(runs: pandas.DataFrame, tmp_path: Path) -> None:
+def test_a_figure_without_runs(runs: pandas.DataFrame, tmp_path: Path) -> None:
     _, svg = save_figure(FIGURE, fill_figure(FIGURE, runs[:0]), tmp_path / "figure")
     texts = " ".join(svg_texts(svg))
     assert "No run: SciERC at all, SciERC at 500" in texts

@@ -69,7 +69,7 @@ def test_the_written_encoder_is_the_adapted_one(tmp_path: Path) -> None:
     assert (tmp_path / "vocab.txt").read_text() == (TINY_ENCODER / "vocab.txt").read_text()
 
 
-def test_a_folder_that_is_no_encoder(tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no encoder in this folder"):
         MaskedLanguageModel(Vocabulary.empty(), str(tmp_path))
 

@@ -195,7 +195,7 @@ def test_relations_are_found_between_the_entities_of_a_sentence(
 @pytest.mark.parametrize(
     "threshold, min_relation_score, found", [(0.7, 0.0, 8), (0.8, 0.0, 0), (0.7, 0.8, 0)]
 )
-def test_the_threshold_and_what_prediction_asks_for(
+def test_the_higher_of_threshold_and_min_relation_score_applies(
     threshold: float, min_relation_score: float, found: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relations = {"threshold": threshold, "symmetric_labels": []}
@@ -270,7 +270,7 @@ def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyP
     assert [relation[:2] for relation in relations] == [(3, 4), (4, 3)]
 
 
-def test_what_is_too_far_apart_makes_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distant_entities_make_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     model = joint_model({"max_distance": 1}).eval()
     always(model, 3.0, -3.0)
     find(model, monkeypatch, annotated(DOCUMENT))
@@ -353,7 +353,7 @@ def test_the_model_of_entities_alone_stays_as_it_was() -> None:
     assert not any(name.startswith("rel") for name in alone.get_metrics())
 
 
-def test_data_without_relations_is_told_of() -> None:
+def test_data_without_relations_is_reported() -> None:
     vocab = Vocabulary(tokens_to_add={"labels": LABELS})
     params = experiment(config=CONFIG).pop("model")
     with pytest.raises(ConfigurationError, match=r"\(model.relations\).* dataset_reader.relations"):
@@ -373,7 +373,7 @@ def test_data_without_relations_is_told_of() -> None:
         joint_model({"threshold": 2.0})
 
 
-def test_a_symmetric_label_that_is_none_is_named() -> None:
+def test_an_unknown_symmetric_label_is_named() -> None:
     complaint = "symmetric_labels has COMPARES, but .* are COMPARE, USED-FOR$"
     with pytest.raises(ConfigurationError, match=complaint):
         joint_model({"symmetric_labels": ["COMPARES", "COMPARE"]})

@@ -117,7 +117,7 @@ def sampling_model(**model: Any) -> Model:
     return model
 
 
-def test_the_prior_correction_is_in_the_loss_of_training_and_in_nothing_else() -> None:
+def test_the_prior_correction_applies_only_to_the_training_loss() -> None:
     corrected, plain = sampling_model(prior_correction=0.5), sampling_model()
     assert corrected.state_dict().keys() == plain.state_dict().keys()
     # Of 3 + 1 and of 6 + 3 candidates, none and two are entities: 2 of 4 and of 7 negatives kept.

@@ -174,7 +174,7 @@ def test_soft_relations_need_a_model_that_finds_relations(trained_archive: str) 
         load_with(trained_archive, soft_labels=0.1, soft_relations=0.1)
 
 
-def test_what_cannot_be_in_bfloat16_is_refused(
+def test_unsupported_bfloat16_is_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: False)

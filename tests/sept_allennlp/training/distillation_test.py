@@ -106,7 +106,7 @@ def student(data: Any, **overrides: Any) -> Params:
     return experiment({"train_data_path": data, **overrides}, "student_minilm.jsonnet")
 
 
-def test_what_a_teacher_writes_is_what_it_believes(annotated: str, trained_archive: str) -> None:
+def test_a_teacher_writes_its_probabilities(annotated: str, trained_archive: str) -> None:
     archive = load_archive(trained_archive)
     model = archive.model.eval()
     reader = DatasetReader.from_params(student([]).pop("dataset_reader"))
@@ -212,7 +212,7 @@ def test_a_student_that_was_interrupted_ends_the_same(
         ),
     ],
 )
-def test_what_cannot_be_learned_from_stops_training_in_one_line(
+def test_unusable_data_stops_training_in_one_line(
     line: Dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "annotated.jsonl"

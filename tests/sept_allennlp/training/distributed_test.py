@@ -108,7 +108,7 @@ def recorded(run: Path) -> List[List[Dict[str, Any]]]:
     ]
 
 
-def test_every_document_once_an_epoch_and_random_numbers_of_its_own(
+def test_each_process_reads_different_documents_and_has_different_random_numbers(
     odd_data: Path, tmp_path: Path
 ) -> None:
     def train(run: Path) -> List[List[Dict[str, Any]]]:

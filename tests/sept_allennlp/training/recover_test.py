@@ -81,7 +81,7 @@ def test_another_seed_gives_another_model(undisturbed: Path, tmp_path: Path) -> 
     [("ctrl-c", None), ("kill", None), ("ctrl-c", 2)],
     ids=["ctrl-c", "kill", "checkpoint inside the epoch"],
 )
-def test_recovering_gives_what_an_undisturbed_run_gives(
+def test_a_recovered_run_equals_an_undisturbed_one(
     undisturbed: Path, tmp_path: Path, by: str, save_every: Optional[int]
 ) -> None:
     run = tmp_path / "run"
@@ -100,7 +100,7 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     assert_same_result(run, undisturbed)
 
 
-def test_recovering_before_the_first_checkpoint_starts_anew(
+def test_recovering_before_the_first_checkpoint_starts_again(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -200,7 +200,7 @@ def test_best_weights_that_cannot_be_restored_are_reported(improving: Path, tmp_
         train_model(faults.three_epochs(overrides), str(run), recover=True)
 
 
-def test_best_weights_without_a_checkpoint_are_not_trained_anew(
+def test_best_weights_without_a_checkpoint_are_not_overwritten(
     improving: Path, tmp_path: Path
 ) -> None:
     run = without_result(improving, tmp_path / "run")

@@ -122,7 +122,7 @@ def test_options_that_cannot_work_are_refused(predictions, arguments, reason):
         main(["count", predictions, *arguments])
 
 
-def test_the_report_holds_counts_sentences_and_nothing_from_elsewhere(predictions, tmp_path):
+def test_the_report_holds_counts_and_sentences_and_is_self_contained(predictions, tmp_path):
     page = tmp_path / "report.html"
     main(["report", predictions, str(page), "--by", "year", "--title", "<b>Corpus</b>"])
     html = page.read_text()

@@ -205,7 +205,9 @@ def test_record_files_are_a_corpus(
     assert found == [("parser", "title", 2), ("corpus", "text", 11), ("corpus", "title", 8)]
 
 
-def test_a_corpus_of_records_without_text_is_no_success(annotate: Annotate, tmp_path: Path) -> None:
+def test_a_corpus_of_records_without_text_ends_with_status_1(
+    annotate: Annotate, tmp_path: Path
+) -> None:
     (tmp_path / "more.csv").write_text("id,year\n1,2020\n")
     status, printed = annotate([], also=[tmp_path / "more.csv"])
     assert status == 1

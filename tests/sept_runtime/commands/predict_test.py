@@ -40,7 +40,7 @@ def outputs_of(text: str) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_what_allennlp_predict_writes(
+def test_outputs_of_allennlp_predict_are_equal(
     trained_archive: str, exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     from sept_allennlp.commands.predict import SEPTPredictManager
@@ -159,7 +159,7 @@ def test_another_engine(
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_errors_are_reported_in_one_line(
     exported_model: Path, model: Any, source: str, options: List[str], fault: str
 ) -> None:
     with pytest.raises(SystemExit) as error:

@@ -45,7 +45,7 @@ def test_each_document_is_in_one_split_in_its_order(
     assert capsys.readouterr().out.splitlines()[0] == f"{tmp_path}/out/train.json: 13 documents"
 
 
-def test_the_split_depends_on_keys_and_seed_alone(tmp_path: Path) -> None:
+def test_the_split_depends_only_on_keys_and_seed(tmp_path: Path) -> None:
     first = split(write(tmp_path / "a", KEYS), tmp_path / "1")
     second = split(write(tmp_path / "b", KEYS[::-1]), tmp_path / "2")
     assert {*first["dev.json"]} == {*second["dev.json"]}

@@ -145,7 +145,7 @@ def test_a_named_pipe(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_an_input_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="none: there is no such file"):
         with open_input(str(tmp_path / "none")):
             pass
@@ -282,7 +282,7 @@ def test_a_damaged_input_does_not_replace_an_earlier_output(tmp_path: Path) -> N
     assert name.startswith("old.") and content == b"answers"
 
 
-def test_what_an_output_replaces_keeps_its_permissions_and_links(tmp_path: Path) -> None:
+def test_a_replaced_output_keeps_its_permissions_and_links(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_bytes(b"earlier")
     real.chmod(0o640)

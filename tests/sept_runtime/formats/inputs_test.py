@@ -154,7 +154,7 @@ def test_sentences_may_bring_relations_too() -> None:
         ({"tokens": [["we"]]}, "document 'k', word 0: expected a string, found a list"),
     ],
 )
-def test_what_is_wrong_is_said(fields: Dict[str, Any], fault: str) -> None:
+def test_invalid_objects_are_refused(fields: Dict[str, Any], fault: str) -> None:
     with pytest.raises(DocumentError) as error:
         document_from_input({"doc_key": "k", **fields})
     assert str(error.value).startswith(fault)

@@ -14,7 +14,7 @@ JSON = SCALAR | st.lists(SCALAR, max_size=3) | st.dictionaries(st.text(), SCALAR
 
 
 @given(JSON)
-def test_what_is_written_is_one_line_and_is_read_back(value):
+def test_an_object_is_written_as_one_line_and_read_back(value):
     line = dump_line(value).encode("utf-8")
     assert line.index(b"\n") == len(line) - 1
     assert parse_line(line) == value

@@ -50,7 +50,7 @@ def test_a_line_of_the_predictor():
     assert prediction.predicted == Prediction([ScoredSpan(1, 1, "Task", 0.93)])
 
 
-def test_spellings_of_one_text_are_no_contradiction():
+def test_spellings_of_the_same_text_do_not_contradict():
     fields = {
         "text": "We\u00a0PARSE (“na\u0131ve”  caf\u00e9).",
         "sentences": [["We", "parse", "-LRB-", "``", "na\u0131ve", "''", "cafe\u0301", ")", "."]],
@@ -110,7 +110,7 @@ FAILURES = st.builds(FailedInput, TEXT, st.none() | st.integers(1))
 
 
 @given(st.lists(predictions() | FAILURES, min_size=1, max_size=3))
-def test_what_is_written_is_read_back(tmp_path_factory, written):
+def test_written_predictions_are_read_back(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("predictions") / "predictions.jsonl"
     with path.open("w", encoding="utf-8", newline="") as file:
         for item in written:
@@ -123,7 +123,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, written):
     assert list(read_predictions(str(path))) == written
 
 
-def test_keys_that_nobody_knows_are_left_alone():
+def test_unknown_keys_are_ignored():
     entities = [{**LINE["entities"][0], "evidence": [1, 2]}]
     fields = {**LINE, "format_version": 1, "clusters": [[["?"]]], "entities": entities}
     assert prediction_from_json(fields) == prediction_from_json(LINE)
@@ -231,7 +231,7 @@ def test_indices_count_the_entities_that_the_line_lists():
 
 
 @pytest.mark.parametrize("labels", ["A", ["A", 3], [""]])
-def test_symmetric_labels_that_are_none_are_refused(labels):
+def test_unknown_symmetric_labels_are_refused(labels):
     with pytest.raises(DocumentError, match="x.jsonl, line 4: .*'symmetric_relation_labels'"):
         prediction_from_json({**RELATED, "symmetric_relation_labels": labels}, "x.jsonl, line 4")
 
@@ -344,7 +344,7 @@ def test_relations_without_entities_are_refused():
         ({"ner": [[]]}, "'ner' has 1 lists for 2 sentences"),
     ],
 )
-def test_what_is_wrong_is_said(change, fault):
+def test_invalid_objects_are_refused(change, fault):
     with pytest.raises(DocumentError) as error:
         prediction_from_json({**LINE, **change}, "x.jsonl, line 4")
     assert "x.jsonl, line 4: document 'id-1'" in str(error.value)

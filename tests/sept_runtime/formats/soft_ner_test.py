@@ -31,7 +31,7 @@ def annotated(**changes: Any) -> Dict[str, Any]:
     }
 
 
-def test_what_a_teacher_believes_is_read_and_needs_no_gold() -> None:
+def test_soft_labels_are_read_without_gold() -> None:
     document = document_from_scierc(annotated())
     assert document.entities is None
     assert document.soft == SoftAnnotation(
@@ -59,14 +59,14 @@ def test_gold_and_a_teachers_annotation_may_be_there_both() -> None:
     assert document.soft is not None
 
 
-def test_a_teacher_that_believes_in_nothing_has_annotated_all_the_same() -> None:
+def test_a_document_without_soft_spans_still_has_soft_labels() -> None:
     document = document_from_scierc(annotated(soft_ner=[[], []]))
     assert document.soft == SoftAnnotation(("Task", "Method", "Metric"), [])
     assert document_from_scierc(annotated(soft_ner=None)).soft is None
 
 
 @st.composite
-def taught_documents(draw: Any) -> Document:
+def documents_with_soft_labels(draw: Any) -> Document:
     document = draw(documents(has_text=False))
     labels = draw(st.lists(LABELS, unique=True, max_size=4))
     ids = document.sentence_ids
@@ -87,8 +87,8 @@ def taught_documents(draw: Any) -> Document:
     return document
 
 
-@given(taught_documents())
-def test_what_is_written_is_read_back(document: Document) -> None:
+@given(documents_with_soft_labels())
+def test_written_predictions_are_read_back(document: Document) -> None:
     line = dump_line(document_to_scierc(document))
     assert document_from_scierc(json.loads(line)) == document
 
@@ -186,6 +186,6 @@ def test_rounded_probabilities_may_add_up_to_a_little_more_than_one() -> None:
         ),
     ],
 )
-def test_what_is_no_document_is_refused_with_what_to_do(line: Any, expected: str) -> None:
+def test_objects_that_are_not_documents_are_refused_with_advice(line: Any, expected: str) -> None:
     with pytest.raises(DocumentError, match=f"^a.jsonl, line 3: .*{expected}"):
         document_from_scierc(line, origin="a.jsonl, line 3")

@@ -52,7 +52,7 @@ def refusal(folder: Path, engine: str = "onnxruntime") -> str:
     return message
 
 
-def test_what_is_no_folder(tmp_path: Path) -> None:
+def test_other_files_and_folders_are_refused(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "none")
     (tmp_path / "model.tar.gz").touch()
     assert "export an archive with 'allennlp sept-export'" in refusal(tmp_path / "model.tar.gz")
@@ -78,7 +78,7 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
 
 
 @pytest.mark.exports
-def test_an_encoder_in_int8_that_is_another(int8_model: Path, tmp_path: Path) -> None:
+def test_another_encoder_in_int8_is_refused(int8_model: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(int8_model, tmp_path / "int8"))
     (folder / "encoder_int8.onnx").write_bytes(b"of another model")
     # Also for what does without it: the folder is what was exported, or it is not.
@@ -90,7 +90,7 @@ def test_a_newer_version(folder: Path) -> None:
     assert "reads version 1; install a newer release" in refusal(folder)
 
 
-def test_keys_that_nobody_knows_are_left_alone(folder: Path) -> None:
+def test_unknown_keys_are_ignored(folder: Path) -> None:
     change(folder, lambda fields: fields.update(color="blue"))
     change(folder, lambda fields: fields["model"]["windows"].update(color="blue"))
     list(sept_runtime.load(folder).annotate(["We train a parser."]))
@@ -113,7 +113,7 @@ def test_keys_that_nobody_knows_are_left_alone(folder: Path) -> None:
         (lambda f: f["files"].pop("tokenizer.json"), "'files' has no entry for tokenizer.json"),
     ],
 )
-def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) -> None:
+def test_a_wrong_configuration_is_refused(folder: Path, edit: Any, fault: str) -> None:
     change(folder, edit)
     message = refusal(folder)
     assert fault in message
@@ -158,7 +158,7 @@ def test_a_graph_of_relations_of_another_model(related: Path, engine: str) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b"[]", b"NaN"])
-def test_a_configuration_that_is_none(folder: Path, content: bytes) -> None:
+def test_an_invalid_configuration_is_refused(folder: Path, content: bytes) -> None:
     (folder / "sept.json").write_bytes(content)
     assert str(folder / "sept.json") in refusal(folder)
 
@@ -210,14 +210,14 @@ def test_a_link_inside_the_folder_is_followed(folder: Path) -> None:
     list(sept_runtime.load(folder).annotate(["We train a parser."]))
 
 
-def test_a_tokenizer_that_is_none(folder: Path) -> None:
+def test_an_invalid_tokenizer_is_refused(folder: Path) -> None:
     put(folder, "tokenizer.json", b"{}")
     assert "tokenizer.json: cannot be loaded" in refusal(folder)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("content", [b"", b"no graph", bytes(100)])
-def test_a_graph_that_is_none(folder: Path, content: bytes, engine: str) -> None:
+def test_an_invalid_graph_is_refused(folder: Path, content: bytes, engine: str) -> None:
     put(folder, "span_head.onnx", content)
     message = refusal(folder, engine)
     # OpenVINO takes nothing for a graph of nothing.
@@ -269,7 +269,7 @@ def test_a_graph_of_another_model(folder: Path, graph: bytes, fault: str, engine
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_graph_that_yields_something_else_than_it_promised(folder: Path, engine: str) -> None:
+def test_a_graph_with_an_output_of_a_wrong_shape_is_refused(folder: Path, engine: str) -> None:
     graph = head({"rows": (7, ["n"])}, (1, ["n", "labels"]), shape=(5, 7))
     put(folder, "span_head.onnx", graph)
     model = sept_runtime.load(folder, engine=engine)

@@ -235,7 +235,7 @@ def test_pages_of_other_origins_may_call_only_where_allowed(served):
         assert allowed.headers["access-control-allow-origin"] == "https://example.org"
 
 
-def test_the_page_is_for_browsers_and_loads_nothing_from_elsewhere(served):
+def test_the_page_is_self_contained(served):
     page = served.get("/", headers={"accept": "text/html"})
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "script-src 'self'" in policy

@@ -172,7 +172,7 @@ def test_a_half_closed_connection_is_answered_or_closed(running):
     "garbage",
     [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST /predict HTTP/1.1\r\n\r\n", b"\0" * 1000],
 )
-def test_what_is_not_http_harms_nobody(running, garbage):
+def test_invalid_http_does_not_affect_other_clients(running, garbage):
     with running.connect() as connection:
         connection.sendall(garbage)
         connection.shutdown(socket.SHUT_WR)

@@ -63,7 +63,7 @@ def test_entities_are_annotations_of_the_layer(served):
         ({**request(), "typeSystem": 1}, "must be strings"),
     ],
 )
-def test_what_is_not_a_document_is_refused_in_a_line(served, body, reason):
+def test_an_object_that_is_not_a_document_is_refused_in_one_line(served, body, reason):
     answer = served.post("/inception/predict", json=body)
     assert answer.status_code == 422
     assert reason in answer.json()["error"] and "\n" not in answer.json()["error"]

@@ -209,7 +209,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, address):
     assert width <= 0
 
 
-def test_nothing_is_requested_from_elsewhere_and_the_console_stays_empty(browser, address):
+def test_the_page_requests_nothing_and_logs_nothing(browser, address):
     browser.get_log("browser"), browser.get_log("performance")
     predict(browser, address, TEXT)
     assert browser.get_log("browser") == []

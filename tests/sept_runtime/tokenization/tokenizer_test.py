@@ -151,7 +151,7 @@ def test_rules_for_words(text):
     assert " ".join(map(" ".join, result.sentences)) == CHUNKS[text]
 
 
-def test_what_has_no_white_space_is_cut_after_every_200_characters():
+def test_text_without_white_space_is_split_after_every_200_characters():
     assert tokenize("a" * 401).sentences == [["a" * 200, "a" * 200, "a"]]
     # Each piece has affixes of its own.
     assert tokenize("a" * 199 + "--" + "a" * 199).sentences == [["a" * 199 + "-", "-" + "a" * 199]]
@@ -415,7 +415,7 @@ def test_any_text_keeps_its_characters_and_offsets(text):
 
 
 @given(st.lists(st.one_of(dangerous, st.text(any_character, max_size=3)), max_size=30).map("".join))
-def test_combinations_of_what_the_rules_look_for_keep_characters_and_offsets(text):
+def test_combinations_of_the_rules_patterns_keep_characters_and_offsets(text):
     check_offsets(text, tokenize(text))
 
 
@@ -445,7 +445,7 @@ chunk = st.lists(st.sampled_from([*"abtTns1,;()'’-"]), min_size=1, max_size=8)
 
 
 @given(st.lists(chunk, max_size=8))
-def test_what_is_between_spaces_is_cut_alike_whatever_stands_around_it(chunks):
+def test_tokens_do_not_depend_on_their_neighbors(chunks):
     def words(text):
         return [word for sentence in tokenize(text).sentences for word in sentence]
 

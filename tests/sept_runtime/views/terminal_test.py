@@ -136,7 +136,7 @@ def test_no_label_and_no_number_is_cut(width, is_terminal):
     assert expected <= set(words)
 
 
-def test_lines_are_as_long_as_needed_where_there_is_no_terminal():
+def test_lines_are_not_wrapped_without_a_terminal():
     console = Console(file=io.StringIO(), width=20, force_terminal=False)
     print_document(wide_document(), console)
     entity = " ".join(["neural", "crest", *["cells"] * 30])

@@ -88,6 +88,6 @@ def test_too_short_a_block(write_jsonl: Callable[..., str]) -> None:
         blocks(write_jsonl({"text": "The parser is new ."}), block_length=2)
 
 
-def test_no_such_file() -> None:
+def test_a_file_that_does_not_exist() -> None:
     with pytest.raises(ConfigurationError, match="there is no such file"):
         blocks("nowhere.jsonl", block_length=7)

@@ -53,7 +53,7 @@ def test_of_entities_that_share_a_word_one_is_tagged(
         assert tags_of(*order) == tags_of(*kept)
 
 
-def test_padding_is_no_entity() -> None:
+def test_padding_is_not_an_entity() -> None:
     gold = torch.tensor([[[0, 1, 0], NOTHING], [[2, 2, 1], [0, 0, 0]], [NOTHING, NOTHING]])
     assert tag_gold(gold, 3).tolist() == [
         [B_TASK, I_TASK, OUT],

@@ -10,7 +10,7 @@ from sept_allennlp.modules.candidate_spans import PADDING
 OUT, B_TASK, I_TASK, B_METHOD, I_METHOD = range(5)
 
 
-def test_no_entity_goes_on_from_one_sentence_into_the_next() -> None:
+def test_no_entity_crosses_a_sentence_boundary() -> None:
     sentence_ids = torch.tensor([[0, 0, 1, 1], [0, 1, 1, PADDING]])
     logits = within_sentences(torch.ones(2, 4, 5), sentence_ids)
     impossible = (logits != 1).nonzero().tolist()

@@ -130,7 +130,7 @@ def test_the_best_tags_become_entities_with_their_probabilities(
     assert readable == [["O", "B-Method", "I-Method", "B-Method", "B-Task"], [], ["B-Task"]]
 
 
-def test_decoding_allows_valid_tags_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_allows_only_valid_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     model = words_model()
     # An entity that goes on without having begun, with another label, and in the next sentence.
     emit(model, monkeypatch, [I_METHOD, B_TASK, I_METHOD, I_METHOD, I_METHOD])
@@ -198,7 +198,7 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
         model(**tensors(model, document))
 
 
-def test_what_the_model_does_not_learn_is_refused() -> None:
+def test_labels_that_the_model_does_not_learn_are_refused() -> None:
     model = words_model()
     with pytest.raises(
         ConfigurationError, match="finds no relations: set dataset_reader.relations"

@@ -56,7 +56,7 @@ def transparent_scorer() -> PooledContextScorer:
         ([3, 0], [40, 2, 10, 1, 7, 5, 14]),
     ],
 )
-def test_what_represents_a_pair(pair: List[int], expected: List[float]) -> None:
+def test_the_representation_of_a_pair(pair: List[int], expected: List[float]) -> None:
     logits = transparent_scorer()(RELATED, torch.tensor([[pair]]), torch.tensor([[True]]))
     assert logits.tolist() == [expected]
 

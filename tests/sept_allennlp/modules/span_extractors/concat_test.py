@@ -28,7 +28,7 @@ def test_allennlps_extractors_take_padded_spans_as_a_part(type_):
     assert vectors[:, :1].equal(alone(SEQUENCE, spans[:, :1]))
 
 
-def test_a_configuration_leaves_sizes_out_or_gives_them():
+def test_a_configuration_may_give_sizes_or_leave_them_out():
     params = {
         "type": "concat",
         "input_dim": 2,

@@ -118,7 +118,7 @@ def test_equals_allennlps_extractor_on_an_unpadded_batch():
 @pytest.mark.parametrize(
     "span", [[0, 4], [4, 4], [2, 1], [1, -1]], ids=["end", "start", "reversed", "negative end"]
 )
-def test_spans_that_are_none_are_refused(span):
+def test_invalid_spans_are_refused(span):
     spans = torch.tensor([[[0, 0], span]])
     with pytest.raises(ValueError, match="inside the sequence of 4 positions"):
         MaxPoolSpanExtractor(DIM)(torch.randn(1, 4, DIM), spans)

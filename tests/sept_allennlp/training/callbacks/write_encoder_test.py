@@ -61,7 +61,7 @@ def test_encoders_with_biases_before_normalizations_are_adapted(name: str, tmp_p
     assert not torch.equal(adapted, table(Path(encoder)))
 
 
-def test_recovering_gives_what_an_undisturbed_run_gives(
+def test_a_recovered_run_equals_an_undisturbed_one(
     tmp_path: Path, train_once: Callable[..., str]
 ) -> None:
     epochs = {**SHORT, "trainer.num_epochs": 3}

@@ -105,7 +105,7 @@ def test_a_case_by_hand_at_once_and_document_by_document() -> None:
     assert {*metric.get_metric().values()} == {0.0}
 
 
-def test_documents_whose_relations_nobody_annotated_do_not_count() -> None:
+def test_documents_without_annotated_relations_do_not_count() -> None:
     unannotated = document([(0, 0, "Task"), (2, 4, "Method")], None)
     metrics = scored([*PREDICTIONS, PREDICTIONS[1]], [*DOCUMENTS, unannotated])
     assert metrics["rel_f1"] == pytest.approx(EXPECTED["rel_f1"])

@@ -21,7 +21,7 @@ def test_white_space_at_the_borders_does_no_harm(tmp_path):
     assert entities_in(folder)[0] == [(1, 2, "Task")]
 
 
-def test_a_guessed_sentence_end_inside_an_entity_is_none(tmp_path):
+def test_a_guessed_sentence_end_inside_an_entity_is_ignored(tmp_path):
     text = "See Fig. two here. End. Done"
     annotations = "T1\tTask 4 12\tFig. two\nT2\tTask 19 22\tEnd\n"
     (document,), _ = read_brat(folder_with(tmp_path, text, annotations), tokenize)

@@ -49,7 +49,7 @@ def test_order_added_and_deleted_documents(tmp_path):
     assert report.missing == ["gone"]
 
 
-def test_a_text_that_was_edited_gets_new_words_and_keeps_its_key(tmp_path, caplog):
+def test_an_edited_text_gets_new_words_and_keeps_its_key(tmp_path, caplog):
     folder = tmp_path / "b"
     write_brat([gold("the/key", [["a-b", "c"]], [(0, 0, "T")])], folder)
     (folder / "the_key.txt").write_text("so: a-b c\n")
@@ -81,7 +81,7 @@ def test_offsets_from_before_and_after_a_change_of_line_ends(tmp_path, mark):
         assert entities_in(folder)[0] == [(3, 3, "Task")]
 
 
-def test_lines_that_are_no_entities_are_counted(tmp_path):
+def test_other_annotations_than_entities_are_counted(tmp_path):
     annotations = (
         "T1\tTask 0 3\tOne\nT2\tNaming 4 7\ttwo\n\nE1\tNaming:T2 Theme:T1\n"
         "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:E1 Arg2:T1\n*\tAlias T1 T2\n"
@@ -230,7 +230,7 @@ def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault)
         assert "leave them out (--misaligned skip)" in str(error.value)
 
 
-def test_where_somebody_has_drawn_relations_the_others_have_none(tmp_path):
+def test_if_one_document_has_relations_the_others_have_none(tmp_path):
     folder = tmp_path / "b"
     entities = [(0, 0, "A"), (1, 1, "B")]
     documents = [gold(key, [["v", "w"]], entities) for key in ("one", "two")]
@@ -255,7 +255,7 @@ def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_pa
     ]
 
 
-def test_a_folder_from_before_there_were_relations_is_read(tmp_path):
+def test_a_folder_without_relations_in_its_record_is_read(tmp_path):
     folder = tmp_path / "b"
     write_brat([gold("k", [["a"]], [(0, 0, "Other Term")])], folder)
     record = json.loads((folder / RECORD_NAME).read_text())

@@ -101,7 +101,7 @@ def test_onnx_runtime_has_no_bfloat16(exported_model: Path) -> None:
         load(exported_model, precision="bfloat16")
 
 
-def test_options_that_are_none(exported_model: Path) -> None:
+def test_invalid_options_are_refused(exported_model: Path) -> None:
     with pytest.raises(ValueError, match="engine must be 'onnxruntime' or 'openvino', got 'torch'"):
         load(exported_model, engine="torch")
     with pytest.raises(

@@ -26,5 +26,5 @@ def test_colors_are_stable_and_different():
     assert colors_of(["Disease"])["Disease"] == colors_of(["Disease", "Method"])["Disease"]
 
 
-def test_there_is_a_color_for_any_number_of_types():
+def test_any_number_of_types_has_colors():
     assert len(colors_of(map(str, range(200)))) == 200

@@ -91,7 +91,7 @@ def table(page):
     return [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in cells]
 
 
-def test_scores_are_in_the_tooltips_and_nested_entities_in_rows_of_their_own():
+def test_scores_are_in_tooltips_and_nested_entities_in_separate_rows():
     page = render_page(
         [
             document(
@@ -268,7 +268,7 @@ nasty = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(nasty, nasty, nasty, nasty, nasty, nasty)
-def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, reason):
+def test_content_of_files_stays_text(key, title, word, label, gold_label, reason):
     fields = {
         "doc_key": key,
         "title": title,

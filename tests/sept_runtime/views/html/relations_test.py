@@ -65,7 +65,7 @@ def test_label_head_and_tail_must_be_right():
     ]
 
 
-def test_symmetric_relations_are_right_in_either_direction_and_counted_once():
+def test_symmetric_relations_are_right_in_either_direction_and_count_once():
     gold = [(0, "CONJUNCTION", 1), (2, "COMPARE", 0)]
     predicted = [(1, "CONJUNCTION", 0, 0.9), (0, "CONJUNCTION", 1, 0.8), (0, "COMPARE", 2, 0.7)]
     marks = [(head, mark) for head, _, _, mark, _ in compared(predicted, gold)]
