@@ -13,12 +13,15 @@ from sept_runtime.commands.arguments import (
     add_engine_arguments,
     add_record_arguments,
     decoding_arguments,
+    number_of,
     positive_int,
+    probability,
     record_fields,
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.corpus import LINES_PER_SHARD
 from sept_runtime.errors import CorpusError, ExportedModelError
+from sept_runtime.options import Kind
 
 if TYPE_CHECKING:
     from sept_runtime.corpus.output_folder import Counts, OutputFolder
@@ -80,7 +83,12 @@ class Annotate(Command):
         )
         group.add_argument(
             "--cpus-per-actor",
-            type=positive_share,
+            type=number_of(
+                Kind(
+                    "a number above 0 and at most 1, or a whole number",
+                    lambda value: 0 < value and (value <= 1 or float(value).is_integer()),
+                )
+            ),
             default=1.0,
             metavar="N",
             help="the cores of each worker (default = 1)",
@@ -206,7 +214,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-failed",
-        type=_probability,
+        type=probability,
         default=0.05,
         metavar="SHARE",
         help="the share of lines that may fail without the exit status becoming 1; if all lines "
@@ -214,7 +222,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--progress-seconds",
-        type=_positive_number,
+        type=number_of(Kind("a number above 0", lambda value: 0 < value < float("inf"))),
         default=10.0,
         metavar="N",
         help="the seconds between two reports of the progress (default = 10)",
@@ -227,40 +235,3 @@ def _interrupt(number: int, frame: Optional[FrameType]) -> NoReturn:
 
 def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
-    return number
-
-
-def _positive_number(text: str) -> float:
-    number = _number(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return number
-
-
-def _probability(text: str) -> float:
-    number = _number(text)
-    if number > 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
-    return number
-
-
-def share(text: str) -> float:
-    """Parse an argument that is a fraction of one, or a whole number."""
-    number = _number(text)
-    if number > 1 and number != int(number):
-        raise argparse.ArgumentTypeError(f"must be at most 1 or a whole number, got {text}")
-    return number
-
-
-def positive_share(text: str) -> float:
-    """Parse an argument that is a `share` and not 0."""
-    return _positive_number(text) and share(text)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Union
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.records import FORMATS, FieldOptions
-from sept_runtime.options import ENGINES, PRECISIONS, PROBABILITY, SWITCH, Kind, decoding_options
+from sept_runtime.options import (
+    COUNT,
+    ENGINES,
+    PRECISIONS,
+    PROBABILITY,
+    SWITCH,
+    Kind,
+    decoding_options,
+)
 
 if TYPE_CHECKING:
     # It loads numpy, which most commands do not need.
@@ -47,7 +55,9 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
                 flag, action=argparse.BooleanOptionalAction, help=option.metadata["help"]
             )
         else:
-            group.add_argument(flag, type=_number(kind), metavar="N", help=option.metadata["help"])
+            group.add_argument(
+                flag, type=number_of(kind), metavar="N", help=option.metadata["help"]
+            )
     group.add_argument(
         "--predictor-args",
         type=json_object,
@@ -114,34 +124,26 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
-def positive_int(text: str) -> int:
-    """Parse an argument that is a count of 1 or more."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
-    return number
+def number_of(kind: Kind) -> Callable[[str], Any]:
+    """Return a parser of arguments that are numbers of a kind."""
 
-
-def probability(text: str) -> float:
-    """Parse an argument that is a probability."""
-    number: float = _number(PROBABILITY)(text)
-    return number
-
-
-def _number(kind: Kind) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        value: Any = text
+        value: Any = None
         for type_ in (float, int):
             with contextlib.suppress(ValueError):
                 value = type_(text)
-        if not kind.accepts(value):
+        if value is None or not kind.accepts(value):
             raise argparse.ArgumentTypeError(f"must be {kind.description}, got {text!r}")
         return value
 
     return parse
+
+
+positive_int = number_of(
+    Kind("a whole number, 1 or more", lambda value: isinstance(value, int) and value > 0)
+)
+count = number_of(COUNT)
+probability = number_of(PROBABILITY)
 
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,6 @@ from sept_runtime.tokenization import tokenize
 # Read and written by this package itself.
 SEPT = "sept"
 # Folders; all others are files.
-FOLDERS = ("brat", "inception")
 SOURCES = (SEPT, "brat", "doccano", "inception", "label-studio", "prodigy", "spacy")
 TARGETS = (*SOURCES, "hugging-face")
 # Formats that have no place for relations.

@@ -6,10 +6,19 @@ from typing import Any, Dict, List
 
 from typing_extensions import override
 
+from sept_runtime.commands.arguments import number_of
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.json_lines import parse_line, read_lines
+from sept_runtime.options import Kind
+
+_SIZE = number_of(
+    Kind(
+        "a share below 1 or a number of documents",
+        lambda value: 0 <= value and (value < 1 or float(value).is_integer()),
+    )
+)
 
 # The names that a document's key may have.
 _KEYS = ("doc_key", "doc_id", "id")
@@ -39,13 +48,13 @@ class Split(Command):
         )
         parser.add_argument(
             "--dev",
-            type=_size,
+            type=_SIZE,
             default="0.1",
             help="the size of dev.json, a share or a number of documents (default = %(default)s)",
         )
         parser.add_argument(
             "--test",
-            type=_size,
+            type=_SIZE,
             default="0.1",
             help="the size of test.json; 0 for none (default = %(default)s)",
         )
@@ -147,10 +156,3 @@ def _folds(keys: List[str], count: int) -> Dict[str, List[str]]:
 
 def _count(size: float, documents: int) -> int:
     return round(size * documents) if size < 1 else int(size)
-
-
-def _size(text: str) -> float:
-    size = float(text)
-    if not (0 <= size < 1 or size.is_integer() and size >= 1):
-        raise argparse.ArgumentTypeError("must be a share below 1 or a number of documents")
-    return size

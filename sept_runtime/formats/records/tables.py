@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
 
 from sept_runtime.documents import DocumentError
@@ -37,7 +38,7 @@ def read_csv(file: BinaryIO, name: str, delimiter: str = "") -> Iterator[Tuple[i
     first = next(lines, "")
     if not delimiter:
         delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(_chain(first, lines), delimiter=delimiter)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter)
     try:
         header = next(reader, [])
         for row in reader:
@@ -47,11 +48,6 @@ def read_csv(file: BinaryIO, name: str, delimiter: str = "") -> Iterator[Tuple[i
         raise DocumentError(
             f"{name}, line {reader.line_num}: not a valid table ({error})"
         ) from None
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _decoded(file: BinaryIO, name: str) -> Iterator[str]:

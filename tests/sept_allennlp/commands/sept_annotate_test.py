@@ -64,8 +64,11 @@ def without_score(entity: Dict[str, Any]) -> Dict[str, Any]:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ("--gpus-per-actor 2", "must be 1 at most, because a model runs on one GPU, got 2"),
-        ("--gpus-per-actor -1", "must be 0 or more, got -1"),
+        ("--gpus-per-actor 2", "must be between 0 and 1, because a model runs on one GPU, got '2'"),
+        (
+            "--gpus-per-actor -1",
+            "must be between 0 and 1, because a model runs on one GPU, got '-1'",
+        ),
     ],
 )
 def test_wrong_values_are_refused(

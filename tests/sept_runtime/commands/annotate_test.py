@@ -127,15 +127,18 @@ def test_a_run_is_not_continued_with_defaults(
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--progress-seconds", "0"], "--progress-seconds: must be more than 0"),
-        (["--progress-seconds", "nan"], "--progress-seconds: must be 0 or more, got nan"),
-        (["--max-failed", "5"], "--max-failed: must be between 0 and 1, got 5"),
+        (["--progress-seconds", "0"], "--progress-seconds: must be a number above 0"),
+        (["--progress-seconds", "nan"], "--progress-seconds: must be a number above 0, got 'nan'"),
+        (["--max-failed", "5"], "--max-failed: must be a number between 0 and 1, got '5'"),
         (["--min-score", "2"], "--min-score: must be a number between 0 and 1, got '2'"),
         (["--predictor-args", "[1]"], "--predictor-args: must be a JSON object, got '[1]'"),
         (["--predictor-args", "{"], "--predictor-args: must be a JSON object, got '{'"),
-        (["--cpus-per-actor", "1.5"], "--cpus-per-actor: must be at most 1 or a whole number"),
-        (["--cpus-per-actor", "0"], "--cpus-per-actor: must be more than 0"),
-        (["--cpus-per-actor", "two"], "--cpus-per-actor: must be a number, got 'two'"),
+        (
+            ["--cpus-per-actor", "1.5"],
+            "--cpus-per-actor: must be a number above 0 and at most 1, or",
+        ),
+        (["--cpus-per-actor", "0"], "or a whole number, got '0'"),
+        (["--cpus-per-actor", "two"], "or a whole number, got 'two'"),
     ],
 )
 def test_wrong_values_are_refused(annotate: Annotate, options: List[str], message: str) -> None:
@@ -183,7 +186,7 @@ def test_record_files_are_a_corpus(
     )
     assert status == 0
     assert "5 lines in = 4 annotated + 0 failed + 1 skipped, in 4 shards" in printed
-    assert "refs.ris, line 7: the record has no field with a known name of a text" in printed
+    assert "refs.ris, line 7: none of the record's fields has a name known for texts" in printed
     documents = [
         json.loads(line)
         for path in sorted((tmp_path / "out" / "annotations").iterdir())

@@ -11,7 +11,6 @@ from tests.two_processes import run_in_two_processes
 # Log-odds of five candidates, two of them entities; a third entity is no candidate.
 SCORES = torch.tensor([2.0, -1.0, 0.0, -3.0, 1.0])
 POSITIVE = torch.tensor([True, False, True, False, False])
-NUM_GOLD = 3
 
 
 def counted() -> FilterCurve:

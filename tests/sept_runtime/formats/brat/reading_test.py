@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 
@@ -255,16 +254,6 @@ def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_pa
     ]
 
 
-def test_a_folder_without_relations_in_its_record_is_read(tmp_path):
-    folder = tmp_path / "b"
-    write_brat([gold("k", [["a"]], [(0, 0, "Other Term")])], folder)
-    record = json.loads((folder / RECORD_NAME).read_text())
-    del record["relation_types"], record["documents"][0]["related"]
-    (folder / RECORD_NAME).write_text(json.dumps(record))
-    (read,), _ = read_brat(folder, no_tokenizer)
-    assert (read.entities, read.relations) == ([(0, 0, "Other Term")], None)
-
-
 def test_the_same_number_twice(tmp_path):
     folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\nT1\tTask 4 7\ttwo\n")
     with pytest.raises(DocumentError, match="d.ann, line 2: the id T1 occurs twice"):
@@ -297,7 +286,7 @@ def break_folder(folder: Path, how: str) -> None:
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
         ("record not JSON", f"{RECORD_NAME}: no longer as 'sept convert' wrote it"),
-        ("record of something else", f"{RECORD_NAME}: no longer as 'sept convert' wrote it"),
+        ("record of something else", "(Object missing required field `doc_key`"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):
