@@ -41,6 +41,12 @@ _NAMES = {
     "MH": "mesh_terms",
 }
 
+# What LaTeX does not take as it is.
+_LATEX = re.compile(r"[\\{}$~%&#^_`]|--|''|<<|>>")
+# LaTeX that may reach over many words, and the end of a macro whose argument may follow.
+_REACHING = re.compile(r"(?<!\\)(?:\\\\)*%|\\(?:begin|verb|[(\[])")
+_MACRO = re.compile(r"\\(?:[A-Za-z]+|[^A-Za-z])\s*$")
+_ESCAPE = re.compile(r"\\.", re.S)
 # Separates the key of an entry from what tells it from another one with the same key.
 _REPEATED = "\0"
 
@@ -130,7 +136,17 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
             block = inner
         blocks.append(block)
     library = Library(blocks, fail_on_duplicate_key=False)
-    for middleware in (*default_parse_stack(), LatexDecodingMiddleware()):
+
+    class Decoding(LatexDecodingMiddleware):  # type: ignore[misc]
+        def _transform_python_value_string(self, python_string: str) -> Tuple[str, str]:
+            decode = super()._transform_python_value_string
+            # What cannot be decoded stays as it is.
+            decoded = (
+                decode(part)[0] if _LATEX.search(part) else part for part in _parts(python_string)
+            )
+            return "".join(decoded), ""
+
+    for middleware in (*default_parse_stack(), Decoding()):
         library = middleware.transform(library)
     for block in library.blocks:
         number = (block.start_line or 0) + 1
@@ -142,6 +158,26 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
         elif isinstance(block, ParsingFailedBlock):
             reason = getattr(block.error, "abort_reason", block.error)
             yield number, DocumentError(f"the entry is not valid BibTeX ({reason})")
+
+
+def _parts(text: str) -> Iterator[str]:
+    """
+    Yield a text in parts that can be decoded one by one.
+
+    Decoding takes milliseconds for an abstract, in which a few words have LaTeX.
+    """
+    if not _LATEX.search(text) or _REACHING.search(text):
+        yield text
+        return
+    part = ""
+    for word in re.split(r"(?<=\s)(?=\S)", text):
+        plain = _ESCAPE.sub("", part)
+        is_closed = plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0
+        if is_closed and not _MACRO.search(part) and not word.startswith(("{", "[", "*")):
+            yield part
+            part = ""
+        part += word
+    yield part
 
 
 def _unbraced(value: Any) -> Any:

@@ -2,14 +2,18 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import re
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sept_runtime
 from sept_runtime.documents import DocumentError
@@ -19,6 +23,7 @@ from sept_runtime.formats.records import (
     find_files,
     map_fields,
     open_records,
+    read_file,
     tables,
     whole,
 )
@@ -330,11 +335,11 @@ def test_an_array_is_read_element_by_element(
     monkeypatch.setattr(tables, "_CHUNK_BYTES", size)
     path = tmp_path / "a.json"
     expected: List[Any] = [{"text": "A, ] \u00e9 [", "n": [1, {"a": []}]}, {}, {"text": "B"}]
-    for given in (expected, [], expected[:1]):
+    for array in (expected, [], expected[:1]):
         for indent in (None, 1):
-            content = json.dumps(given, indent=indent, ensure_ascii=False)
+            content = json.dumps(array, indent=indent, ensure_ascii=False)
             path.write_bytes(b"\xef\xbb\xbf \n" + content.encode() + b"\n")
-            assert values_of(path) == given
+            assert values_of(path) == array
     # Numbers that a chunk cuts are no documents, but are counted right.
     path.write_text("[12345, 678]")
     assert values_of(path) == ["expected an object, found a number"] * 2
@@ -465,3 +470,37 @@ def test_fields_and_format_of_records_may_be_named(tmp_path: Path) -> None:
     ]
     with pytest.raises(DocumentError, match="there is no such file"):
         next(sept_runtime.read_records(tmp_path / "none.ris"))
+
+
+LATEX = [*"ab .,;()'\"<-[]*\n", *r"\% \& \$ \# \_ \{ \} \\ ~ $x$ -- ``".split()]
+LATEX += [
+    r"\'e ",
+    r"{\'e}",
+    r"\"{o}",
+    r"\c c",
+    r"\alpha ",
+    r"\LaTeX{} ",
+    r"\emph{a b}",
+    r"$a + b$",
+    "{a b}",
+]
+LATEX += [r"\begin{x} \end{x}", r"\href{u} {v}", r"\textbf {a}", r"\o", "% c\n"]
+
+
+@given(st.lists(st.sampled_from(LATEX)))
+def test_latex_is_decoded_as_by_the_package(pieces: List[str]) -> None:
+    pytest.importorskip("bibtexparser")
+    from bibtexparser.entrypoint import parse_string
+    from bibtexparser.middlewares import LatexDecodingMiddleware
+
+    text = f"@article{{a, abstract = {{{''.join(pieces)}.}}}}"
+    entries = parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries
+    file = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]
+    (record,) = read_file(file, "a.bib", "bibtex")
+    # The package gives up entries that it cannot decode; here they keep their text.
+    for entry in entries:
+        expected = re.sub(r"(?<!\\)[{}]", "", entry.fields_dict["abstract"].value)
+        assert record.value["abstract"] == expected
+    # To the package, "\\\\}" does not end a value.
+    assert record.error is not None or record.value["abstract"]
+    assert record.error is None or "\\\\" in text
