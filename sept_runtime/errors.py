@@ -6,7 +6,7 @@ class ExportedModelError(RuntimeError):
 
 
 class CorpusError(RuntimeError):
-    """The annotation of a corpus cannot go on. The message says why, and what to do."""
+    """The annotation of a corpus cannot continue. The message says why, and what to do."""
 
 
 def training_command(command: str) -> str:

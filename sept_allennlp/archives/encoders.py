@@ -100,7 +100,7 @@ class PretrainedEncoder:
         The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
         encoder that lies in there is taken instead.
     lowercase : `bool`, optional
-        Whether the tokenizer lower-cases, if it is not to do what it says itself.
+        Whether the tokenizer lower-cases, to override its own setting.
 
     # Raises
 

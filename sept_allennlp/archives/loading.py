@@ -70,7 +70,7 @@ def load_archive(
         named = [value for _, value in _items(changes) if isinstance(value, str)]
         named += [weights_file] if weights_file else []
         with guard.guarded(folder, named):
-            # AllenNLP takes the parameters out of what it is given.
+            # AllenNLP removes the parameters that it uses.
             reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
             model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
         for each in (reader, validation_reader):

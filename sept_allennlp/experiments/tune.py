@@ -74,7 +74,7 @@ def tune(
     """
     Search for the values with the best validation metric, and return them.
 
-    The study lies in `root/study.db`. Called again, it goes on with it.
+    The study is saved in `root/study.db`. Another call continues it.
 
     # Parameters
 

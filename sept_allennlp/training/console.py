@@ -19,7 +19,7 @@ from typing_extensions import override
 from sept_allennlp.archives.loading import ArchiveError
 from sept_runtime.documents import DocumentError
 
-# The log of a training, in its folder. In distributed training each process has one of its own.
+# The log of a training, in its folder. In distributed training each process has its own.
 LOG = "out.log"
 
 # Its messages are meant for the terminal.
@@ -93,7 +93,7 @@ def prepare_global_logging(
 
 
 class LogWriter(tqdm.TqdmToLogsWriter):
-    """AllenNLP's writer of progress bars, which prints them where somebody can watch them."""
+    """AllenNLP's writer of progress bars, which prints them only on a terminal."""
 
     @override
     def write(self, message: str) -> None:

@@ -170,7 +170,7 @@ def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     if counts.skipped:
         _report(f"The first that was skipped: {counts.reason}")
     if not counts.failed:
-        # A corpus of which nothing could be used is no success, but an empty one is.
+        # A run without any usable document fails, unless the corpus is empty.
         return int(counts.skipped > 0 and not counts.annotated)
     first = output.first_error()
     _report(

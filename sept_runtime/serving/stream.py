@@ -77,7 +77,7 @@ async def predict_stream(
 
 
 class _StreamError(Exception):
-    """A stream that cannot go on, with the reason for its last line."""
+    """A stream that cannot continue, with the reason for its last line."""
 
 
 class _Disconnected(Exception):

@@ -124,7 +124,7 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
         raise MissingExtraError(
             f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
         ) from None
-    # Entries that cannot be read are reported by whoever reads the records.
+    # The caller reports entries that cannot be read.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     text = decode_text(read_whole(file, name, "BibTeX"))
     blocks = []
