@@ -131,7 +131,7 @@ def _download(name: str) -> Path:
     try:
         folder = Path(snapshot_download(name))
     except Exception as error:
-        # Of the hub's many errors, most say in their first line what is wrong.
+        # Most errors of the hub name the reason in their first line.
         reason = str(error).strip().split("\n")[0]
         raise ExportedModelError(
             f"{name}: there is no such folder, and no model of that name could be downloaded from "

@@ -66,7 +66,7 @@ class SEPTPredictManager:
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # What is printed degrades if the locale cannot express it, and never ends a run.
+            # Characters that the locale lacks are escaped; they never end a run.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = self._predict()

@@ -21,7 +21,7 @@ from sept_runtime.onnx.folder import facts_of, member, save_configuration
 from sept_runtime.onnx.predictor import ExportedPredictor
 
 if TYPE_CHECKING:
-    # Of the extra 'export'; imported where it is used, so that the plugin works without it.
+    # An extra ('export'), imported where it is used, so that the plugin works without it.
     import onnx
 
 # Smaller weights, such as biases and normalizations, stay in float32.

@@ -32,7 +32,7 @@ from sept_runtime.onnx.folder import (
 from sept_runtime.onnx.predictor import ExportedPredictor
 
 if TYPE_CHECKING:
-    # Of the extra 'export'; imported where it is used, so that the plugin works without it.
+    # An extra ('export'), imported where it is used, so that the plugin works without it.
     import onnx
 
 # Fewer texts do not show how large values become.

@@ -28,7 +28,7 @@ progress = logging.getLogger("sept_allennlp.progress")
 # The errors whose message is for the user, so that the traceback only goes to the log.
 EXPLAINED = (ConfigurationError, ArchiveError, DocumentError, FileNotFoundError)
 
-# What these say in other commands than `train`, which has a log file.
+# Loggers whose messages are hidden in other commands than `train`, which has a log file.
 _DETAILS = (
     "allennlp.common.params",
     "allennlp.common.plugins",

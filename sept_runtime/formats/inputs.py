@@ -109,7 +109,7 @@ def document_with_title(title: str, text: str, key: str) -> Document:
 
 
 TITLE_END = "\n\n"
-"""What separates the title from the text after it."""
+"""The separator between title and text."""
 
 
 def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:

@@ -504,7 +504,7 @@ async def _answer_refused(request: HttpRequest, error: Exception) -> Response:
     response = _json(error.body, error.status)
     if error.status in (429, 503):
         response.headers["retry-after"] = "1"
-    # What is left of a body that was refused is not read.
+    # The rest of a refused body is not read.
     if error.status in (408, 413):
         response.headers["connection"] = "close"
     return response

@@ -41,7 +41,7 @@ _NAMES = {
     "MH": "mesh_terms",
 }
 
-# What LaTeX does not take as it is.
+# Characters that LaTeX does not accept unescaped.
 _LATEX = re.compile(r"[\\{}$~%&#^_`]|--|''|<<|>>")
 # LaTeX that may reach over many words, and the end of a macro whose argument may follow.
 _REACHING = re.compile(r"(?<!\\)(?:\\\\)*%|\\(?:begin|verb|[(\[])")
@@ -104,7 +104,7 @@ def _record(values: Dict[str, List[List[str]]]) -> JsonObject:
             found = re.search(r"\d{4}", str(value))
             value = int(found[0]) if found else None
         record.setdefault(name, value)
-    # Where a title or an abstract has several tags, as T1 and TI, the first one counts.
+    # If a title or an abstract has several tags, such as T1 and TI, the first one counts.
     return record
 
 
@@ -140,7 +140,7 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
     class Decoding(LatexDecodingMiddleware):  # type: ignore[misc]
         def _transform_python_value_string(self, python_string: str) -> Tuple[str, str]:
             decode = super()._transform_python_value_string
-            # What cannot be decoded stays as it is.
+            # Undecodable LaTeX stays unchanged.
             decoded = (
                 decode(part)[0] if _LATEX.search(part) else part for part in _parts(python_string)
             )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _CHUNK_BYTES = 2**16
-# What is before the first element of an array, and before another one or at the end.
+# The text before the first element of an array, and that before another one or at the end.
 _FIRST = re.compile(r"\s*(\[\s*\]|\[)\s*")
 _NEXT = re.compile(r"\s*([,\]])\s*")
 
