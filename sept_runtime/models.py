@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Dict, List, Optional, Union
 
-from sept_runtime.errors import ExportedModelError, training_command
+from sept_runtime.errors import ExportedModelError, needs_extra, training_command
 from sept_runtime.onnx.folder import is_exported, read_folder
 from sept_runtime.version import VERSION
 
@@ -125,8 +125,8 @@ def _download(name: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise ExportedModelError(
-            f"{name}: there is no such folder. To download a model of that name from the Hugging "
-            "Face Hub, install the extra 'hub': pip install 'sept_allennlp[hub]'"
+            f"{name}: there is no such folder. "
+            + needs_extra("Downloading a model of that name from the Hugging Face Hub", "hub")
         ) from None
     try:
         folder = Path(snapshot_download(name))

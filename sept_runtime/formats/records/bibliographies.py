@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.records.whole import MissingExtraError, decode_text, read_whole
 
@@ -121,9 +122,7 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
         from bibtexparser.middlewares.parsestack import default_parse_stack
         from bibtexparser.model import Entry, ParsingFailedBlock
     except ImportError:
-        raise MissingExtraError(
-            f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
-        ) from None
+        raise MissingExtraError(needs_extra(f"{name}: reading BibTeX", "formats")) from None
     # The caller reports entries that cannot be read.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     text = decode_text(read_whole(file, name, "BibTeX"))

@@ -155,7 +155,12 @@ def test_another_engine(
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
-        (None, "-", ["--precision", "bfloat16"], "an extra: pip install 'openvino"),
+        (
+            None,
+            "-",
+            ["--precision", "bfloat16"],
+            "needs the extra 'openvino': pip install 'sept_allennlp",
+        ),
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )

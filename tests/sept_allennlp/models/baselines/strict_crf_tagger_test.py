@@ -231,7 +231,7 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_soft_labels_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="soft labels come from a model of spans"):
+    with pytest.raises(ConfigurationError, match="get soft labels from a model that scores spans"):
         replace(words_model().decoding, soft_labels=0.01)
 
 
