@@ -102,7 +102,7 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that all of pytest's processes share."""
     folder = tmp_path_factory.getbasetemp()
-    # Each process has a folder of its own in that one.
+    # Each process has its own folder in that one.
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 

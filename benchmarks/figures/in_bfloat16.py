@@ -1,4 +1,4 @@
-"""What computing the encoder in bfloat16 saves in training and prediction."""
+"""The time that the encoder in bfloat16 saves in training and prediction."""
 
 from typing import Callable, List, Optional
 

@@ -1,4 +1,4 @@
-"""What span filters save."""
+"""The time that span filters save."""
 
 from functools import partial
 from typing import Iterator, Optional

@@ -1,4 +1,4 @@
-"""What a peer's figures depend on: the machine and the peer's code."""
+"""The conditions of a peer's figures: the machine and the peer's code."""
 
 import hashlib
 import os

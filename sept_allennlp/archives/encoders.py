@@ -40,7 +40,7 @@ _FOLDER = Path("vocabulary") / ".encoders"
 
 _WEIGHTS_DIGEST = "weights.sha256"
 
-# What people know encoders by, under the names that most configurations have for it.
+# Facts by which people know encoders, with their usual names in configurations.
 _ARCHITECTURE = (
     "model_type",
     "num_hidden_layers",
@@ -100,7 +100,7 @@ class PretrainedEncoder:
         The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
         encoder that lies in there is taken instead.
     lowercase : `bool`, optional
-        Whether the tokenizer lower-cases, if it is not to do what it says itself.
+        Whether the tokenizer lower-cases, to override its own setting.
 
     # Raises
 
@@ -112,7 +112,7 @@ class PretrainedEncoder:
         self, name: str, serialization_dir: Optional[str] = None, lowercase: Optional[bool] = None
     ) -> None:
         self.name = name
-        # Where `from_pretrained` finds it.
+        # The location for `from_pretrained`.
         self.location = name
         # The folder of an archive has no weights of the encoder: they are the model's.
         self.archived = False
@@ -178,7 +178,7 @@ class PretrainedEncoder:
 
     @property
     def lowercases(self) -> bool:
-        """Whether the tokenizer lower-cases words."""
+        """Return whether the tokenizer lower-cases words."""
         return _lowercases(self.backend)
 
     def special_pieces(self) -> Tuple[List[int], List[int]]:

@@ -117,7 +117,7 @@ def _unpack(archive_file: str, folder: str) -> None:
                         f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
                         f"bytes or {MAX_MEMBERS} files"
                     )
-                # The filter would remove the slash and go on; no honest archive has one.
+                # The filter would only remove the slash; no honest archive has one.
                 if member.name.startswith("/"):
                     raise tarfile.AbsolutePathError(member)
                 archive.extract(member, folder, filter="data")

@@ -199,7 +199,7 @@ def _check_kind(archive: str, source: str) -> None:
 
 
 def _archived(archive: str, serialization_dir: str) -> Path:
-    # By name, so that another filter, named by an override, is not confused with this one.
+    # A different folder for each name, so that overrides can name another filter.
     digest = hashlib.sha256(archive.encode()).hexdigest()[:12]
     return Path(serialization_dir) / _FOLDER / f"{digest}.tar.gz"
 

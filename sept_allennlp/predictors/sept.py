@@ -25,7 +25,7 @@ from sept_runtime.tokenization.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # Fewer words keep all cores of a CPU busy; it is a quarter slower if activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
-# Each core has a cache of its own (docs/speed.md).
+# Each core has its own cache (docs/speed.md).
 _MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 BEST_WEIGHTS = "best.th"
 
-# What reading a damaged checkpoint raises.
+# The errors that reading a damaged checkpoint raises.
 _DAMAGE = (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError)
 
 

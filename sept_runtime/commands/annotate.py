@@ -20,7 +20,7 @@ from sept_runtime.commands.arguments import (
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.corpus import LINES_PER_SHARD
-from sept_runtime.errors import CorpusError, ExportedModelError
+from sept_runtime.errors import CorpusError, ExportedModelError, needs_extra
 from sept_runtime.options import Kind
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Annotate(Command):
     @override
     def run(self, args: argparse.Namespace) -> int:
         if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
-            raise CorpusError("needs the extra 'ray': pip install 'ray>=2.60,<3' 'pyarrow>=17'")
+            raise CorpusError(needs_extra("the command", "ray"))
         options = decoding_arguments(args)
         if args.output_format == "parquet":
             missing = {"soft_labels": options.get("soft_labels") is not None, "--keep": args.keep}
@@ -170,7 +170,7 @@ def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     if counts.skipped:
         _report(f"The first that was skipped: {counts.reason}")
     if not counts.failed:
-        # A corpus of which nothing could be used is no success, but an empty one is.
+        # A run without any usable document fails, unless the corpus is empty.
         return int(counts.skipped > 0 and not counts.annotated)
     first = output.first_error()
     _report(

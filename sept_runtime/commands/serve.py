@@ -14,7 +14,7 @@ from sept_runtime.commands.arguments import (
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, needs_extra
 from sept_runtime.serving.limits import Limits
 from sept_runtime.version import VERSION
 
@@ -106,9 +106,7 @@ class Serve(Command):
 
             from sept_runtime.serving.app import make_app
         except ImportError:
-            raise DocumentError(
-                "the server needs the extra 'serve': pip install 'sept_allennlp[serve]'"
-            ) from None
+            raise DocumentError(needs_extra("the server", "serve")) from None
         model = _served_model(args)
         limits = Limits(**{name: getattr(args, name) for name in _LIMITS})
         app = make_app(

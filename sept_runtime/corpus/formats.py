@@ -232,7 +232,7 @@ def _gzip(content: bytes) -> bytes:
 
 
 def _zstd(content: bytes) -> bytes:
-    # As a stream: to read a block, readers would have to know its size.
+    # As a stream, because readers of a block need its size.
     compressor = zstandard.ZstdCompressor().compressobj()
     return compressor.compress(content) + compressor.flush()
 

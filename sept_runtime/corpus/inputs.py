@@ -45,7 +45,7 @@ class InputFile:
 
         # Raises
 
-        `CorpusError` if it has changed or is gone.
+        `CorpusError` if it has changed or is missing.
         """
         path = Path(self.path)
         if not path.is_file() or InputFile.at(path) != self:
@@ -66,7 +66,7 @@ def find_inputs(names: Iterable[str], format: Optional[str] = None) -> List[Inpu
 
     `CorpusError` if a name matches no file, or a file of another type.
     """
-    # By the file that a link leads to, but under the link's name, whose suffix says the format.
+    # A link is followed, but keeps its name, whose suffix gives the format.
     by_file: Dict[Path, Path] = {}
     for name in names:
         found = list(_files(name, format))

@@ -320,7 +320,7 @@ class OutputFolder:
                 if not path.is_file() or path.stat().st_size != size:
                     return (
                         f"{path} is missing or was changed. Remove {self._record(shard)} and run "
-                        "the same command again to write it anew"
+                        "the same command again to rewrite it"
                     )
             line += shard.num_lines
         if not records or not records[-1].shard.last:
@@ -333,7 +333,7 @@ class OutputFolder:
             named = ", ".join(unknown[:_MAX_NAMED]) + (", ..." if unknown[_MAX_NAMED:] else "")
             raise CorpusError(
                 f"{self.path / folder} contains files that are not part of this run: {named}. "
-                "Move them elsewhere: whoever reads the folder would read them, too."
+                "Move them elsewhere, because readers of the folder would read them, too."
             )
 
     def _annotations(self, shard: Shard) -> Path:
@@ -387,7 +387,7 @@ def _read(path: Path, kind: Type[Any]) -> Any:
         advice = (
             "Choose a new output folder."
             if kind is _Run
-            else "Remove it and run the same command again to write its shard anew."
+            else "Remove it and run the same command again to rewrite its shard."
         )
         raise CorpusError(f"{path} is damaged: {error}. {advice}") from None
 

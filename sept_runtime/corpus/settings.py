@@ -19,7 +19,7 @@ class ModelSettings:
     archive : `str`
         A `model.tar.gz` or the folder of an exported model, readable by every worker.
     digest : `str`
-        The SHA-256 of its content. A worker that finds another model must not go on.
+        The SHA-256 of its content. A worker that finds another model must stop.
     overrides : `str`, optional
     predictor_args : `Dict[str, Any]`, optional
         Both as for `allennlp predict`.

@@ -251,7 +251,7 @@ def open_output(path: Optional[str], inputs: Iterable[str] = ()) -> Iterator[Bin
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         else:
-            # Not opened anew: that would empty a file that the stream is appended to.
+            # Not opened again, which would empty a file that the stream is appended to.
             with os.fdopen(os.dup(number), "wb") as file:
                 yield file
         return

@@ -98,7 +98,7 @@ def _text_record(record: Record, options: FieldOptions) -> TextRecord:
 
 
 def document_with_title(title: str, text: str, key: str) -> Document:
-    """Return a document of a title, which is a sentence or more of its own, and a text."""
+    """Return a document of a title, which is one or more separate sentences, and a text."""
     first, second = document_from_text(title, key), document_from_text(text, key)
     shift = len(title) + len(TITLE_END)
     assert first.offsets is not None and second.offsets is not None
@@ -109,7 +109,7 @@ def document_with_title(title: str, text: str, key: str) -> Document:
 
 
 TITLE_END = "\n\n"
-"""What separates the title from the text after it."""
+"""The separator between title and text."""
 
 
 def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:

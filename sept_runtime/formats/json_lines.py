@@ -116,7 +116,7 @@ def json_type(value: Any) -> str:
 
 
 def is_index(value: Any) -> bool:
-    """Tell whether a value is a whole number of at least 0; `true` is none."""
+    """Tell whether a value is a whole number of at least 0; `true` is not."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 

@@ -107,7 +107,7 @@ def find_words(words: Sequence[str], text: str, where: str) -> List[Tuple[int, i
     rest = _skip_invisible(text, position)
     if rest < len(text):
         raise DocumentError(
-            f"{where}: the text goes on after the last word, at character {rest}, with "
+            f"{where}: the text continues after the last word, at character {rest}, with "
             f"{text[rest : rest + 20]!r}; give all its words, or 'word_offsets'"
         )
     return offsets

@@ -32,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sept_runtime.documents import Document, DocumentError, Prediction
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.exchange import character_document
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import PredictedDocument, failure_to_json
@@ -397,11 +398,8 @@ class _Server:
         try:
             from sept_runtime.serving import inception
         except ImportError:
-            raise _Refused(
-                501,
-                "INCEpTION's protocol needs the extra 'inception': "
-                "pip install 'sept_allennlp[inception]'",
-            ) from None
+            message = needs_extra("INCEpTION's protocol", "inception")
+            raise _Refused(501, message) from None
         body = await self._json_body(request)
         try:
             asked = await asyncio.to_thread(inception.read_request, body)
@@ -504,7 +502,7 @@ async def _answer_refused(request: HttpRequest, error: Exception) -> Response:
     response = _json(error.body, error.status)
     if error.status in (429, 503):
         response.headers["retry-after"] = "1"
-    # What is left of a body that was refused is not read.
+    # The rest of a refused body is not read.
     if error.status in (408, 413):
         response.headers["connection"] = "close"
     return response

@@ -58,7 +58,7 @@ def read_request(body: Any) -> InceptionRequest:
     except (etree.XMLSyntaxError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise DocumentError(f"the document is not valid CAS XMI: {error}") from None
     except Exception as error:
-        # cassis reports an unknown type by an exception of its own.
+        # cassis reports an unknown type by its own exception.
         raise DocumentError(f"the document cannot be read: {error}") from None
     return InceptionRequest(cas, layer, feature, document_from_text(cas.sofa_string or ""))
 

@@ -77,11 +77,11 @@ async def predict_stream(
 
 
 class _StreamError(Exception):
-    """A stream that cannot go on, with the reason for its last line."""
+    """A stream that cannot continue, with the reason for its last line."""
 
 
 class _Disconnected(Exception):
-    """A client that is gone."""
+    """A client that has disconnected."""
 
 
 class _Spool:
@@ -125,7 +125,7 @@ class _Spool:
         data = self._file.read(min(_READ_SIZE, self._written_to - self._read_to))
         self._read_to += len(data)
         if self._read_to == self._written_to:
-            # What was read needs no room any more.
+            # Read data is freed.
             self._file.seek(0)
             self._file.truncate()
             self._read_to = self._written_to = 0

@@ -306,7 +306,7 @@ SEQUENCE = pre_tokenizers.Sequence(
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ]
 )
-# Here the space before a word is a part of its own.
+# Here the space before a word is a separate part.
 SPACES_APART = pre_tokenizers.Sequence(
     [
         pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), "isolated"),

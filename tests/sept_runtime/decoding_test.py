@@ -188,7 +188,7 @@ def test_min_score_can_only_raise_the_threshold():
 
 def test_only_the_most_probable_of_very_many_entities_are_paired():
     entities = [ScoredSpan(n, n, "A", score) for n, score in enumerate([0.5, 0.9, 0.5, 0.7])]
-    # Three words, of which 0.4 make two entities when rounded up; of equals, the first.
+    # 0.4 entities for each of three words are two, rounded up; of equal scores, the first counts.
     assert top_scoring_entities([entities, [], entities], [3, 9, 7], 0.4) == [[1, 3], [], [0, 1, 3]]
 
 

@@ -1,4 +1,4 @@
-"""What importing the light half loads: new processes, since this one has loaded everything."""
+"""The modules that importing the light half loads, in new processes."""
 
 import json
 import pkgutil

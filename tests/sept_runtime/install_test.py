@@ -1,4 +1,4 @@
-"""What an installation brings, and what is said where the training half is missing."""
+"""The content of an installation, and the message if the training half is missing."""
 
 import subprocess
 import sys

@@ -72,7 +72,7 @@ def test_a_saved_pipeline_holds_its_model(model: str, tmp_path: Path) -> None:
     nlp = pipeline(elsewhere)
     expected = found(nlp)
     nlp.to_disk(tmp_path / "saved")
-    # The model that it was made from is gone, and so is the place where it was saved.
+    # The original model and the folder where it was saved no longer exist.
     elsewhere.unlink() if elsewhere.is_file() else shutil.rmtree(elsewhere)
     loaded = spacy.load((tmp_path / "saved").rename(tmp_path / "moved"))
     assert found(loaded) == expected

@@ -23,7 +23,7 @@ class ConllReader(DocumentReader):
     # Parameters
 
     max_context_words : `int`, optional (default = `200`)
-        The length of a context. A longer sentence is a context of its own.
+        The length of a context. A longer sentence is a separate context.
     label : `str`, optional (default = `None`)
         The label of entities whose tags, `B` and `I`, have none.
 

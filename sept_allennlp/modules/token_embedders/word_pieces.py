@@ -103,7 +103,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
                 AutoModel.from_pretrained(encoder.location, **kwargs)
             )
         self._check_table(self.transformer_model.get_input_embeddings().weight)
-        # Nothing here uses it, and distributed training takes no parameter without a gradient.
+        # It is not used here, and distributed training allows no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None
         if gradient_checkpointing:

@@ -252,7 +252,7 @@ def _words_of(
     if not annotation.matches(text):
         raise _Misaligned(
             f"the text there is {text[start:end]!r}; text and annotation are not of the same "
-            "version: restore the text, or annotate it anew"
+            "version: restore the text, or annotate it again"
         )
     words = _touched(offsets, start, end)
     if not words:

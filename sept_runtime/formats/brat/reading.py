@@ -62,7 +62,7 @@ class BratReport:
     changed : `List[str]`
         A message for each entity and relation that is widened, or merged with another.
     missing : `List[str]`
-        The keys of recorded documents whose text is gone from the folder.
+        The keys of recorded documents whose text is missing in the folder.
     """
 
     ignored: List[str] = field(default_factory=list)

@@ -60,7 +60,7 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool 
     for document, (text, offsets), each in zip(documents, texts, annotations, strict=True):
         source = document.document
         name = _file_name(source.key, taken)
-        # As bytes: a platform's line ends would shift the offsets.
+        # As bytes, because a platform's line ends would shift the offsets.
         (folder / f"{name}.txt").write_bytes(text.encode("utf-8"))
         lines = [
             *_entity_lines(text, offsets, each.entities or [], type_of),

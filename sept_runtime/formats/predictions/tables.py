@@ -24,6 +24,7 @@ from typing import (
 from typing_extensions import override
 
 from sept_runtime.documents import DocumentError, Span
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.files import COMPRESSION_SUFFIXES, open_output, write_aside
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions.reading import PredictedDocument, prediction_from_json
@@ -353,9 +354,7 @@ class _ParquetTable(contextlib.AbstractContextManager["_ParquetTable"]):
             import pyarrow
             from pyarrow import parquet
         except ImportError:
-            raise DocumentError(
-                "Writing Parquet needs the package 'pyarrow': pip install 'sept_allennlp[formats]'"
-            ) from None
+            raise DocumentError(needs_extra("writing Parquet", "formats")) from None
         types = {float: pyarrow.float64(), int: pyarrow.int64()}
         self._numbers = numbers
         fields = {name: types.get(numbers.get(name, str), pyarrow.string()) for name in columns}
@@ -392,10 +391,7 @@ class _Workbook(_Target, contextlib.AbstractContextManager["_Workbook"]):
         try:
             import xlsxwriter
         except ImportError:
-            raise DocumentError(
-                f"{path}: writing .xlsx needs the package 'XlsxWriter': "
-                "pip install 'sept_allennlp[formats]'"
-            ) from None
+            raise DocumentError(needs_extra(f"{path}: writing .xlsx", "formats")) from None
         # A text that begins with '=' or looks like an address stays a text.
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(str(path), {**options, "nan_inf_to_errors": True})

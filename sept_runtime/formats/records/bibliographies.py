@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.records.whole import MissingExtraError, decode_text, read_whole
@@ -43,7 +44,7 @@ _NAMES = {
     "MH": "mesh_terms",
 }
 
-# What LaTeX does not take as it is.
+# Characters that LaTeX does not accept unescaped.
 _LATEX = re.compile(r"[\\{}$~%&#^_`]|--|''|<<|>>")
 # LaTeX that may reach over many words, and the end of a macro whose argument may follow.
 _REACHING = re.compile(r"(?<!\\)(?:\\\\)*%|\\(?:begin|verb|[(\[])")
@@ -106,7 +107,7 @@ def _record(values: Dict[str, List[List[str]]]) -> JsonObject:
             found = re.search(r"\d{4}", str(value))
             value = int(found[0]) if found else None
         record.setdefault(name, value)
-    # Where a title or an abstract has several tags, as T1 and TI, the first one counts.
+    # If a title or an abstract has several tags, such as T1 and TI, the first one counts.
     return record
 
 
@@ -123,10 +124,8 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
         from bibtexparser.middlewares.parsestack import default_parse_stack
         from bibtexparser.model import Entry, ParsingFailedBlock
     except ImportError:
-        raise MissingExtraError(
-            f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
-        ) from None
-    # Entries that cannot be read are reported by whoever reads the records.
+        raise MissingExtraError(needs_extra(f"{name}: reading BibTeX", "formats")) from None
+    # The caller reports entries that cannot be read.
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     text = decode_text(read_whole(file, name, "BibTeX"))
     blocks = []
@@ -142,7 +141,7 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
     class Decoding(LatexDecodingMiddleware):
         def _transform_python_value_string(self, python_string: str) -> Tuple[str, str]:
             decode = super()._transform_python_value_string
-            # What cannot be decoded stays as it is.
+            # Undecodable LaTeX stays unchanged.
             decoded = (
                 decode("".join(parts))[0] if has_latex else "".join(parts)
                 for has_latex, parts in groupby(_parts(python_string), _has_latex)

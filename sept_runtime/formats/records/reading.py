@@ -175,7 +175,7 @@ def open_records(
 def recognize(file: io.BufferedReader, name: str) -> Optional[str]:
     """Return the format of an open file by its content, or else its name; `None` if unknown."""
     named = format_of_name(name)
-    # Of a pipe only with a name: what has arrived by now need not tell.
+    # For pipes, only by their name, because too little may have arrived yet.
     start = file.peek(4096)[:4096].removeprefix(b"\xef\xbb\xbf")
     for format, pattern in _SIGNATURES:
         if pattern.match(start):
@@ -195,7 +195,7 @@ def format_of_name(name: str) -> Optional[str]:
     name = name.lower()
     for suffix in COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
-    # Of suffixes that end alike the longest.
+    # The longest suffix that matches.
     matching = [
         (len(suffix), format)
         for format, suffixes in FORMATS.items()

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject, finite_number, not_json, parse_line
 from sept_runtime.formats.records.whole import MAX_WHOLE_BYTES, MissingExtraError, read_whole
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 _CHUNK_BYTES = 2**16
-# What is before the first element of an array, and before another one or at the end.
+# The text before the first element of an array, and that before another one or at the end.
 _FIRST = re.compile(r"\s*(\[\s*\]|\[)\s*")
 _NEXT = re.compile(r"\s*([,\]])\s*")
 
@@ -77,9 +78,7 @@ def read_parquet(source: Union[str, BinaryIO], name: str) -> Iterator[Tuple[int,
         import pyarrow
         from pyarrow import parquet
     except ImportError:
-        raise MissingExtraError(
-            f"{name}: reading Parquet needs an extra: pip install 'sept_allennlp[formats]'"
-        ) from None
+        raise MissingExtraError(needs_extra(f"{name}: reading Parquet", "formats")) from None
     try:
         number = 0
         for batch in parquet.ParquetFile(source).iter_batches(256, use_threads=False):

@@ -132,7 +132,7 @@ _NOT_IN_MODELS = {
 _ELSEWHERE = {
     # AllenNLP takes it out before it loads a model.
     ("TokenEmbedder", "embedding"),
-    # It needs instances, which nobody has when a model is loaded.
+    # It needs instances, which do not exist while a model is loaded.
     ("Vocabulary", "extend"),
     # They need a model's table of embeddings, which a configuration cannot give.
     ("BiasMitigatorWrapper", "hard"),
@@ -205,7 +205,7 @@ def describe(value: Any) -> str:
 def test_no_part_of_an_archive_fetches_an_address(
     stranger: Path, requests: List[str], base: type, part: Dict[str, Any]
 ) -> None:
-    # The span filter has an error of its own.
+    # The span filter has its own error.
     with pytest.raises((ArchiveError, ConfigurationError)):
         load_with(stranger, base, filled(part, f"{requests[0]}/other.tar.gz"))
     assert requests[1:] == []

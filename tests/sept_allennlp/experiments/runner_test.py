@@ -35,7 +35,7 @@ def fake_command(training: Training, found: Status) -> List[str]:
 
 
 class Lines(List[str]):
-    """What was reported, without the time."""
+    """The reported lines without their times."""
 
     def append(self, line: str) -> None:
         super().append(re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line))
@@ -210,7 +210,7 @@ def test_ctrl_c_stops_the_trainings(tmp_path: Path, how: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(trainings, lines, report=interrupt, stop_seconds=0.5)
     assert lines[-1] == "a/1  stopped; the same command resumes it"
-    # It was asked, and it is gone, whether it obeyed or not.
+    # It was asked to end, and has ended, even if it did not obey.
     assert (tmp_path / "a" / "1.told").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
@@ -268,7 +268,7 @@ def test_a_training_that_ended_meanwhile_is_finished(tmp_path: Path) -> None:
 
 
 def alive(training: Training) -> bool:
-    """Whether a process trains it: that one has the lock."""
+    """Return whether a process trains it and holds the lock."""
     with training.log.open("ab") as log:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -90,7 +90,7 @@ def test_texts_without_a_word_do_not_count(trained_archive: str, tmp_path: Path)
 def test_differing_entities_are_counted(
     trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where int8 finds nothing, all that float32 finds differs."""
+    """If int8 finds no entity, all of float32's entities differ."""
     score = ExportedPredictor._score
 
     def blind(self: ExportedPredictor, *args: Any) -> Any:

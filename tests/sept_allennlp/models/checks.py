@@ -1,4 +1,4 @@
-"""What holds for every model that finds entities, and what the tests of each need."""
+"""Checks and helpers for tests of all models that find entities."""
 
 import json
 from typing import Any, Dict, List

@@ -152,7 +152,7 @@ def test_the_loss_of_relations_is_summed_over_pairs_and_labels() -> None:
     # Six pairs and two pairs, in either direction; USED-FOR holds in two, COMPARE in both of its.
     expected = 2 * yes(used_for) + 6 * no(used_for) + 2 * yes(compare) + 6 * no(compare)
     assert relation_loss(model, DOCUMENT) == pytest.approx(expected, rel=1e-4)
-    # A mean over the documents, of which one has no pair; those without annotation do not count.
+    # A mean over the documents, one of them without pairs; those without annotation do not count.
     unannotated = Document("f", DOCUMENT.sentences, DOCUMENT.entities)
     found = relation_loss(model, DOCUMENT, OTHER, unannotated)
     assert found == pytest.approx(expected / 2, rel=1e-4)
@@ -183,7 +183,7 @@ def test_relations_are_found_between_the_entities_of_a_sentence(
     scores = {relation.label: relation.score for relation in first}
     assert scores["USED-FOR"] == pytest.approx(1 / (1 + math.exp(-3)))
     assert scores["COMPARE"] == pytest.approx(1 / (1 + math.exp(-2)))
-    # Two of eight, one of four, and four annotated, of which one is in no sentence.
+    # Two of eight, one of four, and four annotated, one of them in no sentence.
     metrics = model.get_metrics(reset=True)
     assert metrics["rel_precision"] == pytest.approx(3 / 12)
     assert metrics["rel_recall"] == pytest.approx(3 / 4)
@@ -318,8 +318,8 @@ def test_hard_negatives_make_pairs_without_relations() -> None:
         model._output.weight.zero_()
         model._output.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
     model._max_span_width = 1
-    # The two of OTHER, and the one that is none; all others of DOCUMENT are one sentence's three
-    # entities, the other's two, and two of the first sentence.
+    # The two of OTHER, and the one without a relation. All others of DOCUMENT are one sentence's
+    # three entities, the other's two, and two of the first sentence.
     without = joint_model({"sampler": {"type": "all_pairs"}}).train()
     without.load_state_dict(model.state_dict())
     assert relation_loss(without, OTHER) == pytest.approx(0.0, abs=1e-5)

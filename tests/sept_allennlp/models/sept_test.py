@@ -154,7 +154,7 @@ def learned_frequencies(model: Model, batch: Dict[str, Any]) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "prior_correction, expected",
-    # Of the 9 candidates 7 are none, 1 is a Method, 1 a Task; of what is kept, 2, 1 and 1.
+    # Of the 9 candidates 7 are no entities, 1 is a Method, 1 a Task; of the kept ones 2, 1 and 1.
     [(0.0, [2 / 4, 1 / 4, 1 / 4]), (1.0, [7 / 9, 1 / 9, 1 / 9])],
 )
 def test_with_the_prior_corrected_the_model_learns_the_frequencies_of_all_candidates(
@@ -245,7 +245,7 @@ def test_chunks_change_nothing_for_extractors_that_look_at_neighbors(
 
 
 def test_words_pooled_from_pieces_are_spans_of_words(tiny_encoder: str) -> None:
-    """As many words in one document as pieces in the other must not be taken for pieces."""
+    """Words are not confused with pieces if one document has as many as the other has pieces."""
     embedders = {"tokens": {"type": "pooled_word_pieces", "model_name": tiny_encoder}}
     model = words_model(text_field_embedder={"token_embedders": embedders}).eval()
     reader = SciERCReader(token_indexers={"tokens": WordPieceIndexer(tiny_encoder)})

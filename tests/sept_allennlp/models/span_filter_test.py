@@ -49,7 +49,7 @@ def words_filter(**model: Any) -> SpanFilterModel:
     return model.eval()
 
 
-# Candidates of one word: 5, of two: 2 + 1. The entity of three words is none.
+# Candidates of one word: 5, of two: 2 + 1. The entity of three words is not a candidate.
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],

@@ -94,7 +94,7 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert output["entities"] and all(len(e["labels"]) == 2 for e in output["entities"])
     assert run("--model", exported_model, source, "--predictor-args", '{"min_score": 1.0}') == 0
     assert outputs_of(capsys.readouterr().out)[0]["entities"] == []
-    # An option of its own overrides the same one in JSON.
+    # An option on the command line overrides the same one in JSON.
     options = ["--predictor-args", '{"min_score": 1.0, "top_labels": 1}', "--min-score", ".0"]
     assert run("--model", exported_model, source, *options, "--no-flat") == 0
     (output,) = outputs_of(capsys.readouterr().out)
@@ -155,7 +155,12 @@ def test_another_engine(
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
-        (None, "-", ["--precision", "bfloat16"], "an extra: pip install 'openvino"),
+        (
+            None,
+            "-",
+            ["--precision", "bfloat16"],
+            "needs the extra 'openvino': pip install 'sept_allennlp",
+        ),
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )
@@ -197,7 +202,7 @@ def test_a_damaged_input_is_answered_up_to_the_damage(
     capsys: pytest.CaptureFixture,
 ) -> None:
     source, target = tmp_path / f"in.jsonl{suffix}", tmp_path / "out.jsonl"
-    # Two files one after the other, of which the second is cut short.
+    # Two concatenated files, the second truncated.
     source.write_bytes(compress(b"".join(lines_of(40))) + compress(b"".join(lines_of(40)))[:-20])
     target.write_text("earlier")
     with pytest.raises(SystemExit, match=f"{source}: the file is damaged after line") as error:

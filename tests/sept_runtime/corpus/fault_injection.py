@@ -186,7 +186,7 @@ def get_stuck(disk: Disk, name: str) -> None:
     thread.get_stuck()
 
 
-# What happens to the process, of which nothing remains.
+# Ways in which the process ends; nothing of it remains.
 DEADLY = {
     "SIGKILL": kill,
     "power failure": cut_power(),

@@ -134,7 +134,7 @@ def test_check_finds_files_that_are_not_of_the_run(
     with folder.claimed(SETTINGS, inputs):
         write_all(folder, folder.begin_attempt())
         (folder.path / name).touch()
-        # Of a network file system: nobody reads it by accident.
+        # As network file systems leave; its name keeps readers away.
         (folder.path / "annotations" / ".nfs0001").touch()
         with pytest.raises(CorpusError, match=f"not part of this run: {Path(name).name}. Move"):
             folder.check(inputs)
@@ -211,7 +211,7 @@ def test_a_folder_in_use_is_refused(folder: OutputFolder, inputs: List[InputFile
         with pytest.raises(CorpusError, match="in use by another process"):
             with folder.claimed(SETTINGS, inputs):
                 pytest.fail("it was let in")
-        # And the run goes on.
+        # The run continues.
         write_all(folder, attempt)
 
 

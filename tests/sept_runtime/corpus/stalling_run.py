@@ -29,7 +29,7 @@ def main() -> None:
             self, shard_lines: ShardLines, file_name: str, fields: FieldOptions
         ) -> PredictedShard:
             if self.has_done_one:
-                # Ray ends the workers of a run that is gone, but not at once.
+                # Ray ends the workers of a dead run, but not at once.
                 while is_alive(run):
                     time.sleep(0.05)
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -37,7 +37,7 @@ def read(path: str, limit: int = 200) -> List[Document]:
 
 
 def entities_of(tags: str, write: WriteFile) -> Optional[List[AnnotatedSpan]]:
-    """Of one sentence with these tags."""
+    """Return the entities of one sentence with these tags."""
     pairs = (f"w{i}/{tag}" for i, tag in enumerate(tags.split()))
     (document,) = read(write(columns(" ".join(pairs))))
     return document.entities

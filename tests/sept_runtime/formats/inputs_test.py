@@ -183,7 +183,7 @@ def test_the_text_of_given_words_is_kept() -> None:
         ({"text": "We"}, "word 1, 'use', is not in the text at character 2: it ends there"),
         (
             {"text": "We use it."},
-            "the text goes on after the last word, at character 7, with 'it.'",
+            "the text continues after the last word, at character 7, with 'it.'",
         ),
         (
             {"text": "We use", "word_offsets": [[0, 2], [2, 5]]},

@@ -81,7 +81,7 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
 def test_another_encoder_in_int8_is_refused(int8_model: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(int8_model, tmp_path / "int8"))
     (folder / "encoder_int8.onnx").write_bytes(b"of another model")
-    # Also for what does without it: the folder is what was exported, or it is not.
+    # Also for engines that do not need it: a folder must be complete.
     assert "encoder_int8.onnx: damaged, or part of another model" in refusal(folder)
 
 
@@ -180,7 +180,7 @@ def test_no_link_leads_out_of_the_folder(folder: Path, name: str) -> None:
 
 
 def test_a_snapshot_of_the_hub_is_links_into_its_cache(folder: Path) -> None:
-    """As `huggingface_hub.snapshot_download` lays a model out."""
+    """The layout is that of `huggingface_hub.snapshot_download`."""
     expected = list(sept_runtime.load(folder).annotate(["We train a parser."]))
     cache = folder.parent / "models--somebody--scierc"
     snapshot, blobs = cache / "snapshots" / "0123abcd", cache / "blobs"

@@ -133,7 +133,7 @@ def listed(texts: List[AnnotatedText]) -> Any:
 
 
 def pair_scores(folder: Path, engine: str, precision: str = "float32") -> Any:
-    """Of the same spans, whatever the engine takes them for."""
+    """Return the scores of pairs of the same spans, independent of predicted entities."""
     predictor = ExportedPredictor(folder, 1, engine, precision)
     documents = [Document("", [text.split()]) for text in TEXTS]
     reference = ExportedPredictor(folder, 1)

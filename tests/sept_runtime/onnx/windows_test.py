@@ -59,7 +59,7 @@ def test_without_special_pieces_a_document_of_any_length_is_one_row() -> None:
 
 @pytest.mark.parametrize("content, lengths", [(0, [8, 16]), (11, [8, 14])])
 def test_rows_of_a_step(content: int, lengths: List[int]) -> None:
-    # With three special pieces, of which no more than 11 others may be among.
+    # With three special pieces, and at most 11 others.
     cut, encoder = windows(content, content), Encoder()
     documents = [[*range(20, 25)], [*range(40, 49)]]
     for document, length in zip(documents, lengths):

@@ -153,7 +153,7 @@ def test_rules_for_words(text):
 
 def test_text_without_white_space_is_split_after_every_200_characters():
     assert tokenize("a" * 401).sentences == [["a" * 200, "a" * 200, "a"]]
-    # Each piece has affixes of its own.
+    # Each piece has its own affixes.
     assert tokenize("a" * 199 + "--" + "a" * 199).sentences == [["a" * 199 + "-", "-" + "a" * 199]]
 
 

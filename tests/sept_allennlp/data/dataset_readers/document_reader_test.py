@@ -1,4 +1,4 @@
-"""What holds for the readers of all formats."""
+"""Tests of the readers of all formats."""
 
 import json
 import tarfile

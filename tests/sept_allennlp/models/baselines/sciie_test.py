@@ -103,7 +103,7 @@ DOCUMENT = Document(
 
 
 def probabilities(mention_score: float) -> Tuple[float, float, float]:
-    """Of no entity, Method and Task."""
+    """Return the probabilities of no entity, Method and Task."""
     exponentials = numpy.exp(
         [0.0, mention_score + LABEL_SCORES["Method"], mention_score + LABEL_SCORES["Task"]]
     )
@@ -122,8 +122,8 @@ def test_the_best_spans_are_kept_and_scored_by_the_sum() -> None:
     assert [entity.score for entity in outputs["entities"][0]] == pytest.approx(
         [probabilities(4)[1], probabilities(6)[1], probabilities(6)[1]]
     )
-    # "parsers" of the first sentence is right, the other two are none; the pruned Task is not
-    # among what the likelihood is taken over.
+    # "parsers" of the first sentence is right, the other two are no entities; the likelihood
+    # excludes the pruned Task.
     expected = -numpy.log([probabilities(6)[1], probabilities(4)[0], probabilities(6)[0]]).sum()
     assert outputs["loss"].item() == pytest.approx(expected, rel=1e-5)
     # But it counts as missed.

@@ -132,7 +132,7 @@ def test_the_best_tags_become_entities_with_their_probabilities(
 
 def test_decoding_allows_only_valid_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     model = words_model()
-    # An entity that goes on without having begun, with another label, and in the next sentence.
+    # I- tags without a beginning, with another label, and in the next sentence.
     emit(model, monkeypatch, [I_METHOD, B_TASK, I_METHOD, I_METHOD, I_METHOD])
     output = outputs(model, tensors(model, DOCUMENT))
     (tags,) = output["tags"]
@@ -231,7 +231,7 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_soft_labels_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="soft labels come from a model of spans"):
+    with pytest.raises(ConfigurationError, match="get soft labels from a model that scores spans"):
         replace(words_model().decoding, soft_labels=0.01)
 
 

@@ -12,7 +12,7 @@ from sept_allennlp.modules.relation_scorers import (
     RelationScorer,
 )
 
-# One document of seven words, of which each is a position; two dimensions.
+# One document of seven words, each a position; two dimensions.
 SEQUENCE = torch.tensor(
     [[[1.0, 0.0], [2.0, -1.0], [-3.0, 5.0], [4.0, -2.0], [0.0, 0.0], [7.0, 1.0], [9.0, 9.0]]]
 )

@@ -90,7 +90,7 @@ def test_every_annotation_that_is_merged_moved_or_left_out_is_reported(tmp_path)
     folder = folder_with(tmp_path, "BERT/SQuAD is used with IL-2/IL-4 here", annotations)
     folder_with(tmp_path, "One two", "T1\tTask 0 3\tOne\n", name="e")
     documents, report = read_brat(folder, tokenize, "widen")
-    # The rest of the folder goes on.
+    # The rest of the folder is read.
     assert [document.entities for document in documents] == [
         [(0, 0, "Method"), (4, 4, "Protein")],
         [(0, 0, "Task")],

@@ -1,4 +1,4 @@
-"""What the tests of brat's folders share."""
+"""Helpers of the tests of brat's folders."""
 
 import re
 

@@ -24,7 +24,7 @@ _PREDICT = """
 import sept_runtime
 model = sept_runtime.load(sys.argv[1], threads=1, engine="openvino")
 assert list(model.annotate(["We use a parser for parsing."]))
-# It is as if nobody had touched what it would send by.
+# The function by which it would send is as before.
 assert "openvino_telemetry" not in sys.modules
 import openvino
 assert openvino.convert_model

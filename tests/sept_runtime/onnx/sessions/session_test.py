@@ -90,7 +90,7 @@ def test_where_openvino_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "openvino", None)
     find_engine("onnxruntime", "float32", threads=1)
     with pytest.raises(
-        ExportedModelError, match="extra 'openvino': pip install 'openvino"
+        ExportedModelError, match="extra 'openvino': pip install 'sept_allennlp"
     ) as error:
         find_engine("openvino", "float32", threads=1)
     assert "\n" not in str(error.value)
