@@ -61,6 +61,7 @@ class UploadOptions(NamedTuple):
             query.pop("title_field", None),
             keep,
             _switch(query, "with_title"),
+            text_option="text_field=",
         )
         return cls(name, format, fields, _switch(query, "one_per_line"))
 

@@ -70,6 +70,8 @@ class FieldOptions:
         Further fields that the output is to hold, see `kept_fields`.
     with_title : `bool`, optional (default = `False`)
         Annotate the title as a first sentence.
+    text_option : `str`, optional (default = `"--text-field "`)
+        The option for `text`, as messages write it before a name.
     """
 
     text: Optional[str] = None
@@ -77,6 +79,7 @@ class FieldOptions:
     title: Optional[str] = None
     keep: Tuple[str, ...] = ()
     with_title: bool = False
+    text_option: str = "--text-field "
 
 
 def map_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
@@ -217,14 +220,18 @@ def _s2orc_abstract(fields: JsonObject) -> Optional[str]:
 def _no_text(fields: JsonObject, options: FieldOptions) -> str:
     if options.text is not None:
         names = ", ".join(list(map(str, fields))[:12])
-        return (
-            f"the record has no text in its field {options.text!r} (--text-field); it has {names}"
-        )
+        return f"the record has no text in its field {options.text!r} ({options.text_option.strip(' =')}); it has {names}"
     known = {*TEXT_NAMES, *map(_plain, _WORDS)}
     if any(_plain(name) in known for name in fields) or "abstract_inverted_index" in fields:
         return "the record's text is missing"
-    strings = {name: value for name, value in fields.items() if isinstance(value, str)}
+    strings = {
+        name: value
+        for name, value in fields.items()
+        if isinstance(value, str) and _plain(name) not in TITLE_NAMES
+    }
     longest = max(strings, key=lambda name: len(strings[name]), default=None)
     names = ", ".join(list(map(str, fields))[:12]) or "no fields"
-    hint = f"; did you mean --text-field {longest}?" if longest and " " in strings[longest] else ""
+    hint = ""
+    if longest and " " in strings[longest]:
+        hint = f"; did you mean {options.text_option}{longest}?"
     return f"none of the record's fields has a name known for texts: {names}{hint}"
