@@ -92,7 +92,7 @@ def read_upload(body: bytes, options: UploadOptions, max_bytes: int) -> Iterator
     if len(content) > max_bytes:
         raise DocumentError(f"{options.name}: the content has more than {max_bytes} bytes")
     # As a reader that can look ahead.
-    file = io.BufferedReader(io.BytesIO(content))  # type: ignore[arg-type]
+    file: io.BufferedReader = io.BufferedReader(io.BytesIO(content))
     format = options.format or recognize(file, options.name)
     if format not in FILE_FORMATS:
         raise DocumentError(

@@ -2,11 +2,13 @@
 
 import logging
 import re
+from itertools import groupby
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import needs_extra
+from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject
 from sept_runtime.formats.records.whole import MissingExtraError, decode_text, read_whole
 
@@ -136,12 +138,13 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
         blocks.append(block)
     library = Library(blocks, fail_on_duplicate_key=False)
 
-    class Decoding(LatexDecodingMiddleware):  # type: ignore[misc]
+    class Decoding(LatexDecodingMiddleware):
         def _transform_python_value_string(self, python_string: str) -> Tuple[str, str]:
             decode = super()._transform_python_value_string
             # Undecodable LaTeX stays unchanged.
             decoded = (
-                decode(part)[0] if _LATEX.search(part) else part for part in _parts(python_string)
+                decode("".join(parts))[0] if has_latex else "".join(parts)
+                for has_latex, parts in groupby(_parts(python_string), _has_latex)
             )
             return "".join(decoded), ""
 
@@ -159,24 +162,31 @@ def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
             yield number, DocumentError(f"the entry is not valid BibTeX ({reason})")
 
 
+def _has_latex(text: str) -> bool:
+    return _LATEX.search(text) is not None
+
+
 def _parts(text: str) -> Iterator[str]:
     """
     Yield a text in parts that can be decoded one by one.
 
     Decoding takes milliseconds for an abstract, in which a few words have LaTeX.
     """
-    if not _LATEX.search(text) or _REACHING.search(text):
+    if not _has_latex(text) or _REACHING.search(text):
         yield text
         return
-    part = ""
+    part: List[str] = []
+    depth = dollars = 0
     for word in re.split(r"(?<=\s)(?=\S)", text):
-        plain = _ESCAPE.sub("", part)
-        is_closed = plain.count("{") == plain.count("}") and plain.count("$") % 2 == 0
-        if is_closed and not _MACRO.search(part) and not word.startswith(("{", "[", "*")):
-            yield part
-            part = ""
-        part += word
-    yield part
+        is_closed = depth == 0 and dollars % 2 == 0 and not (part and _MACRO.search(part[-1]))
+        if part and is_closed and not word.startswith(("{", "[", "*")):
+            yield "".join(part)
+            part = []
+        part.append(word)
+        plain = _ESCAPE.sub("", word)
+        depth += plain.count("{") - plain.count("}")
+        dollars += plain.count("$")
+    yield "".join(part)
 
 
 def _unbraced(value: Any) -> Any:
@@ -250,7 +260,7 @@ def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[Elem
             if parents:
                 parents[-1].remove(element)
     except ElementTree.ParseError as error:
-        raise DocumentError(f"{name}: not valid XML ({error})") from None
+        raise DamagedInputError(name, f"not valid XML: {error}") from None
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -7,7 +7,18 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import (
@@ -245,9 +256,13 @@ def _rows(file: io.BufferedReader, name: str, format: str) -> Iterator[Tuple[int
         if name == STANDARD_INPUT_NAME:
             raise DocumentError("Parquet cannot be read from standard input; name a file")
         return read_parquet(file if file.seekable() else name, name)
-    return {"json": read_json, "bibtex": read_bibtex, "pubmed": read_pubmed, "tei": read_tei}[
-        format
-    ](file, name)
+    readers: Dict[str, Callable[[io.BufferedReader, str], Iterator[Tuple[int, Any]]]] = {
+        "json": read_json,
+        "bibtex": read_bibtex,
+        "pubmed": read_pubmed,
+        "tei": read_tei,
+    }
+    return readers[format](file, name)
 
 
 def read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Iterator, Tuple, Union
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import needs_extra
+from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject, finite_number, not_json, parse_line
 from sept_runtime.formats.records.whole import MAX_WHOLE_BYTES, MissingExtraError, read_whole
 
@@ -46,9 +47,8 @@ def read_csv(file: BinaryIO, name: str, delimiter: str = "") -> Iterator[Tuple[i
             if any(row):
                 yield reader.line_num, {key: value for key, value in zip(header, row) if value}
     except csv.Error as error:
-        raise DocumentError(
-            f"{name}, line {reader.line_num}: not a valid table ({error})"
-        ) from None
+        reason = f"line {reader.line_num} is not valid in a table: {error}"
+        raise DamagedInputError(name, reason) from None
 
 
 def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
@@ -86,7 +86,7 @@ def read_parquet(source: Union[str, BinaryIO], name: str) -> Iterator[Tuple[int,
                 number += 1
                 yield number, row
     except pyarrow.ArrowException as error:
-        raise DocumentError(f"{name}: not a valid Parquet file ({error})") from None
+        raise DamagedInputError(name, f"not valid Parquet: {error}") from None
 
 
 def _parquet_rows(batch: "pyarrow.RecordBatch") -> Iterator[Any]:
@@ -168,4 +168,4 @@ def _array(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
             yield number, value
             start, size = end, _CHUNK_BYTES
     except (ValueError, RecursionError) as error:
-        raise DocumentError(f"{name}: not valid JSON after record {number} ({error})") from None
+        raise DamagedInputError(name, f"not valid JSON after record {number}: {error}") from None

@@ -316,3 +316,26 @@ def test_an_interrupted_run_keeps_the_earlier_output_and_names_its_own_part(
     assert f"{target}: not written; what was finished is in {partial}" in said
     (output,) = outputs_of(gzip.decompress(partial.read_bytes()).decode())
     assert output["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("in.json", '[{"id": "a", "text": "We use a parser."}, {"id": "b", "text'),
+        (
+            "in.xml",
+            "<PubmedArticleSet><PubmedArticle><PMID>a</PMID><Abstract><AbstractText>We use a "
+            "parser.</AbstractText></Abstract></PubmedArticle><PubmedArticle>",
+        ),
+    ],
+)
+def test_records_before_the_damage_are_answered(
+    exported_model: Path, tmp_path: Path, name: str, content: str
+) -> None:
+    source, target = tmp_path / name, tmp_path / "out.jsonl"
+    source.write_text(content)
+    with pytest.raises(SystemExit, match=rf"{name}: the file is damaged after line 1 \(not valid "):
+        main(["predict", "--model", str(exported_model), str(source), "-o", str(target)])
+    first, last = outputs_of(target.read_text())
+    assert (first["id"], last["line"]) == ("a", 2)
+    assert "the file is damaged" in last["error"]

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional
 
 from sept_runtime.corpus.cluster import WorkerDied
+from sept_runtime.corpus.output_folder import Counts
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.errors import CorpusError
@@ -143,7 +144,7 @@ class SmallRun:
         settings = CorpusSettings(output=output, **self._options)
         found = cluster or InProcessCluster()
         counts = predict_corpus(settings, lambda line: None, WordShardPredictor, lambda _: found)
-        assert counts == (8, 7, 1, 6), counts
+        assert counts == Counts(8, 7, 1, 6), counts
 
 
 def content(output: Path) -> Content:

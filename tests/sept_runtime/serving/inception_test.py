@@ -57,8 +57,8 @@ def test_entities_are_annotations_of_the_layer(served):
     [
         ({}, "'metadata'"),
         (request(xmi="<"), "not valid CAS XMI"),
-        (request(xmi='<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>'), "document type"),
-        (request(types='<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>'), "document type"),
+        (request(xmi='<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>'), "DOCTYPE"),
+        (request(types='<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>'), "DOCTYPE"),
         ({**request(), "metadata": {"layer": "no.Layer", "feature": "value"}}, "no.Layer"),
         ({**request(), "typeSystem": 1}, "must be strings"),
     ],

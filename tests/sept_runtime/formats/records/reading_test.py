@@ -285,7 +285,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a0 "ha">' + "".join(
 )
 def test_xml_that_is_hostile_or_cut_short_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(content)
-    with pytest.raises(DocumentError, match="a.xml: not valid XML"):
+    with pytest.raises(DocumentError, match=r"a.xml: the file is damaged \(not valid XML"):
         read(tmp_path / "a.xml")
 
 
@@ -298,7 +298,7 @@ def test_parquet(tmp_path: Path) -> None:
     format, records = read(tmp_path / "a")
     assert format == "parquet" and records[0] == {"id": 1, "abstract": TEXT, "tags": ["a"]}
     (tmp_path / "a").write_bytes(b"PAR1 and so on")
-    with pytest.raises(DocumentError, match="not a valid Parquet file"):
+    with pytest.raises(DocumentError, match="not valid Parquet"):
         read(tmp_path / "a")
 
 
@@ -365,7 +365,7 @@ def test_an_array_that_is_not_valid_is_refused_where_it_goes_wrong(
     with open_records(str(tmp_path / "a.json")) as file:
         for _ in range(number):
             assert next(file.records).value == {"a": 1}
-        with pytest.raises(DocumentError, match=f"a.json: not valid JSON after record {number}"):
+        with pytest.raises(DocumentError, match=f"not valid JSON after record {number}:"):
             next(file.records)
 
 
@@ -495,7 +495,7 @@ def test_latex_is_decoded_as_by_the_package(pieces: List[str]) -> None:
 
     text = f"@article{{a, abstract = {{{''.join(pieces)}.}}}}"
     entries = parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries
-    file = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]
+    file = io.BufferedReader(io.BytesIO(text.encode()))
     (record,) = read_file(file, "a.bib", "bibtex")
     # The package gives up entries that it cannot decode; here they keep their text.
     for entry in entries:
