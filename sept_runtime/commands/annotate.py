@@ -168,7 +168,7 @@ def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     """Print the result of a run and return its exit status."""
     _report(f"{output.path}: {counts}, in {counts.shards:,} shards")
     if counts.skipped:
-        _report(f"The first that was skipped: {counts.reason}")
+        _report(f"First skipped: {counts.reason}")
     if not counts.failed:
         # A run without any usable document fails, unless the corpus is empty.
         return int(counts.skipped > 0 and not counts.annotated)

@@ -2,13 +2,13 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, Tuple
 
 from typing_extensions import override
 
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.brat import MISALIGNED_POLICIES, Losses, read_brat, write_brat
+from sept_runtime.formats.brat import MISALIGNED_POLICIES, BratReport, read_brat, write_brat
 from sept_runtime.formats.exchange import (
     CharacterDocument,
     CharacterSpan,
@@ -139,13 +139,10 @@ def _from_sept(args: argparse.Namespace, report: _Report) -> int:
 
 
 def _to_sept(args: argparse.Namespace, report: _Report) -> int:
-    losses = Losses()
-    ignored: List[str] = []
+    losses = BratReport()
     if args.source_format == "brat":
-        documents, brat_report = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
-        losses = Losses(brat_report.skipped, brat_report.changed)
-        ignored = brat_report.ignored
-        for key in brat_report.missing:
+        documents, losses = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
+        for key in losses.missing:
             print(f"{args.source}: document {key!r} is no longer there", file=sys.stderr)
         inputs = [str(path) for path in Path(args.source).rglob("*")]
     else:
@@ -160,8 +157,8 @@ def _to_sept(args: argparse.Namespace, report: _Report) -> int:
             output.write(dump_line(document_to_scierc(each)).encode())
     for kind, messages in (
         ("changed", losses.changed),
-        ("skipped", losses.misaligned),
-        ("ignored", ignored),
+        ("skipped", losses.skipped),
+        ("ignored", losses.ignored),
     ):
         for message in messages:
             print(f"{kind}: {message}", file=sys.stderr)

@@ -6,9 +6,9 @@ file beside brat's own, `sept_documents.json` (see `records`). If it is missing,
 longer the recorded one, words and sentences are found again.
 """
 
-from sept_runtime.formats.brat.alignment import MISALIGNED_POLICIES, Losses
+from sept_runtime.formats.brat.alignment import MISALIGNED_POLICIES
 from sept_runtime.formats.brat.reading import BratReport, read_brat
 from sept_runtime.formats.brat.records import RECORD_NAME
 from sept_runtime.formats.brat.writing import write_brat
 
-__all__ = ["BratReport", "Losses", "MISALIGNED_POLICIES", "RECORD_NAME", "read_brat", "write_brat"]
+__all__ = ["BratReport", "MISALIGNED_POLICIES", "RECORD_NAME", "read_brat", "write_brat"]

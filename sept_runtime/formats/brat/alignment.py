@@ -75,13 +75,13 @@ class Losses:
 
     # Parameters
 
-    misaligned : `List[str]`
+    skipped : `List[str]`
         Annotations that do not fit and are left out.
     changed : `List[str]`
         Annotations that are widened, or merged with others.
     """
 
-    misaligned: List[str] = field(default_factory=list)
+    skipped: List[str] = field(default_factory=list)
     changed: List[str] = field(default_factory=list)
 
     def check(self, policy: str) -> None:
@@ -92,9 +92,9 @@ class Losses:
 
         `DocumentError` with a line for each misaligned annotation.
         """
-        if self.misaligned and policy == "error":
+        if self.skipped and policy == "error":
             raise DocumentError(
-                "\n".join(self.misaligned)
+                "\n".join(self.skipped)
                 + "\nThe annotations above cannot be converted: correct them, leave them out "
                 "(--misaligned skip), or widen them to whole words (--misaligned widen)."
             )
@@ -141,7 +141,7 @@ def align(
                     "label: delete one of the two"
                 )
         except _Misaligned as fault:
-            losses.misaligned.append(f"{what}: {fault}")
+            losses.skipped.append(f"{what}: {fault}")
             continue
         aligned[id] = entity
         if first != id:
@@ -184,7 +184,7 @@ def connect(
         try:
             head, tail = _ends_of(arc, entities, sentence_ids)
         except _Misaligned as fault:
-            losses.misaligned.append(f"{what}: {fault}")
+            losses.skipped.append(f"{what}: {fault}")
             continue
         relation = AnnotatedRelation(head, tail, labels.get(arc.type, arc.type))
         first = relations.setdefault(relation, arc.id)

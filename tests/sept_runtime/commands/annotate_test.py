@@ -215,7 +215,7 @@ def test_a_corpus_of_records_without_text_ends_with_status_1(
     status, printed = annotate([], also=[tmp_path / "more.csv"])
     assert status == 1
     assert "1 lines in = 0 annotated + 0 failed + 1 skipped" in printed
-    assert "The first that was skipped: " in printed and "more.csv, line 2: " in printed
+    assert "First skipped: " in printed and "more.csv, line 2: " in printed
 
 
 def test_a_damaged_record_file_costs_the_rest_of_it(annotate: Annotate, tmp_path: Path) -> None:
