@@ -220,7 +220,8 @@ def _s2orc_abstract(fields: JsonObject) -> Optional[str]:
 def _no_text(fields: JsonObject, options: FieldOptions) -> str:
     if options.text is not None:
         names = ", ".join(list(map(str, fields))[:12])
-        return f"the record has no text in its field {options.text!r} ({options.text_option.strip(' =')}); it has {names}"
+        option = options.text_option.strip(" =")
+        return f"the record has no text in its field {options.text!r} ({option}); it has {names}"
     known = {*TEXT_NAMES, *map(_plain, _WORDS)}
     if any(_plain(name) in known for name in fields) or "abstract_inverted_index" in fields:
         return "the record's text is missing"

@@ -402,8 +402,9 @@ def test_fields_of_a_file_are_parameters(served):
     assert (answer["id"], answer["name"]) == ("7", "The parser")
     assert answer["text"] == "The parser\n\nA corpus."
     assert [(each["text"], each["field"]) for each in answer["entities"]] == [("corpus", "text")]
+    content = b"nr;body\n7;A corpus.\n"
     (answer,) = lines_of(served.post("/predict/file?format=csv", content=content))
-    assert answer["error"].endswith("nr, body, name; did you mean text_field=body?")
+    assert answer["error"].endswith(": nr, body; did you mean text_field=body?")
     many = served.post("/predict/file?name=a.txt&one_per_line=true", content=b"A parser.\nNo.\n")
     assert [answer["id"] for answer in lines_of(many)] == ["a-1", "a-2"]
 
