@@ -221,13 +221,11 @@ def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) ->
         assert sum(parameter.numel() for parameter in model.parameters()) > 0
 
 
-def test_the_suites_are_there() -> None:
+def test_suites_are_found() -> None:
     assert {"paper.jsonnet", "paper_minilm.jsonnet", "accuracy_minilm.jsonnet"} <= {*SUITES}
 
 
-def test_the_suite_in_folds_can_be_trained_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_suite_in_folds_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
     suite = CONFIGS / "suites" / "accuracy_minilm.jsonnet"

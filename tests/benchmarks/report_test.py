@@ -115,7 +115,7 @@ def test_several_seeds_are_a_mean_and_a_deviation(results):
     assert "seed (1, 2)" in page
 
 
-def test_time_in_times_of_the_encoder(results):
+def test_times_are_relative_to_the_encoder(results):
     results["encoder_alone"] = [{"seconds": 0.5}, {"seconds": 1.0}, {"seconds": 3.0}]
     page = render(results)
     # 8 abstracts in 2 s and in 4 s; the encoder needs 1 s.

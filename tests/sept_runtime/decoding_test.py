@@ -82,7 +82,7 @@ def test_flat_entities_share_no_word_and_the_most_probable_stay():
     assert spans_of(entities) == [(2, 3, "Task"), (4, 6, "Method")]
 
 
-def test_of_equally_probable_overlapping_entities_the_first_and_then_the_shortest_stays():
+def test_of_overlapping_entities_with_equal_scores_the_first_and_then_the_shortest_stays():
     entities = [
         ScoredSpan(1, 3, "Task", 0.5),
         ScoredSpan(0, 1, "Task", 0.5),

@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 
-def test_the_base_is_light() -> None:
+def test_the_base_package_is_light() -> None:
     requirements = [Requirement(text) for text in requires("sept_allennlp") or []]
     base = {r.name for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})}
     assert {"numpy", "onnxruntime", "rich", "tokenizers"} <= base

@@ -237,7 +237,7 @@ def test_entities_of_other_components_stay_where_they_do_not_overlap(add_stub: A
     ]
 
 
-def test_of_entities_that_share_a_token_the_most_probable_is_in_doc_ents(add_stub: Any) -> None:
+def test_doc_ents_has_the_most_probable_of_overlapping_entities(add_stub: Any) -> None:
     nlp = spacy.blank("en")
     add_stub(nlp, Stub(["(", "LSTM", "CRF"], "Method"), set_ents=True)
     # One token to spaCy, five words here; the later word has the higher score.
@@ -305,7 +305,7 @@ def test_the_last_saved_model_is_loaded(exported_model: Path, tmp_path: Path) ->
         assert [path.name for path in (saved / "sept").iterdir()] == [expected]
 
 
-def test_bytes_cannot_carry_the_model(exported_model: Path) -> None:
+def test_a_pipeline_with_a_model_cannot_become_bytes(exported_model: Path) -> None:
     nlp = pipeline(exported_model)
     with pytest.raises(
         ValueError, match=r"nlp\.to_bytes cannot carry the model of 'sept'.*to_disk"

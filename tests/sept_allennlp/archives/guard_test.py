@@ -244,7 +244,7 @@ def test_no_part_of_an_archive_fetches_what_it_names_on_the_hub(
     assert requests[1:] == []
 
 
-def test_the_parts_above_are_all_that_take_a_path() -> None:
+def test_all_parts_that_take_a_path_are_tested() -> None:
     tested = {(base.__name__, part.get("type")) for base, part in PARTS}
     missing = []
     for base, registry in Registrable._registry.items():

@@ -259,7 +259,7 @@ def test_a_flipped_byte_is_found(trained_archive: str, tmp_path: Path) -> None:
     "meta",
     ['{"version": "two.ten"}', '{"version": 2}', "{}", '{"version": "2.10.1", "more": 1}', "?"],
 )
-def test_an_odd_version_is_named(rebuilt: Callable[..., Path], meta: str) -> None:
+def test_an_invalid_version_is_named(rebuilt: Callable[..., Path], meta: str) -> None:
     path = rebuilt(lambda folder: (folder / "meta.json").write_text(meta))
     with pytest.raises(ArchiveError, match="meta.json does not say which version of AllenNLP"):
         load_archive(path)

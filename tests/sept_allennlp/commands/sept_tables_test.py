@@ -93,7 +93,7 @@ def test_from_runs_and_again_from_their_scores(
     assert again == {name: written[name] for name in FILES}
 
 
-def test_the_seeds_that_there_should_be(
+def test_missing_seeds_are_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     output = tmp_path / "output"

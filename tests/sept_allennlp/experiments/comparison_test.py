@@ -21,7 +21,7 @@ from sept_allennlp.experiments.counts import COUNTS
 from sept_allennlp.experiments.errors import RunError
 
 
-def test_of_one_document_all_samples_are_the_same() -> None:
+def test_all_samples_of_one_document_are_equal() -> None:
     # 2 * 2 / (2 + 4) and 2 * 1 / (2 + 4).
     result = paired_bootstrap(numpy.array([[2, 2, 4]]), numpy.array([[1, 2, 4]]))
     assert result == pytest.approx((1 / 3, 1 / 3, 1 / 3))

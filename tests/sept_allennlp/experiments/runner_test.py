@@ -166,7 +166,7 @@ def test_a_training_that_ended_without_its_best_weights_fails(tmp_path: Path) ->
     assert list(ended.folder.glob("model_state_*"))
 
 
-def test_ending_well_without_metrics_is_a_failure(tmp_path: Path) -> None:
+def test_success_without_metrics_is_a_failure(tmp_path: Path) -> None:
     lines = Lines()
     assert not run([training(tmp_path, "a", ".5 quit")], lines)
     assert re.match("a/1  failed: .*is not a finished run.*metrics.json", lines[-2])

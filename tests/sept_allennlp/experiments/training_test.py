@@ -106,7 +106,7 @@ def test_a_new_training(training: Training) -> None:
     assert status_of(training) is Status.NEW
 
 
-def test_nothing_but_a_configuration(training: Training) -> None:
+def test_a_folder_with_only_a_configuration_has_begun(training: Training) -> None:
     fill(training)
     assert status_of(training) is Status.BEGUN
 
@@ -197,7 +197,7 @@ def test_a_finished_training(training: Training) -> None:
     assert status_of(training) is Status.ENDED
 
 
-def test_checkpoints_can_go_and_the_best_weights_stay(training: Training) -> None:
+def test_checkpoints_are_removed_and_the_best_weights_stay(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "best.th").write_text("")

@@ -82,7 +82,7 @@ def test_whole_numbers_are_exact(model: onnx.ModelProto) -> None:
     assert list(types(both).values()).count(TensorProto.INT8) == 4
 
 
-def test_others_are_rounded_and_cut(model: onnx.ModelProto) -> None:
+def test_other_numbers_are_rounded_and_clipped(model: onnx.ModelProto) -> None:
     both = quantized(model, [ONE, TWO], {ONE, TWO}, RANGES)
     total, square = run(both, [[[0.4, 1000], [-1000, 2.6]]])
     x = np.array([[[0, 200], [-55, 3]]], np.float32)

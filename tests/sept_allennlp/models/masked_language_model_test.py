@@ -27,7 +27,7 @@ def test_the_loss_is_that_of_transformers() -> None:
     assert ours.get_metrics(reset=True)["perplexity"] == pytest.approx(loss.exp().item(), rel=1e-5)
 
 
-def test_nothing_to_guess() -> None:
+def test_the_loss_without_masked_pieces_is_zero() -> None:
     loss = model()(PIECES, torch.full_like(TARGETS, -100))["loss"]
     loss.backward()
     assert loss.item() == 0

@@ -258,7 +258,9 @@ def test_no_entities_no_words_no_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert model(**tensors(model, *documents))["relations"] == [[] for _ in documents]
 
 
-def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_entities_the_most_probable_make_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Three of nine words.
     model = joint_model({"max_entities_per_word": 0.3}).eval()
     always(model, 3.0, -3.0)

@@ -99,7 +99,7 @@ def test_soft_labels_are_neither_sampled_nor_corrected(prior_correction: float) 
     assert loss == pytest.approx((SOFT_LOSS + gold_loss) / 2, rel=1e-5)
 
 
-def test_gold_alone_is_learned_as_without_a_teacher() -> None:
+def test_only_gold_is_learned_as_without_a_teacher() -> None:
     model = words_model().eval()
     batch = tensors(model, ANNOTATED, NEITHER)
     with_field = model(**batch)["loss"]

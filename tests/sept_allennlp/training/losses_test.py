@@ -34,7 +34,7 @@ def test_a_span_that_is_too_wide_is_ignored() -> None:
     assert targets_of(soft, max_span_width=1).tolist() == [[NOTHING] * 3] * 2
 
 
-def test_where_nothing_is_listed_nothing_is_an_entity() -> None:
+def test_without_listed_spans_nothing_is_an_entity() -> None:
     assert targets_of(torch.zeros(2, 0, 4)).tolist() == [[NOTHING] * 4] * 2
 
 

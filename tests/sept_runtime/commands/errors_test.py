@@ -36,7 +36,9 @@ def other(tmp_path: Path) -> Path:
     return file
 
 
-def test_tables_and_examples(predictions: Path, other: Path, capsys: pytest.CaptureFixture) -> None:
+def test_tables_and_examples_are_printed(
+    predictions: Path, other: Path, capsys: pytest.CaptureFixture
+) -> None:
     main(["errors", str(predictions), "--against", str(other)])
     captured = capsys.readouterr()
     rows = [

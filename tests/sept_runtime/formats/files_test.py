@@ -64,9 +64,7 @@ def test_the_content_and_not_the_name_tells_the_compression(
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-def test_files_put_one_after_the_other_are_read_to_the_end(
-    compression: str, tmp_path: Path
-) -> None:
+def test_concatenated_files_are_read_to_the_end(compression: str, tmp_path: Path) -> None:
     path = tmp_path / "two"
     path.write_bytes(COMPRESS[compression](b"a\n") + COMPRESS[compression](b"b\n"))
     with open_input(str(path)) as lines:

@@ -20,7 +20,7 @@ def test_an_object_is_written_as_one_line_and_read_back(value):
     assert parse_line(line) == value
 
 
-def test_plain_characters_where_a_file_can_hold_them():
+def test_characters_are_escaped_only_if_a_file_cannot_hold_them():
     assert dump_line({"β": "\u2028"}) == '{"β": "\u2028"}\n'
     assert dump_line(["β", "\ud800"]) == '["\\u03b2", "\\ud800"]\n'
 

@@ -147,7 +147,7 @@ def test_predicted_ner_stands_in_for_entities():
     assert prediction_from_json(fields).predicted_entities == [ScoredSpan(1, 1, "Task", None)]
 
 
-def test_without_either_nothing_is_predicted():
+def test_a_line_without_predicted_entities_has_no_prediction():
     fields = {"doc_key": "d", "sentences": [["a"]], "ner": [[]]}
     assert prediction_from_json(fields).predicted is None
 
@@ -252,7 +252,7 @@ def test_unknown_symmetric_labels_are_refused(labels):
         ({"head": 0, "tail": 1, "label": "X"}, "relation 0 is between entities of two sentences"),
     ],
 )
-def test_relations_that_cannot_be_are_refused(relation, fault):
+def test_impossible_relations_are_refused(relation, fault):
     # Beside an object, so that it is no annotation.
     fields = {**RELATED, "relations": [relation, *RELATED["relations"]]}
     with pytest.raises(DocumentError) as error:
@@ -272,7 +272,7 @@ def test_relations_that_cannot_be_are_refused(relation, fault):
         ({"predicted_relations": [[[0, 0, 3, 3, "X"]]]}, "is between entities of two sentences"),
     ],
 )
-def test_predicted_relations_that_cannot_be_are_refused(change, fault):
+def test_impossible_predicted_relations_are_refused(change, fault):
     with pytest.raises(DocumentError) as error:
         prediction_from_json({**RELATED, "relations": None, **change})
     assert fault in str(error.value)

@@ -53,7 +53,7 @@ def test_probabilities_of_relations_are_read() -> None:
     )
 
 
-def test_gold_and_a_teachers_annotation_may_be_there_both() -> None:
+def test_a_document_may_have_gold_and_soft_labels() -> None:
     document = document_from_scierc(annotated(ner=[[], [[4, 4, "Task"]]]))
     assert document.entities == [(4, 4, "Task")]
     assert document.soft is not None

@@ -135,7 +135,9 @@ def test_a_wrong_configuration_is_refused(folder: Path, edit: Any, fault: str) -
         (lambda f: f["files"].pop("relation_head.onnx"), "has no entry for relation_head.onnx"),
     ],
 )
-def test_relations_that_are_not_right(related: Path, edit: Any, fault: str) -> None:
+def test_wrong_relations_of_a_configuration_are_refused(
+    related: Path, edit: Any, fault: str
+) -> None:
     change(related, edit)
     message = refusal(related)
     assert fault in message

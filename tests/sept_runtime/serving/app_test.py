@@ -426,7 +426,7 @@ def test_fields_of_a_file_are_parameters(served):
         ("color=red", RIS, "unknown option 'color'"),
     ],
 )
-def test_what_is_no_file_of_records_is_refused(query, content, reason):
+def test_other_files_than_records_are_refused(query, content, reason):
     with client(limits=Limits(max_body_bytes=2_000_000)) as served:
         answer = served.post(f"/predict/file?{query}", content=content)
         assert (answer.status_code, reason in answer.json()["error"]) == (422, True), answer.text

@@ -387,7 +387,7 @@ def test_text_that_is_already_cut_into_words_keeps_its_words():
     "piece",
     ["a", "(", ".", "n't", "'", "a.", "a@b.", "http://a/", "\u200b", "\u200b ", "\n", "\n ", " "],
 )
-def test_time_grows_with_length_and_not_with_its_square(piece):
+def test_time_is_linear_in_the_length(piece):
     text = "x" + piece * (200_000 // len(piece)) + "x"
     # CPU time, which does not depend on what else the machine does.
     started = time.process_time()
@@ -396,7 +396,7 @@ def test_time_grows_with_length_and_not_with_its_square(piece):
     assert time.process_time() - started < 20
 
 
-def test_more_different_words_than_are_remembered():
+def test_more_words_than_the_cache_holds():
     words = [f"w{number}" for number in range(50_000)]
     assert tokenize(" ".join(words)).sentences == [words]
     assert sentences_of("It still works. Yes.") == ["It still works .", "Yes ."]
@@ -435,7 +435,7 @@ paragraphs = st.lists(dangerous, max_size=15).map(lambda pieces: "A" + "".join(p
 
 
 @given(paragraphs, paragraphs)
-def test_paragraphs_know_nothing_of_each_other(first, second):
+def test_paragraphs_are_tokenized_independently(first, second):
     both = tokenize(f"{first}\n\n{second}")
     assert both.sentences == tokenize(first).sentences + tokenize(second).sentences
 

@@ -91,9 +91,7 @@ def test_a_phone_needs_no_sideways_scrolling_and_breaks_no_number(browser: Any) 
     assert len(heights) == 1
 
 
-def test_nothing_is_requested_from_elsewhere_and_the_console_stays_empty(
-    browser: Any, page: str
-) -> None:
+def test_the_report_requests_nothing_and_logs_nothing(browser: Any, page: str) -> None:
     assert browser.get_log("browser") == []
     requested = [
         message["params"]["request"]["url"]

@@ -46,7 +46,7 @@ def test_tags_by_hand() -> None:
         ([[0, 3, 0], [3, 5, 1], [5, 6, 0]], [[0, 3, 0], [5, 6, 0]]),
     ],
 )
-def test_of_entities_that_share_a_word_one_is_tagged(
+def test_one_of_overlapping_entities_is_tagged(
     entities: List[List[int]], kept: List[List[int]]
 ) -> None:
     for order in itertools.permutations(entities):

@@ -60,7 +60,7 @@ def test_embeddings_do_not_depend_on_earlier_or_neighboring_documents() -> None:
     assert not embed(stateful, WORDS).allclose(embed(stateful, WORDS), atol=1e-3)
 
 
-def test_threads_do_not_meet_in_its_state() -> None:
+def test_threads_share_no_state() -> None:
     model = embedder()
     batches = [[WORDS] * (n % 4 + 1) for n in range(60)]
     with ThreadPoolExecutor(4) as threads:

@@ -179,9 +179,7 @@ def test_the_loss_is_the_mean_over_annotated_documents_that_have_words() -> None
     ("num_words", "expected"), [(1, 1), (2, 1), (4, 1), (5, 2), (7, 2), (8, 3), (10, 4), (35, 14)]
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_of_every_ten_words_four_spans_are_kept(
-    num_words: int, expected: int, training: bool
-) -> None:
+def test_four_spans_are_kept_for_ten_words(num_words: int, expected: int, training: bool) -> None:
     model = handmade_model(spans_per_word=0.4, max_span_width=2).train(training)
     one = Document(key="d", sentences=[["parsers"] * num_words], entities=[])
     padding = Document(key="e", sentences=[["parsers"] * 40], entities=[])
@@ -297,7 +295,7 @@ def read(params: Params) -> Tuple[List[Any], Vocabulary]:
     return instances, vocab
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="max_span_width must be at least 1"):
         words_model(max_span_width=0)
     with pytest.raises(ConfigurationError, match="spans_per_word must be positive"):
@@ -305,7 +303,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 @pytest.mark.trains
-def test_an_archive_predicts_like_one_of_sept(tmp_path: Path) -> None:
+def test_an_archive_predicts_as_one_of_sept_does(tmp_path: Path) -> None:
     params = experiment(QUICK, config="sciie_scibert.jsonnet")
     train_model(params, str(tmp_path / "run"))
     archive = load_archive(tmp_path / "run" / "model.tar.gz")

@@ -82,7 +82,7 @@ def test_positions_need_not_be_words() -> None:
     assert logits.tolist() == [[10, 1, 20, 1.5, 4, 5, 1]]
 
 
-def test_an_mlp_goes_between() -> None:
+def test_an_mlp_may_precede_the_output() -> None:
     feedforward = {"num_layers": 1, "hidden_dims": 4, "activations": "relu"}
     scorer = RelationScorer.from_params(
         Params({"type": "pooled_context", "feedforward": feedforward}),

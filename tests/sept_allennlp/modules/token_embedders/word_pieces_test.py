@@ -169,7 +169,7 @@ def test_gradient_checkpointing_changes_no_gradient():
     torch.testing.assert_close(*gradients)
 
 
-def test_attention_without_its_dropout():
+def test_attention_dropout_can_be_turned_off():
     document = batch_of(random_document(30))
 
     def varies(**parameters: Any) -> bool:
@@ -218,7 +218,7 @@ def test_every_embedder_has_its_own_weights():
         {"max_length": 12, "overlap": -1},
     ],
 )
-def test_windows_that_lead_nowhere_are_refused(parameters):
+def test_impossible_overlaps_of_windows_are_refused(parameters):
     with pytest.raises(ConfigurationError, match="overlap"):
         embedder(**parameters)
 
@@ -241,7 +241,7 @@ def test_is_registered(tiny_encoder):
     assert registered.get_output_dim() == DIM
 
 
-def test_in_bfloat16_where_that_is_asked_for() -> None:
+def test_bfloat16_is_used_on_request() -> None:
     encoder = embedder()
     document = random_document(100)
     expected = embed(encoder, document)

@@ -27,7 +27,7 @@ def table(folder: Path) -> torch.Tensor:
     return AutoModel.from_pretrained(str(folder)).get_input_embeddings().weight
 
 
-def test_an_encoder_learns_to_guess_and_is_one_that_sept_takes(tmp_path: Path) -> None:
+def test_an_encoder_learns_masked_pieces_and_can_be_used_by_sept(tmp_path: Path) -> None:
     learning = {"trainer.num_epochs": 12, "trainer.optimizer.lr": 0.01}
     train_model(configuration(**learning), str(tmp_path / "adapted"))
     perplexities = [

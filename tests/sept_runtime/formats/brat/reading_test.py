@@ -123,7 +123,7 @@ TEXT = "One two. Three."
 ENTITIES = "T1\tTask 0 3\tOne\nT2\tMethod 4 7\ttwo\nT3\tTask 9 14\tThree\n"
 
 
-def test_relations_of_any_hand_are_read(tmp_path):
+def test_relations_with_free_argument_names_and_white_space_are_read(tmp_path):
     # brat leaves white space at the end, and the names of the arguments are free.
     lines = "R2\tUsed Arg1:T2 Arg2:T1\t\nR1\tLike A:T1 B:T2\nR3\tUsed Arg1:T2 Arg2:T1\n"
     folder = folder_with(tmp_path, TEXT, lines + ENTITIES)
@@ -212,7 +212,7 @@ def test_a_relation_to_nothing(tmp_path):
         (("T5", "T1"), "Used from T5 to T1: T5 is left out"),
     ],
 )
-def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault):
+def test_impossible_relations_are_an_error_or_skipped(tmp_path, ends, fault):
     head, tail = ends
     # The fourth says once more what the first says, and the fifth ends inside a word.
     others = "T4\tTask 0 3\tOne\nT5\tTask 4 6\ttw\n"
@@ -240,7 +240,7 @@ def test_if_one_document_has_relations_the_others_have_none(tmp_path):
     assert relations_in(folder)[0] == [[], [((0, 0), (1, 1), "Used")], None]
 
 
-def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_path):
+def test_the_record_says_which_documents_have_relations(tmp_path):
     entities = [(0, 0, "A"), (1, 1, "B")]
     written = [
         gold(key, [["v", "w"]], entities, relations=relations)
@@ -254,7 +254,7 @@ def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_pa
     ]
 
 
-def test_the_same_number_twice(tmp_path):
+def test_a_duplicate_id_is_refused(tmp_path):
     folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\nT1\tTask 4 7\ttwo\n")
     with pytest.raises(DocumentError, match="d.ann, line 2: the id T1 occurs twice"):
         entities_in(folder)

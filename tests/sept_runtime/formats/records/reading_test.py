@@ -358,7 +358,7 @@ def test_an_array_is_read_element_by_element(
         ("[" * 10_000, 0),
     ],
 )
-def test_an_array_that_is_not_valid_is_refused_where_it_goes_wrong(
+def test_an_invalid_array_is_refused_at_its_fault(
     tmp_path: Path, content: str, number: int
 ) -> None:
     (tmp_path / "a.json").write_text(content)
@@ -369,7 +369,7 @@ def test_an_array_that_is_not_valid_is_refused_where_it_goes_wrong(
             next(file.records)
 
 
-def test_what_is_read_as_a_whole_has_a_limit(
+def test_files_that_are_read_at_once_have_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(whole, "MAX_WHOLE_BYTES", 20)

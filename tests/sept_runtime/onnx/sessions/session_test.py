@@ -86,7 +86,7 @@ def test_a_processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
         find_engine("openvino", "bfloat16", threads=1)
 
 
-def test_where_openvino_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     find_engine("onnxruntime", "float32", threads=1)
     with pytest.raises(

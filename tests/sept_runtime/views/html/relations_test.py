@@ -90,7 +90,7 @@ def test_relations_of_entities_that_were_not_found_are_missed():
     assert (head, tail, mark) == ("parsers", "parsing", "missed")
 
 
-def test_without_an_other_side_nothing_is_compared():
+def test_relations_are_not_compared_without_gold_or_predictions():
     relation = ("parsers", "USED-FOR", "parsing", "unjudged", "")
     assert compared([(0, "USED-FOR", 2, 0.9)], gold=None) == [relation]
     assert compared(None, [(0, "USED-FOR", 2)], entities=None) == [relation]

@@ -12,7 +12,7 @@ def score(scorer, embedded, spans, lengths):
     return scorer(embedded, positions, spans, spans[..., 1] - spans[..., 0] + 1, mask)
 
 
-def test_by_hand_without_convolutions():
+def test_scores_by_hand_without_convolutions():
     scorer = StartEndWidthScorer(2, max_span_width=3, hidden_dim=2, num_convolutions=0, pair_dim=1)
     with torch.no_grad():
         scorer._projection.weight.copy_(torch.eye(2))
@@ -42,7 +42,7 @@ def test_a_document_scores_the_same_in_any_batch():
     torch.testing.assert_close(together[:1], alone)
 
 
-def test_convolutions_see_the_neighbors_and_nothing_farther():
+def test_convolutions_see_only_neighbors():
     torch.manual_seed(0)
     scorer = StartEndWidthScorer(4, max_span_width=5, num_convolutions=2, kernel_size=3).eval()
     embedded = torch.randn(1, 9, 4)
