@@ -235,7 +235,7 @@ class _Server:
         answer: Callable[[Request, Optional[Outcome]], JsonObject],
         max_documents: Optional[int] = None,
     ) -> None:
-        """Answer each record of a file by a line; what is no such file is refused."""
+        """Answer each record of a file by a line; other files are refused."""
         with self._stream():
             query = dict(request.query_params)
             try:
