@@ -1,4 +1,4 @@
 """
-What the package costs, measured. Each module with a `main` is a command, from the repository's
-root: `python -m benchmarks.bench`. Not installed with the packages.
+Benchmarks. Each module with a `main` is a command: run `python -m benchmarks.bench` in the root of
+the repository. They are not installed with the packages.
 """

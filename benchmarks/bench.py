@@ -1,5 +1,6 @@
 """
-What SEPT costs, as ratios that a machine's speed does not enter: prints a table and writes a file.
+Measure SEPT's costs as ratios, which depend less on the speed of the machine than times do. Prints
+a table and writes a JSON file.
 """
 
 import argparse
@@ -12,10 +13,10 @@ import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable
 
-# Read before the plugin fills in what the environment does not say.
+# Read before the plugin sets defaults of these variables.
 ENCODER = os.environ.get("SEPT_ENCODER") or None
 DATA = os.environ.get("SEPT_DATA") or None
-# The profiler that measures memory announces itself otherwise.
+# Otherwise, the memory profiler prints messages.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 import allennlp  # noqa: E402
@@ -45,7 +46,7 @@ GROUPS: Dict[str, Callable[[Settings], Iterable[Figure]]] = {
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Takes the command's arguments."""
+    """Return the command's arguments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--device", type=torch.device, default="cpu", help="cpu (the default) or cuda"
@@ -54,21 +55,27 @@ def parse_arguments() -> argparse.Namespace:
         "--encoder",
         metavar="FOLDER",
         default=ENCODER,
-        help="a small encoder to measure with (default: $SEPT_ENCODER, and if there is none, "
-        "one of MiniLM-L6's size with random weights)",
+        help="a small encoder to measure with (default: $SEPT_ENCODER, or else one of "
+        "MiniLM-L6's size with random weights)",
     )
-    parser.add_argument("--output", type=Path, default="bench.json", metavar="FILE")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default="bench.json",
+        metavar="FILE",
+        help="the JSON file to write (default = %(default)s)",
+    )
     parser.add_argument(
         "--only", choices=GROUPS, action="append", help="measure this group of figures; repeatable"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="less of everything: to see that it works"
+        "--quick", action="store_true", help="measure with less data and fewer repeats, as a test"
     )
     return parser.parse_args()
 
 
 def surroundings_of(arguments: argparse.Namespace) -> Dict[str, Any]:
-    """Says what the figures depend on."""
+    """Return what the figures depend on."""
     return {
         "device": (
             torch.cuda.get_device_name(arguments.device)
@@ -85,15 +92,15 @@ def surroundings_of(arguments: argparse.Namespace) -> Dict[str, Any]:
 
 
 def main() -> None:
-    """Measures the groups of figures that are asked for."""
+    """Measure the requested groups of figures."""
     arguments = parse_arguments()
     warnings.filterwarnings("ignore")
-    # What was imported is not looked through again whenever a measured function makes garbage.
+    # Keep garbage collection from searching everything that was imported.
     gc.freeze()
     surroundings = surroundings_of(arguments)
     for name, value in surroundings.items():
         print(f"{name}: {value}")
-    print("\nEach ratio is one of medians; in brackets the smallest and largest of single runs.")
+    print("\nRatios of medians; in parentheses, the smallest and the largest ratio of single runs.")
     with tempfile.TemporaryDirectory() as folder:
         encoder = arguments.encoder or write_encoder(MINILM, WORDS, Path(folder) / "minilm")
         data = Path(DATA) if DATA else None

@@ -18,8 +18,8 @@ NOT_ANNOTATED = "none"
 
 class ClassicReader(DatasetReader):
     """
-    Reads SciERC's format the way AllenNLP's span models do: one `SpanField` and one label per
-    candidate. It checks nothing.
+    Reader of SciERC's format in the way of AllenNLP's span models: one `SpanField` and one label
+    for each candidate. It checks nothing.
     """
 
     def __init__(self, token_indexers: Dict[str, TokenIndexer], max_span_width: int) -> None:

@@ -1,7 +1,7 @@
 """
-What prediction by an exported model takes besides time for each document: from the start of a
-process to the entities of one abstract, the most memory with batches of 1 and of 32, and that
-memory over a stream. Prints one JSON object; compare the seconds with nothing else running.
+Measure what prediction with an exported model costs beside the time for each document: the seconds
+from the start of a process to the entities of one abstract, and the peak memory with batches of 1
+and of 32. Prints one JSON object. Times need an idle machine.
 
     python -m benchmarks.exported_start exported/ [--repeats 5] [--abstracts 10000]
 """
@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterator, Tuple
 
 from sept_runtime.commands.arguments import add_engine_arguments
 
-# Its own processes import neither PyTorch nor what makes the abstracts.
+# A separate program, because its processes must not import PyTorch.
 _PREDICT = """
 import itertools, json, re, sys
 from pathlib import Path
@@ -27,7 +27,7 @@ from sept_runtime.inference.json_lines import predict_lines
 folder, lines, batch_size, number, engine, precision = sys.argv[1:]
 predictor = ExportedPredictor(Path(folder), engine=engine, precision=precision)
 def peak():
-    # Of this program. What getrusage says begins with what the process held that started it.
+    # Of this program alone; getrusage includes the memory of the parent process.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) / 2**10
 
@@ -49,14 +49,16 @@ MAX_ENVIRONMENT = {"onnxruntime": 300, "openvino": 480}
 
 
 def write_lines(path: Path, number: int = 1000) -> None:
-    """Abstracts as lines of raw text, of other lengths than each other."""
+    """Write abstracts of different lengths as lines of raw text."""
     from benchmarks.synthetic import lines_of_text
 
     path.write_bytes(b"\n".join(lines_of_text(number)) + b"\n")
 
 
 def start_seconds(folder: Path, lines: Path, engine: Tuple[str, str]) -> float:
-    """From the start of a process to its end, with the entities of one abstract."""
+    """
+    Return the seconds from the start of a process to its end, with the entities of one abstract.
+    """
     first = lines.read_bytes().splitlines()[0]
     run = [sys.executable, "-c", "from sept_runtime.commands import main; main()"]
     options = ["--engine", engine[0], "--precision", engine[1]]
@@ -73,7 +75,7 @@ def start_seconds(folder: Path, lines: Path, engine: Tuple[str, str]) -> float:
 def peak_megabytes(
     folder: Path, lines: Path, batch_size: int, number: int, engine: Tuple[str, str]
 ) -> Dict[str, float]:
-    """By how many abstracts there were, the most memory that the process has had."""
+    """Return the peak memory of the process after certain numbers of abstracts."""
     arguments = [str(folder), str(lines), str(batch_size), str(number), *engine]
     run = [sys.executable, "-c", _PREDICT, *arguments]
     peaks: Dict[str, float] = json.loads(
@@ -84,7 +86,8 @@ def peak_megabytes(
 
 def environment_megabytes(engine: str) -> float:
     """
-    What a fresh environment with the light half, and the engine, takes: made, measured and removed.
+    Return the size of a new environment with the light half and the engine. It is removed
+    afterwards.
     """
     import tempfile
 
@@ -126,10 +129,12 @@ def measure(arguments: argparse.Namespace, lines: Path) -> Dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="an exported model")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--abstracts", type=int, default=1000)
     parser.add_argument(
-        "--environment", action="store_true", help="and what a fresh environment takes"
+        "--repeats", type=int, default=5, help="starts to time (default = %(default)s)"
+    )
+    parser.add_argument("--abstracts", type=int, default=1000, help="(default = %(default)s)")
+    parser.add_argument(
+        "--environment", action="store_true", help="also measure the size of a new environment"
     )
     add_engine_arguments(parser)
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 """
-What importing costs: the seconds of processor time that each package and the command `sept` take
-to import in a new process, as JSON.
+Measure the processor time that importing each package and the command `sept` takes in a new
+process. Prints JSON.
 
     python -m benchmarks.import_time [--repeats 5]
 """
@@ -16,7 +16,9 @@ MODULES = ("sept_runtime", "sept_runtime.commands", "sept_allennlp")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="(default = %(default)s)")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="processes for each module (default = %(default)s)"
+    )
     parser.add_argument("modules", nargs="*", default=MODULES, metavar="module")
     args = parser.parse_args()
     seconds = {

@@ -1,4 +1,4 @@
-"""How two ways of doing the same are compared: within one process, taking turns."""
+"""Compare two functions in time and memory, alternately and within one process."""
 
 import gc
 import json
@@ -34,8 +34,8 @@ def time_ratio(
     device: torch.device,
 ) -> Ratio:
     """
-    How many times as long `numerator` takes as `denominator`. They take turns, so that whatever
-    else the machine does meanwhile hits both; each has run once before.
+    Return how many times as long `numerator` takes as `denominator`. They run alternately, so that
+    other load of the machine affects both, and once each before the measurement.
     """
     numerator()
     denominator()
@@ -46,11 +46,11 @@ def time_ratio(
 
 
 def seconds(run: Callable[[], Any], device: torch.device) -> float:
-    # Nobody pays for the garbage of whoever ran before.
+    # Earlier garbage must not be collected while the clock runs.
     gc.collect()
     synchronize(device)
     start = time.perf_counter()
-    # The result is let go of after the clock has stopped.
+    # The result is freed after the clock has stopped.
     result = run()
     synchronize(device)
     elapsed = time.perf_counter() - start
@@ -66,13 +66,13 @@ def synchronize(device: torch.device) -> None:
 def memory_ratio(
     numerator: Callable[[], Any], denominator: Callable[[], Any], device: torch.device
 ) -> Ratio:
-    """How many times the memory `numerator` takes, at its peak, that `denominator` does."""
+    """Return how many times the peak memory of `denominator` `numerator` takes."""
     ratio = peak_bytes(numerator, device) / peak_bytes(denominator, device)
     return Ratio(ratio, ratio, ratio)
 
 
 def peak_bytes(run: Callable[[], Any], device: torch.device) -> int:
-    """The most memory that tensors made by `run`, temporary ones included, hold at any time."""
+    """Return the peak of the memory that tensors made by `run` hold, temporary ones included."""
     gc.collect()
     if device.type == "cuda":
         synchronize(device)
@@ -90,7 +90,7 @@ def peak_bytes(run: Callable[[], Any], device: torch.device) -> int:
         profiler.export_chrome_trace(path)
         with open(path) as trace:
             events = json.load(trace)["traceEvents"]
-    # Every allocation, and with a negative number of bytes every release, of the CPU (device 0).
+    # All allocations on the CPU (device 0); releases have a negative number of bytes.
     changes = sorted(
         (event["ts"], event["args"]["Bytes"])
         for event in events

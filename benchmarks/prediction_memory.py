@@ -1,6 +1,6 @@
 """
-What memory prediction takes: of a stream of abstracts, which should stay the same however many
-there are, and of one very long document. Prints one JSON object a line.
+Measure the memory that prediction takes: for a stream of abstracts, where it should not grow with
+their number, and for one very long document. Prints one JSON object a line.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from sept_runtime.inference.json_lines import predict_lines
 
 
 def texts(number: int) -> Iterator[bytes]:
-    """Abstracts as lines of raw text, over and over the same thousand."""
+    """Return abstracts as lines of raw text; the same thousand are repeated."""
     return islice(cycle(lines_of_text(1000)), number)
 
 
@@ -33,7 +33,7 @@ def measure_stream(predictor: SEPTPredictor, number: int, batch_size: int) -> No
 
 
 def measure_long(predictor: SEPTPredictor, words: int) -> None:
-    # Sentences of eight words, as one line of text.
+    # Sentences of eight words in one line of text.
     text = "We train a small parser on abstracts . " * (words // 8)
     output = predictor.predict_json({"text": text})
     figures = {"words": len(output["word_offsets"]), "peak_mb": peak_megabytes()}
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("archive", help="a trained model")
     parser.add_argument("--abstracts", type=int, default=100_000)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--words", type=int, default=50_000, help="of the long document")
+    parser.add_argument("--words", type=int, default=50_000, help="the length of the long document")
     arguments = parser.parse_args()
     predictor = SEPTPredictor.from_path(arguments.archive)
     print(json.dumps({"loaded_mb": peak_megabytes()}), flush=True)

@@ -1,8 +1,7 @@
 """
-What annotating a corpus costs with 1, 2, ... workers of `allennlp sept-annotate`, each on a core of
-its own, in turns: throughput, efficiency, and where the workers' time goes. Writes a JSON file, and
-prints the tables of docs/scaling.md from it (`--from-json` prints them from one that was written
-before).
+Measure how `allennlp sept-annotate` scales with the number of workers, each on its own cores:
+throughput, efficiency, and where the workers' time goes. Writes a JSON file and prints the tables
+of docs/scaling.md; `--from-json` prints them from an earlier file.
 """
 
 import argparse
@@ -27,14 +26,14 @@ from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.cpu import usable_cores
 
-# So many shards a worker that it does not matter that some wait for others at the very end.
+# Enough shards for each worker that waiting for the last ones hardly matters.
 SHARDS_PER_WORKER = 16
-# What a worker does with a shard.
+# The parts of a worker's work on a shard.
 PARTS = ("annotating", "reading", "writing")
 
 
 def write_corpus(folder: Path, documents: int) -> Path:
-    """Abstracts as lines of raw text, over and over the same thousand, in one file."""
+    """Write abstracts as lines of raw text into one file; the same thousand are repeated."""
     folder.mkdir()
     lines = islice(cycle(lines_of_text(min(documents, 1000))), documents)
     (folder / "abstracts.jsonl").write_bytes(b"\n".join(lines) + b"\n")
@@ -44,7 +43,10 @@ def write_corpus(folder: Path, documents: int) -> Path:
 def measure(
     model: ModelSettings, corpus: Path, output: Path, documents: int, **options: Any
 ) -> Dict:
-    """One run. What it says of throughput leaves out the start, when workers load the model."""
+    """
+    Annotate the corpus once and return the figures. Throughput excludes the start, when workers
+    load the model.
+    """
     workers = options["workers"]
     shard_size = max(1, documents // (SHARDS_PER_WORKER * workers))
     inputs = (str(corpus),)
@@ -81,7 +83,7 @@ def ended(done: Sequence[ShardRecord]) -> float:
 
 
 def shares(done: Sequence[ShardRecord], workers: int) -> Dict[str, float]:
-    """What part of the workers' time they annotate, and what reading and writing take beside it."""
+    """Return which part of the workers' time they spend annotating, reading and writing."""
     available = workers * (ended(done) - begun(done))
     seconds = {name: sum(record.seconds[name] for record in done) for name in PARTS}
     return {f"{name}_share": total / available for name, total in seconds.items()}
@@ -96,7 +98,7 @@ def measured(arguments: argparse.Namespace) -> Dict[str, Any]:
             )
             for number in arguments.workers
         }
-        # In turns, because the speed of a machine that others share changes by the minute.
+        # Alternately, because the speed of a shared machine changes by the minute.
         for repeat, number in product(range(arguments.repeats), arguments.workers):
             output = Path(folder) / f"out-{number}-{repeat}"
             runs.append(
@@ -137,7 +139,7 @@ def processor() -> str:
 
 
 def tables(result: Dict[str, Any]) -> str:
-    """What docs/scaling.md shows of it."""
+    """Return the table of docs/scaling.md."""
     by_workers: Dict[int, List[Dict[str, Any]]] = {}
     for run in result["runs"]:
         by_workers.setdefault(run["workers"], []).append(run)
@@ -166,17 +168,19 @@ def tables(result: Dict[str, Any]) -> str:
 
 
 def estimate(result: Dict[str, Any]) -> str:
-    """The constants of docs/scaling.md, and what many documents need by its formula."""
+    """
+    Return the constants of docs/scaling.md, and the time that its formula gives for many documents.
+    """
     number = max(run["workers"] for run in result["runs"])
     runs = [run for run in result["runs"] if run["workers"] == number]
-    # Of a worker among others: s × e(W).
+    # The speed of one of W workers: s × e(W).
     speed = median(runs, "documents_a_second") / number
     start = median(runs, "seconds_to_start")
     output_bytes = median(runs, "output_bytes_a_document")
     lines = [
         f"Measured with {number} workers: s × e(W) = {speed:.1f} documents a second and worker, "
         f"t = {start:.0f} s, {median(runs, 'input_bytes_a_document'):.0f} bytes a document in and "
-        f"{output_bytes:.0f} out (as they lie on the disk). So a million documents take "
+        f"{output_bytes:.0f} out (as on disk). So a million documents take "
         f"{1e6 / speed / 3600:.1f} worker-hours, and 100 million {1e8 / speed / 3600:,.0f}, "
         f"whose output takes {1e8 * output_bytes / 1e9:,.0f} GB:",
         "",
@@ -197,7 +201,9 @@ def median(runs: Sequence[Dict[str, Any]], name: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("archive", nargs="?", help="a trained model")
-    parser.add_argument("--model-name", default="(not named)", help="what the tables call it")
+    parser.add_argument(
+        "--model-name", default="(not named)", help="the model's name in the tables"
+    )
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--cpus-per-worker", type=float, default=1.0)
     parser.add_argument("--gpus-per-worker", type=float, default=0.0)
@@ -205,7 +211,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path, default=Path("scaling.json"))
-    parser.add_argument("--from-json", type=Path, help="print the tables of this file")
+    parser.add_argument("--from-json", type=Path, help="only print the tables of this file")
     arguments = parser.parse_args()
     if arguments.from_json is not None:
         result = json.loads(arguments.from_json.read_text())

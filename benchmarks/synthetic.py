@@ -1,6 +1,6 @@
 """
-What is measured on: abstracts of the size of SciERC's, and encoders of the sizes of well-known
-ones with random weights, whose speed is that of the trained ones.
+Synthetic inputs: abstracts of the size of SciERC's, and encoders of well-known sizes with random
+weights, which are as fast as trained ones.
 """
 
 import json
@@ -32,13 +32,13 @@ morphological hyperparameters factorization discriminative
 
 
 def abstracts(number: int, seed: int = 0) -> List[Dict[str, Any]]:
-    """Documents in SciERC's format."""
+    """Return documents in SciERC's format."""
     generator = random.Random(seed)
     return [_abstract(f"abstract-{index}", generator) for index in range(number)]
 
 
 def with_relations(documents: List[Dict[str, Any]], seed: int = 0) -> List[Dict[str, Any]]:
-    """The same with relations, between each entity of a sentence and the next in the list."""
+    """Return the documents with a relation from each entity of a sentence to the next one."""
     generator = random.Random(seed)
     return [
         {
@@ -56,7 +56,7 @@ def with_relations(documents: List[Dict[str, Any]], seed: int = 0) -> List[Dict[
 
 
 def lines_of_text(number: int) -> List[bytes]:
-    """Abstracts as prediction takes them: raw text, one JSON object a line."""
+    """Return abstracts as inputs of prediction: raw text, one JSON object a line."""
     return [
         json.dumps({"text": " ".join(map(" ".join, document["sentences"]))}).encode()
         for document in abstracts(number)
@@ -69,7 +69,7 @@ def _abstract(key: str, generator: random.Random) -> Dict[str, Any]:
     mean_words = WORDS_PER_ABSTRACT // SENTENCES_PER_ABSTRACT
     start = 0
     for _ in range(generator.randint(SENTENCES_PER_ABSTRACT - 2, SENTENCES_PER_ABSTRACT + 2)):
-        # Frequent words are frequent: those at the list's front are drawn more often.
+        # Words at the front of the list are drawn more often.
         length = generator.randint(mean_words // 2, mean_words * 3 // 2)
         ranks = (int(len(WORDS) * generator.random() ** 2) for _ in range(length))
         sentences.append([WORDS[rank] for rank in ranks])
@@ -100,8 +100,8 @@ SCIBERT = EncoderSize(hidden_size=768, num_layers=12, vocab_size=31090)
 
 def write_encoder(size: EncoderSize, words: Iterable[str], folder: Path, seed: int = 0) -> str:
     """
-    A BERT of the given size with random weights, and a tokenizer that makes two pieces of a long
-    word and one of any other.
+    Write a BERT of the given size with random weights, and a tokenizer that splits long words into
+    two pieces. Return its folder.
     """
     folder.mkdir()
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -1,6 +1,6 @@
 """
-How fast raw text becomes sentences of words, in one process and by the time that its processor
-works for it, and by how much its memory grows. Prints one JSON object.
+Measure how fast raw text is split into sentences and words in one process, in processor time, and
+how much its memory grows. Prints one JSON object.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from sept_runtime.tokenization import tokenize
 
 
 def read_texts(path: Path) -> List[str]:
-    """The `text` of each line of a JSONL file."""
+    """Return the `text` of each line of a JSONL file."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line)["text"] for line in lines]
 
@@ -35,7 +35,7 @@ def peak_megabytes() -> float:
 def measure(texts: List[str], repeats: int) -> Dict[str, Any]:
     characters = sum(map(len, texts))
     before = peak_megabytes()
-    # The first pass is one in which no chunk is remembered from the pass before.
+    # Only the first pass runs with an empty cache of chunks.
     speeds = [characters / seconds(texts) for _ in range(repeats)]
     grown = peak_megabytes() - before
     return {
@@ -54,9 +54,7 @@ def measure(texts: List[str], repeats: int) -> Dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "texts", type=Path, help="a JSONL file, .gz or not, of objects with a 'text'"
-    )
+    parser.add_argument("texts", type=Path, help="a file of JSON lines with a 'text', plain or .gz")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     print(json.dumps(measure(read_texts(arguments.texts), arguments.repeats)))

@@ -110,27 +110,27 @@ PATCHES: Tuple[Patch, ...] = (
     ),
     Patch(
         "the `LearningRateScheduler` 'reduce_on_plateau'",
-        "AllenNLP's gives PyTorch an argument that is gone",
+        "AllenNLP's passes an argument that PyTorch has removed",
         replace(LearningRateScheduler, "reduce_on_plateau", ReduceOnPlateau),
     ),
     Patch(
         "the `TrainerCallback` 'wandb'",
-        "AllenNLP's calls a function of wandb that is gone",
+        "AllenNLP's calls a function that wandb has removed",
         replace(TrainerCallback, "wandb", WandB),
     ),
     Patch(
         "the `TrainerCallback` 'tensorboard'",
-        "AllenNLP's stops if it has to log the distributions of the first batch",
+        "AllenNLP's fails if it has to log the distributions of the first batch",
         replace(TrainerCallback, "tensorboard", TensorBoard),
     ),
     Patch(
         "`push_to_hf` of `allennlp push-to-hf`",
-        "AllenNLP's calls functions of huggingface_hub that are gone",
+        "AllenNLP's calls functions that huggingface_hub has removed",
         push_to_hf.install,
     ),
     Patch(
         "`print_results_from_args` of `allennlp print-results`",
-        "AllenNLP's stops without `--keys`",
+        "AllenNLP's fails without `--keys`",
         main.install,
     ),
     Patch(

@@ -11,11 +11,21 @@ from sept_runtime.version import VERSION
 if TYPE_CHECKING:
     from os import PathLike
 
+    from sept_runtime.formats.inputs import read_records
     from sept_runtime.inference.annotator import Annotator
 
 __version__ = VERSION
 
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "load", "read_records"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for, which keeps `import sept_runtime` light.
+    if name == "read_records":
+        from sept_runtime.formats.inputs import read_records
+
+        return read_records
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(

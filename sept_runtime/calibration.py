@@ -82,7 +82,7 @@ class Calibration:
         model has no calibration data.
         """
         if (min_precision is None) == (min_recall is None):
-            raise ValueError("give either min_precision or min_recall")
+            raise ValueError("give either min_precision or min_recall, not both")
         wanted, name = (
             (min_recall, "recall") if min_precision is None else (min_precision, "precision")
         )
@@ -99,7 +99,7 @@ class Calibration:
         reached = (values >= wanted).nonzero()[0]
         if not len(reached):
             raise ValueError(
-                f"min_{name} must be at most {math.floor(values.max() * 1e3) / 1e3}, which is all "
+                f"min_{name} must be at most {math.floor(values.max() * 1e3) / 1e3}, the highest "
                 f"that the model reaches on its calibration data, got {wanted}"
             )
         index = reached[-1] if min_precision is None else reached[0]

@@ -6,7 +6,12 @@ class ExportedModelError(RuntimeError):
 
 
 class CorpusError(RuntimeError):
-    """The annotation of a corpus cannot go on. The message says why, and what to do."""
+    """The annotation of a corpus cannot continue. The message says why, and what to do."""
+
+
+def needs_extra(what: str, extra: str) -> str:
+    """Return the message for something whose extra is not installed."""
+    return f"{what} needs the extra {extra!r}: pip install 'sept_allennlp[{extra}]'"
 
 
 def training_command(command: str) -> str:

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Dict, List, Optional, Union
 
-from sept_runtime.errors import ExportedModelError, training_command
+from sept_runtime.errors import ExportedModelError, needs_extra, training_command
 from sept_runtime.onnx.folder import is_exported, read_folder
 from sept_runtime.version import VERSION
 
@@ -125,17 +125,17 @@ def _download(name: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise ExportedModelError(
-            f"{name}: there is no such folder. To download a model of that name from the Hugging "
-            "Face Hub, install the extra 'hub': pip install 'sept_allennlp[hub]'"
+            f"{name}: there is no such folder. "
+            + needs_extra("Downloading a model of that name from the Hugging Face Hub", "hub")
         ) from None
     try:
         folder = Path(snapshot_download(name))
     except Exception as error:
-        # Of the hub's many errors, most say in their first line what is wrong.
+        # Most errors of the hub name the reason in their first line.
         reason = str(error).strip().split("\n")[0]
         raise ExportedModelError(
-            f"{name}: there is no such folder, and the Hugging Face Hub gave no model of that name "
-            f"({reason})"
+            f"{name}: there is no such folder, and no model of that name could be downloaded from "
+            f"the Hugging Face Hub ({reason})"
         ) from None
     if not is_exported(folder):
         raise ExportedModelError(

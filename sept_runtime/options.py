@@ -92,8 +92,8 @@ class Decoding:
     soft_relations: Optional[float] = _option(
         None,
         PROBABILITY,
-        "with soft_labels, also report the probabilities of relations in every pair of entities, "
-        "without those below this one",
+        "with soft_labels, also report the probabilities of relations for every pair of entities, "
+        "if they are at least this high",
     )
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ TINY_ENCODER = Path(__file__).parents[1] / "fixtures" / "tiny_encoder"
 
 @pytest.fixture(scope="session")
 def tiny_encoder() -> str:
-    """The folder of a pre-trained encoder that takes 64 pieces at once, 16 wide."""
+    """Return the folder of a pre-trained encoder that takes 64 pieces at once, 16 wide."""
     return str(TINY_ENCODER)
 
 
@@ -50,8 +50,8 @@ def same_random_numbers() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def walk_packages_once() -> Iterator[None]:
     """
-    Has AllenNLP look only once through the modules of its own packages and of this one: it does
-    that anew for each command and each model that is loaded, and it takes it a second.
+    Let AllenNLP look through the modules of packages only once. Otherwise, it does so for each
+    command and each loaded model, which takes a second.
     """
     # Not for tests that are about something else, some of which run alone.
     if "allennlp" not in sys.modules:
@@ -86,7 +86,7 @@ def no_messages_of_earlier_trainings() -> Iterator[None]:
 
 @pytest.fixture
 def write_jsonl(tmp_path: Path) -> Callable[..., str]:
-    """Writes objects (as JSON) and strings (as they are) to a file, one a line; gives its path."""
+    """Write objects (as JSON) and strings (as they are) to a file, one a line; return its path."""
 
     def write(*lines: Any, name: str = "abstracts.jsonl") -> str:
         path = tmp_path / name
@@ -100,17 +100,17 @@ def write_jsonl(tmp_path: Path) -> Callable[..., str]:
 
 
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that all of pytest's processes have in common."""
+    """Return the folder that all of pytest's processes share."""
     folder = tmp_path_factory.getbasetemp()
-    # Each process has a folder of its own in that one.
+    # Each process has its own folder in that one.
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
 def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """
-    Trains a model that several tests read, under a name, and gives its archive. It is trained once
-    for all of pytest's processes.
+    Return a function that trains a model once for all of pytest's processes, and returns its
+    archive.
     """
     from allennlp.commands.train import train_model
 
@@ -130,20 +130,20 @@ def train_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def trained_archive(train_once: Callable[..., str]) -> str:
-    """The archive of a SEPT trained for a moment: wrong about most things, sure about none."""
+    """Return the archive of a SEPT that was trained briefly: mostly wrong, with low scores."""
     return train_once("sept", {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01})
 
 
 @pytest.fixture(scope="session")
 def related_archive(train_once: Callable[..., str]) -> str:
-    """The archive of a SEPT trained for a moment that finds relations, too."""
+    """Return the archive of a briefly trained SEPT that also finds relations."""
     overrides = {"trainer.num_epochs": 2, "trainer.optimizer.lr": 0.01}
     return train_once("related", overrides, "sept_minilm_relations.jsonnet")
 
 
 @pytest.fixture(scope="session")
 def filter_archive(train_once: Callable[..., str]) -> str:
-    """The archive of a span filter trained for a moment, with a threshold of its own."""
+    """Return the archive of a briefly trained span filter with a threshold."""
     overrides = {"model.threshold": {"recall": 0.5}}
     return train_once("filter", overrides, "span_filter_light.jsonnet")
 
@@ -151,8 +151,8 @@ def filter_archive(train_once: Callable[..., str]) -> str:
 @pytest.fixture(scope="session")
 def encoders_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
-    Has the exporter make the graph of an encoder once for all of pytest's processes: it takes
-    seconds, and most of what is exported here has the same encoder with the same weights.
+    Export the graph of each encoder once for all of pytest's processes. It takes seconds, and most
+    tests export the same encoder with the same weights.
     """
     import torch
 
@@ -182,7 +182,7 @@ def encoders_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def export_once(encoders_once: None) -> Callable[[str], Path]:
-    """Exports an archive that several tests read, once for all of pytest's processes."""
+    """Export an archive that several tests read, once for all of pytest's processes."""
     from sept_allennlp.export import export
 
     def run(archive: str) -> Path:
@@ -197,13 +197,15 @@ def export_once(encoders_once: None) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def exported_model(trained_archive: str, export_once: Callable[[str], Path]) -> Path:
-    """The folder to which `trained_archive` was exported; not to be written to."""
+    """Return the folder to which `trained_archive` was exported. Tests must not write to it."""
     return export_once(trained_archive)
 
 
 @pytest.fixture(scope="session")
 def int8_model(trained_archive: str, encoders_once: None) -> Path:
-    """The folder to which `trained_archive` was exported with int8, too; not to be written to."""
+    """
+    Return the folder to which `trained_archive` was exported with int8. Tests must not write to it.
+    """
     from sept_allennlp.export import export
     from sept_runtime.formats.scierc import read_scierc
 
@@ -217,16 +219,13 @@ def int8_model(trained_archive: str, encoders_once: None) -> Path:
 
 @pytest.fixture(scope="session")
 def related_model(related_archive: str, export_once: Callable[[str], Path]) -> Path:
-    """The folder to which `related_archive` was exported; not to be written to."""
+    """Return the folder to which `related_archive` was exported. Tests must not write to it."""
     return export_once(related_archive)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """
-    Has Python not look for garbage in what is imported, neither now nor after every few tests: it
-    is some million objects, and stays.
-    """
+    """Exclude what is imported from garbage collection: a million objects that stay alive."""
     gc.disable()
     yield
     gc.freeze()
@@ -235,8 +234,9 @@ def pytest_collection() -> Iterator[None]:
 
 def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """
-    What starts processes runs first, as it takes longest; that of a folder in one of pytest's
-    processes, one after the other: they share a cluster of Ray, or want all cores.
+    Run tests that start processes first, because they take longest. Those of one folder run one
+    after the other in the same process of pytest, because they share a Ray cluster or need all
+    cores.
     """
     for item in items:
         if item.get_closest_marker("processes"):

@@ -1,4 +1,4 @@
-"""What docs/architecture.md says: its examples run as they stand there, its lists are complete."""
+"""The examples of docs/architecture.md run, and its lists are complete."""
 
 import argparse
 import inspect

@@ -62,7 +62,7 @@ def word_pieces(lowercase: bool = True, special: Dict[str, str] = BERT) -> PreTr
 
 
 def byte_pieces(before: Optional[Any] = None) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer that takes a space before a word for a part of it."""
+    """Return a byte-level tokenizer that includes the space before a word in the word."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = before or pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.train_from_iterator(
@@ -78,7 +78,9 @@ def byte_pieces(before: Optional[Any] = None) -> PreTrainedTokenizerFast:
 
 
 def sentence_pieces(folder: Path, name: str, **options: Any) -> Path:
-    """A SentencePiece model as its library writes it, without a tokenizer.json."""
+    """
+    Write a SentencePiece model as its library does, without a tokenizer.json. Return its folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     prefix = folder / "trained"
     sentencepiece.SentencePieceTrainer.train(

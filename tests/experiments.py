@@ -53,12 +53,12 @@ QUICK_TAGGER: Dict[str, Any] = {
 def experiment(
     overrides: Optional[Dict[str, Any]] = None, config: str = "sept_minilm.jsonnet"
 ) -> Params:
-    """The configuration with the tiny encoder and the data in the fixtures."""
+    """Return the configuration with the tiny encoder and the fixtures' data."""
     return Params(with_overrides(small(_evaluated(config)), overrides or {}))
 
 
 def small(config: Dict[str, Any]) -> Dict[str, Any]:
-    """A copy of the configuration that trains for a moment, with narrow layers."""
+    """Return a copy of the configuration with narrow layers that trains briefly."""
     overrides = dict(SMALL)
     # What such a model predicts is mostly wrong, and calibrated scores would all be the same.
     callbacks = config["trainer"].get("callbacks", [])

@@ -36,14 +36,14 @@ EMBEDDINGS = {"glove": ["vectors.txt"], "elmo": ["options.json", "weights.hdf5"]
 
 
 def evaluated(name: str, **environment: str) -> Dict[str, Any]:
-    """A configuration as jsonnet gives it in an environment."""
+    """Return a configuration as jsonnet evaluates it in an environment."""
     variables = {k: v for k, v in os.environ.items() if k not in DEFAULTS}
     variables.update(environment)
     set_config_defaults(variables)
     return Params.from_file(str(CONFIGS / name), ext_vars=variables).as_dict()
 
 
-def test_there_are_configurations() -> None:
+def test_configurations_are_found() -> None:
     assert "sept.jsonnet" in NAMES
 
 
@@ -82,7 +82,7 @@ def test_the_published_run_is_the_default() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_environment_points_every_configuration_elsewhere(name: str) -> None:
+def test_environment_variables_change_every_configuration(name: str) -> None:
     config = evaluated(
         name,
         SEPT_ENCODER="an/encoder",
@@ -113,7 +113,7 @@ def test_the_environment_points_every_configuration_elsewhere(name: str) -> None
     assert all(file in json.dumps(config["model"]) for file in files)
 
 
-def test_the_environment_says_what_an_encoder_adapts_to() -> None:
+def test_an_environment_variable_names_the_texts_to_adapt_to() -> None:
     config = evaluated(
         "masked_language_model.jsonnet",
         SEPT_ENCODER="an/encoder",
@@ -168,7 +168,7 @@ def test_any_configuration_can_be_given_another_data_set(tmp_path: Path) -> None
     assert config["trainer"] == minilm["trainer"]
 
 
-def test_an_empty_variable_counts_as_none() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     environment = {"SEPT_SEED": "", "SEPT_DATA": "mine"}
     set_config_defaults(environment)
     assert environment["SEPT_SEED"] == DEFAULTS["SEPT_SEED"]
@@ -221,13 +221,11 @@ def test_every_suite_can_be_built(name: str, monkeypatch: pytest.MonkeyPatch) ->
         assert sum(parameter.numel() for parameter in model.parameters()) > 0
 
 
-def test_the_suites_are_there() -> None:
+def test_suites_are_found() -> None:
     assert {"paper.jsonnet", "paper_minilm.jsonnet", "accuracy_minilm.jsonnet"} <= {*SUITES}
 
 
-def test_the_suite_in_folds_can_be_trained_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_suite_in_folds_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)
     suite = CONFIGS / "suites" / "accuracy_minilm.jsonnet"
@@ -269,7 +267,7 @@ def test_a_suites_systems_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert "best_validation_f1" in json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_suite_has_no_two_configurations_for_a_run(tmp_path: Path) -> None:
+def test_a_suite_has_one_configuration_for_each_run(tmp_path: Path) -> None:
     # Table 1 and 2 would have the changed sampler, Figure 2 its own for the same run.
     file = tmp_path / "suite.jsonnet"
     changed = "{ model+: { span_sampler: { type: 'all_spans' } } }"

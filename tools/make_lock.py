@@ -1,7 +1,7 @@
 """
-Write requirements.txt: all packages that setup.cfg and its extras need, pinned, for Linux and for
-each supported version of Python. `make lock` runs it. The environment must have uv, the only
-resolver that can override AllenNLP's upper bounds.
+Write requirements.txt: all packages that setup.cfg and its extras need, pinned, for Linux and each
+supported version of Python. `make lock` runs it. The environment must have uv, the only resolver
+that can override AllenNLP's upper bounds.
 """
 
 import re

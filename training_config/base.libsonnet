@@ -1,7 +1,7 @@
-// What every configuration has in common. A variant's file holds only what differs.
+// The base of every configuration. The file of a variant holds only the differences.
 //
-// The environment says which encoder, which data, which seed and which device; the plugin fills in
-// what it does not say (sept_allennlp/training/config_defaults.py).
+// Environment variables select encoder, data, seed and device. The plugin has their defaults
+// (sept_allennlp/training/config_defaults.py).
 local encoder = std.extVar('SEPT_ENCODER');
 local data = std.extVar('SEPT_DATA');
 

@@ -1,6 +1,6 @@
-// What an encoder of BERT's base size changes in a configuration of SEPT: how it is trained, and a
-// wider head than a small one has. docs/results.md says what came of it. One GPU does it in minutes,
-// two CPU cores in an hour or two.
+// Changes of a configuration of SEPT for an encoder of BERT's base size: the training, and a wider head
+// than for a small one. Results are in docs/results.md. Training takes minutes on a GPU, and an hour or
+// two on two CPU cores.
 (import 'minilm.libsonnet') + (import 'base_size_training.libsonnet') + {
   model+: { feedforward+: { hidden_dims: 500 } },
 }

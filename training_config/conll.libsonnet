@@ -1,9 +1,9 @@
-// What a data set in CoNLL's column format changes in a configuration of SEPT or a baseline: which files
-// are read and how, and that entities do not overlap, which tags cannot express.
+// Changes of a configuration of SEPT or a baseline for a data set in CoNLL's column format: the
+// files, the reader, and entities without overlaps, which tags cannot express.
 //
 //   (import 'sept_minilm.jsonnet') + (import 'conll.libsonnet')('NCBI-disease')
 //
-// The name is that of a folder with train.txt and dev.txt; SEPT_CONLL says where it lies.
+// The name is that of a folder in SEPT_CONLL with train.txt and dev.txt.
 local folder = std.extVar('SEPT_CONLL');
 
 function(name) {

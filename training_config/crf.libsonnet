@@ -1,5 +1,5 @@
-// The BiLSTM-CRF, SEPT's baseline in Table 1, with the hyper-parameters of the authors' own runs (but
-// for as many epochs as SEPT). A variant gives the words' embeddings, the batch and the schedule.
+// The BiLSTM-CRF, a baseline in Table 1, with the hyper-parameters of the authors' runs, but with as
+// many epochs as SEPT. A variant adds the word embeddings, the batch and the schedule.
 local base = import 'base.libsonnet';
 
 base {

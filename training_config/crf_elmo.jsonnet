@@ -1,6 +1,5 @@
-// BiLSTM-CRF on ELMo, which stays as it is but for the weights of its layers. The authors' own run
-// reads GloVe beside it; here it is ELMo alone, over whole abstracts,
-// as all systems here get them, and what is trained is trained as on GloVe.
+// BiLSTM-CRF on ELMo, of which only the weights of the layers are trained. The authors also use GloVe.
+// Here it uses only ELMo, on whole abstracts as all systems here, and is trained as on GloVe.
 local crf = import 'crf.libsonnet';
 local elmo = import 'elmo.libsonnet';
 

@@ -6,9 +6,9 @@ local batch_size = 20;
 
 crf {
   dataset_reader+: { token_indexers: { tokens: { type: 'single_id' } } },
-  // The authors fine-tune the vectors of the words of train and dev, and any other word is one
-  // random vector. Here the vectors stay as they are, the most frequent words have theirs whether
-  // the data holds them or not, and a word that GloVe lacks is unknown in training already.
+  // The authors fine-tune the vectors of words in train and dev; all other words share a random
+  // vector. Here vectors are fixed, the most frequent words have one even if the data lacks them, and
+  // words that GloVe lacks are unknown in training, too.
   vocabulary: {
     type: 'from_instances',
     pretrained_files: { tokens: glove },

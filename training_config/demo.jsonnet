@@ -1,5 +1,5 @@
-// "make train": SEPT on MiniLM and the few abstracts in fixtures/, in two minutes. So few updates
-// are too few to take an average over.
+// "make train": SEPT on MiniLM and the few abstracts in fixtures/, in two minutes. Weights are not
+// averaged over so few updates.
 local minilm = import 'sept_minilm.jsonnet';
 
 minilm {

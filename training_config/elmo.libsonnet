@@ -1,4 +1,4 @@
-// Makes ELMo embed the words of a configuration whose model works on words.
+// Word embeddings by ELMo for a configuration whose model works on words.
 {
   dataset_reader+: { token_indexers: { tokens: { type: 'elmo_characters' } } },
   model+: {
@@ -8,7 +8,7 @@
           type: 'elmo',
           options_file: std.extVar('SEPT_ELMO_OPTIONS'),
           weight_file: std.extVar('SEPT_ELMO_WEIGHTS'),
-          // The models have a dropout of their own on the words' embeddings.
+          // The models have their own dropout on word embeddings.
           dropout: 0.0,
         },
       },

@@ -1,18 +1,18 @@
-// An encoder adapted to a domain, which is worth three points of F1 to SEPT on MiniLM
-// (docs/results.md): masked language modeling with texts that nobody has annotated
-// (docs/training.md, "An encoder for your domain").
+// Adaptation of an encoder to a domain by masked language modeling on texts without annotation
+// (docs/training.md, "An encoder for your domain"). It improves SEPT on MiniLM by three points of F1
+// (docs/results.md).
 local encoder = std.extVar('SEPT_ENCODER');
 
 (import 'seed_and_device.libsonnet') + {
   dataset_reader: { type: 'text_blocks', model_name: encoder },
   train_data_path: std.extVar('SEPT_TEXTS'),
-  // The pieces' indices are the encoder's.
+  // The indices of the pieces are those of the encoder.
   vocabulary: { type: 'empty' },
   model: {
     type: 'masked_lm',
     model_name: encoder,
-    // So few passes over so many texts do not overfit, and on a CPU dropout takes as long as all the
-    // rest of an update. The encoder that is written keeps its own dropout.
+    // Without dropout: so few passes over so many texts do not overfit, and on a CPU dropout takes as
+    // long as the rest of an update. The written encoder keeps its own dropout.
     dropout: 0.0,
   },
   data_loader: {
@@ -22,7 +22,7 @@ local encoder = std.extVar('SEPT_ENCODER');
   },
   trainer+: {
     num_epochs: 6,
-    // 32 blocks, some 8,000 pieces, an update.
+    // 32 blocks, or some 8,000 pieces, for each update.
     num_gradient_accumulation_steps: 2,
     grad_norm: 1.0,
     optimizer: {

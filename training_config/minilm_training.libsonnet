@@ -1,5 +1,5 @@
-// How any model is trained on a small encoder (MiniLM-L6, 384 wide) so that two CPU cores can do it:
-// larger steps and fewer epochs, and averaged weights, which keep it steady on 350 abstracts.
+// The training of any model on a small encoder (MiniLM-L6, 384 wide), for two CPU cores: a higher
+// learning rate, fewer epochs, and averaged weights, which make it stable on 350 abstracts.
 local encoder_learning_rate = 1e-4;
 local head_learning_rate = 1e-3;
 
@@ -15,7 +15,7 @@ local head_learning_rate = 1e-3;
       weight_decay: 0.01,
       parameter_groups: [[['transformer_model'], { lr: encoder_learning_rate }]],
     },
-    // Linear: a tenth of the updates to warm up, then down to a thirty-second.
+    // Linear: warm-up for a tenth of the updates, then down to a thirty-second.
     learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1, ratio: 32 },
     moving_average: { type: 'recoverable_exponential', decay: 0.998 },
   },

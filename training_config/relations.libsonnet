@@ -1,5 +1,5 @@
-// Relations between the entities, found by the same model (the paper's future work): what is added
-// to a configuration of SEPT, whose data must have them (SciERC's 'relations').
+// Relations between the entities, found by the same model (the paper's future work). The file is added
+// to a configuration of SEPT, whose data must have relations (SciERC's 'relations').
 //
 //   (import 'sept_minilm.jsonnet') + (import 'relations.libsonnet')
 {
@@ -15,7 +15,7 @@
     },
   },
   trainer+: {
-    // The best epoch is that with the highest sum.
+    // The best epoch has the highest sum.
     validation_metric: ['+f1', '+rel_f1'],
   },
 }

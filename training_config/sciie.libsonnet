@@ -1,5 +1,5 @@
-// SciIE (Luan et al. 2018) for entities alone, SEPT's span-based baseline (Table 1). A variant gives
-// the words' embeddings, the learning rate and the batch.
+// SciIE (Luan et al. 2018) without relations, the span-based baseline in Table 1. A variant adds
+// the word embeddings, the learning rate and the batch.
 local base = import 'base.libsonnet';
 
 local mlp = { num_layers: 2, hidden_dims: 150, activations: 'relu', dropout: 0.4 };
@@ -19,7 +19,7 @@ base {
         { type: 'span_width', embedding_dim: 200, max_width: max_span_width },
       ],
     },
-    // Over the words' embeddings, not over the LSTM's output, as in Lee et al. (2017).
+    // Over the word embeddings instead of the LSTM's output, as in Lee et al. (2017).
     head_extractor: { type: 'self_attentive_sum' },
     mention_feedforward: mlp,
     ner_feedforward: mlp,

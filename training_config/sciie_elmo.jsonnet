@@ -1,6 +1,6 @@
-// SciIE on ELMo, with the published step size, batch, dropout and span limit. The authors read GloVe and
-// characters beside it, and each sentence by itself; here it is ELMo alone, over whole abstracts,
-// as all systems here get them.
+// SciIE on ELMo, with the published learning rate, batch, dropout and span limit. The authors also use
+// GloVe and characters, and read single sentences. Here it uses only ELMo, on whole abstracts as all
+// systems here.
 local elmo = import 'elmo.libsonnet';
 local sciie = import 'sciie.libsonnet';
 

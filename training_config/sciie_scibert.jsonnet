@@ -1,5 +1,5 @@
-// SciIE on SciBERT. What is not published of it, the learning rate, its schedule and the batch, is
-// that of the BiLSTM-CRF on SciBERT.
+// SciIE on SciBERT. Learning rate, schedule and batch, which are not published, are those of the
+// BiLSTM-CRF on SciBERT.
 local base = import 'base.libsonnet';
 local sciie = import 'sciie.libsonnet';
 
@@ -16,7 +16,7 @@ sciie {
   validation_data_loader: { batch_size: batch_size },
   trainer+: {
     optimizer: { type: 'adam', lr: 5e-5 },
-    // Linear: a twentieth of the updates to warm up, then down to nothing (to a millionth).
+    // Linear: warm-up for a twentieth of the updates, then down to nothing (to a millionth).
     learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.05, ratio: 1e6 },
   },
 }

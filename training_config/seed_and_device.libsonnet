@@ -1,4 +1,4 @@
-// What every training has in common: its seed and its device, from the environment.
+// The seed and the device of every training, from the environment.
 local seed = std.parseInt(std.extVar('SEPT_SEED'));
 local device = std.extVar('SEPT_DEVICE');
 // Undefined where the plugin is not loaded; jsonnet's message then holds this name.

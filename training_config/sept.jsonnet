@@ -1,4 +1,4 @@
-// SEPT as published: the paper's model with the hyper-parameters of the authors' own runs.
+// SEPT as published: the paper's model with the hyper-parameters of the authors' runs.
 local base = import 'base.libsonnet';
 
 local num_epochs = 150;
@@ -7,8 +7,7 @@ local hidden_layers = 3;
 
 base {
   model+: {
-    // The authors count word pieces, we count words: 12 reach all but one of SciERC's training
-    // entities.
+    // In words; the authors count word pieces. 12 covers all of SciERC's training entities but one.
     max_span_width: 12,
     span_sampler: { type: 'random_negatives', num_negatives: 250 },
     span_extractor: { type: 'max_pool' },
@@ -28,7 +27,7 @@ base {
     patience: 10,
     grad_norm: 5.0,
     optimizer: { type: 'adam', lr: 2e-5 },
-    // Linear: a tenth of the updates to warm up, then down to nothing (to a millionth).
+    // Linear: warm-up for a tenth of the updates, then down to nothing (to a millionth).
     learning_rate_scheduler: { type: 'slanted_triangular', cut_frac: 0.1, ratio: 1e6 },
   },
 }

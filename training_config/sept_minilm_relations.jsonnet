@@ -1,2 +1,2 @@
-// SEPT with relations, on a small encoder, which two CPU cores can fine-tune.
+// SEPT with relations on a small encoder that two CPU cores can fine-tune.
 (import 'sept_minilm.jsonnet') + (import 'relations.libsonnet')

@@ -1,4 +1,4 @@
-// What the span filters have in common (paper, section 3.5).
+// The base of the span filters (paper, section 3.5).
 local base = import 'base.libsonnet';
 local sept = import 'sept.jsonnet';
 
@@ -7,7 +7,7 @@ base {
     type: 'span_filter',
     text_field_embedder: base.model.text_field_embedder,
     scorer: error 'model.scorer must be given',
-    // The same as that of the SEPT that the filter is for.
+    // Must equal that of the SEPT model that uses the filter.
     max_span_width: sept.model.max_span_width,
     threshold: { recall: 0.99 },
   },

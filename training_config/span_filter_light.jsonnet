@@ -1,5 +1,5 @@
-// A span filter that pays: the encoder's table of input embeddings alone, which is not trained, two
-// small convolutions, and scores for a span's start, its end, its width and the pair of its ends.
+// A span filter that saves time. It uses only the encoder's table of input embeddings, which is not
+// trained, two small convolutions, and scores of a span's start, end, width and pair of ends.
 local filter = import 'span_filter.libsonnet';
 
 filter {

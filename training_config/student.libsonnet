@@ -1,6 +1,6 @@
-// What makes any configuration of SEPT that of a student: it learns from the gold annotation and from
-// what a large model believes of texts that nobody has annotated (docs/training.md, "A large model
-// teaches a small one").
+// Turns any configuration of SEPT into that of a student, which learns from the gold annotation and
+// from a large model's soft labels of other texts (docs/training.md, "A large model teaches a small
+// one").
 //
 //   (import 'sept_minilm.jsonnet') + (import 'student.libsonnet')
 local annotations = std.extVar('SEPT_TEACHER_ANNOTATIONS');
@@ -14,10 +14,10 @@ local gold_repeats = 4;
   dataset_reader+: { soft_labels: true },
   train_data_path: std.makeArray(gold_repeats, function(_) gold) + [annotations],
   model+: {
-    // The teacher's: soft labels, which are not sampled, have the frequency of entities that it has
-    // learned, and gold, which is, is to say the same.
+    // As the teacher's. Soft labels, which are not sampled, have the frequency of entities that the
+    // teacher learned; sampled gold labels should have the same.
     prior_correction: 0.0,
-    // It inherits the teacher's bias towards entities; docs/results.md has the scores of others.
+    // The student inherits the teacher's bias towards entities; see docs/results.md for other values.
     decoding+: { min_score: 0.6 },
   },
   data_loader+: { batch_size: 4 },

@@ -1,1 +1,1 @@
-"""What `python -m benchmarks.bench` measures, a module a benchmark."""
+"""The parts of `python -m benchmarks.bench`, one module for each."""

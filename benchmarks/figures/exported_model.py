@@ -1,4 +1,6 @@
-"""What prediction by an exported model costs, beside PyTorch's encoder on the same documents."""
+"""
+The cost of prediction with an exported model, relative to PyTorch's encoder on the same documents.
+"""
 
 import importlib.util
 import tempfile
@@ -27,7 +29,7 @@ from sept_runtime.errors import ExportedModelError
 from sept_runtime.formats.scierc import read_scierc
 from sept_runtime.onnx import ExportedPredictor
 
-# Engine, precision, and the most that lines of text may cost.
+# Engine, precision, and the goal for lines of text.
 RUNS = [
     ("onnxruntime", "float32", 1.1),
     ("onnxruntime", "int8", 0.7),
@@ -36,14 +38,17 @@ RUNS = [
     ("openvino", "int8", 0.7),
 ]
 
-# Real text: in made-up ones other layers would have the largest errors.
+# Real text, because synthetic text has its largest errors in other layers.
 CALIBRATION = "fixtures/abstracts/train.json"
 
 Batch = Dict[str, np.ndarray]
 
 
 def exported_figures(settings: Settings) -> Iterator[Figure]:
-    """Measures lines of raw text to lines of entities, on the CPU, by each engine there is."""
+    """
+    Measure the way from lines of raw text to lines of entities on the CPU, for each installed
+    engine.
+    """
     if settings.device.type != "cpu":
         return
     subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
@@ -73,20 +78,20 @@ def exported_figures(settings: Settings) -> Iterator[Figure]:
         except ExportedModelError as error:
             print(f"{engine}, {precision}: {error}")
             continue
-        # The first has the name of when there was no other.
+        # The first has no suffix, as in earlier results.
         suffix = "" if (engine, precision) == RUNS[0][:2] else f"_{engine}_{precision}"
         predict = partial(predict_text, predictor, lines)
         name = predictor._configuration.model.encoder
         encoder, inputs = predictor._graphs[name], _encoded_while(predictor, name, predict)
         yield Figure(
             f"exported_prediction_cost_minilm{suffix}",
-            f"{engine}, {precision}: lines of text cost, in PyTorch's forward passes",
+            f"{engine}, {precision}: lines of text, relative to PyTorch's encoder",
             time_ratio(predict, encode, repeats, settings.device),
             at_most=goal,
         )
         yield Figure(
             f"exported_encoder_cost_minilm{suffix}",
-            "  of which its encoder's graph alone",
+            "  the encoder's graph alone",
             time_ratio(partial(_run, encoder, inputs), encode, repeats, settings.device),
         )
 
@@ -97,7 +102,10 @@ def _run(graph: Any, inputs: List[Batch]) -> None:
 
 
 def _batches(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[Batch]:
-    """What a trained model's encoder gets: each batch of documents padded to its longest."""
+    """
+    Return the inputs of the encoder of a trained model: batches of documents, each padded to its
+    longest.
+    """
     windows = predictor._configuration.model.windows
     batches: List[Batch] = []
     predict_batch = predictor.predict_batch
@@ -119,7 +127,7 @@ def _batches(predictor: ExportedPredictor, lines: Sequence[bytes]) -> List[Batch
 
 
 def _encoded_while(predictor: ExportedPredictor, name: str, run: Any) -> List[Batch]:
-    """Records what the encoder's graph of that name is given while something runs."""
+    """Record the inputs of the encoder's graph `name` during a call of `run`."""
     batches: List[Batch] = []
     graph = predictor._graphs[name]
 

@@ -1,4 +1,4 @@
-"""What the encoder in bfloat16 saves in training and in prediction."""
+"""The time that the encoder in bfloat16 saves in training and prediction."""
 
 from typing import Callable, List, Optional
 
@@ -22,9 +22,12 @@ from sept_allennlp.modules.bfloat16 import has_bfloat16
 
 
 def bfloat16_figures(settings: Settings) -> List[Figure]:
-    """Measures SEPT on MiniLM, and training on SciBERT's size, where the device has bfloat16."""
+    """
+    Measure SEPT on MiniLM, and training with an encoder of SciBERT's size, on devices with
+    bfloat16.
+    """
     if not has_bfloat16(settings.device):
-        print("in bfloat16: nothing is measured, the device has no instructions for it")
+        print("bfloat16 is not measured: the device has no instructions for it")
         return []
     figures = _prediction_figures(settings)
     figures.append(
@@ -37,7 +40,10 @@ def bfloat16_figures(settings: Settings) -> List[Figure]:
 
 
 def _prediction_figures(settings: Settings) -> List[Figure]:
-    """Lines of raw text to lines of entities, against float32's encoder on the same batches."""
+    """
+    Measure the way from lines of raw text to lines of entities, relative to the float32 encoder on
+    the same batches.
+    """
     subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
     find_as_many_as_annotated(subject)
     repeats = 3 if settings.quick else 7
@@ -50,13 +56,13 @@ def _prediction_figures(settings: Settings) -> List[Figure]:
     return [
         Figure(
             "bfloat16_prediction_cost_minilm",
-            "in bfloat16: lines of text cost, in float32's forward passes",
+            "bfloat16: lines of text, relative to the float32 encoder",
             time_ratio(predict, encode, repeats, settings.device),
             at_most=0.7,
         ),
         Figure(
             "bfloat16_encoder_cost_minilm",
-            "  of which the encoder",
+            "  the encoder alone",
             time_ratio(encode_in_bfloat16, encode, repeats, settings.device),
         ),
     ]
@@ -65,7 +71,7 @@ def _prediction_figures(settings: Settings) -> List[Figure]:
 def _training_figure(
     settings: Settings, name: str, config: str, encoder: str, at_most: Optional[float] = None
 ) -> Figure:
-    """Steps of the trainers as a configuration has them: clipping, optimizer, average."""
+    """Measure training steps with the clipping, optimizer and moving average of a configuration."""
     params = configuration(config, encoder)
     batch_size = params["data_loader"]["batch_size"]
     documents = write_documents(
@@ -104,7 +110,7 @@ def _training_figure(
     in_bfloat16, in_float32 = steps_of("bfloat16"), steps_of("gradient_descent")
     return Figure(
         f"bfloat16_training_step_cost_{name}",
-        f"in bfloat16: a training step costs, in float32's, {name}",
+        f"bfloat16: a training step, relative to float32, {name}",
         time_ratio(in_bfloat16, in_float32, settings.repeats, settings.device),
         at_most=at_most,
     )

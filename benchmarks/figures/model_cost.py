@@ -1,4 +1,4 @@
-"""What a SEPT of `training_config/` costs, beside its encoder on the same batches."""
+"""The cost of a SEPT model of `training_config/`, relative to its encoder on the same batches."""
 
 from functools import partial
 from typing import Callable, List
@@ -21,7 +21,7 @@ from benchmarks.synthetic import SCIBERT, WORDS, write_encoder
 
 
 def minilm_figures(settings: Settings) -> List[Figure]:
-    """Measures SEPT on MiniLM, predictions included."""
+    """Measure SEPT on MiniLM, including prediction."""
     subject = make_subject(settings, configuration("sept_minilm.jsonnet", settings.encoder))
     return [
         *forward_figures(settings, "minilm", subject),
@@ -32,7 +32,7 @@ def minilm_figures(settings: Settings) -> List[Figure]:
 
 
 def scibert_figures(settings: Settings) -> List[Figure]:
-    """Measures SEPT on an encoder of SciBERT's size."""
+    """Measure SEPT on an encoder of SciBERT's size."""
     if settings.quick:
         return []
     scibert = write_encoder(SCIBERT, WORDS, settings.folder / "scibert")
@@ -44,7 +44,7 @@ def scibert_figures(settings: Settings) -> List[Figure]:
 
 
 def forward_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:
-    """Measures the scores of a batch, with and without what comes after them."""
+    """Measure scoring a batch, without and with loss, decoding and metric."""
     model, _, batch, transformer, inputs = subject
     model.eval()
     find_as_many_as_annotated(subject)
@@ -57,7 +57,7 @@ def forward_figures(settings: Settings, name: str, subject: Subject) -> List[Fig
         return [
             Figure(
                 f"forward_cost_{name}",
-                f"SEPT's scores cost, in its encoder's forward passes, {name}",
+                f"scoring, relative to the encoder's forward pass, {name}",
                 time_ratio(logits, encoder_alone, settings.repeats, settings.device),
                 at_most=1.15,
             ),
@@ -72,13 +72,16 @@ def forward_figures(settings: Settings, name: str, subject: Subject) -> List[Fig
 
 
 def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
-    """Measures lines of raw text to lines of entities, against the encoder on the same batches."""
+    """
+    Measure the way from lines of raw text to lines of entities, relative to the encoder on the same
+    batches.
+    """
     repeats = 3 if settings.quick else 5
     predict, encode = prediction_and_encoder(settings, subject)
     return [
         Figure(
             "prediction_cost_minilm",
-            "predicting lines of raw text costs, in the encoder's forward passes",
+            "predicting lines of text, relative to the encoder's forward passes",
             time_ratio(predict, encode, repeats, settings.device),
             at_most=1.3,
         )
@@ -86,20 +89,20 @@ def prediction_figures(settings: Settings, subject: Subject) -> List[Figure]:
 
 
 def training_figures(settings: Settings, name: str, subject: Subject) -> List[Figure]:
-    """Measures training steps on a batch, with either optimizer."""
+    """Measure training steps on a batch with both optimizers."""
     model_step = _model_step(subject)
     transformer, inputs = subject.transformer, subject.encoder_inputs
     encoder_step = _step(transformer, lambda: transformer(**inputs).last_hidden_state.mean())
     return [
         Figure(
             f"training_step_cost_{name}",
-            f"SEPT's training step costs, in its encoder's, {name}",
+            f"a training step, relative to the encoder's, {name}",
             time_ratio(model_step, encoder_step, settings.repeats, settings.device),
             at_most=1.3,
         ),
         Figure(
             f"fused_adamw_saving_{name}",
-            "  and with adamw in fused_adamw's place, in its own",
+            "  a step with adamw, relative to fused_adamw",
             time_ratio(
                 _model_step(subject, "adamw"), model_step, settings.repeats, settings.device
             ),
@@ -108,7 +111,7 @@ def training_figures(settings: Settings, name: str, subject: Subject) -> List[Fi
 
 
 def attention_dropout_figures(settings: Settings, subject: Subject) -> List[Figure]:
-    """Measures training steps with the encoder's own dropout of attention."""
+    """Measure training steps with the encoder's own attention dropout."""
     params = configuration("sept_minilm.jsonnet", settings.encoder)
     params["model"]["text_field_embedder"]["token_embedders"]["tokens"].pop("attention_dropout")
     other = make_subject(settings, params)
@@ -116,7 +119,7 @@ def attention_dropout_figures(settings: Settings, subject: Subject) -> List[Figu
     return [
         Figure(
             "attention_dropout_cost_minilm",
-            "  and with dropout of attention, in its own",
+            "  a step with attention dropout, relative to one without",
             time_ratio(*steps, settings.repeats, settings.device),
         )
     ]

@@ -1,4 +1,4 @@
-"""Reading, against the way of AllenNLP's span models."""
+"""The speed of reading, relative to AllenNLP's span models."""
 
 import json
 from typing import Any, Callable, List
@@ -16,7 +16,10 @@ from sept_allennlp.data.token_indexers import WordPieceIndexer
 
 
 def reading_figures(settings: Settings) -> List[Figure]:
-    """Measures reading, indexing and collating, against one `SpanField` per candidate."""
+    """
+    Measure reading, indexing and collating, relative to a reader with a `SpanField` for each
+    candidate.
+    """
     number = 24 if settings.quick else NUM_DOCUMENTS
     scierc = settings.data and settings.data / "train.json"
     if scierc and scierc.is_file():
@@ -30,7 +33,7 @@ def reading_figures(settings: Settings) -> List[Figure]:
     reader_params, width = params["dataset_reader"], params["model"]["max_span_width"]
     mismatched = mismatched_indexer(settings.encoder)
 
-    # Readers are made afresh each time: our indexer remembers the words that it has met.
+    # Each run gets a new reader, because our indexer caches words.
     def ours() -> DatasetReader:
         return DatasetReader.from_params(reader_params.duplicate())
 
@@ -56,13 +59,13 @@ def reading_figures(settings: Settings) -> List[Figure]:
     return [
         Figure(
             "reading_speedup",
-            "reading is faster than with a SpanField per candidate",
+            "speedup of reading over a SpanField per candidate",
             speedup(classic),
             at_least=20.0,
         ),
         Figure(
             "reading_speedup_same_indexer",
-            "  than that with our indexer",
+            "  over the same with our indexer",
             speedup(classic_with_our_indexer),
         ),
     ]
@@ -70,8 +73,8 @@ def reading_figures(settings: Settings) -> List[Figure]:
 
 def mismatched_indexer(encoder: str) -> PretrainedTransformerMismatchedIndexer:
     """
-    Makes AllenNLP's own indexer for word pieces. That makes its tokenizer with an argument that the
-    `transformers` of today does not take and that changes nothing here.
+    Return AllenNLP's own indexer for word pieces. It passes its tokenizer an argument that today's
+    `transformers` rejects and that changes nothing here.
     """
     get_tokenizer = cached_transformers.get_tokenizer
 

@@ -1,4 +1,4 @@
-"""What finding relations costs SEPT, beside SEPT without."""
+"""The cost of finding relations, relative to SEPT without relations."""
 
 from typing import Callable, Dict, List
 
@@ -24,7 +24,7 @@ from sept_runtime.options import Decoding
 
 
 def relation_figures(settings: Settings) -> List[Figure]:
-    """Measures prediction and training steps, with relations and without, on MiniLM."""
+    """Measure prediction and training steps on MiniLM with and without relations."""
     documents = with_relations(abstracts(BATCH_SIZE))
     path = write_documents(documents, settings.folder / "relations.json")
     subjects = {
@@ -33,16 +33,16 @@ def relation_figures(settings: Settings) -> List[Figure]:
     }
     joint, alone = subjects.values()
     find_as_many_as_annotated(alone)
-    # The same entities.
+    # Both find the same entities.
     joint.model.load_state_dict(alone.model.state_dict(), strict=False)
     number = sum(len(sentence) for document in documents for sentence in document["relations"])
     _relate_as_many(joint, number)
     lines = lines_to_predict(settings)
     predict = {name: _predict(subject, lines) for name, subject in subjects.items()}
-    # Before training steps change what is found.
+    # Prediction first, because training steps change what is found.
     prediction = Figure(
         "relation_prediction_cost_minilm",
-        "predicting lines with relations costs, in predictions without",
+        "prediction with relations, relative to prediction without",
         time_ratio(*predict.values(), 3 if settings.quick else 5, settings.device),
         at_most=1.15,
     )
@@ -51,7 +51,7 @@ def relation_figures(settings: Settings) -> List[Figure]:
     }
     training = Figure(
         "relation_training_step_cost_minilm",
-        "a training step with relations costs, in steps without",
+        "a training step with relations, relative to one without",
         time_ratio(*step.values(), settings.repeats, settings.device),
         at_most=1.25,
     )
@@ -60,7 +60,7 @@ def relation_figures(settings: Settings) -> List[Figure]:
 
 @torch.no_grad()
 def _relate_as_many(subject: Subject, number: int) -> None:
-    """Makes relations as likely as in a trained model, as is done with entities."""
+    """Set the threshold so that `number` relations are found, as many as by a trained model."""
     model, batch = subject.model, subject.batch
     relations = model._relations
     relations.decoding = relations.decoding._replace(threshold=0.0)

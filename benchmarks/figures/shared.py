@@ -1,4 +1,7 @@
-"""What a figure is, and what is measured: a model with random weights, and a batch for it."""
+"""
+The parts that all figures share: `Figure`, settings, and a model with random weights with a batch
+for it.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -27,7 +30,7 @@ PREDICTION_BATCH_SIZE = 32
 
 class Figure(NamedTuple):
     """
-    What a benchmark says of one thing.
+    One measured ratio and its goal.
 
     # Parameters
 
@@ -46,7 +49,7 @@ class Figure(NamedTuple):
     at_most: Optional[float] = None
 
     def row(self) -> str:
-        """Formats the figure for the table."""
+        """Return the figure's row of the table."""
         goal = ""
         if self.at_least is not None:
             goal = (
@@ -81,13 +84,13 @@ class Settings(NamedTuple):
 
     @property
     def repeats(self) -> int:
-        """How often the two sides of a ratio run."""
+        """Return how often each side of a ratio runs."""
         return 3 if self.quick else 15
 
 
 class Subject(NamedTuple):
     """
-    What is measured, and beside it the encoder.
+    The model to measure, and its encoder.
 
     # Parameters
 
@@ -110,8 +113,8 @@ class Subject(NamedTuple):
 
 def make_subject(settings: Settings, params: Params, documents: Optional[Path] = None) -> Subject:
     """
-    Makes the model of a configuration, in evaluation, with random weights after the encoder, and
-    the batch of some documents, by default those of `write_batch`.
+    Make the model of a configuration in evaluation mode, with random weights after the encoder, and
+    a batch of `documents` (default: those of `write_batch`).
     """
     documents = documents or write_batch(settings)
     reader = DatasetReader.from_params(params["dataset_reader"])
@@ -124,31 +127,31 @@ def make_subject(settings: Settings, params: Params, documents: Optional[Path] =
 
 
 def write_batch(settings: Settings) -> Path:
-    """Writes the documents of one batch."""
+    """Write the documents of one batch."""
     return write_documents(abstracts(BATCH_SIZE), settings.folder / "batch.json")
 
 
 def configuration(config: str, encoder: str) -> Params:
-    """Reads a configuration of `training_config/`."""
+    """Read a configuration of `training_config/`."""
     return Params.from_file(str(CONFIGS / config), ext_vars={"SEPT_ENCODER": encoder})
 
 
 def loader(
     reader: DatasetReader, path: Path, vocab: Vocabulary, batch_size: int = BATCH_SIZE
 ) -> MultiProcessDataLoader:
-    """Makes what yields the batches of a file."""
+    """Return a data loader for a file."""
     data_loader = MultiProcessDataLoader(reader, str(path), batch_size=batch_size, quiet=True)
     data_loader.index_with(vocab)
     return data_loader
 
 
 def transformer_of(model: Model) -> torch.nn.Module:
-    """Finds the encoder that is inside the model."""
+    """Return the model's encoder."""
     return next(module for module in model.modules() if isinstance(module, PreTrainedModel))
 
 
 def encoder_inputs(model: Model, run: Callable[[], Any]) -> List[Dict[str, torch.Tensor]]:
-    """Records what the model gives its encoder, call by call, while something runs."""
+    """Record the inputs of the model's encoder during a call of `run`."""
     inputs: List[Dict[str, torch.Tensor]] = []
     hook = transformer_of(model).register_forward_pre_hook(
         lambda module, args, kwargs: inputs.append(kwargs), with_kwargs=True
@@ -160,14 +163,14 @@ def encoder_inputs(model: Model, run: Callable[[], Any]) -> List[Dict[str, torch
 
 
 def lines_to_predict(settings: Settings) -> List[bytes]:
-    """Makes the lines of raw text that predictions are measured on."""
+    """Return lines of raw text to predict."""
     return lines_of_text(16 if settings.quick else 128)
 
 
 def predict_text(
     predictor: Union[SEPTPredictor, ExportedPredictor], lines: Sequence[bytes]
 ) -> List[str]:
-    """Makes lines of entities of lines of raw text, all that the commands do but for files."""
+    """Predict lines of raw text as the commands do, without files."""
     outputs = predict_lines(predictor, lines, predictor.decoding, PREDICTION_BATCH_SIZE)
     return [dump_line(output) for output in outputs]
 
@@ -176,8 +179,8 @@ def prediction_and_encoder(
     settings: Settings, subject: Subject, **options: Any
 ) -> Tuple[Callable[[], List[str]], Callable[[], None]]:
     """
-    Makes what is to be compared: lines of raw text to lines of entities, by a predictor with these
-    options, and the forward passes of the encoder on the same batches.
+    Return two functions to compare: prediction of lines of raw text by a predictor with these
+    options, and forward passes of the encoder on the same batches.
     """
     model = subject.model.eval()
     lines = lines_to_predict(settings)
@@ -194,8 +197,8 @@ def prediction_and_encoder(
 
 def find_as_many_as_annotated(subject: Subject) -> None:
     """
-    Makes "no entity" as likely as in a trained model. A head with random weights finds entities
-    almost everywhere, and then decoding dwarfs all else.
+    Make "no entity" as likely as in a trained model. With random weights, entities are found almost
+    everywhere, and decoding takes longer than everything else.
     """
     batch = subject.batch
     with torch.no_grad():

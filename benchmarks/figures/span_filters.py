@@ -1,4 +1,4 @@
-"""What span filters save."""
+"""The time that span filters save."""
 
 from functools import partial
 from typing import Iterator, Optional
@@ -22,12 +22,12 @@ from benchmarks.figures.shared import (
 )
 from benchmarks.measuring import time_ratio
 
-# Of the light filter, with a recall of 99% on SciERC's dev split (docs/results.md).
+# The light filter's at 99% recall on SciERC's dev split (docs/results.md).
 FILTRATION_RATE = 0.84
 
 
 def filter_figures(settings: Settings) -> Iterator[Figure]:
-    """Measures the span stage of a SEPT on MiniLM, with and without span filters."""
+    """Measure the span stage of SEPT on MiniLM, with and without span filters."""
     for width, goal in ((12, 0.06), (30, None)):
         for name, config, at_most in (
             ("no filter", None, None),
@@ -40,7 +40,7 @@ def filter_figures(settings: Settings) -> Iterator[Figure]:
 def filter_figure(
     settings: Settings, width: int, name: str, config: Optional[str], at_most: Optional[float]
 ) -> Figure:
-    """Measures the span stage of one model: all but its embedder."""
+    """Measure the span stage of one model: everything but its embedder."""
     params = configuration("sept_minilm.jsonnet", settings.encoder)
     params["model"]["max_span_width"] = width
     if config is not None:
@@ -55,7 +55,7 @@ def filter_figure(
         with mock.patch.object(embedder, "forward", lambda text: embedded):
             return Figure(
                 f"span_stage_share_width_{width}_{name.replace(' ', '_')}",
-                f"the span stage costs, in the encoder's forward passes, width {width}, {name}",
+                f"the span stage, relative to the encoder, width {width}, {name}",
                 time_ratio(
                     partial(
                         model.predict,
@@ -73,8 +73,8 @@ def filter_figure(
 
 def filter_archive(settings: Settings, width: int, config: str) -> str:
     """
-    Makes a filter that removes as many candidates as a trained one does. What it costs does not
-    depend on its weights, so it is not trained but given the threshold that has this effect.
+    Make a filter that removes as many candidates as a trained one. Its weights do not affect its
+    cost, so it is not trained: its threshold is set to remove this many.
     """
     documents = write_batch(settings)
     params = configuration(config, settings.encoder)

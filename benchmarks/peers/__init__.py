@@ -1,6 +1,6 @@
 """
-What else a user could install, doing the same work: `python -m benchmarks.peers.run`.
+Comparison with other tools on the same work: `python -m benchmarks.peers.run`.
 
-Peers run in environments that have none of our packages, and cold starts are measured: what a peer
-imports of this package is the standard library's or its own.
+Peers run in environments without our packages, and their cold starts are measured. Therefore they
+import only the standard library and their own packages from here.
 """

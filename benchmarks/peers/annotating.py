@@ -1,4 +1,4 @@
-"""What both of ours have in common. Imports neither PyTorch nor AllenNLP."""
+"""The base class of SEPT and its export. Imports neither PyTorch nor AllenNLP."""
 
 from typing import Iterator, List
 
@@ -8,11 +8,11 @@ from sept_runtime.inference.annotator import Annotator
 
 
 class Annotating(Peer):
-    """Predicts by an `Annotator`, which `load` puts into `_annotator`."""
+    """Base class of peers that predict with an `Annotator`; `load` sets `_annotator`."""
 
     _annotator: Annotator
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts."""
+        """Predict in batches of abstracts."""
         for entities in self._annotator.annotate(texts, batch_size):
             yield [Entity(entity.start, entity.end, entity.label) for entity in entities]

@@ -1,4 +1,4 @@
-"""The work that all peers do, and when each does it."""
+"""The measurements of all peers, in order."""
 
 import argparse
 import subprocess
@@ -19,7 +19,7 @@ BATCH_SIZES = (1, 32)
 
 class Comparison:
     """
-    Measures those figures of the peers that `results` does not have yet.
+    Measures the figures of the peers that `results` lacks.
 
     # Parameters
 
@@ -55,7 +55,7 @@ class Comparison:
         return self._results.everything
 
     def run(self) -> None:
-        """Measures. A peer that fails is left out of what follows; `failed` then has its name."""
+        """Measure everything. A peer that fails is left out of the rest and named in `failed`."""
         trainings, seeds = self._trainings, self._arguments.seeds
         self._each(self._make_environment)
         self._each(trainings.choose_epoch)
@@ -67,7 +67,7 @@ class Comparison:
             self._each(partial(self._measure_cold_start, round_))
         for seed in seeds[1:]:
             self._each(partial(trainings.train_equally_long, seed))
-        # Takes the longest.
+        # Last, because it takes longest.
         for seed in seeds:
             self._each(partial(trainings.train_as_recommended, seed))
 
@@ -91,15 +91,15 @@ class Comparison:
             self._results.keep(f"environment of {figures['environment_mb']:.0f} MB", peer)
 
     def _model(self, peer: PeerInfo) -> str:
-        """What is loaded where time and memory are measured."""
+        """Return the model for measurements of time and memory."""
         if peer is ENCODER:
             return str(self._arguments.encoder)
         return str(self._trainings.model(peer, "equal", self._arguments.seeds[0]))
 
     def _measure_predictions(self) -> None:
-        """All peers stay loaded and predict in turn; each has predicted a little before."""
+        """Measure predictions. All peers stay loaded and predict in turn, after a short warm-up."""
         repeats = self._arguments.repeats
-        # Batches of one are the yardstick; larger ones are not what the encoder does at least.
+        # Times are relative to the encoder in batches of one; larger ones are slower by padding.
         encoder = {"1": self.results.setdefault("encoder_alone", [])}
         runs_of = {ENCODER.name: encoder}
         for peer in self._peers:

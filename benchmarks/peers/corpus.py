@@ -1,6 +1,6 @@
 """
-What every peer trains on and predicts from: SciERC's abstracts as raw text, with the annotation in
-characters of it. Standard library only: each environment reads it.
+The data of all peers: SciERC's abstracts as raw text, annotated by characters. Uses only the
+standard library, because every environment imports it.
 """
 
 import json
@@ -19,7 +19,7 @@ PTB_BRACKETS = {
     "-RCB-": "}",
 }
 
-# White space after a word that is nothing but the end of a sentence.
+# White space after a separate full stop, question mark or exclamation mark.
 SENTENCE_END = re.compile(r"(?<=\s[.?!])\s+")
 WORD = re.compile(r"\S+")
 
@@ -57,13 +57,13 @@ class Abstract:
 
 
 def read_abstracts(path: Path) -> List[Abstract]:
-    """Reads a file in SciERC's format."""
+    """Read a file in SciERC's format."""
     with path.open(encoding="utf-8") as lines:
         return [abstract(json.loads(line)) for line in lines]
 
 
 def abstract(fields: Dict[str, Any]) -> Abstract:
-    """Makes an abstract of one line of SciERC, whose entities count words over all sentences."""
+    """Return the abstract of a line of SciERC, whose entities count words over all sentences."""
     sentences: List[List[Word]] = []
     position = 0
     for tokens in fields["sentences"]:
@@ -84,8 +84,8 @@ def abstract(fields: Dict[str, Any]) -> Abstract:
 
 def split_sentences(text: str) -> List[List[Word]]:
     """
-    The sentences and words of raw text, for peers that take sentences. Good enough here, because
-    SciERC's punctuation stands alone: a full stop between spaces ends a sentence.
+    Split raw text into sentences and words, for peers that take sentences. A full stop between
+    spaces ends a sentence, which suffices for SciERC, where punctuation stands alone.
     """
     sentences = []
     start = 0
@@ -105,7 +105,7 @@ def labels_of(abstracts: Iterable[Abstract]) -> List[str]:
 
 
 def entities_of(words: List[Word], tags: Iterable[str]) -> List[Entity]:
-    """What a tag a word says. An `I-` that goes on with nothing opens an entity."""
+    """Return the entities of BIO tags. An `I-` that continues nothing begins an entity."""
     entities: List[Entity] = []
     inside = None
     for word, tag in zip(words, tags, strict=True):
@@ -119,7 +119,7 @@ def entities_of(words: List[Word], tags: Iterable[str]) -> List[Entity]:
 
 
 def bio_tags(words: List[Word], entities: Iterable[Entity]) -> List[str]:
-    """A tag a word. Of overlapping entities the widest is tagged, tags cannot express more."""
+    """Return a BIO tag for each word. Of overlapping entities, only the widest is tagged."""
     tags = ["O"] * len(words)
     for entity in sorted(entities, key=lambda entity: (entity.start - entity.end, entity.start)):
         inside = [

@@ -1,4 +1,4 @@
-"""Times a training of transformers' `Trainer`, and ends it at a given time."""
+"""Time measurement and a deadline for transformers' `Trainer`."""
 
 import time
 from typing import Any, Optional
@@ -8,7 +8,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 class TrainingClock(TrainerCallback):
     """
-    `seconds` is then what the updates took, without what the `Trainer` prepares before them.
+    Callback that ends a training at a deadline. `seconds` is the time of the updates, without the
+    preparation before them.
 
     # Parameters
 

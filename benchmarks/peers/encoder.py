@@ -1,6 +1,6 @@
 """
-The encoder alone, as transformers runs it in our environment: the yardstick by which a peer's time
-is measured that holds on other machines, too. It finds nothing.
+The encoder alone, run by transformers in our environment. Times relative to it can be compared
+between machines. It finds no entities.
 """
 
 from pathlib import Path
@@ -15,14 +15,14 @@ from benchmarks.peers.peer import Peer, Trained, Training, serve
 
 class Encoder(Peer):
     def train(self, training: Training) -> Trained:
-        raise NotImplementedError("the encoder alone learns nothing here")
+        raise NotImplementedError("the encoder alone is not trained")
 
     def load(self, folder: Path) -> None:
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder).eval()
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts, each cut off where the encoder ends, at 512 word pieces."""
+        """Encode batches of abstracts, each truncated to 512 word pieces."""
         for first in range(0, len(texts), batch_size):
             batch = texts[first : first + batch_size]
             pieces = self._tokenizer(batch, truncation=True, padding=True, return_tensors="pt")

@@ -1,4 +1,4 @@
-"""The environments of the peers: made where they are missing, sized up, and where workers start."""
+"""The environments of the peers: they are created, measured, and workers are started in them."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ class Environments:
 
     def run(self, peer: PeerInfo, *commands: List[str]) -> None:
         """
-        Runs commands of which a peer is made.
+        Run commands that create a peer's environment or model.
 
         # Raises
 
@@ -47,7 +47,7 @@ class Environments:
                 subprocess.run(command, check=True, stdout=log, stderr=log, cwd=ROOT)
 
     def make(self, peer: PeerInfo) -> None:
-        """Makes a peer's environment, unless it is there with what is asked for now."""
+        """Create a peer's environment unless it exists with the current requirements."""
         if peer is OURS:
             return
         python = self.python(peer)
@@ -55,7 +55,7 @@ class Environments:
         done = python.parents[1] / "installed"
         if done.exists() and done.read_text() == wanted:
             return
-        print(f"{peer.name}: making its environment ...", flush=True)
+        print(f"{peer.name}: creating its environment ...", flush=True)
         self.run(
             peer,
             [sys.executable, "-m", "venv", "--clear", str(python.parents[1])],
@@ -65,9 +65,11 @@ class Environments:
 
 
 def requirements(peer: PeerInfo) -> Tuple[List[str], str]:
-    """What pip is to install for a peer, as its options, and the text that these depend on."""
+    """
+    Return pip's arguments for a peer, and the text that decides whether its environment is current.
+    """
     if peer.trained_by:
-        # The light half, as a user installs it; the lock says in which versions.
+        # The light half as a user installs it, in the locked versions.
         lock = ROOT / "requirements.txt"
         wanted = (ROOT / "setup.cfg").read_text() + lock.read_text()
         return ["--constraint", str(lock), str(ROOT)], wanted
@@ -76,7 +78,7 @@ def requirements(peer: PeerInfo) -> Tuple[List[str], str]:
 
 
 def versions(python: Path, packages: Sequence[str]) -> Dict[str, str]:
-    """Asks an environment for the versions of its packages."""
+    """Return the versions of packages in an environment."""
     code = (
         "import importlib.metadata as m, json, sys;"
         "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
@@ -86,7 +88,9 @@ def versions(python: Path, packages: Sequence[str]) -> Dict[str, str]:
 
 
 def site_packages_mb(python: Path) -> float:
-    """Sizes up an environment, without the encoder's package, which is no part of any peer."""
+    """
+    Return the size of an environment, without the encoder's package, which belongs to no peer.
+    """
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     folder = subprocess.run(
         [str(python), "-c", code], check=True, capture_output=True, text=True

@@ -30,7 +30,7 @@ LABELS = "labels.json"
 
 class Gliner(Peer):
     def train(self, training: Training) -> Trained:
-        # Only here: whoever predicts does not wait for them.
+        # Only here, because prediction does not need them.
         from gliner.training import Trainer, TrainingArguments
         from transformers import set_seed
 
@@ -50,7 +50,7 @@ class Gliner(Peer):
                 "max_types": 25,
             }
         )
-        # What `model.train_model` does; which takes no callbacks, and so knows no deadline.
+        # As `model.train_model`, which takes no callbacks and therefore no deadline.
         trainer = Trainer(
             model=model,
             args=TrainingArguments(
@@ -81,7 +81,7 @@ class Gliner(Peer):
         )
         trainer.train()
         model.save_pretrained(training.folder)
-        # A model is asked for labels, and remembers none.
+        # Prediction takes the labels; the model does not save them.
         (training.folder / LABELS).write_text(json.dumps(labels), encoding="utf-8")
         return Trained(trainer.state.epoch, clock.seconds)
 
@@ -90,13 +90,13 @@ class Gliner(Peer):
         self._labels = json.loads((folder / LABELS).read_text(encoding="utf-8"))
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts."""
+        """Predict in batches of abstracts."""
         for entities in self._model.inference(texts, self._labels, batch_size=batch_size):
             yield [Entity(found["start"], found["end"], found["label"]) for found in entities]
 
 
 def annotated(model: GLiNER, abstract: Abstract, labels: List[str]) -> Dict[str, Any]:
-    """An abstract as GLiNER trains on it: entities count its words, the last one included."""
+    """Return an abstract as GLiNER trains on it: entities count its words, end included."""
     words = list(model.data_processor.words_splitter(abstract.text))
     first_words = {start: number for number, (_, start, _) in enumerate(words)}
     last_words = {end: number for number, (_, _, end) in enumerate(words)}

@@ -1,4 +1,4 @@
-"""What the figures of a peer come to: the values of the page that `report.py` writes."""
+"""The measures of a peer, which `report.py` writes as a page."""
 
 from statistics import mean, median, stdev
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
@@ -31,13 +31,13 @@ class Measure(NamedTuple):
         return "" if value is None else format(value, self.shown)
 
     def cell(self, figures: Figures) -> str:
-        """What the table says of a peer."""
+        """Return the peer's cell of the table."""
         return f"{self.text(self.value(figures))}{self.remark(figures)}".strip()
 
 
 def measures(results: Dict[str, Any]) -> Dict[str, Measure]:
     """
-    All of them by name, in the order of the page.
+    Return all measures by name, in the order of the page.
 
     # Parameters
 
@@ -89,7 +89,7 @@ def _speed(size: int, dev_abstracts: int, encoder: Optional[float]) -> Measure:
 
 def _memory(size: int) -> Measure:
     def value(figures: Figures) -> Optional[float]:
-        # In later rounds the process still holds what larger batches needed.
+        # In later rounds, the process still holds memory of the larger batches.
         return min((run["peak_mb"] for run in _runs(figures, size)), default=None)
 
     return Measure(f"peak memory, batch {size} (MB)", value, ".0f")

@@ -1,6 +1,6 @@
 """
-The small interface behind which each peer runs, in an environment and a process of its own: lines
-of JSON in, lines of JSON out. Standard library only.
+The interface of a peer, which runs in its own environment and process: JSON lines in, JSON lines
+out. Uses only the standard library.
 """
 
 import json
@@ -61,21 +61,21 @@ class Peer(ABC):
 
     @abstractmethod
     def train(self, training: Training) -> Trained:
-        """Trains at the peer's recommended settings and saves a model."""
+        """Train with the peer's recommended settings and save a model."""
 
     @abstractmethod
     def load(self, folder: Path) -> None:
-        """Loads what `train` saved."""
+        """Load a model that `train` saved."""
 
     @abstractmethod
     def predict(self, texts: List[str], batch_size: int) -> Iterable[List[Entity]]:
-        """Finds the entities of each text. What a batch holds is the peer's own to say."""
+        """Find the entities of each text. A peer decides what a batch holds."""
 
 
 def serve(peer: Peer) -> None:
     """
-    Answers commands until there are no more. What libraries print goes to stderr, so that the
-    answers have stdout for themselves.
+    Answer commands until there are no more. Output of libraries is redirected to stderr, because
+    answers use stdout.
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -97,8 +97,8 @@ def train(
     seed: int,
 ) -> Dict[str, Any]:
     """
-    Trains on the first abstracts of a file. The clock runs from annotated abstracts in memory to a
-    saved model.
+    Train on the first abstracts of a file. The time begins with annotated abstracts in memory and
+    ends with a saved model.
     """
     documents = read_abstracts(Path(data))[:abstracts]
     Path(folder).mkdir(parents=True)
@@ -127,12 +127,12 @@ def predict(peer: Peer, texts: List[str], batch_size: int) -> Dict[str, Any]:
 
 
 def reset_peak_memory() -> None:
-    """From now on the peak is that of what comes (Linux)."""
+    """Reset the peak of the memory (Linux)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory_mb() -> float:
-    """The most memory that the process, libraries and model included, has held resident."""
+    """Return the peak of the process's resident memory, including libraries and model."""
     for line in Path("/proc/self/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "VmHWM":

@@ -1,4 +1,4 @@
-"""Makes `docs/peers.md` from the figures that `run.py` has measured."""
+"""Write `docs/peers.md` from the figures that `run.py` measured."""
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
@@ -163,7 +163,7 @@ def _goals(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> Iterator[L
 
 
 def _wins(by_name: Dict[str, Measure], peers: Dict[str, Figures]) -> str:
-    """Return where a tool is ahead of both of ours, then where it is ahead of one."""
+    """Return where a tool is ahead of both of ours, then where it is ahead of only one."""
     ours = {name: figures for name, figures in peers.items() if name not in _others(peers)}
     everywhere, elsewhere = [], []
     for measure in by_name.values():

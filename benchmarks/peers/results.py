@@ -1,4 +1,4 @@
-"""The figures measured so far, kept in a file as they come."""
+"""The figures measured so far, saved after each measurement."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from benchmarks.peers.workers import PeerInfo
 
 class Results:
     """
-    What `WORK/results.json` holds. Figures of a peer whose code has changed since are dropped.
+    The content of `WORK/results.json`. Figures of a peer are dropped if its code has changed.
 
     # Parameters
 
@@ -34,7 +34,7 @@ class Results:
         here = {"machine": machine(), "settings": settings}
         if any(self.everything.setdefault(name, value) != value for name, value in here.items()):
             raise SystemExit(
-                f"{self._path} has figures of another machine or of other settings: name another "
+                f"{self._path} has figures of another machine or of other settings: give another "
                 "--work"
             )
         for peer in peers:
@@ -43,7 +43,7 @@ class Results:
     def _describe(self, peer: PeerInfo) -> None:
         code = code_digest(peer)
         if self.of(peer).setdefault("code", code) != code:
-            print(f"{peer.name}: its code has changed, all of it is measured again")
+            print(f"{peer.name}: its code has changed, so everything is measured again")
             self.everything["peers"][peer.name] = {"code": code}
         self.of(peer).update(
             title=peer.title,
@@ -54,11 +54,11 @@ class Results:
         )
 
     def of(self, peer: PeerInfo) -> Dict[str, Any]:
-        """The figures of a peer, to read and to add to."""
+        """Return a peer's figures, which the caller may change."""
         return self.everything.setdefault("peers", {}).setdefault(peer.name, {})
 
     def keep(self, what: str, peer: PeerInfo) -> None:
-        """Writes all figures, and says which is new."""
+        """Save all figures and print the new one."""
         part = self._path.with_suffix(".json.part")
         part.write_text(json.dumps(self.everything, indent=1) + "\n", encoding="utf-8")
         part.replace(self._path)

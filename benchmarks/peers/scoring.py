@@ -1,4 +1,4 @@
-"""The one scorer that judges all peers: strict micro precision, recall and F1 on characters."""
+"""The scorer of all peers: strict micro precision, recall and F1 by characters."""
 
 from typing import Dict, Iterable, List, Sequence, Tuple
 
@@ -9,8 +9,8 @@ def strict_scores(
     predicted: Sequence[Iterable[LabeledCharacters]], gold: Sequence[Iterable[LabeledCharacters]]
 ) -> Dict[str, float]:
     """
-    An entity is right if start, end and label are. All gold entities count, overlapping ones and
-    those that a peer could not have found included; what is predicted twice counts once.
+    Score predictions. An entity is right if start, end and label are. All gold entities count, also
+    those that overlap or that a peer cannot express. Duplicate predictions count once.
 
     # Parameters
 

@@ -1,6 +1,7 @@
 """
-SEPT of this repository, in its own environment: `training_config/sept_minilm.jsonnet` as shipped,
-20 epochs, but without a validation split: as for the peers, the last weights count, no best epoch.
+SEPT of this repository in its own environment: `training_config/sept_minilm.jsonnet` as shipped, 20
+epochs, but without a validation split. As for the other peers, the last weights are used instead of
+those of the best epoch.
 
 A text is a whole abstract.
 """
@@ -24,7 +25,7 @@ CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
 
 class Sept(Annotating):
     def train(self, training: Training) -> Trained:
-        """Has no deadline: whole epochs that fit are what it is asked for."""
+        """Train for whole epochs; there is no deadline."""
         data = training.folder / "data"
         data.mkdir()
         lines = [

@@ -1,6 +1,6 @@
 """
-The exported model of SEPT, run by `sept_runtime` in an environment without PyTorch: ONNX Runtime,
-float32. The model is what `allennlp sept-export` makes of SEPT's archive.
+SEPT's exported model, run by `sept_runtime` in an environment without PyTorch: ONNX Runtime,
+float32. `allennlp sept-export` makes it from SEPT's archive.
 
 A text is a whole abstract.
 """
@@ -14,7 +14,7 @@ from benchmarks.peers.peer import Trained, Training, serve
 
 class SeptExported(Annotating):
     def train(self, training: Training) -> Trained:
-        raise NotImplementedError("an exported model was trained before: by 'sept'")
+        raise NotImplementedError("the peer 'sept' trains the exported model")
 
     def load(self, folder: Path) -> None:
         self._annotator = sept_runtime.load(folder)

@@ -8,7 +8,7 @@ As documented in its README and in https://tomaarsen.github.io/SpanMarkerNER/ ("
 tenth of the updates to warm up, weight decay .01. Its half precision and its two loading processes
 are for a GPU and left out.
 
-A text is a sentence, as there; raw text is split where a full stop stands between spaces.
+A text is a sentence, as in this guide; raw text is split at full stops between spaces.
 """
 
 from pathlib import Path
@@ -70,7 +70,7 @@ class SpanMarker(Peer):
         self._model = SpanMarkerModel.from_pretrained(str(folder))
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of sentences, of which a long one is several."""
+        """Predict in batches of sentences; a long sentence counts as several."""
         sentences = [split_sentences(text) for text in texts]
         words = [[word.text for word in sentence] for text in sentences for sentence in text]
         found = iter(self._model.predict(words, batch_size=batch_size))

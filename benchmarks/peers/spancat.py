@@ -34,11 +34,13 @@ MAX_SPAN_WIDTH = 12
 
 
 class Enough(Exception):
-    """Ends spaCy's training, which then saves what it has."""
+    """Raised to end spaCy's training, which then saves the model."""
 
 
 class Updates:
-    """Counts and times updates, and ends the training after so many, or at the deadline."""
+    """
+    Counts and times updates, and ends the training after a number of updates or at the deadline.
+    """
 
     def __init__(self) -> None:
         self.number = 0
@@ -47,7 +49,7 @@ class Updates:
         self._first = self._second = self._now = 0.0
 
     def __call__(self, nlp: Language, info: Dict[str, Any]) -> None:
-        """Called by spaCy before each update."""
+        """Count an update; spaCy calls this before each one."""
         self._now = time.monotonic()
         late = self.deadline is not None and self._now >= self.deadline
         if info["step"] == 0:
@@ -60,7 +62,7 @@ class Updates:
 
     @property
     def seconds(self) -> float:
-        """What the updates took, without what spaCy does after the first: evaluate and save."""
+        """Return the time of the updates, without spaCy's evaluation and saving after the first."""
         if self.number < 2:
             return self._now - self._first
         return (self._now - self._second) * self.number / (self.number - 1)
@@ -80,7 +82,7 @@ class Spancat(Peer):
         updates_per_epoch = count_updates_per_epoch(nlp)
         number = max(1, round(updates_per_epoch * training.epochs))
         settings = nlp.config["training"]
-        # In nlp.config the schedule is not made yet: train() makes it.
+        # nlp.config holds the schedule's settings; train() creates the schedule.
         schedule = settings["optimizer"]["learn_rate"]
         schedule["warmup_steps"] = round(
             schedule["warmup_steps"] / schedule["total_steps"] * number
@@ -88,7 +90,7 @@ class Spancat(Peer):
         schedule["total_steps"] = number
         # spaCy's own limit is one too many.
         settings["max_steps"] = 0
-        # The last update counts; spaCy evaluates after the first all the same, on one abstract.
+        # Only the last weights count. spaCy still evaluates one abstract after the first update.
         settings["patience"] = 0
         settings["eval_frequency"] = number + 1
         settings["before_update"] = {"@callbacks": "benchmarks.updates.v1"}
@@ -103,7 +105,7 @@ class Spancat(Peer):
         self._nlp = spacy.load(folder / "model-last")
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of abstracts."""
+        """Predict in batches of abstracts."""
         for doc in self._nlp.pipe(texts, batch_size=batch_size):
             yield [
                 Entity(span.start_char, span.end_char, span.label_)
@@ -130,8 +132,7 @@ def configuration(training: Training) -> Config:
 
 def annotated(abstracts: List[Abstract], spans_key: str) -> Iterator[Doc]:
     """
-    The abstracts in spaCy's tokens, of which the annotated words are one or more: no entity is
-    lost.
+    Return the abstracts in spaCy's tokens. Annotated words are whole tokens, so no entity is lost.
     """
     nlp = spacy.blank("en")
     for abstract in abstracts:

@@ -1,4 +1,4 @@
-"""What the figures of a peer depend on: this machine, and its code."""
+"""The conditions of a peer's figures: the machine and the peer's code."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from benchmarks.peers.workers import HERE, OURS, ROOT, PeerInfo
 
 
 def code_digest(peer: PeerInfo) -> str:
-    """Makes a digest of all that a peer's figures depend on here."""
+    """Return a digest of all files that a peer's figures depend on."""
     files = [HERE / name for name in (f"{peer.name}.py", "peer.py", "corpus.py", "scoring.py")]
     if OURS.name in (peer.name, peer.trained_by):
         files += [HERE / "annotating.py"]
@@ -24,7 +24,7 @@ def code_digest(peer: PeerInfo) -> str:
 
 
 def machine() -> Dict[str, Any]:
-    """Says what the figures are measured on (Linux)."""
+    """Describe the machine (Linux)."""
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

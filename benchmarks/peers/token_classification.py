@@ -8,9 +8,9 @@ transformers' own `examples/pytorch/token-classification/run_ner.py`: the defaul
 nothing. (The guide itself says 2e-5, 2 epochs, batches of 16: less than half the learning rate and
 a third of the updates, which is little for a data set as small as SciERC.)
 
-A text is a sentence, as there; raw text is split where a full stop stands between spaces. A word
-has the tag of its first piece, as in training and in that script's own scores. (The pipeline's
-aggregation takes each part of "log-linear" for a word, also those that training gave no tag.)
+A text is a sentence, as in these guides; raw text is split at full stops between spaces. A word has
+the tag of its first piece, as in training and in that script's scores. (The pipeline's aggregation
+treats each part of "log-linear" as a word, also those without a tag in training.)
 """
 
 from pathlib import Path
@@ -21,13 +21,13 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 from benchmarks.peers.corpus import Entity, Word, bio_tags, entities_of, labels_of, split_sentences
 from benchmarks.peers.peer import Peer, Trained, Training, serve
 
-# The loss leaves it out.
+# Ignored by the loss.
 NO_TAG = -100
 
 
 class TokenClassification(Peer):
     def train(self, training: Training) -> Trained:
-        # Only here: whoever predicts does not wait for them.
+        # Only here, because prediction does not need them.
         from transformers import (
             DataCollatorForTokenClassification,
             Trainer,
@@ -76,7 +76,7 @@ class TokenClassification(Peer):
         self._pipeline = pipeline("token-classification", model=str(folder), ignore_labels=[])
 
     def predict(self, texts: List[str], batch_size: int) -> Iterator[List[Entity]]:
-        """A batch is of sentences."""
+        """Predict in batches of sentences."""
         sentences = [split_sentences(text) for text in texts]
         words = [[word.text for word in sentence] for text in sentences for sentence in text]
         found = iter(self._pipeline(words, is_split_into_words=True, batch_size=batch_size))
@@ -89,7 +89,7 @@ class TokenClassification(Peer):
 
 
 def word_tags(words: List[Word], pieces: List[Dict[str, Any]]) -> List[str]:
-    """Of each word the tag of its first piece; none where a long sentence was cut off."""
+    """Return the tag of each word's first piece, or O where a long sentence was truncated."""
     # The pipeline counts characters from the start of the sentence.
     tags = {words[0].start + piece["start"]: piece["entity"] for piece in pieces}
     return [tags.get(word.start, "O") for word in words]
@@ -98,7 +98,7 @@ def word_tags(words: List[Word], pieces: List[Dict[str, Any]]) -> List[str]:
 def encoded(
     tokenizer: Any, tags: List[str], words: List[Word], word_tags: List[str]
 ) -> Dict[str, List[int]]:
-    """The pieces of a sentence; only the first of each word has a tag."""
+    """Return the pieces of a sentence; only the first piece of each word has a tag."""
     pieces = tokenizer([word.text for word in words], is_split_into_words=True, truncation=True)
     labels = []
     previous = None

@@ -1,4 +1,4 @@
-"""Trains the peers: for how long, from which seeds, and how good that makes them."""
+"""The trainings of the peers: their length, seeds and scores."""
 
 import argparse
 import shutil
@@ -12,15 +12,15 @@ from benchmarks.peers.results import Results
 from benchmarks.peers.scoring import strict_scores
 from benchmarks.peers.workers import ARCHIVE, OURS, PeerInfo
 
-# How many abstracts tell how long an epoch will take.
+# The abstracts of a short training that estimates the time of an epoch.
 PROBE_ABSTRACTS = 16
-# Of its time, what a training may plan to use: the rest is for what one epoch did not show.
+# The share of its time that a training plans to use; the rest is a reserve.
 PLANNED_SHARE = 0.95
-# Of the epochs planned, what a training must come to before its time is over.
+# The share of the planned epochs that a training must reach in its time.
 LEAST_REACHED = 0.9
-# How much of its time a training may take: a deadline ends it, and then it is to be saved.
+# The share of its time that a training may take, since it is saved after the deadline.
 MOST_TAKEN = 1.01
-# That of the scored predictions; their time is not measured.
+# For the scored predictions, whose time is not measured.
 BATCH_SIZE = 32
 
 
@@ -57,13 +57,13 @@ class Trainings:
         self._environments = environments
 
     def model(self, peer: PeerInfo, name: str, seed: int) -> Path:
-        """The folder of a trained model."""
+        """Return the folder of a trained model."""
         return (self._arguments.work / "models" / f"{peer.name}-{name}-{seed}").resolve()
 
     def choose_epoch(self, peer: PeerInfo) -> None:
         """
-        A peer whose epoch would take too long, which a short training says, sees a half, a quarter,
-        ... of the abstracts.
+        Choose how many abstracts an epoch is measured on. If a short training shows that an epoch
+        would take too long, half, a quarter, ... of the abstracts are used.
         """
         figures = self._results.of(peer)
         if "epoch_abstracts" in figures or peer.trained_by:
@@ -89,7 +89,9 @@ class Trainings:
         self._results.keep(f"epoch in {trained['update_seconds']:.1f} s", peer)
 
     def train_equally_long(self, seed: int, peer: PeerInfo) -> None:
-        """As many epochs as fit into the time, from annotated abstracts to a saved model."""
+        """
+        Train for as many epochs as fit into the time from annotated abstracts to a saved model.
+        """
         runs = self._runs(peer, "equal")
         if seed in runs:
             return
@@ -106,7 +108,7 @@ class Trainings:
         self._results.keep(f"F1 at equal time {run['f1']:.4f} (seed {seed})", peer)
 
     def train_as_recommended(self, seed: int, peer: PeerInfo) -> None:
-        """The epochs that its documentation recommends, if there is the time."""
+        """Train for the recommended number of epochs, if the time allows."""
         if seed in self._runs(peer, "recommended"):
             return
         figures = self._results.of(peer)
@@ -137,7 +139,7 @@ class Trainings:
         return f"left out: would take about {minutes:.0f} min"
 
     def _epoch_seconds(self, peer: PeerInfo) -> float:
-        """Of all abstracts; the slowest of the repeats, to be on the safe side."""
+        """Return the time of an epoch of all abstracts. The slowest repeat counts, to be safe."""
         return max(
             trained["update_seconds"] / trained["abstracts"] * self._num_train / trained["epochs"]
             for trained in self._results.of(peer)["epochs"]
@@ -185,7 +187,8 @@ class Trainings:
 
     def _exported(self, peer: PeerInfo, name: str, seed: int) -> Dict[str, Any]:
         """
-        Exports what another peer has trained, which the figures of the training are of, too.
+        Export the model that another peer trained, and return the figures of that training with the
+        scores of the export.
 
         # Raises
 
@@ -194,8 +197,8 @@ class Trainings:
         trained = self._runs(OURS, name).get(seed)
         if trained is None:
             raise ChildProcessError(
-                f"{peer.name} needs what {peer.trained_by} trains ('{name}', seed {seed}): measure "
-                "that, too"
+                f"{peer.name} needs the training '{name}' of {peer.trained_by} with seed {seed}: "
+                f"measure {peer.trained_by} as well"
             )
         archive, folder = self.model(OURS, name, seed) / ARCHIVE, self.model(peer, name, seed)
         command = [sys.executable, "-m", "allennlp", "sept-export", str(archive), str(folder)]
@@ -214,8 +217,8 @@ def epochs_to_train_anew(
     planned: float, trained: Dict[str, Any], budget_seconds: float
 ) -> Optional[float]:
     """
-    Returns None if a training came to nearly all epochs planned, in time; else how many it would
-    have come to: the epoch measured before was no measure of these, so the schedule was cut off.
+    Return how many epochs would have fit into the time. Returns None if the training reached nearly
+    all planned epochs in time. Otherwise the schedule was cut off, and a new training is needed.
     """
     reached = trained["epochs"] / planned
     in_time = budget_seconds * MOST_TAKEN / trained["seconds"]

@@ -1,4 +1,4 @@
-"""Starts peers in their environments and talks to them."""
+"""Worker processes that run peers in their environments."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-# Where ours leaves its archive, within the folder of a training.
+# SEPT's archive in the folder of a training.
 ARCHIVE = Path("run") / "model.tar.gz"
 
 
@@ -98,7 +98,7 @@ PEERS = (
         why_no_epochs="left out: 10000 updates, hundreds of epochs",
     ),
 )
-# No peer: what all of them have to do at least.
+# Not a peer, but the work that all of them must do.
 ENCODER = PeerInfo(
     name="encoder",
     title="the encoder alone",
@@ -111,7 +111,7 @@ ENCODER = PeerInfo(
 
 class Worker:
     """
-    A peer in a process of its own, from its start to `close`, or to the end of a `with` block.
+    A peer in its own process, from its start to `close` or the end of a `with` block.
 
     # Parameters
 
@@ -124,11 +124,11 @@ class Worker:
 
     def __init__(self, peer: PeerInfo, python: Path, log: Path) -> None:
         self._name = peer.name
-        # On the CPU, all of them.
+        # All run on the CPU.
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
         if peer not in (OURS, ENCODER):
-            # What is ours must not enter a peer's environment. The folder that it runs in does, but
-            # a peer imports nothing from there but these modules.
+            # Our packages must not enter a peer's environment. It runs in our folder, but imports
+            # only these modules from there.
             environment.pop("PYTHONPATH", None)
         with log.open("a", encoding="utf-8") as errors:
             self._process = subprocess.Popen(
@@ -143,7 +143,7 @@ class Worker:
 
     def ask(self, command: str, **arguments: Any) -> Dict[str, Any]:
         """
-        # Raises
+        Send a command and return the answer.
 
         `ChildProcessError` if the peer ends instead of answering.
         """
@@ -158,7 +158,7 @@ class Worker:
         return json.loads(answer)
 
     def close(self) -> None:
-        # Of a worker that has died, what it was not told is still to be written.
+        # Closing flushes a command that a dead worker did not read.
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait()
@@ -168,7 +168,7 @@ class Worker:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        # A closed pipe has nobody to write to when the worker is gone already.
+        # The worker may be dead, and its pipe closed.
         with ExitStack() as ending:
             ending.callback(self._process.wait)
             ending.callback(self._process.kill)
@@ -177,7 +177,7 @@ class Worker:
 
 
 def cold_start(peer: PeerInfo, python: Path, log: Path, folder: str, text: str) -> float:
-    """Seconds from the start of a fresh process to the first abstract's entities."""
+    """Return the seconds from the start of a new process to the entities of one abstract."""
     start = time.perf_counter()
     with Worker(peer, python, log) as worker:
         worker.ask("load", folder=folder)

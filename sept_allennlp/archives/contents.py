@@ -1,4 +1,4 @@
-"""What an archive holds beside the configuration, the vocabulary and the weights."""
+"""The content of an archive beside configuration, vocabulary and weights."""
 
 from typing import Protocol, runtime_checkable
 

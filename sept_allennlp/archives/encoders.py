@@ -40,7 +40,7 @@ _FOLDER = Path("vocabulary") / ".encoders"
 
 _WEIGHTS_DIGEST = "weights.sha256"
 
-# What people know encoders by, under the names that most configurations have for it.
+# Facts by which people know encoders, with their usual names in configurations.
 _ARCHITECTURE = (
     "model_type",
     "num_hidden_layers",
@@ -100,7 +100,7 @@ class PretrainedEncoder:
         The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
         encoder that lies in there is taken instead.
     lowercase : `bool`, optional
-        Whether the tokenizer lower-cases, if it is not to do what it says itself.
+        Whether the tokenizer lower-cases, to override its own setting.
 
     # Raises
 
@@ -112,7 +112,7 @@ class PretrainedEncoder:
         self, name: str, serialization_dir: Optional[str] = None, lowercase: Optional[bool] = None
     ) -> None:
         self.name = name
-        # Where `from_pretrained` finds it.
+        # The location for `from_pretrained`.
         self.location = name
         # The folder of an archive has no weights of the encoder: they are the model's.
         self.archived = False
@@ -178,7 +178,7 @@ class PretrainedEncoder:
 
     @property
     def lowercases(self) -> bool:
-        """Whether the tokenizer lower-cases words."""
+        """Return whether the tokenizer lower-cases words."""
         return _lowercases(self.backend)
 
     def special_pieces(self) -> Tuple[List[int], List[int]]:
@@ -339,8 +339,8 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
         }
         if len(encoders) != 1:
             raise ConfigurationError(
-                f"{archive}: the model has {len(encoders)} pre-trained encoders in its archive, "
-                "and an encoder can be taken only where there is exactly one"
+                f"{archive}: the archive has {len(encoders)} pre-trained encoders, and must have "
+                "exactly one to be used as an encoder"
             )
         parts: Dict[str, Dict[str, torch.Tensor]] = {}
         for key, value in torch.load(weights, map_location="cpu", weights_only=True).items():
@@ -349,8 +349,8 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
                 parts.setdefault(found[1], {})[found[2]] = value
         if len(parts) != 1:
             raise ConfigurationError(
-                f"{archive}: its weights hold {len(parts)} encoders, and an encoder can be taken "
-                "only where there is exactly one (of an embedder of type 'word_pieces')"
+                f"{archive}: its weights hold {len(parts)} encoders of embedders of type "
+                "'word_pieces', and must hold exactly one to be used as an encoder"
             )
         (source,) = encoders.values()
         config = AutoConfig.from_pretrained(str(source), trust_remote_code=False)
@@ -479,9 +479,8 @@ def _check_any_word(name: str, backend: Tokenizer) -> None:
         backend.encode(["\N{NAZAR AMULET}", "\N{SNOWMAN}x"], is_pretokenized=True)
     except Exception as error:
         raise ConfigurationError(
-            f"{name}: its tokenizer stops at words that it does not know, because it has no "
-            f"unknown "
-            f"piece ({error})"
+            f"{name}: its tokenizer fails on unknown words, because it has no unknown piece "
+            f"({error})"
         ) from error
 
 

@@ -255,7 +255,7 @@ def _check_change(guard: _Guard, path: Any, *_: Any) -> None:
     if isinstance(path, int):
         return
     name = os.fsdecode(path)
-    # What Python imports for the first time, it compiles.
+    # Python compiles modules that it imports for the first time.
     if _BYTECODE_FOLDER not in Path(name).parts and not guard.holds(name):
         guard.refuse_use(f"change {name}")
 
@@ -338,7 +338,7 @@ _FIXED_FOLDERS = tuple(
         *sysconfig.get_paths().values(),
         hub_constants.HF_HOME,
         hub_constants.HF_HUB_CACHE,
-        # What packages look up about the machine.
+        # Files in which packages look up facts about the machine.
         "/etc/localtime",
         "/etc/mime.types",
         "/etc/os-release",

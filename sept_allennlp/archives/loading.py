@@ -37,7 +37,7 @@ __all__ = ["ArchiveError", "load_archive"]
 _BUILT_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
-# Where metrics of AllenNLP look for a program that they run.
+# The keys by which metrics of AllenNLP name a program that they run.
 _PROGRAMS = ("evalb_directory_path", "srl_eval_path")
 
 
@@ -70,7 +70,7 @@ def load_archive(
         named = [value for _, value in _items(changes) if isinstance(value, str)]
         named += [weights_file] if weights_file else []
         with guard.guarded(folder, named):
-            # AllenNLP takes the parameters out of what it is given.
+            # AllenNLP removes the parameters that it uses.
             reader, validation_reader = _load_readers(Params(config).duplicate(), str(folder))
             model = _load_model(Params(config).duplicate(), weights, str(folder), cuda_device)
         for each in (reader, validation_reader):
@@ -94,14 +94,16 @@ def install() -> None:
 
 def _check_settings(config: Dict[str, Any]) -> None:
     """
-    Refuse settings that take effect after loading, when the guard is gone.
+    Refuse settings that take effect after loading, when the guard no longer applies.
 
     These are an encoder's own code, programs that a metric runs, and classes and files of the parts
     that `allennlp evaluate` builds after the model is loaded.
     """
     for key, value in _items(config):
         if key == "trust_remote_code" and value:
-            raise ArchiveError("refused: the archive's configuration asks to run an encoder's code")
+            raise ArchiveError(
+                "refused: the archive's configuration asks to run an encoder's own code"
+            )
         if key in _PROGRAMS and value:
             raise ArchiveError(
                 f"refused: the archive's configuration names a program to run, {value!r} ({key})"
@@ -155,8 +157,8 @@ def _load_model(config: Params, weights: Optional[str], folder: str, cuda_device
     except pickle.UnpicklingError as error:
         reason = str(error).split("\n")[0]
         raise ArchiveError(
-            f"refused: the archive's weights are not tensors alone, loading them could run code "
-            f"({reason})"
+            f"refused: the archive's weights hold more than tensors, and loading them could run "
+            f"code ({reason})"
         ) from None
     except ArchiveError:
         raise

@@ -117,7 +117,7 @@ def _unpack(archive_file: str, folder: str) -> None:
                         f"{archive_file}: refused, it unpacks to more than {MAX_ARCHIVE_SIZE} "
                         f"bytes or {MAX_MEMBERS} files"
                     )
-                # The filter would remove the slash and go on; no honest archive has one.
+                # The filter would only remove the slash; no honest archive has one.
                 if member.name.startswith("/"):
                     raise tarfile.AbsolutePathError(member)
                 archive.extract(member, folder, filter="data")
@@ -133,7 +133,7 @@ def _read_to_end(archive_file: str, file: Any) -> None:
     for _ in range(16):
         if not file.read(2**16):
             return
-    raise ArchiveError(f"{archive_file}: refused, it goes on after its last member")
+    raise ArchiveError(f"{archive_file}: refused, it holds data after its last member")
 
 
 def _read_config(archive_file: Any, folder: Path) -> Dict[str, Any]:

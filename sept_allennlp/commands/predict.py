@@ -5,7 +5,7 @@ AllenNLP's command reads its input as text, line by line, and stops at the first
 UTF-8 or not JSON. It skips blank lines, so that output lines no longer stand beside their input
 lines, and it empties the output file before it reads the input. None of that can be changed from a
 `Predictor`, and AllenNLP imports plugins only after it has set up its own commands, so a plugin
-cannot register a `predict` of its own. A plugin can replace `_PredictManager`, which the command
+cannot register its own `predict`. A plugin can replace `_PredictManager`, which the command
 looks up when it runs. AllenNLP 2.10.1 is its last release, so the name will stay.
 """
 
@@ -66,7 +66,7 @@ class SEPTPredictManager:
         `SystemExit` with status 1 at the end, if any line could not be predicted.
         """
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # What is printed degrades if the locale cannot express it, and never ends a run.
+            # Characters that the locale lacks are escaped; they never end a run.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = self._predict()

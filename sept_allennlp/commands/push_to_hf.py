@@ -1,7 +1,7 @@
 """
 `allennlp push-to-hf` with the current `huggingface_hub`, for trained and for exported models.
 
-AllenNLP's function asks for a clone of the repository by functions that are gone. This one writes
+AllenNLP's function clones the repository by functions that the library has removed. This one writes
 the files and a model card to a local folder and uploads it.
 """
 
@@ -18,7 +18,7 @@ from huggingface_hub import EvalResult, HfApi, ModelCardData
 
 from sept_runtime.onnx.folder import CONFIGURATION
 
-# What the hub gets of a training's folder or of an archive.
+# The files of a training's folder or an archive that are uploaded.
 _TRAINED = ("config.json", "meta.json", "metrics.json", "vocabulary", "log")
 _WEIGHTS = "weights.th"
 _CARD = "README.md"
@@ -127,7 +127,7 @@ def _scores(folder: Path, name: str) -> Dict[str, Any]:
     """Return the hub's fields about the data and the metrics, as far as they are known."""
     metrics = _read_json(folder / "metrics.json")
     data = str(_read_json(folder / "config.json").get("validation_data_path") or "")
-    # Of an address, a path or a member of an archive, the part that names the data.
+    # The part of an address, a path or a member of an archive that names the data.
     parts = [part for part in data.replace("!", "/").split("/") if part][:-1]
     dataset = parts[-1] if parts else "validation data"
     results: List[EvalResult] = [

@@ -10,7 +10,9 @@ from typing_extensions import override
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.archives.unpacking import ARCHIVE_NAME
 from sept_allennlp.commands.subcommand import SeptSubcommand
-from sept_runtime.commands.annotate import Annotate, share
+from sept_runtime.commands.annotate import Annotate
+from sept_runtime.commands.arguments import number_of
+from sept_runtime.options import PROBABILITY, Kind
 
 if TYPE_CHECKING:
     from sept_runtime.corpus.prediction import ShardPredictor
@@ -39,7 +41,7 @@ class SeptAnnotate(SeptSubcommand, Annotate):
             "-o",
             "--overrides",
             default="",
-            help="changes of the archive's configuration, as JSON",
+            help="overrides of the archive's configuration, as JSON",
         )
 
     @override
@@ -47,7 +49,12 @@ class SeptAnnotate(SeptSubcommand, Annotate):
         super()._add_workers(group)
         group.add_argument(
             "--gpus-per-actor",
-            type=_share_of_one,
+            type=number_of(
+                Kind(
+                    "between 0 and 1, because a model runs on one GPU",
+                    PROBABILITY.accepts,
+                )
+            ),
             default=0.0,
             metavar="N",
             help="the GPUs of each worker, 1 at most; with a fraction, several workers share one "
@@ -70,12 +77,3 @@ class SeptAnnotate(SeptSubcommand, Annotate):
         from sept_allennlp.corpus import ArchiveShardPredictor
 
         return str(cached_path(args.model)), ArchiveShardPredictor, options
-
-
-def _share_of_one(text: str) -> float:
-    number = share(text)
-    if number > 1:
-        raise argparse.ArgumentTypeError(
-            f"must be 1 at most, because a model runs on one GPU, got {text}"
-        )
-    return number

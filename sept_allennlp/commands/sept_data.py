@@ -37,7 +37,7 @@ class SeptData(SeptSubcommand):
         parser.add_argument(
             "--max-span-width",
             type=positive_int,
-            help="in words (default = the configuration's; for files 12)",
+            help="the widest span, in words (default = the configuration's; for files 12)",
         )
         parser.add_argument(
             "--flat",
@@ -76,6 +76,6 @@ class SeptData(SeptSubcommand):
         if args.json:
             print(write_json(report))
         else:
-            # As wide as the tables need, in a pipe as well as in a terminal.
+            # As wide as the tables, in a pipe as well as in a terminal.
             show_report(report, Console(width=200))
         return 1 if args.strict and report.errors else 0

@@ -10,8 +10,8 @@ from typing_extensions import override
 from sept_allennlp.archives.loading import ArchiveError
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_runtime.documents import Document, DocumentError
+from sept_runtime.errors import ExportedModelError, needs_extra
 from sept_runtime.formats.inputs import read_requests
-from sept_runtime.onnx import ExportedModelError
 
 
 @Subcommand.register("sept-export")
@@ -44,8 +44,8 @@ class SeptExport(SeptSubcommand):
         smaller.add_argument(
             "--int8",
             metavar="FILE",
-            help="also write the encoder in int8, for 'sept predict --precision int8'; FILE has a "
-            "hundred texts or more like those to predict, which calibrate it, as for --check",
+            help="also write the encoder in int8, for 'sept predict --precision int8'; FILE "
+            "holds a hundred or more texts like those to predict, in the format of --check",
         )
         smaller.add_argument(
             "--compact",
@@ -67,9 +67,7 @@ class SeptExport(SeptSubcommand):
     @override
     def run(self, args: argparse.Namespace) -> int:
         if importlib.util.find_spec("onnxscript") is None:
-            raise ExportedModelError(
-                "Exporting needs the extra 'export': pip install 'sept_allennlp[export]'."
-            )
+            raise ExportedModelError(needs_extra("exporting", "export"))
         # Imported here because AllenNLP imports this module at every start.
         from sept_allennlp.export import export
         from sept_allennlp.export.float16_archive import write_float16_archive

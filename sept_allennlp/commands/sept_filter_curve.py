@@ -33,12 +33,25 @@ class SeptFilterCurve(SeptSubcommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the filter's archive, the data, and the figure's path."""
         parser.add_argument("archive", help="the filter's model.tar.gz")
-        parser.add_argument("data", help="an annotated file, as the filter was trained on")
         parser.add_argument(
-            "--output", type=Path, required=True, metavar="STEM", help="the files without suffix"
+            "data", help="an annotated file in the format of the filter's training data"
         )
-        parser.add_argument("--cuda-device", type=int, default=-1, help="a GPU's number")
-        parser.add_argument("--batch-size", type=int, default=16)
+        parser.add_argument(
+            "--output",
+            type=Path,
+            required=True,
+            metavar="STEM",
+            help="the files to write, STEM.png and others",
+        )
+        parser.add_argument(
+            "--cuda-device", type=int, default=-1, help="the GPU's number (default = the CPU)"
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=int,
+            default=16,
+            help="the number of documents in a batch (default = %(default)s)",
+        )
 
     def run(self, args: argparse.Namespace) -> int:
         """

@@ -48,7 +48,7 @@ class SeptResults(SeptSubcommand):
             nargs="+",
             metavar="PROBABILITY",
             help="with --against: ignore entities (or relations) of the systems, but not of the "
-            "reference, with a lower score. Several values give a line each",
+            "reference, with a lower score. Several values give one line each",
         )
         parser.add_argument(
             "--score",

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_allennlp.training.config_defaults import config_variables
-from sept_runtime.commands.arguments import positive_int
+from sept_runtime.commands.arguments import number_of, positive_int
+from sept_runtime.options import Kind
 
 
 @Subcommand.register("sept-suite")
@@ -53,7 +54,12 @@ class SeptSuite(SeptSubcommand):
         parser.add_argument("--runs", nargs="+", default=[], help="train only these runs")
         parser.add_argument(
             "--folds",
-            type=_folds,
+            type=number_of(
+                Kind(
+                    "2 or more, or 0 for none",
+                    lambda value: isinstance(value, int) and value >= 0 and value != 1,
+                )
+            ),
             help="cross-validation: split the documents of SEPT_DATA's train.json and dev.json "
             "into this many folds, and train each run once without each fold, into "
             "NAME/SEED/fold_K_of_N (default = the suite's own number; 0 = none)",
@@ -110,10 +116,3 @@ class SeptSuite(SeptSubcommand):
 def _stop(*_: Any) -> None:
     # As AllenNLP does for SIGTERM.
     raise SigTermReceived
-
-
-def _folds(text: str) -> int:
-    number = int(text)
-    if number < 0 or number == 1:
-        raise argparse.ArgumentTypeError("must be 2 or more, or 0 for none")
-    return number

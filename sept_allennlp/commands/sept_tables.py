@@ -40,7 +40,7 @@ class SeptTables(SeptSubcommand):
             "--seeds",
             type=int,
             nargs="+",
-            help="use only these seeds, and name those that a run lacks (default = all that any "
+            help="use only these seeds, and report those that a run lacks (default = all that any "
             "run has)",
         )
         parser.add_argument("--output", type=Path, required=True, help="the folder to write")

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from sept_allennlp.commands.subcommand import SeptSubcommand
 from sept_runtime.commands.arguments import positive_int
+from sept_runtime.errors import needs_extra
 
 
 @Subcommand.register("sept-tune")
@@ -63,9 +64,7 @@ class SeptTune(SeptSubcommand):
             # Only here: it is an extra, and takes a second to import.
             from sept_allennlp.experiments.tune import read_space, tune
         except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"Tuning needs the extra 'tune': pip install 'sept_allennlp[tune]' ({error})"
-            ) from None
+            raise ConfigurationError(f"{needs_extra('tuning', 'tune')} ({error})") from None
         packages = list(dict.fromkeys(["sept_allennlp", *args.include_package]))
         space = read_space(args.space)
         root = args.serialization_dir

@@ -403,7 +403,7 @@ def _costs(summaries: Mapping[str, SplitSummary], limits: ModelLimits) -> Iterat
             )
         if limits.flat and summary.lost_by_flat:
             costs.append(
-                f"{summary.overlapping} entities overlap, of which 'flat' loses "
+                f"{summary.overlapping} entities overlap, and 'flat' loses "
                 f"{summary.lost_by_flat}: {summary.recall_lost_by_flat:.2f} points of recall"
             )
         for cost in costs:

@@ -248,7 +248,7 @@ def _read(reader: DocumentReader, path: str, name: str) -> Tuple[List[Document],
 
 
 def _crossing(fields: Any) -> int:
-    # Of an invalid document, so nothing about its form is known.
+    # The document is invalid, so nothing about its form is known.
     try:
         sentence_of = [i for i, words in enumerate(fields["sentences"]) for _ in words]
         spans = [span for sentence in fields["ner"] for span in sentence]

@@ -185,5 +185,5 @@ def _check(suite: Suite) -> None:
             raise SuiteError(f"{table.name}: no row has the reference's run {table.reference!r}.")
         if not {*table.columns} <= {*HEADINGS}:
             raise SuiteError(
-                f"{table.name}: 'columns' must be of {', '.join(HEADINGS)}, got {table.columns!r}."
+                f"{table.name}: 'columns' may hold {', '.join(HEADINGS)}, got {table.columns!r}."
             )

@@ -74,7 +74,7 @@ def tune(
     """
     Search for the values with the best validation metric, and return them.
 
-    The study lies in `root/study.db`. Called again, it goes on with it.
+    The study is saved in `root/study.db`. Another call continues it.
 
     # Parameters
 
@@ -142,7 +142,7 @@ def tune(
         return mean
 
     def after(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        # Of a pruned trial Optuna takes the last reported score as its value.
+        # The value of a pruned trial is its last reported score.
         score = "pruned" if trial.state == TrialState.PRUNED else f"{trial.value:.4f}"
         report(f"trial {trial.number}: {score}")
         best = study.best_trial.number if _has_best(study) else None
@@ -183,7 +183,7 @@ def _suggest(trial: Trial, name: str, options: Union[Range, List[Any]]) -> Any:
         if isinstance(options.low, int) and isinstance(options.high, int):
             return trial.suggest_int(name, options.low, options.high, log=options.log)
         return trial.suggest_float(name, options.low, options.high, log=options.log)
-    # As JSON, because Optuna takes no lists and objects.
+    # As JSON, because Optuna accepts no lists and objects.
     return _value(trial.suggest_categorical(name, [json.dumps(o) for o in options]), options)
 
 
@@ -230,7 +230,7 @@ def _train(
                     if prune(progress) and is_running:
                         raise optuna.TrialPruned
         finally:
-            # What is pruned or interrupted is stopped, with its own processes.
+            # Pruned and interrupted trainings are stopped with their processes.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM if process.poll() is None else 0)
             process.wait()

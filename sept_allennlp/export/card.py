@@ -12,7 +12,7 @@ _SCORES = {
     "recall": "recall",
     "f1": "micro F1",
 }
-# What is scored, and the prefix of the scores' names.
+# The scored items, and the prefix of the scores' names.
 _SCORED = {
     "entities": "",
     "relations (Rel)": "rel_",

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Dict, List, NamedTuple, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from sept_allennlp.export.differences import differing
-from sept_runtime.decoding import decode
+from sept_allennlp.export.differences import compare_exports
 from sept_runtime.documents import Document
 from sept_runtime.onnx.configuration import Configuration
 from sept_runtime.onnx.folder import facts_of, member, save_configuration
 from sept_runtime.onnx.predictor import ExportedPredictor
-from sept_runtime.onnx.scored_batch import ScoredCandidates
 
 if TYPE_CHECKING:
-    # Of the extra 'export'; imported where it is used, so that the plugin works without it.
+    # An extra ('export'), imported where it is used, so that the plugin works without it.
     import onnx
 
 # Smaller weights, such as biases and normalizations, stay in float32.
@@ -95,27 +93,7 @@ def compact_folder(
     compact = ExportedPredictor(folder)
     found = [scored for documents in batches for scored in compact.score_batch(documents)]
     after = sum(each.size for each in facts.values())
-    return configuration, Compact(before, after, *_compare(full, expected, found))
-
-
-def _compare(
-    model: ExportedPredictor,
-    expected: List[ScoredCandidates],
-    found: List[ScoredCandidates],
-) -> tuple[float, int, int]:
-    difference, num_entities, num_differing = 0.0, 0, 0
-    for ours, theirs in zip(expected, found, strict=True):
-        # A filter may keep other candidates.
-        if np.array_equal(ours.spans, theirs.spans):
-            differences = np.abs(ours.probabilities - theirs.probabilities)
-            difference = max(difference, float(differences.max(initial=0.0)))
-        entities = [
-            decode(each.probabilities, each.spans, model.labels, model.decoding, model.calibration)
-            for each in (ours, theirs)
-        ]
-        num_entities += sum(map(len, entities))
-        num_differing += len(differing(*entities)[1])
-    return difference, num_entities, num_differing
+    return configuration, Compact(before, after, *compare_exports(full, expected, found))
 
 
 def compact_graph(model: onnx.ModelProto) -> onnx.ModelProto:

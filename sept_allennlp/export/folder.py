@@ -213,7 +213,10 @@ def _write_filter(model: SEPT, folder: Path) -> Optional[Filter]:
     if isinstance(found, KeepAll):
         return None
     if not isinstance(found, PretrainedSpanFilter):
-        raise NotExportable(f"a {type(found).__name__} cannot be exported")
+        raise NotExportable(
+            f"a span filter of the class {type(found).__name__} cannot be exported; only filters "
+            "of type 'pretrained' can"
+        )
     if found._threshold_logit == -math.inf:
         return None
     network = _write_network(trace_filter(found._model[0]), folder, FILTER, FILTER_HEAD, 1)
@@ -240,8 +243,13 @@ def _write_relations(model: SEPT, dim: int, folder: Path) -> Optional[Relations]
 def _indexer(reader: DatasetReader) -> WordPieceIndexer:
     indexers = list(reader._token_indexers.values())  # type: ignore[attr-defined]
     if len(indexers) != 1:
-        raise NotExportable(f"a model with {len(indexers)} token indexers cannot be exported")
+        raise NotExportable(
+            f"a model with {len(indexers)} token indexers cannot be exported; there must be one"
+        )
     (found,) = indexers
     if not isinstance(found, WordPieceIndexer):
-        raise NotExportable(f"a {type(found).__name__} cannot be exported")
+        raise NotExportable(
+            f"a token indexer of the class {type(found).__name__} cannot be exported; only "
+            "indexers of type 'word_pieces' can"
+        )
     return found

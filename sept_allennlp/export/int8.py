@@ -10,6 +10,7 @@ import onnxruntime
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from sept_allennlp.export.differences import compare_exports
 from sept_allennlp.export.errors import ExportError
 from sept_allennlp.export.quantized_graph import (
     Linear,
@@ -31,7 +32,7 @@ from sept_runtime.onnx.folder import (
 from sept_runtime.onnx.predictor import ExportedPredictor
 
 if TYPE_CHECKING:
-    # Of the extra 'export'; imported where it is used, so that the plugin works without it.
+    # An extra ('export'), imported where it is used, so that the plugin works without it.
     import onnx
 
 # Fewer texts do not show how large values become.
@@ -131,7 +132,11 @@ def add_int8(
         files={**configuration.files, **facts_of(folder, [name])},
     )
     save_configuration(folder, configuration)
-    counts = _count_entities(folder, given[::_COMPARED])
+    models = [ExportedPredictor(folder, precision=each) for each in ("float32", "int8")]
+    scored = [
+        [model.score_batch([document])[0] for document in given[::_COMPARED]] for model in models
+    ]
+    _, *counts = compare_exports(models[0], *scored)
     error = calibration.error(graph)
     return configuration, Int8(len(calibration.layers), len(chosen), error, *counts)
 
@@ -209,20 +214,6 @@ class Calibration:
             return session.run(None, {"input_ids": pieces, "attention_mask": mask})[0]
 
         return self._network.windows.encode(encode, self._network.dim, self._compared)
-
-
-def _count_entities(folder: Path, documents: Sequence[Document]) -> Tuple[int, int]:
-    """Return `entities` and `differing` of `Int8`."""
-    found, differing = 0, 0
-    models = [ExportedPredictor(folder, precision=each) for each in ("float32", "int8")]
-    for document in documents:
-        ours, theirs = (
-            {entity[:3] for entity in model.predict_batch([document], model.decoding)[0].entities}
-            for model in models
-        )
-        found += len(ours) + len(theirs)
-        differing += len(ours ^ theirs)
-    return found, differing
 
 
 def _open(model: onnx.ModelProto) -> Any:

@@ -80,7 +80,9 @@ def trace_filter(model: SpanFilterModel) -> TracedNetwork:
 def _encoder(embedder: TextFieldEmbedder) -> Tuple[torch.nn.Module, Windows, str]:
     parts = list(embedder.children())
     if len(parts) != 1:
-        raise NotExportable(f"a model with {len(parts)} token embedders cannot be exported")
+        raise NotExportable(
+            f"a model with {len(parts)} token embedders cannot be exported; there must be one"
+        )
     (part,) = parts
     # Not subclasses, which pool the pieces of a word.
     if type(part) is StaticWordPieceEmbedder:
@@ -96,8 +98,8 @@ def _encoder(embedder: TextFieldEmbedder) -> Tuple[torch.nn.Module, Windows, str
         )
         return _LastHiddenState(part.transformer_model), windows, part.model_name
     raise NotExportable(
-        f"a {type(part).__name__} cannot be exported: only encoders of word pieces can "
-        "(docs/prediction.md)"
+        f"a token embedder of the class {type(part).__name__} cannot be exported; only embedders "
+        "of type 'word_pieces' and 'static_word_pieces' can (docs/prediction.md)"
     )
 
 

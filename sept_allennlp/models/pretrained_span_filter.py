@@ -93,8 +93,8 @@ class PretrainedSpanFilter(SpanFilter):
         model = self._model[0]
         if model.max_span_width != max_span_width:
             raise ConfigurationError(
-                f"the span filter {self._name} was trained with a span limit of "
-                f"{model.max_span_width} words (max_span_width), the model has {max_span_width}"
+                f"the span filter {self._name} was trained with max_span_width "
+                f"{model.max_span_width}, but the model has {max_span_width}; they must be equal"
             )
         theirs, ours = encoders(model.embedder), encoders(text_field_embedder)
         if not theirs or not ours:
@@ -106,9 +106,9 @@ class PretrainedSpanFilter(SpanFilter):
         for name, encoder in theirs.items():
             if name not in ours:
                 raise ConfigurationError(
-                    f"the span filter {self._name} was trained with another tokenization: it reads "
-                    f"what its token indexer {name!r} yields, and the model has no encoder that "
-                    f"does, but {', '.join(ours)}"
+                    f"the span filter {self._name} was trained with another tokenization: its "
+                    f"encoder reads the token indexer {name!r}, and the model's encoders read "
+                    f"{', '.join(ours)}; give both the same token indexer"
                 )
             _check_encoders(self._name, encoder, ours[name])
 
@@ -189,17 +189,17 @@ def _check_kind(archive: str, source: str) -> None:
             fields = json.loads(config.read(MAX_CONFIG_SIZE)) if config else {}
         kind = fields["model"]["type"]
     except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, ValueError, zlib.error):
-        raise ConfigurationError(f"{archive}: this is no archive of a span filter") from None
+        raise ConfigurationError(f"{archive}: not the archive of a span filter") from None
     # Only a name that is registered: any other, AllenNLP would import.
     if kind not in Model.list_available() or Model.resolve_class_name(kind)[0] != SpanFilterModel:
         raise ConfigurationError(
-            f"{archive}: this archive holds no span filter but a model of type {kind!r}; a filter "
-            "is trained with training_config/span_filter_light.jsonnet"
+            f"{archive}: this archive holds a model of type {kind!r} instead of a span filter; "
+            "train a filter with training_config/span_filter_light.jsonnet"
         )
 
 
 def _archived(archive: str, serialization_dir: str) -> Path:
-    # By name, so that another filter, named by an override, is not confused with this one.
+    # A different folder for each name, so that overrides can name another filter.
     digest = hashlib.sha256(archive.encode()).hexdigest()[:12]
     return Path(serialization_dir) / _FOLDER / f"{digest}.tar.gz"
 

@@ -131,7 +131,7 @@ class SEPT(SpanClassifier):
 
     @property
     def finds_relations(self) -> bool:
-        """Whether the model predicts relations."""
+        """Return whether the model predicts relations."""
         return self._relations is not None
 
     @property

@@ -131,7 +131,7 @@ class SpanClassifier(Model):
         text, sentence_ids, gold :
             As for `forward`. Without `gold` the candidates have no labels.
         keep_all : `torch.BoolTensor`, optional
-            Shape `(batch_size,)`: in training, the documents of which every candidate must be
+            Shape `(batch_size,)`: in training, the documents whose candidates must all be
             scored, because they have soft labels.
         """
         raise NotImplementedError
@@ -194,7 +194,7 @@ class SpanClassifier(Model):
         """Return the candidates' scores, and the outputs of `forward`."""
         is_annotated = [document.entities is not None for document in documents]
         is_soft = has_soft_labels(documents, soft_labels)
-        # Only given if needed: a subclass that scores all candidates can do without it.
+        # Only given if needed: a subclass that scores all candidates needs no such parameter.
         keep_all = {}
         if self.training:
             check_annotated(documents, soft_labels)

@@ -1,4 +1,4 @@
-"""What models are made of: candidates, samplers, extractors, filters, relations, decoding."""
+"""Parts of models: candidates, samplers, extractors, filters, relations, decoding."""
 
 from sept_allennlp.modules import (
     pair_samplers,

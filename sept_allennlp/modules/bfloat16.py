@@ -54,13 +54,13 @@ def check_bfloat16(model: torch.nn.Module, device: torch.device) -> None:
     """
     if not any(isinstance(module, Bfloat16Encoder) for module in model.modules()):
         raise ConfigurationError(
-            "bfloat16 is for models with a pre-trained encoder over word pieces, and this model "
+            "bfloat16 needs a model with a pre-trained encoder over word pieces, and this model "
             "has none: leave it out"
         )
     if not has_bfloat16(device):
         kind = "GPU" if device.type == "cuda" else "processor"
         raise ConfigurationError(
-            f"this {kind} has no instructions for bfloat16: leave it out, for float32"
+            f"this {kind} has no instructions for bfloat16: leave it out to compute in float32"
         )
 
 

@@ -123,7 +123,7 @@ class RandomNegatives(SpanSampler):
         self._initial_negatives = initial_negatives
         self._num_rising_steps = num_rising_steps
         if initial_negatives is not None:
-            # Among the weights, so that a recovered training goes on where it was.
+            # Among the weights, so that a recovered training resumes the count.
             # A float, as all other weights are: AllenNLP's 'diff' compares no integers.
             self.register_buffer("_num_steps", torch.zeros(()))
 

@@ -25,7 +25,7 @@ from sept_runtime.tokenization.words import with_joined_text
 _MAX_BATCH_WORDS = 16_384
 # Fewer words keep all cores of a CPU busy; it is a quarter slower if activations outgrow its cache.
 _MAX_BATCH_WORDS_ON_CPU = 2_048
-# Each core has a cache of its own (docs/speed.md).
+# Each core has its own cache (docs/speed.md).
 _MAX_BATCH_WORDS_ON_ONE_CORE = 1_024
 
 
@@ -72,11 +72,11 @@ class SEPTPredictor(Predictor):
         if precision not in TRAINED_PRECISIONS:
             if precision in PRECISIONS:
                 raise ConfigurationError(
-                    f"an archive does not support the precision {precision!r}; export it, see "
-                    "'allennlp sept-export --help'"
+                    f"an archive does not support the precision {precision!r}; export it with "
+                    "'allennlp sept-export', and use the folder"
                 )
             known = " or ".join(map(repr, TRAINED_PRECISIONS))
-            raise ConfigurationError(f"precision must be {known}: {precision!r}")
+            raise ConfigurationError(f"precision must be {known}, got {precision!r}")
         self._in_bfloat16 = precision == "bfloat16"
         if self._in_bfloat16:
             check_bfloat16(model, self._device)

@@ -176,7 +176,7 @@ def _logistic_regression(
         probabilities = 0.5 * (1.0 + np.tanh(0.5 * features @ weights))
         gradient = features.T @ (probabilities - targets)
         curvature = features.T @ (features * (probabilities * (1.0 - probabilities))[:, None])
-        # A tiny ridge: scores that are all the same have no slope.
+        # A tiny ridge, because equal scores have no slope.
         step = np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
         # Newton's method may overshoot where probabilities are near 0 or 1.
         weights -= step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 BEST_WEIGHTS = "best.th"
 
-# What reading a damaged checkpoint raises.
+# The errors that reading a damaged checkpoint raises.
 _DAMAGE = (RuntimeError, EOFError, OSError, KeyError, ValueError, pickle.UnpicklingError)
 
 
@@ -109,9 +109,9 @@ class RecoverableCheckpointer(Checkpointer):
             if checkpoint is not None:
                 return checkpoint
             faults.append(fault)
-            logger.warning("This checkpoint cannot be used, an earlier one may: %s", fault)
+            logger.warning("Checkpoint skipped, the one before it is tried: %s", fault)
         if not faults and os.path.exists(best_weights):
-            faults = [f"{best_weights} has no checkpoint to go on from"]
+            faults = [f"{best_weights} is there, but no checkpoint"]
         if faults:
             raise ConfigurationError(
                 f"{self._serialization_dir}: training cannot be recovered: {faults[0]}. Use "
@@ -135,5 +135,5 @@ class RecoverableCheckpointer(Checkpointer):
         best = trainer_state["metric_tracker"]["best_epoch"]
         ends_best_epoch = best is not None and place == (best + 1, 0)
         if best is not None and best != found and not ends_best_epoch:
-            return None, f"{BEST_WEIGHTS} is missing or not of the best epoch, which is {best}"
+            return None, f"{BEST_WEIGHTS} is missing, or is not from the best epoch ({best})"
         return TrainerCheckpoint(model_state, trainer_state), ""

@@ -19,7 +19,7 @@ from typing_extensions import override
 from sept_allennlp.archives.loading import ArchiveError
 from sept_runtime.documents import DocumentError
 
-# The log of a training, in its folder. In distributed training each process has one of its own.
+# The log of a training, in its folder. In distributed training each process has its own.
 LOG = "out.log"
 
 # Its messages are meant for the terminal.
@@ -28,7 +28,7 @@ progress = logging.getLogger("sept_allennlp.progress")
 # The errors whose message is for the user, so that the traceback only goes to the log.
 EXPLAINED = (ConfigurationError, ArchiveError, DocumentError, FileNotFoundError)
 
-# What these say in other commands than `train`, which has a log file.
+# Loggers whose messages are hidden in other commands than `train`, which has a log file.
 _DETAILS = (
     "allennlp.common.params",
     "allennlp.common.plugins",
@@ -93,7 +93,7 @@ def prepare_global_logging(
 
 
 class LogWriter(tqdm.TqdmToLogsWriter):
-    """AllenNLP's writer of progress bars, which prints them where somebody can watch them."""
+    """AllenNLP's writer of progress bars, which prints them only on a terminal."""
 
     @override
     def write(self, message: str) -> None:

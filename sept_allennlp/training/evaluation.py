@@ -1,4 +1,4 @@
-"""What a model predicts for annotated documents, as lines of `allennlp predict`."""
+"""A model's predictions for annotated documents, as lines of `allennlp predict`."""
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 

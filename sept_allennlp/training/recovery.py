@@ -45,7 +45,7 @@ def create_serialization_dir(
     folder = Path(serialization_dir)
     if folder.is_dir():
         lock(folder)
-        # Of a training that was killed before it had a configuration; the folder is empty then.
+        # The training was killed before it had a configuration; the folder is empty then.
         (folder / f"{archival.CONFIG_NAME}.part").unlink(missing_ok=True)
     _create_serialization_dir(params, serialization_dir, recover, force)
     if recover and "distributed" in params and not any(folder.glob("model_state_*.th")):

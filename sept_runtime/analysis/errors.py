@@ -237,7 +237,7 @@ def analyze_errors(
     for document in documents:
         where = document.document.describe()
         if document.document.entities is None or document.predicted is None:
-            raise DocumentError(f"{where} needs both gold 'ner' and predictions")
+            raise DocumentError(f"{where} needs both gold entities ('ner') and predicted ones")
         if document.document.key and document.document.key in keys:
             raise DocumentError(f"{where} occurs twice in the predictions")
         keys.add(document.document.key)

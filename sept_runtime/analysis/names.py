@@ -54,7 +54,7 @@ def find_acronyms(text: str) -> Dict[str, str]:
     """
     found: Dict[str, str] = {}
     for match in _PARENTHESIS.finditer(text):
-        # What follows a separator is a remark: "(LSTM; Hochreiter and Schmidhuber, 1997)".
+        # Text after a separator is a remark: "(LSTM; Hochreiter and Schmidhuber, 1997)".
         inside = re.split(r"[;,]\s", match.group(1), maxsplit=1)[0].strip()
         before = text[: match.start()].rstrip()
         if _is_short_form(inside):

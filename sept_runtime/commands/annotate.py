@@ -11,12 +11,17 @@ from typing_extensions import override
 from sept_runtime.commands.arguments import (
     add_decoding_arguments,
     add_engine_arguments,
+    add_record_arguments,
     decoding_arguments,
+    number_of,
     positive_int,
+    probability,
+    record_fields,
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.corpus import LINES_PER_SHARD
-from sept_runtime.errors import CorpusError, ExportedModelError
+from sept_runtime.errors import CorpusError, ExportedModelError, needs_extra
+from sept_runtime.options import Kind
 
 if TYPE_CHECKING:
     from sept_runtime.corpus.output_folder import Counts, OutputFolder
@@ -44,16 +49,11 @@ class Annotate(Command):
             "inputs",
             nargs="+",
             metavar="input",
-            help="a file of JSON lines (.jsonl, .json, .ndjson, plain or compressed) or a .parquet "
-            "file, a folder of such files, or a pattern",
+            help="a file of any format that 'sept predict' reads, plain or compressed, a folder of "
+            "such files, or a pattern",
         )
         # In groups, because AllenNLP adds the defaults to the help of other arguments.
-        parser.add_argument_group("input").add_argument(
-            "--text-column",
-            metavar="NAME",
-            help="the field of JSON lines or the column of Parquet files that has the raw text "
-            "(default = text)",
-        )
+        add_record_arguments(parser)
         prediction = parser.add_argument_group("prediction")
         prediction.add_argument(
             "--batch-size",
@@ -83,7 +83,12 @@ class Annotate(Command):
         )
         group.add_argument(
             "--cpus-per-actor",
-            type=positive_share,
+            type=number_of(
+                Kind(
+                    "a number above 0 and at most 1, or a whole number",
+                    lambda value: 0 < value and (value <= 1 or float(value).is_integer()),
+                )
+            ),
             default=1.0,
             metavar="N",
             help="the cores of each worker (default = 1)",
@@ -97,13 +102,16 @@ class Annotate(Command):
     @override
     def run(self, args: argparse.Namespace) -> int:
         if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
-            raise CorpusError("needs the extra 'ray': pip install 'ray>=2.60,<3' 'pyarrow>=17'")
+            raise CorpusError(needs_extra("the command", "ray"))
         options = decoding_arguments(args)
-        if args.format == "parquet" and options.get("soft_labels") is not None:
-            raise CorpusError(
-                "--format parquet has no column for soft labels. Use --format jsonl, or leave out "
-                "soft_labels."
-            )
+        if args.output_format == "parquet":
+            missing = {"soft_labels": options.get("soft_labels") is not None, "--keep": args.keep}
+            for option, is_given in missing.items():
+                if is_given:
+                    raise CorpusError(
+                        f"--output-format parquet has no column for what {option} adds. Use "
+                        f"--output-format jsonl, or leave out {option}."
+                    )
         # Imported here, so that other commands start without it.
         from sept_runtime.corpus.formats import suffix
         from sept_runtime.corpus.output_folder import OutputFolder
@@ -123,10 +131,12 @@ class Annotate(Command):
             model,
             inputs=tuple(args.inputs),
             output=args.output,
-            format=args.format,
+            output_format=args.output_format,
             compression=args.compression,
             lines_per_shard=args.shard_size,
-            text_column=args.text_column,
+            format=args.format,
+            fields=record_fields(args),
+            one_per_line=args.one_per_line,
             workers=args.actors,
             cpus=args.cpus_per_actor,
             gpus=getattr(args, "gpus_per_actor", 0.0),
@@ -141,7 +151,7 @@ class Annotate(Command):
             return 130
         finally:
             signal.signal(signal.SIGTERM, handler)
-        output = OutputFolder(args.output, suffix(args.format, args.compression))
+        output = OutputFolder(args.output, suffix(args.output_format, args.compression))
         return _result(output, counts, args.max_failed)
 
     def _model(
@@ -157,8 +167,11 @@ class Annotate(Command):
 def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     """Print the result of a run and return its exit status."""
     _report(f"{output.path}: {counts}, in {counts.shards:,} shards")
+    if counts.skipped:
+        _report(f"First skipped: {counts.reason}")
     if not counts.failed:
-        return 0
+        # A run without any usable document fails, unless the corpus is empty.
+        return int(counts.skipped > 0 and not counts.annotated)
     first = output.first_error()
     _report(
         f"The lines that failed are listed in {output.path / 'errors'}. The first is "
@@ -166,7 +179,7 @@ def _result(output: "OutputFolder", counts: "Counts", max_failed: float) -> int:
     )
     failed = counts.failed / counts.read
     if not counts.annotated:
-        _report("All lines failed.")
+        _report("Nothing could be annotated." if counts.skipped else "All lines failed.")
     elif failed > max_failed:
         _report(
             f"{failed:.1%} of the lines failed, more than --max-failed allows ({max_failed:.1%})."
@@ -181,10 +194,16 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
         "--output", type=Path, required=True, help="the folder for the annotated documents"
     )
     group.add_argument(
-        "--format", choices=["jsonl", "parquet"], default="jsonl", help="(default = jsonl)"
+        "--output-format",
+        choices=["jsonl", "parquet"],
+        default="jsonl",
+        help="the format of the output (default = jsonl)",
     )
     group.add_argument(
-        "--compression", choices=["gz", "zst", "none"], default="gz", help="(default = gz)"
+        "--compression",
+        choices=["gz", "zst", "none"],
+        default="gz",
+        help="the compression of the output (default = gz)",
     )
     group.add_argument(
         "--shard-size",
@@ -195,7 +214,7 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-failed",
-        type=_probability,
+        type=probability,
         default=0.05,
         metavar="SHARE",
         help="the share of lines that may fail without the exit status becoming 1; if all lines "
@@ -203,10 +222,10 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--progress-seconds",
-        type=_positive_number,
+        type=number_of(Kind("a number above 0", lambda value: 0 < value < float("inf"))),
         default=10.0,
         metavar="N",
-        help="the time between two reports of the progress (default = 10)",
+        help="the seconds between two reports of the progress (default = 10)",
     )
 
 
@@ -216,40 +235,3 @@ def _interrupt(number: int, frame: Optional[FrameType]) -> NoReturn:
 
 def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
-    return number
-
-
-def _positive_number(text: str) -> float:
-    number = _number(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return number
-
-
-def _probability(text: str) -> float:
-    number = _number(text)
-    if number > 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
-    return number
-
-
-def share(text: str) -> float:
-    """Parse an argument that is a fraction of one, or a whole number."""
-    number = _number(text)
-    if number > 1 and number != int(number):
-        raise argparse.ArgumentTypeError(f"must be at most 1 or a whole number, got {text}")
-    return number
-
-
-def positive_share(text: str) -> float:
-    """Parse an argument that is a `share` and not 0."""
-    return _positive_number(text) and share(text)

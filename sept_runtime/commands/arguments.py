@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Union
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.records import FORMATS, FieldOptions
-from sept_runtime.options import ENGINES, PRECISIONS, PROBABILITY, SWITCH, Kind, decoding_options
+from sept_runtime.options import (
+    COUNT,
+    ENGINES,
+    PRECISIONS,
+    PROBABILITY,
+    SWITCH,
+    Kind,
+    decoding_options,
+)
 
 if TYPE_CHECKING:
     # It loads numpy, which most commands do not need.
@@ -47,7 +55,9 @@ def add_decoding_arguments(parser: argparse.ArgumentParser) -> None:
                 flag, action=argparse.BooleanOptionalAction, help=option.metadata["help"]
             )
         else:
-            group.add_argument(flag, type=_number(kind), metavar="N", help=option.metadata["help"])
+            group.add_argument(
+                flag, type=number_of(kind), metavar="N", help=option.metadata["help"]
+            )
     group.add_argument(
         "--predictor-args",
         type=json_object,
@@ -66,19 +76,19 @@ def decoding_arguments(args: argparse.Namespace) -> Dict[str, Any]:
 
 def add_calibrated_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--min-precision` and `--min-recall`."""
-    group = parser.add_argument_group("thresholds chosen by the model's calibration data")
+    group = parser.add_argument_group("thresholds from the model's calibration data")
     either = group.add_mutually_exclusive_group()
     either.add_argument(
         "--min-precision",
         type=probability,
         metavar="N",
-        help="choose the lowest min_score at which this share of the entities is right",
+        help="use the lowest min_score with this precision on the calibration data",
     )
     either.add_argument(
         "--min-recall",
         type=probability,
         metavar="N",
-        help="choose the highest min_score at which this share of the entities is found",
+        help="use the highest min_score with this recall on the calibration data",
     )
 
 
@@ -114,65 +124,65 @@ def json_object(text: str) -> Dict[str, Any]:
     return value
 
 
-def positive_int(text: str) -> int:
-    """Parse an argument that is a count of 1 or more."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, got {text!r}")
-    return number
+def number_of(kind: Kind) -> Callable[[str], Any]:
+    """Return a parser of arguments that are numbers of a kind."""
 
-
-def probability(text: str) -> float:
-    """Parse an argument that is a probability."""
-    number: float = _number(PROBABILITY)(text)
-    return number
-
-
-def _number(kind: Kind) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        value: Any = text
+        value: Any = None
         for type_ in (float, int):
             with contextlib.suppress(ValueError):
                 value = type_(text)
-        if not kind.accepts(value):
+        if value is None or not kind.accepts(value):
             raise argparse.ArgumentTypeError(f"must be {kind.description}, got {text!r}")
         return value
 
     return parse
 
 
+positive_int = number_of(
+    Kind("a whole number, 1 or more", lambda value: isinstance(value, int) and value > 0)
+)
+count = number_of(COUNT)
+probability = number_of(PROBABILITY)
+
+
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that tell how records are read."""
     group = parser.add_argument_group("records")
     group.add_argument(
-        "--format", choices=FORMATS, help="the format of the inputs (default = as recognized)"
+        "--format",
+        choices=FORMATS,
+        help="the format of the inputs (default = recognized from name and content)",
     )
     group.add_argument(
         "--text-field",
         metavar="NAME",
-        help="the field of the text, such as abstract or abstract.value (default = known names)",
+        help="the field of the text, such as abstract or abstract.value (default = a field with a "
+        "usual name, such as text or abstract)",
     )
     group.add_argument(
-        "--id-field", metavar="NAME", help="the field of the id (default = known names)"
+        "--id-field",
+        metavar="NAME",
+        help="the field of the id (default = a field with a usual name)",
     )
     group.add_argument(
-        "--title-field", metavar="NAME", help="the field of the title (default = known names)"
+        "--title-field",
+        metavar="NAME",
+        help="the field of the title (default = a field with a usual name)",
     )
     group.add_argument(
-        "--with-title", action="store_true", help="annotate the title, too, as a first sentence"
+        "--with-title", action="store_true", help="also annotate the title, as the first sentence"
     )
     group.add_argument(
         "--keep",
         nargs="+",
         default=[],
         metavar="FIELD",
-        help="further fields of the records that the output is to hold, such as year",
+        help="copy these fields of the records to the output, such as year, which is also found in "
+        "the dates of common sources",
     )
     group.add_argument(
-        "--one-per-line", action="store_true", help="each line of a text file is a document"
+        "--one-per-line", action="store_true", help="read each line of a text file as a document"
     )
 
 

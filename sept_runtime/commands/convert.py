@@ -2,13 +2,13 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, Tuple
 
 from typing_extensions import override
 
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.brat import MISALIGNED_POLICIES, Losses, read_brat, write_brat
+from sept_runtime.formats.brat import MISALIGNED_POLICIES, BratReport, read_brat, write_brat
 from sept_runtime.formats.exchange import (
     CharacterDocument,
     CharacterSpan,
@@ -28,7 +28,6 @@ from sept_runtime.tokenization import tokenize
 # Read and written by this package itself.
 SEPT = "sept"
 # Folders; all others are files.
-FOLDERS = ("brat", "inception")
 SOURCES = (SEPT, "brat", "doccano", "inception", "label-studio", "prodigy", "spacy")
 TARGETS = (*SOURCES, "hugging-face")
 # Formats that have no place for relations.
@@ -68,14 +67,15 @@ class Convert(Command):
         parser.add_argument(
             "--gold",
             action="store_true",
-            help="write the gold annotation where there are predictions, too",
+            help="write the gold annotation even if there are predictions",
         )
         parser.add_argument(
             "--misaligned",
             choices=MISALIGNED_POLICIES,
             default="error",
-            help="for an entity that is not whole words of one sentence, and a relation between "
-            "sentences: stop, leave it out, or widen the entity to the words that it touches",
+            help="what to do with entities that are not whole words of one sentence, and "
+            "relations between sentences: stop (error, the default), leave them out (skip), or "
+            "widen entities to the words that they touch (widen)",
         )
         parser.add_argument(
             "--flat",
@@ -139,13 +139,10 @@ def _from_sept(args: argparse.Namespace, report: _Report) -> int:
 
 
 def _to_sept(args: argparse.Namespace, report: _Report) -> int:
-    losses = Losses()
-    ignored: List[str] = []
+    losses = BratReport()
     if args.source_format == "brat":
-        documents, brat_report = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
-        losses = Losses(brat_report.skipped, brat_report.changed)
-        ignored = brat_report.ignored
-        for key in brat_report.missing:
+        documents, losses = read_brat(Path(args.source), tokenize, misaligned=args.misaligned)
+        for key in losses.missing:
             print(f"{args.source}: document {key!r} is no longer there", file=sys.stderr)
         inputs = [str(path) for path in Path(args.source).rglob("*")]
     else:
@@ -160,8 +157,8 @@ def _to_sept(args: argparse.Namespace, report: _Report) -> int:
             output.write(dump_line(document_to_scierc(each)).encode())
     for kind, messages in (
         ("changed", losses.changed),
-        ("skipped", losses.misfits),
-        ("ignored", ignored),
+        ("skipped", losses.skipped),
+        ("ignored", losses.ignored),
     ):
         for message in messages:
             print(f"{kind}: {message}", file=sys.stderr)

@@ -1,17 +1,17 @@
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Any, List, Sequence
 
 from typing_extensions import override
 
 from sept_runtime.commands.arguments import positive_int, probability
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.files import open_output
+from sept_runtime.formats.predictions.tables import TABLE_SUFFIXES, write_table
 
+# The columns of a table that are not numbers.
+_TEXTS = ("entity", "label", "head", "head_label", "tail", "tail_label")
 CHART_SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -60,7 +60,8 @@ class Count(Command):
             "-o",
             "--output-file",
             metavar="FILE",
-            help="write the table as CSV instead of showing it",
+            help="write the table instead of showing it: CSV, or by the suffix of the file "
+            f"{', '.join(TABLE_SUFFIXES[1:])}",
         )
         parser.add_argument(
             "--chart",
@@ -88,10 +89,10 @@ class Count(Command):
             )
         values = sorted(counts.documents_by_value)
         if args.relation:
-            heads = ["head", "label", "tail", "label", "documents"]
+            heads = ["head", "head_label", "tail", "tail_label", "documents"]
             pairs = counts.pairs(args.relation, args.label, args.tail_label, args.top)
-            rows = [
-                [pair.head, pair.head_label, pair.tail, pair.tail_label, str(pair.documents)]
+            rows: List[List[Any]] = [
+                [pair.head, pair.head_label, pair.tail, pair.tail_label, pair.documents]
                 for pair in pairs
             ]
         else:
@@ -101,14 +102,16 @@ class Count(Command):
                 [
                     each.name,
                     each.label,
-                    str(each.documents),
-                    str(each.mentions),
-                    *(str(each.by_value[value]) for value in values),
+                    each.documents,
+                    each.mentions,
+                    *(each.by_value[value] for value in values),
                 ]
                 for each in entities
             ]
         if args.output_file is not None:
-            _write_csv(args.output_file, args.predictions, heads, rows)
+            numbers = dict.fromkeys(["documents", "mentions", *values], int)
+            name = "pairs" if args.relation else "entities"
+            write_table(args.output_file, [args.predictions], name, heads, rows, numbers)
         else:
             _show(heads, rows)
         if args.chart:
@@ -120,16 +123,7 @@ class Count(Command):
         return 0
 
 
-def _write_csv(path: str, source: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(heads)
-    writer.writerows(rows)
-    with open_output(path, inputs=[source]) as output:
-        output.write(text.getvalue().encode("utf-8", errors="replace"))
-
-
-def _show(heads: Sequence[str], rows: List[List[str]], width: Optional[int] = None) -> None:
+def _show(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -137,11 +131,11 @@ def _show(heads: Sequence[str], rows: List[List[str]], width: Optional[int] = No
 
     table = Table(box=box.SIMPLE)
     for head in heads:
-        is_number = head not in ("entity", "label", "head", "tail")
+        is_number = head not in _TEXTS
         table.add_column(head, justify="right" if is_number else "left", no_wrap=is_number)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=width)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console = Console()
     # Elsewhere than on a terminal nothing is wrapped or cut.
     if not console.is_terminal:
         console = Console(width=10_000)

@@ -4,7 +4,7 @@ from typing import Iterator, List, Optional
 
 from typing_extensions import override
 
-from sept_runtime.commands.arguments import probability
+from sept_runtime.commands.arguments import count, probability
 from sept_runtime.commands.command import Command
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
@@ -31,7 +31,7 @@ class Errors(Command):
         parser.add_argument(
             "--against",
             metavar="PREDICTIONS",
-            help="compare with another system's predictions of the same documents",
+            help="compare with another system's predictions for the same documents",
         )
         parser.add_argument(
             "--train",
@@ -46,7 +46,7 @@ class Errors(Command):
         )
         parser.add_argument(
             "--examples",
-            type=_number,
+            type=count,
             default=5,
             help="examples for each kind of error (default = %(default)s)",
         )
@@ -95,10 +95,3 @@ def _documents(path: str) -> Iterator[PredictedDocument]:
             yield line
     if failed:
         print(f"{path}: {failed} failed inputs are left out", file=sys.stderr)
-
-
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number

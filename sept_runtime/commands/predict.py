@@ -33,8 +33,8 @@ class Predict(Command):
 
     name = "predict"
     description = (
-        "Find the entities in documents, one JSON object per line, and the relations between them "
-        "if the model finds any."
+        "Find the entities in documents, and the relations between them if the model finds "
+        "relations. Write one JSON object per document."
     )
     errors = (DocumentError, ExportedModelError, OSError)
 
@@ -47,7 +47,7 @@ class Predict(Command):
             default=[],
             metavar="INPUT",
             help="files, folders or patterns, plain or compressed (gzip, bzip2, xz, Zstandard); - "
-            "for stdin. An exported model's folder before them is the model",
+            "for stdin. If the first is the folder of an exported model, it is the model",
         )
         source.add_argument(
             "--text",
@@ -78,7 +78,9 @@ class Predict(Command):
             help="the number of documents that share a batch (default = %(default)s)",
         )
         parser.add_argument(
-            "--threads", type=positive_int, help="(default = all cores that it may use)"
+            "--threads",
+            type=positive_int,
+            help="the number of threads (default = one for each available core)",
         )
         add_engine_arguments(parser)
         parser.add_argument("--silent", action="store_true", help="show no progress")

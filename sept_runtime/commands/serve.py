@@ -14,7 +14,7 @@ from sept_runtime.commands.arguments import (
 )
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, needs_extra
 from sept_runtime.serving.limits import Limits
 from sept_runtime.version import VERSION
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "SEPT_TOKEN"
 
 _LIMITS = {
-    "max_body_bytes": "largest body of a request, in bytes",
-    "max_documents": "documents in one request",
-    "max_words": "words in one document",
-    "max_queued": "documents of all clients that wait or are computed",
-    "max_streams": "streams at the same time",
-    "request_seconds": "time for one request, in seconds",
-    "idle_seconds": "time that a stream may be idle, in seconds",
+    "max_body_bytes": "most bytes in the body of a request",
+    "max_documents": "most documents in one request",
+    "max_words": "most words in one document",
+    "max_queued": "most documents that wait or are being predicted, of all clients together",
+    "max_streams": "most streams at the same time",
+    "request_seconds": "most seconds for one request",
+    "idle_seconds": "most seconds that a stream may be idle",
 }
 
 
@@ -82,7 +82,9 @@ class Serve(Command):
             "repeated",
         )
         parser.add_argument(
-            "--threads", type=positive_int, help="(default = all cores that it may use)"
+            "--threads",
+            type=positive_int,
+            help="the number of threads (default = one for each available core)",
         )
         add_engine_arguments(parser)
         add_decoding_arguments(parser)
@@ -104,9 +106,7 @@ class Serve(Command):
 
             from sept_runtime.serving.app import make_app
         except ImportError:
-            raise DocumentError(
-                "the server needs the extra 'serve': pip install 'sept_allennlp[serve]'"
-            ) from None
+            raise DocumentError(needs_extra("the server", "serve")) from None
         model = _served_model(args)
         limits = Limits(**{name: getattr(args, name) for name in _LIMITS})
         app = make_app(
@@ -140,8 +140,8 @@ def _served_model(args: argparse.Namespace) -> "ServedModel":
             from sept_allennlp.predictors import SEPTPredictor
         except ImportError:
             raise DocumentError(
-                f"{args.model}: only a folder that was exported can be served here; the training "
-                "environment is needed for an archive"
+                f"{args.model}: serving an archive needs the training half of sept_allennlp; serve "
+                "the folder of an exported model, or install that half"
             ) from None
         predictor = SEPTPredictor.from_path(args.model, import_plugins=False)
         name = Path(args.model).parent.resolve().name

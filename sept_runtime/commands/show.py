@@ -14,8 +14,8 @@ class Show(Command):
 
     name = "show"
     description = (
-        "Print predicted entities and relations as tables; for a file without predictions, the "
-        "gold annotation."
+        "Print predicted entities and relations as tables. For files without predictions, print "
+        "the gold annotation."
     )
 
     @override
@@ -43,7 +43,7 @@ class Show(Command):
         for document in islice(read_predictions(args.predictions), limit):
             print_document(document)
             shown += 1
-        # Whether there are more is not known without reading on.
+        # Without reading on, it is unknown whether there are more.
         if shown == limit:
             documents = "1 document" if limit == 1 else f"{limit} documents"
             print(f"Stopped after {documents}; use --all to show all.")

@@ -6,10 +6,19 @@ from typing import Any, Dict, List
 
 from typing_extensions import override
 
+from sept_runtime.commands.arguments import number_of
 from sept_runtime.commands.command import Command
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import open_output
 from sept_runtime.formats.json_lines import parse_line, read_lines
+from sept_runtime.options import Kind
+
+_SIZE = number_of(
+    Kind(
+        "a share below 1 or a number of documents",
+        lambda value: 0 <= value and (value < 1 or float(value).is_integer()),
+    )
+)
 
 # The names that a document's key may have.
 _KEYS = ("doc_key", "doc_id", "id")
@@ -39,13 +48,13 @@ class Split(Command):
         )
         parser.add_argument(
             "--dev",
-            type=_size,
+            type=_SIZE,
             default="0.1",
             help="the size of dev.json, a share or a number of documents (default = %(default)s)",
         )
         parser.add_argument(
             "--test",
-            type=_size,
+            type=_SIZE,
             default="0.1",
             help="the size of test.json; 0 for none (default = %(default)s)",
         )
@@ -55,7 +64,10 @@ class Split(Command):
             help="write fold_K_of_N/train.json and dev.json for this number of folds instead",
         )
         parser.add_argument(
-            "--seed", type=int, default=_SEED, help="another seed splits in another way"
+            "--seed",
+            type=int,
+            default=_SEED,
+            help="the seed of the random split (default = %(default)s)",
         )
 
     @override
@@ -92,7 +104,9 @@ def _read(path: str) -> Dict[str, List[bytes]]:
             raise DocumentError(f"{origin}: {error}") from None
         key = _key(fields)
         if key is None:
-            raise DocumentError(f"{origin}: the document needs one of {', '.join(_KEYS)}.")
+            raise DocumentError(
+                f"{origin}: the document needs an id, one of the keys {', '.join(_KEYS)}."
+            )
         documents.setdefault(key, []).append(line if line.endswith(b"\n") else line + b"\n")
     return documents
 
@@ -142,10 +156,3 @@ def _folds(keys: List[str], count: int) -> Dict[str, List[str]]:
 
 def _count(size: float, documents: int) -> int:
     return round(size * documents) if size < 1 else int(size)
-
-
-def _size(text: str) -> float:
-    size = float(text)
-    if not (0 <= size < 1 or size.is_integer() and size >= 1):
-        raise argparse.ArgumentTypeError("must be a share below 1 or a number of documents")
-    return size

@@ -14,8 +14,8 @@ class Table(Command):
 
     name = "table"
     description = (
-        "Write predictions as a table with a row for each entity, and another for relations: CSV, "
-        "TSV, Excel or Parquet, by the suffix of the file."
+        "Write predictions as a table with a row for each entity, and a second table of relations. "
+        "The suffix of the file selects CSV, TSV, Excel or Parquet."
     )
 
     @override

@@ -13,7 +13,7 @@ from sept_runtime.errors import CorpusError
 
 
 class WorkerDied(CorpusError):
-    """A worker or its machine is gone, or cannot go on. Another worker may finish its shard."""
+    """A worker or its machine is lost or cannot continue. Another worker may finish its shard."""
 
 
 class Pool(Protocol):
@@ -56,7 +56,7 @@ class Cluster(Protocol):
         """Return each machine's resources under Ray's names: `CPU`, `GPU`, `memory` in bytes."""
 
     def pool(self, workers: "Workers", start: Callable[[], Worker]) -> Pool:
-        """Return a pool of workers, each made by `start` in a process of its own."""
+        """Return a pool of workers, each made by `start` in its own process."""
 
     def stop(self) -> None:
         """Disconnect."""

@@ -1,9 +1,8 @@
-"""Read documents from and write predictions to JSON lines and Parquet files."""
+"""Read documents from files, and write predictions to JSON lines and Parquet files."""
 
 import gzip
 import io
 import json
-from dataclasses import replace
 from functools import cache
 from typing import (
     TYPE_CHECKING,
@@ -12,44 +11,37 @@ from typing import (
     Callable,
     Dict,
     Iterator,
-    List,
     NamedTuple,
     Optional,
     Sequence,
-    Tuple,
-    Type,
     Union,
+    cast,
 )
 
 import zstandard
 
-from sept_runtime.corpus.inputs import PARQUET_SUFFIX, InputFile
+from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.documents import DocumentError
 from sept_runtime.errors import CorpusError
-from sept_runtime.formats.files import DamagedInputError, decompressed
-from sept_runtime.formats.json_lines import parse_line
+from sept_runtime.formats.files import decompressed
+from sept_runtime.formats.records import MissingExtraError, read_file, recognize
 from sept_runtime.tokenization.words import without_surrogates
 
 if TYPE_CHECKING:
     import pyarrow
-    from pyarrow import parquet
-
-    from sept_runtime.corpus.shards import ShardLines
 
 # A longer line is skipped without being held in memory, and reported as unreadable.
 MAX_LINE_BYTES = 256 * 2**20
 
 # The suffixes of output files.
-FORMATS = {"jsonl": ".jsonl", "parquet": PARQUET_SUFFIX}
+FORMATS = {"jsonl": ".jsonl", "parquet": ".parquet"}
 # The suffix of a compressed JSONL file, and Parquet's name for the codec.
 COMPRESSIONS = {"gz": (".gz", "gzip"), "zst": (".zst", "zstd"), "none": ("", "none")}
 
 # Small, because documents take many times as much memory as objects than in a file.
 _ROWS_PER_BATCH = 256
 
-# The columns of a Parquet file that prediction uses.
-_COLUMNS = ("id", "doc_key", "title", "text", "tokens", "sentences")
-_TEXT_COLUMNS = _COLUMNS[3:]
+_DAMAGED = "the file is damaged, nothing can be read from here on"
 
 
 @cache
@@ -60,7 +52,8 @@ def schema() -> "pyarrow.Schema":
     They are the fields of `sept predict`'s output without `predicted_ner` and `predicted_relations`
     (which repeat `entities` and `relations`), `ner` and `gold_relations` (which do not fit into
     columns), and `format_version` and `symmetric_relation_labels` (which are the same in all rows).
-    `relations` is null if the model finds none. A numeric `id` is written as its digits.
+    `relations` is null if the model finds none; an entity's `field`, `field_start` and `field_end`
+    are null if titles are not annotated. A numeric `id` is written as its digits.
     """
     # An extra. The plugin's modules must be importable without it.
     import pyarrow
@@ -76,6 +69,9 @@ def schema() -> "pyarrow.Schema":
             "end": integer,
             "start_word": integer,
             "end_word": integer,
+            "field": string,
+            "field_start": integer,
+            "field_end": integer,
             "labels": labels,
         }
     )
@@ -100,32 +96,44 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-Line = Union[bytes, Unreadable]
-
-
-def open_lines(file: InputFile, text_column: Optional[str] = None) -> "Lines":
+class Line(NamedTuple):
     """
-    Open an input file.
+    A document of an input file.
+
+    # Parameters
+
+    number : `int`
+        The number of its line in the file, or of the record.
+    content : `Union[bytes, Unreadable]`
+        A line of JSON lines as it is; of other files, the record as JSON.
+    """
+
+    number: int
+    content: Union[bytes, Unreadable]
+
+
+class Lines:
+    """
+    An open input file: an iterable of its documents.
 
     # Parameters
 
     file : `InputFile`
-    text_column : `str`, optional (default = `"text"`)
-        The column of a Parquet file that has the raw text.
+    format : `str`, optional (default = as recognized)
+        See `sept_runtime.formats.records`.
+    one_per_line : `bool`, optional (default = `False`)
+        Each line of a text file is a document.
     """
-    if file.path.endswith(PARQUET_SUFFIX):
-        return _ParquetRows(file, text_column or "text")
-    return _JsonLines(file)
 
-
-class Lines:
-    """Base class for open input files: an iterable of lines, each a document."""
-
-    # Errors that say that the file is damaged.
-    _damage: Tuple[Type[Exception], ...] = (DamagedInputError,)
-
-    def __init__(self, file: InputFile) -> None:
+    def __init__(
+        self, file: InputFile, format: Optional[str] = None, one_per_line: bool = False
+    ) -> None:
+        self._path = file.path
         self._raw: BinaryIO = open(file.path, "rb")
+        self._given = format
+        self._one_per_line = one_per_line
+        # Known when the first document is read.
+        self.format = format or "jsonl"
 
     def __enter__(self) -> "Lines":
         return self
@@ -134,155 +142,63 @@ class Lines:
         self._raw.close()
 
     def __iter__(self) -> Iterator[Line]:
+        """Yield the documents, and one unreadable line for all that is damaged."""
+        number = 0
         try:
-            yield from self._lines()
-        except self._damage as error:
-            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
+            for line in self._lines():
+                yield line
+                number = line.number
+        except MissingExtraError as error:
+            raise CorpusError(str(error)) from None
+        except DocumentError as error:
+            yield Line(number + 1, Unreadable(f"{_DAMAGED} ({error})"))
         except OSError as error:
             # Errors of the system have a number: the file may be intact, and the same command can
             # try again. Parquet's have none.
             if error.errno is not None:
                 raise
-            yield Unreadable(f"the file is damaged, nothing can be read from here on ({error})")
+            yield Line(number + 1, Unreadable(f"{_DAMAGED} ({error})"))
 
     def _lines(self) -> Iterator[Line]:
-        raise NotImplementedError
+        stream = decompressed(self._raw, self._path)
+        assert isinstance(stream, io.BufferedReader)
+        self.format = self._given or recognize(stream, self._path) or "jsonl"
+        if self.format == "jsonl":
+            yield from _json_lines(stream)
+            return
+        if self.format == "parquet":
+            # Its end is read first.
+            self._raw.seek(0)
+            stream = cast(io.BufferedReader, self._raw)
+        for record in read_file(stream, self._path, self.format, self._one_per_line):
+            if record.error is None:
+                yield Line(record.number, json.dumps(record.value).encode())
+            else:
+                yield Line(record.number, Unreadable(record.error))
 
     def position(self) -> int:
         """Return roughly how many of the file's bytes have been read."""
-        raise NotImplementedError
-
-
-class _JsonLines(Lines):
-    def __init__(self, file: InputFile) -> None:
-        super().__init__(file)
-        self._stream = decompressed(self._raw, file.path)
-
-    def _lines(self) -> Iterator[Line]:
-        # A blank line at the end of a file is not a document.
-        num_blank = 0
-        while line := self._stream.readline(MAX_LINE_BYTES):
-            if not line.strip() and len(line) < MAX_LINE_BYTES:
-                num_blank += 1
-                continue
-            yield from (b"" for _ in range(num_blank))
-            num_blank = 0
-            if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
-                while line and not line.endswith(b"\n"):
-                    line = self._stream.readline(MAX_LINE_BYTES)
-                yield Unreadable(f"the line is longer than {MAX_LINE_BYTES} bytes")
-            else:
-                yield line.removesuffix(b"\n")
-
-    def position(self) -> int:
         return self._raw.tell()
 
 
-class _ParquetRows(Lines):
-    """A Parquet file, with each row as a JSON object without its null columns."""
-
-    def __init__(self, file: InputFile, text_column: str) -> None:
-        import pyarrow
-
-        super().__init__(file)
-        self._damage = (*self._damage, pyarrow.ArrowException)
-        self._file = file
-        self._text_column = text_column
-        self._share = 0.0
-
-    def _lines(self) -> Iterator[Line]:
-        from pyarrow import parquet
-
-        table = parquet.ParquetFile(self._raw)
-        names = {"text" if name == self._text_column else name: name for name in self._names(table)}
-        rows_read = 0
-        for batch in table.iter_batches(
-            _ROWS_PER_BATCH, columns=list(names.values()), use_threads=False
-        ):
-            for row in _rows(batch):
-                rows_read += 1
-                self._share = rows_read / table.metadata.num_rows
-                yield _line(row, names)
-
-    def _names(self, table: "parquet.ParquetFile") -> List[str]:
-        there = table.schema_arrow.names
-        wanted = [self._text_column if name == "text" else name for name in _COLUMNS]
-        names = [name for name in wanted if name in there]
-        if not {self._text_column, *_TEXT_COLUMNS[1:]} & {*names}:
-            raise CorpusError(
-                f"{self._file.path} has no column {self._text_column!r}, 'tokens' or 'sentences', "
-                f"only {', '.join(map(repr, there))}. Name the column that has the text by "
-                "--text-column."
-            )
-        return names
-
-    def position(self) -> int:
-        return int(self._share * self._file.size)
-
-
-def _rows(batch: "pyarrow.RecordBatch") -> Iterator[Optional[Dict[str, Any]]]:
-    """Yield the rows, and `None` for a row with text that is not UTF-8."""
-    try:
-        yield from batch.to_pylist()
-    except UnicodeDecodeError:
-        if batch.num_rows == 1:
-            yield None
+def _json_lines(stream: BinaryIO) -> Iterator[Line]:
+    # A blank line at the end of a file is not a document.
+    number = num_blank = 0
+    while line := stream.readline(MAX_LINE_BYTES):
+        if not line.strip() and len(line) < MAX_LINE_BYTES:
+            num_blank += 1
+            continue
+        for _ in range(num_blank):
+            number += 1
+            yield Line(number, b"")
+        num_blank = 0
+        number += 1
+        if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(MAX_LINE_BYTES)
+            yield Line(number, Unreadable(f"the line is longer than {MAX_LINE_BYTES} bytes"))
         else:
-            for index in range(batch.num_rows):
-                yield from _rows(batch.slice(index, 1))
-
-
-def _line(row: Optional[Dict[str, Any]], names: Dict[str, str]) -> Line:
-    """Convert a row to a line of JSON. `names` maps fields to columns."""
-    unreadable = Unreadable("the row contains bytes that are not UTF-8")
-    if row is None:
-        return unreadable
-    fields = {name: row[column] for name, column in names.items()}
-    given = {name: value for name, value in fields.items() if value is not None}
-    try:
-        return json.dumps(given, default=_plain).encode()
-    except UnicodeDecodeError:
-        return unreadable
-
-
-def _plain(value: Any) -> str:
-    # Text in columns of type binary.
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def with_text_field(lines: "ShardLines", file: InputFile, name: str) -> "ShardLines":
-    """
-    Rename a field of JSON lines to `text`.
-
-    A line that has neither the field nor words becomes unreadable. The columns of Parquet files are
-    renamed when they are read.
-    """
-    if name == "text" or file.path.endswith(PARQUET_SUFFIX):
-        return lines
-    unreadable = dict(lines.unreadable)
-    renamed = [_with_text_field(line, name) for line in lines.lines]
-    for index, line in enumerate(renamed):
-        if isinstance(line, Unreadable):
-            unreadable.setdefault(index, line.reason)
-    readable = [b"" if isinstance(line, Unreadable) else line for line in renamed]
-    return replace(lines, lines=readable, unreadable=unreadable)
-
-
-def _with_text_field(line: bytes, name: str) -> Line:
-    try:
-        fields = parse_line(line)
-    except DocumentError:
-        # Prediction reports it.
-        return line
-    if not isinstance(fields, dict):
-        return line
-    fields.pop("text", None)
-    text = fields.pop(name, None)
-    if text is not None:
-        fields["text"] = text
-    elif all(fields.get(words) is None for words in _TEXT_COLUMNS[1:]):
-        return Unreadable(f"the document has no field {name!r} (--text-column)")
-    return json.dumps(fields).encode()
+            yield Line(number, line.removesuffix(b"\n"))
 
 
 def suffix(format: str, compression: str) -> str:
@@ -316,7 +232,7 @@ def _gzip(content: bytes) -> bytes:
 
 
 def _zstd(content: bytes) -> bytes:
-    # As a stream: to read a block, readers would have to know its size.
+    # As a stream, because readers of a block need its size.
     compressor = zstandard.ZstdCompressor().compressobj()
     return compressor.compress(content) + compressor.flush()
 

@@ -2,21 +2,15 @@ import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List
+from typing import Dict, Iterable, Iterator, List, Optional
 
 from sept_runtime.errors import CorpusError
+from sept_runtime.formats.files import COMPRESSION_SUFFIXES
+from sept_runtime.formats.records import FORMATS, format_of_name
 
-JSON_LINES_SUFFIXES = (".jsonl", ".json", ".ndjson")
-PARQUET_SUFFIX = ".parquet"
-COMPRESSION_SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-
-_SUFFIXES = (
-    *(base + end for base in JSON_LINES_SUFFIXES for end in ("", *COMPRESSION_SUFFIXES)),
-    PARQUET_SUFFIX,
-)
 _KNOWN_FILES = (
-    f"{', '.join(JSON_LINES_SUFFIXES)} (optionally followed by {', '.join(COMPRESSION_SUFFIXES)}) "
-    f"or {PARQUET_SUFFIX}"
+    f"{', '.join(suffix for suffixes in FORMATS.values() for suffix in suffixes)}, optionally "
+    f"followed by {', '.join(COMPRESSION_SUFFIXES)}"
 )
 
 
@@ -51,7 +45,7 @@ class InputFile:
 
         # Raises
 
-        `CorpusError` if it has changed or is gone.
+        `CorpusError` if it has changed or is missing.
         """
         path = Path(self.path)
         if not path.is_file() or InputFile.at(path) != self:
@@ -60,22 +54,22 @@ class InputFile:
             )
 
 
-def find_inputs(names: Iterable[str]) -> List[InputFile]:
+def find_inputs(names: Iterable[str], format: Optional[str] = None) -> List[InputFile]:
     """
     Find input files by name.
 
     A name is a file, a folder (with all files of documents in it and its subfolders, in
     alphabetical order) or a pattern such as `corpus/**/*.jsonl.gz`. The files are in the order of
-    the names; a file that is named twice is read once.
+    the names; a file that is named twice is read once. With a `format`, a file may have any name.
 
     # Raises
 
     `CorpusError` if a name matches no file, or a file of another type.
     """
-    # By the file that a link leads to, but under the link's name, whose suffix says the format.
+    # A link is followed, but keeps its name, whose suffix gives the format.
     by_file: Dict[Path, Path] = {}
     for name in names:
-        found = list(_files(name))
+        found = list(_files(name, format))
         if not found:
             raise CorpusError(
                 f"{name}: no file to annotate was found. The names of files must end in "
@@ -86,12 +80,13 @@ def find_inputs(names: Iterable[str]) -> List[InputFile]:
     return [InputFile.at(path) for path in by_file.values()]
 
 
-def _files(name: str) -> Iterator[Path]:
+def _files(name: str, format: Optional[str]) -> Iterator[Path]:
     path = Path(name)
     if path.is_file():
-        if not _has_documents(path):
+        if format is None and not _has_documents(path):
             raise CorpusError(
-                f"{name}: unknown type of file. The names of files must end in {_KNOWN_FILES}."
+                f"{name}: unknown type of file. Name its format by --format; without it, the names "
+                f"of files must end in {_KNOWN_FILES}."
             )
         yield path.absolute()
         return
@@ -114,4 +109,4 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _has_documents(path: Path) -> bool:
-    return path.name.endswith(_SUFFIXES) and not path.name.startswith(".")
+    return format_of_name(path.name) is not None and not path.name.startswith(".")

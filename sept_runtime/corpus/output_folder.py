@@ -40,6 +40,10 @@ class ShardRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         the last two.
     started : `float`
         When prediction began, in seconds since 1970.
+    skipped : `int`, optional (default = `0`)
+        The number of records without a text, which are in neither file.
+    reason : `str`, optional (default = `""`)
+        Why the first of them was skipped.
     """
 
     shard: Shard
@@ -49,18 +53,26 @@ class ShardRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_bytes: int
     seconds: Dict[str, float]
     started: float
+    skipped: int = 0
+    reason: str = ""
 
 
 class Counts(NamedTuple):
-    """The number of lines read, and their results."""
+    """The number of lines read, their results, and why the first one was skipped."""
 
     read: int
     annotated: int
     failed: int
     shards: int
+    skipped: int = 0
+    reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.read:,} lines in = {self.annotated:,} annotated + {self.failed:,} failed"
+        skipped = f" + {self.skipped:,} skipped" if self.skipped else ""
+        return (
+            f"{self.read:,} lines in = {self.annotated:,} annotated + {self.failed:,} failed"
+            f"{skipped}"
+        )
 
 
 class _Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -286,6 +298,8 @@ class OutputFolder:
             annotated=sum(record.annotated for record in done),
             failed=sum(record.failed for record in done),
             shards=len(done),
+            skipped=sum(record.skipped for record in done),
+            reason=next((record.reason for record in done if record.skipped), ""),
         )
 
     def _fault(self, records: Sequence[ShardRecord]) -> Optional[str]:
@@ -294,10 +308,10 @@ class OutputFolder:
             shard = record.shard
             if shard.number != number or shard.first_line != line:
                 return f"lines are missing from line {line} on"
-            if record.annotated + record.failed != shard.num_lines:
+            if record.annotated + record.failed + record.skipped != shard.num_lines:
                 return (
                     f"of the {shard.num_lines} lines from line {line} on, {record.annotated} were "
-                    f"annotated and {record.failed} failed"
+                    f"annotated, {record.failed} failed and {record.skipped} were skipped"
                 )
             sizes = {self._annotations(shard): record.shard_bytes}
             if record.failed:
@@ -306,7 +320,7 @@ class OutputFolder:
                 if not path.is_file() or path.stat().st_size != size:
                     return (
                         f"{path} is missing or was changed. Remove {self._record(shard)} and run "
-                        "the same command again to write it anew"
+                        "the same command again to rewrite it"
                     )
             line += shard.num_lines
         if not records or not records[-1].shard.last:
@@ -319,7 +333,7 @@ class OutputFolder:
             named = ", ".join(unknown[:_MAX_NAMED]) + (", ..." if unknown[_MAX_NAMED:] else "")
             raise CorpusError(
                 f"{self.path / folder} contains files that are not part of this run: {named}. "
-                "Move them elsewhere: whoever reads the folder would read them, too."
+                "Move them elsewhere, because readers of the folder would read them, too."
             )
 
     def _annotations(self, shard: Shard) -> Path:
@@ -373,7 +387,7 @@ def _read(path: Path, kind: Type[Any]) -> Any:
         advice = (
             "Choose a new output folder."
             if kind is _Run
-            else "Remove it and run the same command again to write its shard anew."
+            else "Remove it and run the same command again to rewrite its shard."
         )
         raise CorpusError(f"{path} is damaged: {error}. {advice}") from None
 

@@ -3,19 +3,19 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Dict, List, Sequence, Tuple, Type
+from typing import ClassVar, List, Sequence, Tuple, Type
 
 from typing_extensions import override
 
-from sept_runtime.corpus.formats import encode, with_text_field
+from sept_runtime.corpus.formats import encode
 from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.corpus.output_folder import OutputFolder, ShardRecord
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings, model_digest
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.errors import CorpusError
 from sept_runtime.formats.json_lines import JsonObject, dump_line
-from sept_runtime.formats.predictions import failure_to_json
-from sept_runtime.inference.json_lines import predict_lines
+from sept_runtime.formats.records import FieldOptions, place
+from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.onnx import ExportedPredictor
 from sept_runtime.onnx.folder import folder_size
@@ -24,6 +24,8 @@ from sept_runtime.options import Decoding
 # A text that any model can annotate, as long as an abstract: a worker that fails on a document and
 # on this text is broken. One that fails on the document alone is not.
 _CHECK_LINE = json.dumps({"text": "We train a small parser on a corpus of text. " * 20}).encode()
+
+_DEFAULT_FIELDS = FieldOptions()
 
 
 class WorkerFault(RuntimeError):
@@ -45,12 +47,18 @@ class PredictedShard:
     seconds : `float`
     started : `float`
         In seconds since 1970.
+    skipped : `int`, optional (default = `0`)
+        The number of records without a text. A line of JSON lines without one has failed.
+    reason : `str`, optional (default = `""`)
+        Why the first of them was skipped.
     """
 
     lines: List[str]
     errors: List[str]
     seconds: float
     started: float
+    skipped: int = 0
+    reason: str = ""
 
 
 class ShardPredictor(ABC):
@@ -97,57 +105,78 @@ class ShardPredictor(ABC):
         size = folder_size(path) if path.is_dir() else path.stat().st_size
         return cls.process_bytes + cls.bytes_per_model_byte * size
 
-    def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+    def predict(
+        self, shard_lines: ShardLines, file_name: str, fields: FieldOptions = _DEFAULT_FIELDS
+    ) -> PredictedShard:
         """
         Predict a shard's lines. A line that fails costs no other line its entities.
+
+        # Parameters
+
+        shard_lines : `ShardLines`
+        file_name : `str`
+            The file's name in messages.
+        fields : `FieldOptions`, optional
 
         # Raises
 
         `WorkerFault` if the model fails and it is not because of the document.
         """
-        started, clock = time.time(), time.perf_counter()
-        lines: List[str] = []
-        errors: List[str] = []
-        for index, output in enumerate(self._outputs(shard_lines.lines)):
+        clock = time.perf_counter()
+        result = PredictedShard([], [], seconds=0.0, started=time.time())
+        requests = []
+        for index in range(len(shard_lines.lines)):
+            request = _request(shard_lines, index, file_name, fields)
+            # Records of other files than JSON lines are skipped if they have no text.
+            if request.error and shard_lines.format != "jsonl":
+                if index not in shard_lines.unreadable:
+                    place_ = place(file_name, shard_lines.format, shard_lines.number(index))
+                    result.skipped += 1
+                    result.reason = result.reason or f"{place_}: {request.error}"
+                    continue
+            requests.append(request)
+        for request, output in zip(requests, self._outputs(requests)):
             if "error" in output:
-                errors.append(dump_line(_error(output, shard_lines, index, file_name)))
+                where = {"file": file_name, "line": request.line, "error": output["error"]}
+                result.errors.append(dump_line({**where, **output}))
             else:
-                lines.append(dump_line(output))
-        return PredictedShard(lines, errors, time.perf_counter() - clock, started)
+                result.lines.append(dump_line(output))
+        result.seconds = time.perf_counter() - clock
+        return result
 
-    def _outputs(self, lines: Sequence[bytes]) -> List[JsonObject]:
+    def _outputs(self, requests: Sequence[Request]) -> List[JsonObject]:
         try:
-            return self._predict(lines)
+            return self._predict(requests)
         except Exception:
             # One at a time, to find the documents that the model fails on.
-            return [self._output(line) for line in lines]
+            return [self._output(request) for request in requests]
 
-    def _output(self, line: bytes) -> JsonObject:
+    def _output(self, request: Request) -> JsonObject:
         try:
-            return self._predict([line])[0]
+            return self._predict([request])[0]
         except Exception as error:
             reason = f"the model failed: {type(error).__name__}: {error}"
         self._check_health(reason)
-        # Only a line with a document in it reaches the model.
-        return failure_to_json(reason, json.loads(line))
+        return request.failure(reason)
 
     def _check_health(self, reason: str) -> None:
         try:
-            self._predict([_CHECK_LINE])
+            self._predict([Request.from_line(_CHECK_LINE)])
         except Exception:
             raise WorkerFault(f"{reason} (and it fails on any other text, too)") from None
 
-    def _predict(self, lines: Sequence[bytes]) -> List[JsonObject]:
-        return [*predict_lines(self._predictor, lines, self._decoding, self._batch_size)]
+    def _predict(self, requests: Sequence[Request]) -> List[JsonObject]:
+        return [*predict_requests(self._predictor, requests, self._decoding, self._batch_size)]
 
 
-def _error(
-    output: Dict[str, Any], shard_lines: ShardLines, index: int, file_name: str
-) -> Dict[str, Any]:
-    # An empty line stands in for one that could not be read.
-    reason = shard_lines.unreadable.get(index, output["error"])
-    where = {"file": file_name, "line": shard_lines.shard.first_line + index, "error": reason}
-    return {**where, **{name: value for name, value in output.items() if name not in where}}
+def _request(shard_lines: ShardLines, index: int, file_name: str, fields: FieldOptions) -> Request:
+    number = shard_lines.number(index)
+    if index in shard_lines.unreadable:
+        return Request.unreadable(shard_lines.unreadable[index], number)
+    request = Request.from_line(shard_lines.lines[index], number, fields)
+    if shard_lines.format == "jsonl" or request.error is not None:
+        return request
+    return request.named(place(Path(file_name).name, shard_lines.format, number))
 
 
 class ExportedShardPredictor(ShardPredictor):
@@ -218,11 +247,10 @@ class Worker:
         shard = lines.shard
         processor = time.process_time()
         file = self._inputs[shard.file]
-        if self._settings.text_column:
-            lines = with_text_field(lines, file, self._settings.text_column)
-        predicted = self._predictor.predict(lines, file.path)
+        settings = self._settings
+        predicted = self._predictor.predict(lines, file.path, settings.fields)
         clock = time.perf_counter()
-        annotations = encode(predicted.lines, self._settings.format, self._settings.compression)
+        annotations = encode(predicted.lines, settings.output_format, settings.compression)
         errors = "".join(predicted.errors).encode()
         self._output.write(self._attempt, shard, annotations, errors)
         record = ShardRecord(
@@ -238,6 +266,8 @@ class Worker:
                 "processor": time.process_time() - processor,
             },
             started=predicted.started,
+            skipped=predicted.skipped,
+            reason=predicted.reason,
         )
         self._output.commit(self._attempt, record)
         return record

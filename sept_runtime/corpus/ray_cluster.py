@@ -108,7 +108,7 @@ class RayCluster(Cluster):
 
 
 class _Actor:
-    """A worker in a process of its own."""
+    """A worker in its own process."""
 
     def __init__(self, start: Callable[[], Worker]) -> None:
         self._worker = start()

@@ -53,8 +53,10 @@ def predict_corpus(
 
     `CorpusError`
     """
-    inputs = find_inputs(settings.inputs)
-    output = OutputFolder(settings.output.resolve(), suffix(settings.format, settings.compression))
+    inputs = find_inputs(settings.inputs, settings.format)
+    output = OutputFolder(
+        settings.output.resolve(), suffix(settings.output_format, settings.compression)
+    )
     with output.claimed(settings.identity(), inputs):
         done = output.done()
         report(f"input files: {len(inputs)}, shards finished before: {len(done)}")
@@ -169,7 +171,8 @@ class _Run:
                 index,
                 self._settings.lines_per_shard,
                 done,
-                self._settings.text_column,
+                self._settings.format,
+                self._settings.one_per_line,
             )
 
     def _plan(self, cluster: Cluster, number: Optional[int]) -> Workers:

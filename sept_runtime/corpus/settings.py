@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from sept_runtime.corpus import LINES_PER_SHARD
+from sept_runtime.formats.records import FieldOptions
 from sept_runtime.onnx.folder import file_digest, folder_digest
 from sept_runtime.options import ENGINES, PRECISIONS
 from sept_runtime.version import VERSION
@@ -18,7 +19,7 @@ class ModelSettings:
     archive : `str`
         A `model.tar.gz` or the folder of an exported model, readable by every worker.
     digest : `str`
-        The SHA-256 of its content. A worker that finds another model must not go on.
+        The SHA-256 of its content. A worker that finds another model must stop.
     overrides : `str`, optional
     predictor_args : `Dict[str, Any]`, optional
         Both as for `allennlp predict`.
@@ -67,11 +68,15 @@ class CorpusSettings:
     inputs : `Tuple[str, ...]`
         Files, folders and patterns, see `inputs.find_inputs`.
     output : `Path`
-    format, compression : `str`, optional
+    output_format, compression : `str`, optional
         See `formats`.
     lines_per_shard : `int`, optional
-    text_column : `str`, optional (default = `"text"`)
-        The field or column of the input that has the raw text.
+    format : `str`, optional (default = as recognized)
+        The format of the inputs, see `sept_runtime.formats.records`.
+    fields : `FieldOptions`, optional
+        The fields of the inputs.
+    one_per_line : `bool`, optional (default = `False`)
+        Each line of a text file is a document.
     workers : `int`, optional
         Their number (default = as many as there are cores, or GPUs, and memory for).
     cpus, gpus : `float`, optional
@@ -85,10 +90,12 @@ class CorpusSettings:
     model: ModelSettings
     inputs: Tuple[str, ...]
     output: Path
-    format: str = "jsonl"
+    output_format: str = "jsonl"
     compression: str = "gz"
     lines_per_shard: int = LINES_PER_SHARD
-    text_column: Optional[str] = None
+    format: Optional[str] = None
+    fields: FieldOptions = FieldOptions()
+    one_per_line: bool = False
     workers: Optional[int] = None
     cpus: float = 1.0
     gpus: float = 0.0
@@ -104,7 +111,7 @@ class CorpusSettings:
         The number of workers and their hardware are not part of it. The batch size is part of it if
         the model computes in less than float32: then a score depends on the documents of its batch.
         """
-        model = self.model
+        model, fields = self.model, self.fields
         precisions = {model.precision, model.predictor_args.get("precision") or "float32"}
         return {
             "version of sept_allennlp": VERSION,
@@ -115,10 +122,16 @@ class CorpusSettings:
             "--engine": model.engine,
             "--precision": model.precision,
             "--batch-size": "any" if precisions == {"float32"} else model.batch_size,
-            "--format": self.format,
+            "--output-format": self.output_format,
             "--compression": self.compression,
             "--shard-size": self.lines_per_shard,
-            "--text-column": self.text_column or "text",
+            "--format": self.format,
+            "--text-field": fields.text,
+            "--id-field": fields.id,
+            "--title-field": fields.title,
+            "--with-title": fields.with_title,
+            "--keep": [*fields.keep],
+            "--one-per-line": self.one_per_line,
         }
 
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Collection, Dict, Iterator, List, Optional
 
-from sept_runtime.corpus.formats import Line, Unreadable, open_lines
+from sept_runtime.corpus.formats import Line, Lines, Unreadable
 from sept_runtime.corpus.inputs import InputFile
 
 # A shard ends early when its lines have this many bytes, so that it fits into memory.
@@ -23,7 +23,7 @@ class Shard:
     number : `int`
         The shard's index in its file.
     first_line : `int`
-        Counted from 1. In a Parquet file, a row counts as a line.
+        Counted from 1. In other files than JSON lines, a record counts as a line.
     num_lines : `int`
     num_bytes : `int`
         Its share of the file's size on the disk; approximate if the file is compressed.
@@ -54,17 +54,27 @@ class ShardLines:
 
     shard : `Shard`
     lines : `List[bytes]`
-        Without line ends; empty where a line could not be read.
+        Lines of JSON without line ends; empty where a line could not be read.
     unreadable : `Dict[int, str]`, optional
         The reasons why lines could not be read, by index in `lines`.
     seconds : `float`, optional
         The time that reading took.
+    format : `str`, optional (default = `"jsonl"`)
+        The format of the file.
+    numbers : `List[int]`, optional
+        The numbers that messages name the lines by (default = as counted from `first_line`).
     """
 
     shard: Shard
     lines: List[bytes]
     unreadable: Dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+    format: str = "jsonl"
+    numbers: List[int] = field(default_factory=list)
+
+    def number(self, index: int) -> int:
+        """Return the number that messages name a line by."""
+        return self.numbers[index] if self.numbers else self.shard.first_line + index
 
 
 def read_shards(
@@ -72,7 +82,8 @@ def read_shards(
     index: int,
     lines_per_shard: int,
     done: Collection[int] = (),
-    text_column: Optional[str] = None,
+    format: Optional[str] = None,
+    one_per_line: bool = False,
 ) -> Iterator[ShardLines]:
     """
     Read the shards of a file lazily and in order.
@@ -88,16 +99,16 @@ def read_shards(
     lines_per_shard : `int`
     done : `Collection[int]`, optional
         The numbers of shards to skip.
-    text_column : `str`, optional (default = `"text"`)
-        The column of a Parquet file that has the raw text.
+    format, one_per_line :
+        As for `Lines`.
 
     # Raises
 
-    `CorpusError` if the file has changed since the run began, or is a Parquet file without text.
+    `CorpusError` if the file has changed since the run began, or needs a package to be read.
     """
     file.check_unchanged()
     started = time.perf_counter()
-    source = open_lines(file, text_column)
+    source = Lines(file, format, one_per_line)
     lines: List[Line] = []
     number, first_line, position, size = 0, 1, 0, 0
 
@@ -107,7 +118,7 @@ def read_shards(
         if number not in done:
             shard = Shard(index, number, first_line, len(lines), end - position, last)
             seconds = time.perf_counter() - started
-            yield _shard_lines(shard, lines, seconds)
+            yield _shard_lines(shard, lines, seconds, source.format)
             # Without the time that the caller took.
             started = time.perf_counter()
         number, first_line, position, size = number + 1, first_line + len(lines), end, 0
@@ -119,15 +130,18 @@ def read_shards(
             if len(lines) == lines_per_shard or size >= MAX_SHARD_BYTES:
                 yield from cut(last=False)
             lines.append(line)
-            size += len(line) if isinstance(line, bytes) else 0
+            size += len(line.content) if isinstance(line.content, bytes) else 0
     # Before the last shard, without which the file is not finished.
     file.check_unchanged()
     yield from cut(last=True)
 
 
-def _shard_lines(shard: Shard, lines: List[Line], seconds: float) -> ShardLines:
-    readable = [line if isinstance(line, bytes) else b"" for line in lines]
+def _shard_lines(shard: Shard, lines: List[Line], seconds: float, format: str) -> ShardLines:
+    readable = [line.content if isinstance(line.content, bytes) else b"" for line in lines]
     unreadable = {
-        index: line.reason for index, line in enumerate(lines) if isinstance(line, Unreadable)
+        index: line.content.reason
+        for index, line in enumerate(lines)
+        if isinstance(line.content, Unreadable)
     }
-    return ShardLines(shard, readable, unreadable, seconds)
+    numbers = [] if format == "jsonl" else [line.number for line in lines]
+    return ShardLines(shard, readable, unreadable, seconds, format, numbers)

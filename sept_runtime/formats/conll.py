@@ -43,7 +43,7 @@ SUFFIXES = (".txt", ".conll", ".iob", ".iob2", ".bio", ".tsv")
 
 _DOCUMENT_START = "-DOCSTART-"
 _MEDLINE_START = "###"
-# What fills the columns of a line that begins a document.
+# The content of the columns of a line that begins a document.
 _FILLERS = frozenset(["-X-", "O", "X", "_"])
 
 # ASCII's white space: a word may well hold a no-break space.
@@ -68,7 +68,7 @@ class _TaggedWord(NamedTuple):
     label: Optional[str]
 
 
-# What a line holds, `None` if it is empty.
+# The content of a line, `None` if it is empty.
 _Row = Union[_DocumentStart, _TaggedWord, None]
 _Sentence = List[_TaggedWord]
 

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterable, Iterator, Optional, cast
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, Optional, cast
 
 from typing_extensions import override
 
@@ -205,30 +205,14 @@ class _Zstandard:
         return data
 
 
-def _open_gzip(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
-
-
-def _open_bz2(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, bz2.BZ2File(file, "rb"))
-
-
-def _open_xz(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, lzma.LZMAFile(file, "rb"))
-
-
-def _open_zstandard(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, _Zstandard(file))
-
-
 # The first bytes of compressed files. A text may well begin with "BZh", so bzip2's block header or
 # the footer of an empty file must follow.
-_DECOMPRESSORS: Dict[bytes, Callable[[BinaryIO], BinaryIO]] = {
-    b"\x1f\x8b": _open_gzip,
-    b"\xfd7zXZ\x00": _open_xz,
-    b"\x28\xb5\x2f\xfd": _open_zstandard,
+_DECOMPRESSORS: Dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _Zstandard,
     **{
-        b"BZh%d%s" % (level, marker): _open_bz2
+        b"BZh%d%s" % (level, marker): bz2.BZ2File
         for level in range(1, 10)
         for marker in (b"1AY&SY", b"\x17rE8P\x90")
     },
@@ -267,7 +251,7 @@ def open_output(path: Optional[str], inputs: Iterable[str] = ()) -> Iterator[Bin
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         else:
-            # Not opened anew: that would empty a file that the stream is appended to.
+            # Not opened again, which would empty a file that the stream is appended to.
             with os.fdopen(os.dup(number), "wb") as file:
                 yield file
         return
@@ -290,8 +274,8 @@ def check_new_folder(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DocumentError(
-            f"{folder}: is there already and not an empty folder; name a new one (nothing is "
-            "overwritten, it might be somebody's annotation)"
+            f"{folder}: exists and is not an empty folder; name a new folder (nothing is "
+            "overwritten, because it may be somebody's annotation)"
         )
 
 
@@ -447,30 +431,18 @@ class _Sink(io.RawIOBase):
             self._compressor.flush()
 
 
-def _write_gzip(file: BinaryIO) -> BinaryIO:
-    # Without the time of day, so that the same documents make the same file.
-    return cast(BinaryIO, gzip.GzipFile("", "wb", 6, file, mtime=0))
-
-
-def _write_bz2(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, bz2.BZ2File(file, "wb"))
-
-
-def _write_xz(file: BinaryIO) -> BinaryIO:
-    return cast(BinaryIO, lzma.LZMAFile(file, "wb"))
-
-
-def _write_zstandard(file: BinaryIO) -> BinaryIO:
+def _write_zstandard(file: BinaryIO) -> Any:
     import zstandard
 
     compressor = zstandard.ZstdCompressor(write_checksum=True)
-    return cast(BinaryIO, compressor.stream_writer(file, closefd=False))
+    return compressor.stream_writer(file, closefd=False)
 
 
-_COMPRESSORS: Dict[str, Callable[[BinaryIO], BinaryIO]] = {
-    ".gz": _write_gzip,
-    ".bz2": _write_bz2,
-    ".xz": _write_xz,
+_COMPRESSORS: Dict[str, Callable[[BinaryIO], Any]] = {
+    # Without the time of day, so that the same documents make the same file.
+    ".gz": lambda file: gzip.GzipFile("", "wb", 6, file, mtime=0),
+    ".bz2": lambda file: bz2.BZ2File(file, "wb"),
+    ".xz": lambda file: lzma.LZMAFile(file, "wb"),
     ".zst": _write_zstandard,
 }
 

@@ -1,12 +1,19 @@
 """The inputs of prediction: JSON objects with a document in one of three forms."""
 
+import os
 from itertools import accumulate
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, NamedTuple, Optional, Union
 
 from sept_runtime.documents import Document, DocumentError, describe
 from sept_runtime.formats.blank_words import is_blank
 from sept_runtime.formats.json_lines import JsonObject, json_type, read_json_lines
-from sept_runtime.formats.records.fields import FieldOptions, map_fields
+from sept_runtime.formats.records import (
+    FieldOptions,
+    Record,
+    find_files,
+    map_fields,
+    open_records,
+)
 from sept_runtime.formats.scierc import (
     annotated_document,
     checked_sentences,
@@ -18,8 +25,80 @@ from sept_runtime.tokenization import split_sentences, tokenize
 from sept_runtime.tokenization.words import with_joined_text
 
 
+class TextRecord(NamedTuple):
+    """
+    A record of a file, such as an entry of a bibliography.
+
+    # Parameters
+
+    id, title, text : `str`
+        Empty if the record has none.
+    fields : `Dict[str, Any]`
+        All its fields, as the file has them.
+    origin : `str`
+        File and line or record number.
+    error : `str`, optional (default = `None`)
+        Why the record has no text.
+    """
+
+    id: str
+    title: str
+    text: str
+    fields: JsonObject
+    origin: str
+    error: Optional[str] = None
+
+
+def read_records(
+    *paths: "Union[str, os.PathLike[str]]",
+    format: Optional[str] = None,
+    text_field: Optional[str] = None,
+    id_field: Optional[str] = None,
+    title_field: Optional[str] = None,
+    one_per_line: bool = False,
+) -> Iterator[TextRecord]:
+    """
+    Yield the records of files, lazily, as `sept predict` reads them.
+
+    A record that has no text is yielded with the reason as its `error`.
+
+    # Parameters
+
+    paths : `Union[str, PathLike]`
+        Files, folders and patterns; `-` for standard input.
+    format : `str`, optional (default = as recognized)
+        One of `sept_runtime.formats.records.FORMATS`.
+    text_field, id_field, title_field : `str`, optional (default = known names)
+        The names of fields; `abstract.value` is a field of a nested object.
+    one_per_line : `bool`, optional (default = `False`)
+        Each line of a text file is a record.
+
+    # Raises
+
+    `DocumentError` if there is no such file, and where a file is invalid.
+    """
+    options = FieldOptions(text_field, id_field, title_field, text_option="text_field=")
+    for path in find_files(map(os.fspath, paths)):
+        with open_records(path, format, one_per_line) as file:
+            for record in file.records:
+                yield _text_record(record, options)
+
+
+def _text_record(record: Record, options: FieldOptions) -> TextRecord:
+    if not isinstance(record.value, dict):
+        error = record.error or f"expected a JSON object, found {json_type(record.value)}"
+        return TextRecord("", "", "", {}, record.origin, error)
+    try:
+        fields = map_fields(record.value, options)
+        key, title = document_key(fields, ""), _check_text(fields, "title", "the record")
+        text = _check_text(fields, "text", "the record") or document_from_input(fields).text
+    except DocumentError as error:
+        return TextRecord("", "", "", record.value, record.origin, str(error))
+    return TextRecord(key, title or "", text or "", record.value, record.origin)
+
+
 def document_with_title(title: str, text: str, key: str) -> Document:
-    """Return a document of a title, which is a sentence or more of its own, and a text."""
+    """Return a document of a title, which is one or more separate sentences, and a text."""
     first, second = document_from_text(title, key), document_from_text(text, key)
     shift = len(title) + len(TITLE_END)
     assert first.offsets is not None and second.offsets is not None
@@ -30,7 +109,7 @@ def document_with_title(title: str, text: str, key: str) -> Document:
 
 
 TITLE_END = "\n\n"
-"""What separates the title from the text after it."""
+"""The separator between title and text."""
 
 
 def read_requests(path: str, name: Optional[str] = None) -> Iterator[Document]:

@@ -88,7 +88,7 @@ def parse_line(line: bytes) -> Any:
         raise DocumentError("the line is empty")
     try:
         return json.loads(
-            line.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite_number
+            line.decode("utf-8-sig"), parse_constant=not_json, parse_float=finite_number
         )
     except UnicodeDecodeError as error:
         raise DocumentError(f"not UTF-8 text ({error})") from None
@@ -116,15 +116,17 @@ def json_type(value: Any) -> str:
 
 
 def is_index(value: Any) -> bool:
-    """Tell whether a value is a whole number of at least 0; `true` is none."""
+    """Tell whether a value is a whole number of at least 0; `true` is not."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _not_json(name: str) -> None:
-    raise ValueError(f"{name} is Python's and not JSON's")
+def not_json(name: str) -> None:
+    """Refuse `NaN` and `Infinity`, for `parse_constant` of the package `json`."""
+    raise ValueError(f"{name} is not a number in JSON")
 
 
-def _finite_number(digits: str) -> float:
+def finite_number(digits: str) -> float:
+    """Return a number that is not too large, for `parse_float` of the package `json`."""
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits[:20]} is too large")

@@ -128,7 +128,7 @@ def _check_is_document(fields: JsonObject, where: str) -> None:
         )
 
 
-# By which keys the exports of annotation tools are recognized.
+# The keys by which exports of annotation tools are recognized.
 _OTHER_TOOLS = (
     ("label-studio", ("data", "annotations")),
     ("label-studio", ("data", "completions")),

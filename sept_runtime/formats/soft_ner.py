@@ -24,6 +24,7 @@ from sept_runtime.documents import (
 )
 from sept_runtime.formats.annotation import Annotated, by_sentence, check_span
 from sept_runtime.formats.json_lines import JsonObject, is_index
+from sept_runtime.options import PROBABILITY
 
 _SPAN_FORM = "[start, end, {label: probability}]"
 _PAIR_FORM = "[start, end, start, end, {label: probability}]"
@@ -135,9 +136,8 @@ def _check_probabilities(
     for label, probability in probabilities.items():
         if label not in labels:
             raise DocumentError(f"{where} has a label that is not in {labels_key!r}: {label!r}")
-        if not _is_probability(probability):
-            raise DocumentError(f"{where}: {json.dumps(probability)} is no probability")
-
-
-def _is_probability(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+        if not PROBABILITY.accepts(probability):
+            raise DocumentError(
+                f"{where}: a probability must be a number from 0 to 1, found "
+                f"{json.dumps(probability)}"
+            )

@@ -66,7 +66,7 @@ def checked_offsets(
         if start > end:
             raise _offset_error(where, index, pair, "ends before it begins")
         if not same_characters(text[start:end], word):
-            fault = f"is {text[start:end]!r} in the text, and the word is {word!r}; {_UNITS}"
+            fault = f"is {text[start:end]!r} in the text, but the word is {word!r}; {_UNITS}"
             raise _offset_error(where, index, pair, fault)
         checked.append((start, end))
         last_end = end
@@ -107,7 +107,7 @@ def find_words(words: Sequence[str], text: str, where: str) -> List[Tuple[int, i
     rest = _skip_invisible(text, position)
     if rest < len(text):
         raise DocumentError(
-            f"{where}: the text goes on after the last word, at character {rest}, with "
+            f"{where}: the text continues after the last word, at character {rest}, with "
             f"{text[rest : rest + 20]!r}; give all its words, or 'word_offsets'"
         )
     return offsets

@@ -5,14 +5,17 @@ An input that cannot be used yields an object with `error`; nothing is raised an
 out.
 """
 
+from dataclasses import replace
 from itertools import tee
+from pathlib import Path
 from typing import Any, Iterable, Iterator, NamedTuple, Optional
 
-from sept_runtime.documents import Document, DocumentError
+from sept_runtime.documents import Document, DocumentError, Prediction
 from sept_runtime.formats.inputs import TITLE_END, document_from_input, document_with_title
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
-from sept_runtime.formats.records.fields import FieldOptions, kept_fields, map_fields
+from sept_runtime.formats.records import FieldOptions, Record
+from sept_runtime.formats.records.fields import kept_fields, map_fields
 from sept_runtime.formats.scierc import document_key
 from sept_runtime.inference.prediction import SpanPredictor, predict
 from sept_runtime.options import Decoding
@@ -68,6 +71,20 @@ class Request(NamedTuple):
             return cls(fields, _NO_DOCUMENT, str(error), line, kept)
 
     @classmethod
+    def from_record(cls, record: Record, options: FieldOptions = _DEFAULT_FIELDS) -> "Request":
+        """
+        Read a record as `from_json` reads a value.
+
+        A record without an id is named by its place, such as "refs.ris, line 7".
+        """
+        if record.error is not None:
+            return cls.unreadable(record.error, record.number)
+        request = cls.from_json(record.value, record.number, options)
+        if record.answered or request.error is not None:
+            return request
+        return request.named(Path(record.origin).name)
+
+    @classmethod
     def unreadable(cls, error: str, line: Optional[int] = None) -> "Request":
         """Return the request of a line that could not be read."""
         return cls(None, _NO_DOCUMENT, error, line)
@@ -82,6 +99,29 @@ class Request(NamedTuple):
         except DocumentError as error:
             return cls.unreadable(str(error), line)
         return cls.from_json(fields, line, options)
+
+    def named(self, name: str) -> "Request":
+        """Return the request with an id, unless the document has one."""
+        if self.document.key:
+            return self
+        fields, document = {**self.fields, "id": name}, replace(self.document, key=name)
+        return self._replace(fields=fields, document=document)
+
+    def output(self, prediction: Prediction) -> JsonObject:
+        """Return the predicted document."""
+        output = prediction_to_json(self.document, prediction, self.fields)
+        if self.title_length is not None:
+            shift = self.title_length + len(TITLE_END)
+            for entity in output["entities"]:
+                in_title = entity["start"] < self.title_length
+                entity["field"] = "title" if in_title else "text"
+                entity["field_start"] = entity["start"] - (0 if in_title else shift)
+                entity["field_end"] = entity["end"] - (0 if in_title else shift)
+        return {**self.kept, **output}
+
+    def failure(self, error: str) -> JsonObject:
+        """Return the output of an input that cannot be used or predicted."""
+        return {**self.kept, **failure_to_json(error, self.fields)}
 
 
 def predict_requests(
@@ -103,24 +143,12 @@ def predict_requests(
         # An error may be empty: that of a failed line that is predicted again.
         error = prediction.error if request.error is None else request.error
         if error is not None:
-            output = failure_to_json(error or "no reason given", request.fields)
+            output = request.failure(error or "no reason given")
             if request.line is not None:
                 output["line"] = request.line
         else:
-            output = prediction_to_json(request.document, prediction, request.fields)
-            if request.title_length is not None:
-                _add_places(output, request.title_length)
-        yield {**request.kept, **output} if request.kept else output
-
-
-def _add_places(output: JsonObject, title_length: int) -> None:
-    """Add to each entity the field that it is in, and its characters there."""
-    shift = title_length + len(TITLE_END)
-    for entity in output["entities"]:
-        in_title = entity["start"] < title_length
-        entity["field"] = "title" if in_title else "text"
-        entity["field_start"] = entity["start"] - (0 if in_title else shift)
-        entity["field_end"] = entity["end"] - (0 if in_title else shift)
+            output = request.output(prediction)
+        yield output
 
 
 def predict_lines(

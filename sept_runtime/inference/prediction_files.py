@@ -1,7 +1,5 @@
 """Predictions from file to file, for all commands that predict."""
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
 
 from sept_runtime.formats.files import DamagedInputError
@@ -41,9 +39,9 @@ class PredictedLines(NamedTuple):
     def __str__(self) -> str:
         counts = f"{self.total} lines, {self.total - self.failed} annotated, {self.failed} failed"
         if self.skipped:
-            counts += f", {self.skipped} skipped\nThe first that was skipped: {self.reason}"
+            counts += f", {self.skipped} skipped\nFirst skipped: {self.reason}"
         if self.failed:
-            counts += "\nThe lines that failed hold 'error' and 'line' in the output."
+            counts += "\nFailed lines have 'error' and 'line' in the output."
         return counts
 
 
@@ -71,27 +69,14 @@ class Requests:
         try:
             for record in self._records:
                 self.number = record.number
-                if record.error is None:
-                    request = Request.from_json(record.value, record.number, self._options)
-                else:
-                    request = Request.unreadable(record.error, record.number)
+                request = Request.from_record(record, self._options)
                 if request.error is None or record.answered:
-                    yield request if record.answered else _named(request, record)
+                    yield request
                 else:
                     self.skipped += 1
                     self.reason = self.reason or f"{record.origin}: {request.error}"
         except DamagedInputError as error:
             self.damage = error.after_lines(self.number)
-
-
-def _named(request: Request, record: Record) -> Request:
-    """Name a record without an id by its place, such as "refs.ris, line 7"."""
-    if request.document.key:
-        return request
-    name = Path(record.origin).name
-    return request._replace(
-        fields={**request.fields, "id": name}, document=replace(request.document, key=name)
-    )
 
 
 def predict_file(

@@ -100,7 +100,7 @@ class Relations(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         unknown = [label for label in self.symmetric_labels if label not in self.labels]
         if unknown:
-            raise ValueError(f"symmetric_labels has {', '.join(unknown)}, which labels lacks")
+            raise ValueError(f"symmetric_labels has {', '.join(unknown)}, but labels does not")
 
     @property
     def decoding(self) -> RelationDecoding:

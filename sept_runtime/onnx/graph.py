@@ -149,7 +149,7 @@ class Graph:
             raise ExportedModelError(f"{self._path}: the graph failed: {error}") from None
         expected = (*leading, self._signature.dim)
         if output.shape != expected or output.dtype != np.float32:
-            raise self._fault(f"yields {output.shape} where {expected} was expected")
+            raise self._fault(f"gives the shape {output.shape}, and should give {expected}")
         array: FloatArray = output
         return array
 
@@ -159,7 +159,9 @@ class Graph:
         for found in self._session.inputs:
             name = next((name for name in wanted if name in found.names), None)
             if name is None:
-                raise self._fault(f"takes {_listed([found])}, and may take only {_quoted(wanted)}")
+                raise self._fault(
+                    f"takes the input {_listed([found])}, and may take only {_quoted(wanted)}"
+                )
             element_type, rank, last = wanted[name]
             shape = found.shape
             free = shape[:-1] if last is not None else shape
@@ -172,7 +174,7 @@ class Graph:
                 raise self._fault(f"takes {name} as {found}")
             taken.append(name)
         if not taken:
-            raise self._fault(f"takes nothing, and should take {_quoted(wanted)}")
+            raise self._fault(f"takes no input, and should take {_quoted(wanted)}")
         return taken
 
     def _check_output(self) -> None:

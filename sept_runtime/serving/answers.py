@@ -4,7 +4,6 @@ from typing import Iterable, List, Optional, Sequence, Tuple
 
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.json_lines import JsonObject
-from sept_runtime.formats.predictions import failure_to_json, prediction_to_json
 from sept_runtime.inference.batching import num_words
 from sept_runtime.inference.json_lines import Request
 from sept_runtime.serving.limits import Limits
@@ -17,7 +16,7 @@ def limited(request: Request, limits: Limits) -> Request:
     if words <= limits.max_words:
         return request
     reason = f"the document has {words} words; at most {limits.max_words} are accepted"
-    return Request(request.fields, Document(key="", sentences=[]), reason)
+    return request._replace(document=Document(key="", sentences=[]), error=reason)
 
 
 def documents_of(requests: Sequence[Request]) -> List[Document]:
@@ -36,5 +35,5 @@ def paired(
 def answer(request: Request, outcome: Optional[Outcome]) -> JsonObject:
     """Return the prediction, or the error of what failed."""
     if isinstance(outcome, Prediction):
-        return prediction_to_json(request.document, outcome, request.fields)
-    return failure_to_json(request.error or str(outcome), request.fields)
+        return request.output(outcome)
+    return request.failure(request.error or str(outcome))

@@ -13,6 +13,7 @@ from typing import (
     AsyncIterator,
     Callable,
     Dict,
+    Iterator,
     List,
     Mapping,
     NamedTuple,
@@ -31,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sept_runtime.documents import Document, DocumentError, Prediction
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.exchange import character_document
 from sept_runtime.formats.json_lines import JsonObject, parse_line
 from sept_runtime.formats.predictions import PredictedDocument, failure_to_json
@@ -43,7 +45,8 @@ from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.metrics import Metrics
 from sept_runtime.serving.openapi import openapi
 from sept_runtime.serving.queue import Outcome, PredictionQueue, QueueFullError
-from sept_runtime.serving.stream import predict_stream
+from sept_runtime.serving.stream import body_lines, file_records, predict_stream
+from sept_runtime.serving.uploads import UploadOptions, read_upload
 from sept_runtime.version import VERSION
 from sept_runtime.views.html.colors import colors_of
 from sept_runtime.views.html.page import render_document, style_sheet
@@ -175,7 +178,9 @@ class _Server:
             *map(static, served),
             Route("/predict", self._predict, methods=["POST"]),
             Route("/predict/stream", _Endpoint(self._predict_stream), methods=["POST"]),
+            Route("/predict/file", _Endpoint(self._predict_file), methods=["POST"]),
             Route("/page/predict", self._predict_page, methods=["POST"]),
+            Route("/page/file", _Endpoint(self._draw_file), methods=["POST"]),
             Route("/page/brat", self._download_brat, methods=["POST"]),
             Route("/inception/predict", self._inception, methods=["POST"]),
             Route("/model", self._describe_model),
@@ -209,12 +214,70 @@ class _Server:
         return _json(outputs[0], 422 if "error" in outputs[0] else 200)
 
     async def _predict_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        decoding = self._decoding(QueryParams(scope["query_string"]))
+        with self._stream():
+            lines = body_lines(receive, self._limits)
+            await predict_stream(
+                lines, Request.from_line, send, self._queue, decoding, self._limits
+            )
+
+    async def _predict_file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer_file(HttpRequest(scope, receive), send, answer)
+
+    async def _draw_file(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = HttpRequest(scope, receive)
+        await self._answer_file(request, send, self._drawn, self._limits.max_documents)
+
+    async def _answer_file(
+        self,
+        request: HttpRequest,
+        send: Send,
+        answer: Callable[[Request, Optional[Outcome]], JsonObject],
+        max_documents: Optional[int] = None,
+    ) -> None:
+        """Answer each record of a file by a line; other files are refused."""
+        with self._stream():
+            query = dict(request.query_params)
+            try:
+                options = UploadOptions.of(query, request.headers.get("content-type", ""))
+                decoding = self._decoding(query)
+                body = await self._body(request)
+                async with asyncio.timeout(self._limits.request_seconds):
+                    records = await asyncio.to_thread(
+                        read_upload, body, options, self._limits.max_body_bytes
+                    )
+            except DocumentError as error:
+                raise _Refused(422, str(error)) from None
+            except TimeoutError:
+                raise _Refused(422, "reading the file took too long") from None
+            streaming = asyncio.ensure_future(
+                predict_stream(
+                    file_records(records, self._limits, max_documents),
+                    lambda record: Request.from_record(record, options.fields),
+                    send,
+                    self._queue,
+                    decoding,
+                    self._limits,
+                    answer,
+                )
+            )
+            leaving = asyncio.ensure_future(_disconnected(request))
+            try:
+                await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                if streaming.done():
+                    streaming.result()
+            finally:
+                streaming.cancel()
+                leaving.cancel()
+
+    @contextlib.contextmanager
+    def _stream(self) -> Iterator[None]:
+        """Count an open stream, or refuse it."""
         if self._num_streams >= self._limits.max_streams:
             raise _Refused(429, f"the server already has {self._num_streams} open streams")
-        decoding = self._decoding(QueryParams(scope["query_string"]))
         self._num_streams += 1
         try:
-            await predict_stream(receive, send, self._queue, decoding, self._limits)
+            yield
         finally:
             self._num_streams -= 1
 
@@ -223,16 +286,17 @@ class _Server:
         body = await self._json_body(request)
         fields = body if isinstance(body, list) else [body]
         decoding = self._decoding(request.query_params)
-        drawn = []
-        for asked, outcome in await self._outcomes(fields, decoding, request):
-            html = None
-            if isinstance(outcome, Prediction):
-                # Without the gold annotation that a document may have: nothing is judged here.
-                document = replace(asked.document, entities=None, relations=None)
-                predicted = PredictedDocument(document, outcome)
-                html = render_document(predicted, self._model.labels)
-            drawn.append({"prediction": answer(asked, outcome), "html": html})
-        return _json(drawn)
+        return _json(
+            [self._drawn(*each) for each in await self._outcomes(fields, decoding, request)]
+        )
+
+    def _drawn(self, asked: Request, outcome: Optional[Outcome]) -> JsonObject:
+        html = None
+        if isinstance(outcome, Prediction):
+            # Without the gold annotation that a document may have: nothing is judged here.
+            document = replace(asked.document, entities=None, relations=None)
+            html = render_document(PredictedDocument(document, outcome), self._model.labels)
+        return {"prediction": answer(asked, outcome), "html": html}
 
     async def _outputs(
         self, fields: Sequence[Any], decoding: Decoding, http: HttpRequest
@@ -334,11 +398,8 @@ class _Server:
         try:
             from sept_runtime.serving import inception
         except ImportError:
-            raise _Refused(
-                501,
-                "INCEpTION's protocol needs the extra 'inception': "
-                "pip install 'sept_allennlp[inception]'",
-            ) from None
+            message = needs_extra("INCEpTION's protocol", "inception")
+            raise _Refused(501, message) from None
         body = await self._json_body(request)
         try:
             asked = await asyncio.to_thread(inception.read_request, body)
@@ -382,6 +443,12 @@ class _Server:
     # Reading requests -------------------------------------------------------------------------
 
     async def _json_body(self, request: HttpRequest) -> Any:
+        try:
+            return await asyncio.to_thread(parse_line, await self._body(request))
+        except DocumentError as error:
+            raise _Refused(422, f"the body is not JSON: {error}") from None
+
+    async def _body(self, request: HttpRequest) -> bytes:
         limit = self._limits.max_body_bytes
         declared = request.headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > limit:
@@ -395,10 +462,7 @@ class _Server:
                         raise _Refused(413, f"the body has more than {limit} bytes")
         except TimeoutError:
             raise _Refused(408, "the body did not arrive in time") from None
-        try:
-            return await asyncio.to_thread(parse_line, bytes(body))
-        except DocumentError as error:
-            raise _Refused(422, f"the body is not JSON: {error}") from None
+        return bytes(body)
 
     def _decoding(self, query: Mapping[str, str]) -> Decoding:
         options: Dict[str, Any] = {}
@@ -409,7 +473,9 @@ class _Server:
             try:
                 options[name] = _OPTIONS[name](text)
             except (ValueError, KeyError):
-                raise _Refused(422, f"option {name!r} cannot be {text!r}") from None
+                raise _Refused(
+                    422, f"{text!r} is not a valid value of the option {name!r}"
+                ) from None
         try:
             return self._model.decoding.changed(**options)
         except (TypeError, ValueError) as error:
@@ -436,7 +502,7 @@ async def _answer_refused(request: HttpRequest, error: Exception) -> Response:
     response = _json(error.body, error.status)
     if error.status in (429, 503):
         response.headers["retry-after"] = "1"
-    # What is left of a body that was refused is not read.
+    # The rest of a refused body is not read.
     if error.status in (408, 413):
         response.headers["connection"] = "close"
     return response

@@ -50,7 +50,7 @@ def read_request(body: Any) -> InceptionRequest:
         raise DocumentError("'layer', 'feature', 'xmi' and 'typeSystem' must be strings")
     for name, text in (("xmi", xmi), ("typeSystem", type_system)):
         if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
-            raise DocumentError(f"{name}: a document type is not accepted")
+            raise DocumentError(f"{name}: DOCTYPE and ENTITY declarations are not accepted")
     try:
         types: TypeSystem = load_typesystem(type_system)
         cas = load_cas_from_xmi(xmi, typesystem=types, lenient=True)
@@ -58,7 +58,7 @@ def read_request(body: Any) -> InceptionRequest:
     except (etree.XMLSyntaxError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise DocumentError(f"the document is not valid CAS XMI: {error}") from None
     except Exception as error:
-        # cassis reports an unknown type by an exception of its own.
+        # cassis reports an unknown type by its own exception.
         raise DocumentError(f"the document cannot be read: {error}") from None
     return InceptionRequest(cas, layer, feature, document_from_text(cas.sofa_string or ""))
 

@@ -60,7 +60,7 @@ def read_config(xml: str) -> LabelingConfig:
     """
     # Labeling configurations have no document type; one would only serve to expand entities.
     if "<!DOCTYPE" in xml.upper() or "<!ENTITY" in xml.upper():
-        raise DocumentError("label_config: a document type is not accepted")
+        raise DocumentError("label_config: DOCTYPE and ENTITY declarations are not accepted")
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError) as error:

@@ -9,9 +9,10 @@ class Limits:
     # Parameters
 
     max_body_bytes : `int`
-        The largest body of a request, and the longest line of a stream, in bytes.
+        The largest body of a request, the longest line of a stream, and the largest content of a
+        compressed file, in bytes.
     max_documents : `int`
-        Documents in one request.
+        Documents in one request, and of a file that the page draws.
     max_words : `int`
         Words in one document.
     max_queued : `int`
@@ -23,7 +24,8 @@ class Limits:
     max_spool_bytes : `int`
         Answers of one stream that its client has not read, in bytes. They lie in a temporary file.
     request_seconds : `float`
-        How long a request may take before it is answered with 503.
+        How long a request may take before it is answered with 503, and how long reading a file may
+        take.
     idle_seconds : `float`
         How long a stream may pass without a byte in either direction.
     """

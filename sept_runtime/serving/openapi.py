@@ -1,6 +1,7 @@
 from typing import Any, Dict, Sequence
 
 from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.serving.uploads import FILE_FORMATS
 from sept_runtime.version import VERSION
 
 
@@ -68,19 +69,20 @@ def openapi(labels: Sequence[str]) -> JsonObject:
     document = {"$ref": "#/components/schemas/Document"}
     prediction = {"$ref": "#/components/schemas/Prediction"}
     options = [
-        {
-            "name": name,
-            "in": "query",
-            "required": False,
-            "description": description,
-            "schema": schema,
-        }
-        for name, description, schema in (
-            ("min_score", "Drop entities with a lower score.", number),
-            ("min_relation_score", "Drop relations with a lower score.", number),
-            ("top_labels", "Report the scores of so many labels.", index),
-            ("flat", "Keep only the best of overlapping entities.", {"type": "boolean"}),
-        )
+        _parameter("min_score", "Drop entities with a lower score.", number),
+        _parameter("min_relation_score", "Drop relations with a lower score.", number),
+        _parameter("top_labels", "Report the scores of so many labels.", index),
+        _parameter("flat", "Keep only the best of overlapping entities.", {"type": "boolean"}),
+    ]
+    reading = [
+        _parameter("name", "The file's name.", text),
+        _parameter("format", "Its format.", {"type": "string", "enum": list(FILE_FORMATS)}),
+        _parameter("text_field", "The field of the text.", text),
+        _parameter("id_field", "The field of the id.", text),
+        _parameter("title_field", "The field of the title.", text),
+        _parameter("with_title", "Annotate the title, too.", {"type": "boolean"}),
+        _parameter("keep", "Further fields for the answers, separated by commas.", text),
+        _parameter("one_per_line", "Each line of a text is a document.", {"type": "boolean"}),
     ]
 
     def one_or_many(schema: JsonObject) -> JsonObject:
@@ -140,9 +142,38 @@ def openapi(labels: Sequence[str]) -> JsonObject:
                     },
                 }
             },
+            "/predict/file": {
+                "post": {
+                    "summary": "Predict the records of a file: PubMed, RIS, BibTeX, CSV and so on.",
+                    "parameters": [*options, *reading],
+                    "requestBody": {
+                        "required": True,
+                        "content": content(
+                            {"type": "string", "format": "binary"}, "application/octet-stream"
+                        ),
+                    },
+                    "responses": {
+                        "200": {
+                            "description": "A line for each record, in order.",
+                            "content": content(text, "application/jsonl"),
+                        },
+                        **{status: errors[status] for status in ("413", "422", "429")},
+                    },
+                }
+            },
             "/model": get("Describe the model."),
             "/health": get("Say that the server is up."),
             "/metrics": get("Return metrics for Prometheus.", "text/plain"),
         },
         "components": {"schemas": schemas},
+    }
+
+
+def _parameter(name: str, description: str, schema: JsonObject) -> JsonObject:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
     }

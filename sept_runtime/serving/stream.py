@@ -1,16 +1,20 @@
 import asyncio
 import tempfile
-from typing import AsyncIterator, List, Optional, Tuple
+from itertools import islice
+from typing import AsyncIterator, Awaitable, Callable, Iterator, List, Optional, Tuple, TypeVar
 
 from starlette.types import Receive, Send
 
-from sept_runtime.documents import Document
-from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.documents import Document, DocumentError
+from sept_runtime.formats.json_lines import JsonObject, dump_line
+from sept_runtime.formats.records import Record
 from sept_runtime.inference.json_lines import Request
 from sept_runtime.options import Decoding
 from sept_runtime.serving.answers import answer, documents_of, limited, paired
 from sept_runtime.serving.limits import Limits
 from sept_runtime.serving.queue import Outcome, PredictionQueue, QueueFullError
+
+T = TypeVar("T")
 
 # Answers up to this size lie in memory, larger ones in a temporary file.
 _SPOOL_IN_MEMORY = 1_000_000
@@ -19,20 +23,50 @@ _BATCH_SIZE = 32
 
 
 async def predict_stream(
-    receive: Receive, send: Send, queue: PredictionQueue, decoding: Decoding, limits: Limits
+    inputs: AsyncIterator[T],
+    read: Callable[[T], Request],
+    send: Send,
+    queue: PredictionQueue,
+    decoding: Decoding,
+    limits: Limits,
+    answer: Callable[[Request, Optional[Outcome]], JsonObject] = answer,
 ) -> None:
     """
-    Answer JSON lines by JSON lines, in order, each as soon as it is computed.
+    Answer inputs by JSON lines, in order, each as soon as it is computed.
 
     Reading, computing and sending do not wait for one another beyond `limits`: a client that sends
     all its lines before it reads an answer finds the answers in a temporary file. A stream that
     ends early, or breaks a limit, ends with a line that holds `error`.
+
+    # Parameters
+
+    inputs : `AsyncIterator[T]`
+        See `body_lines` and `file_records`.
+    read : `Callable[[T], Request]`
+        Returns the request in an input; called in a thread.
+    send, queue, decoding, limits :
+        Where the answers go, and how they are computed.
+    answer : `Callable[[Request, Optional[Outcome]], JsonObject]`, optional
+        Returns the line of an answer.
     """
     spool = _Spool(limits.max_spool_bytes)
     headers = [(b"content-type", b"application/jsonl"), (b"x-accel-buffering", b"no")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def answers(batch: List[T], number: int) -> List[bytes]:
+        """Return the lines for inputs, of which the first has the number after this one."""
+        requests = await asyncio.to_thread(lambda: [limited(read(each), limits) for each in batch])
+        outcomes = await _computed(queue, documents_of(requests), decoding)
+        lines = []
+        for index, (request, outcome) in enumerate(paired(requests, outcomes), start=number + 1):
+            output = answer(request, outcome)
+            if "error" in output:
+                output["line"] = request.line or index
+            lines.append(dump_line(output).encode())
+        return lines
+
     sending = asyncio.create_task(_send_answers(send, spool, limits))
-    computing = asyncio.create_task(_compute_answers(receive, queue, decoding, limits, spool))
+    computing = asyncio.create_task(_compute_answers(inputs, answers, limits, spool))
     try:
         await asyncio.wait({sending, computing}, return_when=asyncio.FIRST_EXCEPTION)
         await asyncio.gather(sending, computing)
@@ -43,11 +77,11 @@ async def predict_stream(
 
 
 class _StreamError(Exception):
-    """A stream that cannot go on, with the reason for its last line."""
+    """A stream that cannot continue, with the reason for its last line."""
 
 
 class _Disconnected(Exception):
-    """A client that is gone."""
+    """A client that has disconnected."""
 
 
 class _Spool:
@@ -91,7 +125,7 @@ class _Spool:
         data = self._file.read(min(_READ_SIZE, self._written_to - self._read_to))
         self._read_to += len(data)
         if self._read_to == self._written_to:
-            # What was read needs no room any more.
+            # Read data is freed.
             self._file.seek(0)
             self._file.truncate()
             self._read_to = self._written_to = 0
@@ -112,18 +146,20 @@ async def _send_answers(send: Send, spool: _Spool, limits: Limits) -> None:
 
 
 async def _compute_answers(
-    receive: Receive, queue: PredictionQueue, decoding: Decoding, limits: Limits, spool: _Spool
+    inputs: AsyncIterator[T],
+    answers: Callable[[List[T], int], Awaitable[List[bytes]]],
+    limits: Limits,
+    spool: _Spool,
 ) -> None:
     number = 0
-    lines = _lines(receive, limits)
     # As many as have arrived are computed together; the next ones are read meanwhile.
-    arrived: asyncio.Queue[Optional[bytes]] = asyncio.Queue(limits.max_lines_in_flight)
-    reading = asyncio.create_task(_read_into(lines, arrived))
+    arrived: asyncio.Queue[Optional[T]] = asyncio.Queue(limits.max_lines_in_flight)
+    reading = asyncio.create_task(_read_into(inputs, arrived))
     try:
         while True:
-            batch, is_last = await _next_lines(arrived)
-            for answer in await _answers(batch, number, queue, decoding, limits):
-                spool.write(answer)
+            batch, is_last = await _next_inputs(arrived)
+            for line in await answers(batch, number):
+                spool.write(line)
             number += len(batch)
             if is_last:
                 await reading
@@ -135,28 +171,72 @@ async def _compute_answers(
         spool.end()
 
 
-async def _read_into(
-    lines: AsyncIterator[bytes], arrived: "asyncio.Queue[Optional[bytes]]"
-) -> None:
+async def _read_into(inputs: AsyncIterator[T], arrived: "asyncio.Queue[Optional[T]]") -> None:
     try:
-        async for line in lines:
-            await arrived.put(line)
+        async for each in inputs:
+            await arrived.put(each)
     finally:
         await arrived.put(None)
 
 
-async def _next_lines(arrived: "asyncio.Queue[Optional[bytes]]") -> Tuple[List[bytes], bool]:
-    batch: List[bytes] = []
-    line = await arrived.get()
-    while line is not None:
-        batch.append(line)
+async def _next_inputs(arrived: "asyncio.Queue[Optional[T]]") -> Tuple[List[T], bool]:
+    batch: List[T] = []
+    each = await arrived.get()
+    while each is not None:
+        batch.append(each)
         if len(batch) == _BATCH_SIZE or arrived.empty():
             return batch, False
-        line = arrived.get_nowait()
+        each = arrived.get_nowait()
     return batch, True
 
 
-async def _lines(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
+async def file_records(
+    records: Iterator[Record], limits: Limits, max_documents: Optional[int] = None
+) -> AsyncIterator[Record]:
+    """
+    Yield the records of a file, which are read in a thread.
+
+    # Parameters
+
+    records : `Iterator[Record]`
+    limits : `Limits`
+    max_documents : `int`, optional (default = `None`)
+        The stream ends with an error after this number of records.
+    """
+    number = 0
+    while True:
+        chunk: List[Record] = []
+        damage = None
+        try:
+            # A file that takes so long was made for that. Its thread ends with these records.
+            async with asyncio.timeout(limits.request_seconds):
+                damage = await asyncio.to_thread(_next_records, records, chunk)
+        except TimeoutError:
+            raise _StreamError(
+                f"reading the file took more than {limits.request_seconds:g} seconds"
+            ) from None
+        for record in chunk:
+            if number == max_documents:
+                raise _StreamError(f"the rest is left out: only {number} documents are accepted")
+            number += 1
+            yield record
+        if damage is not None:
+            raise _StreamError(damage)
+        if len(chunk) < _BATCH_SIZE:
+            return
+
+
+def _next_records(records: Iterator[Record], chunk: List[Record]) -> Optional[str]:
+    """Append the next records, and return the reason if there is damage after them."""
+    try:
+        for record in islice(records, _BATCH_SIZE):
+            chunk.append(record)
+    except DocumentError as error:
+        return str(error)
+    return None
+
+
+async def body_lines(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
     """Yield the lines of a request's body; blank ones, too."""
     buffer = bytearray()
     more = True
@@ -179,22 +259,6 @@ async def _lines(receive: Receive, limits: Limits) -> AsyncIterator[bytes]:
             raise _StreamError(f"a line has more than {limits.max_body_bytes} bytes")
     if buffer.strip():
         yield bytes(buffer)
-
-
-async def _answers(
-    lines: List[bytes], number: int, queue: PredictionQueue, decoding: Decoding, limits: Limits
-) -> List[bytes]:
-    requests = await asyncio.to_thread(
-        lambda: [limited(Request.from_line(line), limits) for line in lines]
-    )
-    outcomes = await _computed(queue, documents_of(requests), decoding)
-    answers = []
-    for index, pair in enumerate(paired(requests, outcomes), start=number + 1):
-        output = answer(*pair)
-        if "error" in output:
-            output["line"] = index
-        answers.append(dump_line(output).encode())
-    return answers
 
 
 async def _computed(

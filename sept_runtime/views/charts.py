@@ -4,6 +4,7 @@ from typing import Sequence
 
 from sept_runtime.analysis import EntityCount
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.files import write_aside
 from sept_runtime.views.html.colors import colors_of
 
@@ -32,9 +33,7 @@ def draw_counts(path: str, entities: Sequence[EntityCount], values: Sequence[str
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise DocumentError(
-            "a chart needs the extra 'charts': pip install 'sept_allennlp[charts]'"
-        ) from None
+        raise DocumentError(needs_extra("a chart", "charts")) from None
     if not entities:
         raise DocumentError("there is no entity to draw")
     if values:

@@ -111,7 +111,7 @@ class _Place(NamedTuple):
 def _places(document: Document, entities: Sequence[Span]) -> List[_Place]:
     document = with_joined_text(document)
     if document.text is None or document.offsets is None:
-        raise DocumentError(f"{document.describe()}: has 'text' but no 'word_offsets'")
+        raise DocumentError(f"{document.describe()}: 'text' needs 'word_offsets'")
     places = []
     for entity in entities:
         start, end = document.offsets[entity.start][0], document.offsets[entity.end][1]

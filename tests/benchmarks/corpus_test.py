@@ -16,7 +16,7 @@ def test_the_text_has_brackets_and_the_entities_its_characters():
     ]
 
 
-def test_words_know_where_they_stand():
+def test_words_have_their_positions():
     made = abstract(FIELDS)
     words = [word for sentence in made.sentences for word in sentence]
     assert [made.text[word.start : word.end] for word in words] == [word.text for word in words]
@@ -37,7 +37,7 @@ def test_the_widest_of_overlapping_entities_is_tagged():
     assert bio_tags(made.sentences[1], made.entities) == ["O", "B-Method", "I-Method", "O"]
 
 
-def test_neighbors_begin_anew():
+def test_an_adjacent_entity_begins_with_b():
     sentence = abstract(FIELDS).sentences[0]
     entities = [Entity(0, 2, "Task"), Entity(3, 8, "Task")]
     assert bio_tags(sentence, entities)[:3] == ["B-Task", "B-Task", "O"]
@@ -55,7 +55,7 @@ def test_tags_are_read_back_as_the_entities_they_were_made_of():
     assert found == [made.entities[0], made.entities[1]]
 
 
-def test_tags_that_fit_together_badly():
+def test_inconsistent_tags():
     (words,) = split_sentences("a b c d e f")
     tags = ["I-X", "I-X", "I-Y", "B-Y", "O", "I-Y"]
     assert entities_of(words, tags) == [

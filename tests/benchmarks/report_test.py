@@ -60,7 +60,7 @@ def line_with(page, *parts):
     return line
 
 
-def test_medians_and_what_an_epoch_of_all_abstracts_would_take(results):
+def test_medians_and_the_time_of_an_epoch_of_all_abstracts(results):
     page = render(results)
     # 8 abstracts in 4 s, the median of three.
     assert line_with(page, "| predicts, batch 32", "2.0 |").endswith("| 4.0 | 2.0 |")
@@ -115,7 +115,7 @@ def test_several_seeds_are_a_mean_and_a_deviation(results):
     assert "seed (1, 2)" in page
 
 
-def test_time_in_times_of_the_encoder(results):
+def test_times_are_relative_to_the_encoder(results):
     results["encoder_alone"] = [{"seconds": 0.5}, {"seconds": 1.0}, {"seconds": 3.0}]
     page = render(results)
     # 8 abstracts in 2 s and in 4 s; the encoder needs 1 s.
@@ -131,7 +131,7 @@ def test_a_tagger_has_goals_of_its_own(results):
     assert "at least 1.0 ×" in goals
 
 
-def test_what_was_not_measured_stays_blank(results):
+def test_missing_measurements_stay_blank(results):
     del results["peers"]["spans"]["epochs"]
     page = render(results)
     assert "(would take 90 minutes)" in line_with(page, "| F1, recommended")

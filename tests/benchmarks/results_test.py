@@ -6,7 +6,7 @@ from benchmarks.peers.workers import OURS, PEERS
 SETTINGS = {"train_abstracts": 10}
 
 
-def test_figures_are_there_again(tmp_path):
+def test_saved_figures_are_read_again(tmp_path):
     results = Results(tmp_path, SETTINGS, PEERS)
     results.of(PEERS[0])["cold_starts"] = [1.5]
     results.keep("cold start", PEERS[0])
@@ -27,7 +27,7 @@ def test_figures_of_other_code_are_dropped(tmp_path):
     assert again.of(PEERS[1])["cold_starts"] == [1.5]
 
 
-def test_figures_of_other_settings_are_no_figures_of_these(tmp_path):
+def test_figures_of_other_settings_are_refused(tmp_path):
     Results(tmp_path, SETTINGS, PEERS).keep("nothing yet", PEERS[0])
-    with pytest.raises(SystemExit, match="name another --work"):
+    with pytest.raises(SystemExit, match="give another --work"):
         Results(tmp_path, {"train_abstracts": 11}, PEERS)

@@ -25,14 +25,14 @@ def test_an_entity_of_another_text_is_not_right():
     assert strict_scores([[], [(0, 1, "A")]], [[(0, 1, "A")], []])["f1"] == 0.0
 
 
-def test_overlapping_gold_counts_for_those_who_cannot_predict_it():
+def test_overlapping_gold_counts_for_models_that_cannot_predict_it():
     gold = [[(0, 20, "Method"), (4, 9, "Task")]]
     assert strict_scores([[(0, 20, "Method")]], gold) == pytest.approx(
         {"precision": 1.0, "recall": 1 / 2, "f1": 2 / 3}
     )
 
 
-def test_what_is_predicted_twice_counts_once():
+def test_duplicate_predictions_count_once():
     assert strict_scores([[[0, 1, "A"], [0, 1, "A"]]], [[(0, 1, "A")]])["precision"] == 1.0
 
 

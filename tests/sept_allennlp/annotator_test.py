@@ -80,7 +80,7 @@ def test_two_threads_may_share_a_model(trained_archive: str, others: Dict[str, A
 
 
 def surroundings() -> Dict[str, Any]:
-    """What a library could change behind the back of the program that uses it."""
+    """Return global state that a library could change unnoticed."""
     return {
         "environment": dict(os.environ),
         "warning filters": list(warnings.filters),
@@ -93,7 +93,7 @@ def surroundings() -> Dict[str, Any]:
     }
 
 
-def test_nothing_else_in_the_process_changes(trained_archive: str) -> None:
+def test_loading_and_annotating_change_no_global_state(trained_archive: str) -> None:
     before = surroundings()
     assert list(sept_allennlp.load(trained_archive).annotate(TEXTS))
     assert surroundings() == before
@@ -103,7 +103,7 @@ def test_nothing_else_in_the_process_changes(trained_archive: str) -> None:
     assert surroundings() == before
 
 
-def test_nothing_else_changes_when_an_archive_is_refused(tmp_path: Any) -> None:
+def test_a_refused_archive_changes_nothing(tmp_path: Any) -> None:
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(b"no archive")
     before = surroundings()

@@ -47,7 +47,7 @@ TEXTS = [
 
 @pytest.fixture(scope="session")
 def encoder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The folder of a family's tiny encoder, written once."""
+    """Return a function that writes a family's tiny encoder once and returns its folder."""
     written: Dict[str, str] = {}
 
     def write(family: str) -> str:
@@ -62,7 +62,7 @@ EMBEDDER = "model.text_field_embedder.token_embedders.tokens"
 
 
 def settings(encoder: str, **overrides: Any) -> Dict[str, Any]:
-    """A few steps on a tiny encoder."""
+    """Return the overrides for a few steps on a tiny encoder."""
     return {
         "dataset_reader.token_indexers.tokens.model_name": encoder,
         f"{EMBEDDER}.model_name": encoder,
@@ -83,7 +83,7 @@ def training(encoder: str, **overrides: Any) -> Any:
 def archive_of(
     encoder_of: Callable[[str], str], train_once: Callable[..., str]
 ) -> Callable[[str], str]:
-    """The archive of a model trained on a family's encoder for a moment."""
+    """Return the archive of a model trained briefly on a family's encoder."""
 
     def train(name: str) -> str:
         label = "".join(filter(str.isalnum, name))
@@ -306,7 +306,7 @@ SEQUENCE = pre_tokenizers.Sequence(
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ]
 )
-# Here the space before a word is a part of its own.
+# Here the space before a word is a separate part.
 SPACES_APART = pre_tokenizers.Sequence(
     [
         pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"), "isolated"),
@@ -331,7 +331,7 @@ def test_words_of_byte_level_tokenizers_begin_with_a_space(tmp_path: Path, befor
 
 
 def cased_without_configuration(folder: Path) -> str:
-    """A cased encoder with nothing but its vocabulary, which transformers lower-cases."""
+    """Write a cased encoder with only its vocabulary, which transformers lower-cases."""
     tokenizer = encoders.word_pieces(lowercase=False)
     encoder = encoders.save(folder, "Bert", tokenizer, **encoders.positions())
     pieces = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
@@ -383,12 +383,12 @@ def test_a_tokenizer_without_an_unknown_piece_is_refused(tmp_path: Path) -> None
     tokenizer = encoders.word_pieces(special=special)
     tokenizer.backend_tokenizer.model.unk_token = "[UNK]"
     encoder = encoders.save(tmp_path / "encoder", "Funnel", tokenizer, d_model=16, n_head=2)
-    with pytest.raises(ConfigurationError, match="stops at words that it does not know"):
+    with pytest.raises(ConfigurationError, match="fails on unknown words"):
         WordPieceIndexer(encoder)
 
 
 def row(name: str) -> str:
-    """The family's row of the table in docs/training.md."""
+    """Return the family's row of the table in docs/training.md."""
     family = FAMILIES[name]
     if family.refused:
         return f"| {name} | refused | – | – | – |"

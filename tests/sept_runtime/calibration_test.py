@@ -64,11 +64,11 @@ def test_the_threshold_that_a_precision_or_a_recall_takes(options, expected) -> 
     [
         (curve(), {}, "give either min_precision or min_recall"),
         (curve(), {"min_precision": 0.5, "min_recall": 0.5}, "give either"),
-        (curve(), {"min_recall": 0.9}, "min_recall must be at most 0.6, which is all .* got 0.9"),
+        (curve(), {"min_recall": 0.9}, "min_recall must be at most 0.6, the highest .* got 0.9"),
         (Calibration(), {"min_precision": 0.5}, "min_precision needs a calibrated model"),
     ],
 )
-def test_what_cannot_be_reached_is_refused(calibration, options, message) -> None:
+def test_an_unreachable_precision_or_recall_is_refused(calibration, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         calibration.min_score(**options)
 

@@ -45,14 +45,14 @@ def test_each_span_gets_its_most_probable_class_and_entities_may_nest():
     assert [entity.score for entity in entities] == pytest.approx([0.5, 0.75, 0.4])
 
 
-def test_entities_are_ordered_by_place_whatever_order_the_spans_are_in():
+def test_entities_are_sorted_by_position():
     spans = np.array([[4, 5], [0, 3], [4, 4], [0, 1]])
     probabilities = np.array([[0.0, 1.0, 0.0]] * 4)
     entities = decode(probabilities, spans, LABELS)
     assert [(entity.start, entity.end) for entity in entities] == [(0, 1), (0, 3), (4, 4), (4, 5)]
 
 
-def test_a_class_as_probable_as_no_entity_is_no_entity():
+def test_a_tie_with_no_entity_is_no_entity():
     probabilities = np.array([[0.5, 0.5, 0.0], [0.2, 0.4, 0.4]])
     entities = decode(probabilities, np.array([[0, 0], [1, 1]]), LABELS)
     assert spans_of(entities) == [(1, 1, "Task")]
@@ -82,7 +82,7 @@ def test_flat_entities_share_no_word_and_the_most_probable_stay():
     assert spans_of(entities) == [(2, 3, "Task"), (4, 6, "Method")]
 
 
-def test_of_equally_probable_overlapping_entities_the_first_and_then_the_shortest_stays():
+def test_of_overlapping_entities_with_equal_scores_the_first_and_then_the_shortest_stays():
     entities = [
         ScoredSpan(1, 3, "Task", 0.5),
         ScoredSpan(0, 1, "Task", 0.5),
@@ -188,7 +188,7 @@ def test_min_score_can_only_raise_the_threshold():
 
 def test_only_the_most_probable_of_very_many_entities_are_paired():
     entities = [ScoredSpan(n, n, "A", score) for n, score in enumerate([0.5, 0.9, 0.5, 0.7])]
-    # Three words, of which 0.4 make two entities when rounded up; of equals, the first.
+    # 0.4 entities for each of three words are two, rounded up; of equal scores, the first counts.
     assert top_scoring_entities([entities, [], entities], [3, 9, 7], 0.4) == [[1, 3], [], [0, 1, 3]]
 
 
@@ -224,13 +224,13 @@ def test_soft_relations_have_four_digits():
 
 def test_soft_relations_come_with_soft_labels_only():
     decoding = RelationDecoding(RELATION_LABELS, (), 0.5)
-    taught = Prediction(RELATED, soft=SoftAnnotation(("A", "B"), []))
+    soft = Prediction(RELATED, soft=SoftAnnotation(("A", "B"), []))
     found = decoding.predict(
-        [taught, Prediction(RELATED)],
+        [soft, Prediction(RELATED)],
         [SCORED, SCORED],
         Decoding(soft_labels=0.0, soft_relations=0.5),
     )
     assert found[0].soft.relations == decoding.soft_relations(RELATED, SCORED, 0.5)
     assert found[1].soft is None
-    (without,) = decoding.predict([taught], [SCORED], Decoding())
+    (without,) = decoding.predict([soft], [SCORED], Decoding())
     assert without.soft.relations is None

@@ -12,5 +12,5 @@ def test_a_document_is_described_by_its_key_and_where_it_was_read():
     assert Document("A-1", [], origin="x, line 3").describe() == "x, line 3: document 'A-1'"
 
 
-def test_where_a_document_was_read_makes_no_difference():
+def test_the_origin_of_a_document_does_not_matter():
     assert Document("A-1", [["a"]], origin="here") == Document("A-1", [["a"]], origin="there")

@@ -106,7 +106,7 @@ def draw_line(draw: random.Random) -> bytes:
 
 @pytest.fixture(scope="module")
 def folder(related_model: Path) -> Iterator[Path]:
-    """A model of entities and relations, loaded once."""
+    """Yield the folder of a model of entities and relations, which is loaded once."""
     loaded = onnx_predictor.ExportedPredictor(related_model, threads=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnx_predictor, "ExportedPredictor", lambda *_: loaded)
@@ -114,7 +114,7 @@ def folder(related_model: Path) -> Iterator[Path]:
 
 
 def predict(*arguments: Any) -> Tuple[Any, str]:
-    """The exit status of `sept predict`, or its message, and what it printed to stderr."""
+    """Return the exit status of `sept predict`, or its message, and its output to stderr."""
     error = io.StringIO()
     with contextlib.redirect_stderr(error):
         try:

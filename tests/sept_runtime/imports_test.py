@@ -1,4 +1,4 @@
-"""What importing the light half loads: new processes, since this one has loaded everything."""
+"""The modules that importing the light half loads, in new processes."""
 
 import json
 import pkgutil
@@ -36,7 +36,7 @@ MODULES = [
 
 
 def loaded_by(statement: str, after: str = "") -> Set[str]:
-    """The packages that the statement loads in a new process, without the standard library's."""
+    """Return the packages that a statement loads in a new process, without the standard library."""
     lines = [
         "import json, sys",
         after,
@@ -52,7 +52,7 @@ def loaded_by(statement: str, after: str = "") -> Set[str]:
     return packages - set(sys.stdlib_module_names)
 
 
-def test_the_package_alone_loads_nothing_else() -> None:
+def test_importing_the_package_imports_no_other() -> None:
     assert loaded_by("import sept_runtime") == {"sept_runtime"}
 
 

@@ -1,4 +1,4 @@
-"""What an installation brings, and what is said where the training half is missing."""
+"""The content of an installation, and the message if the training half is missing."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 
-def test_the_base_is_light() -> None:
+def test_the_base_package_is_light() -> None:
     requirements = [Requirement(text) for text in requires("sept_allennlp") or []]
     base = {r.name for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})}
     assert {"numpy", "onnxruntime", "rich", "tokenizers"} <= base
@@ -31,7 +31,7 @@ def test_the_command_and_the_component_are_found() -> None:
 
 
 @pytest.mark.parametrize("missing", ["allennlp", "torch"])
-def test_the_training_half_says_what_it_lacks(missing: str) -> None:
+def test_importing_the_training_half_names_missing_packages(missing: str) -> None:
     program = f"import sys; sys.modules[{missing!r}] = None; import sept_allennlp"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 1

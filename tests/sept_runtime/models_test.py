@@ -130,7 +130,7 @@ def test_a_source_folder_is_not_overwritten(exported_model: Path, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_models_are_found_by_name_or_if_there_is_just_one(
+def test_models_are_found_by_name_or_if_only_one_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path / "site")
@@ -161,7 +161,7 @@ def test_a_folder_of_an_exported_model_comes_before_an_installed_one(
     assert find_model("terms") == Path("terms")
 
 
-def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_other_files_than_models_are_refused(tmp_path: Path) -> None:
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(b"")
     with pytest.raises(ExportedModelError, match="must be the folder of an exported model, found"):
@@ -170,9 +170,7 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         find_model(tmp_path)
 
 
-def test_a_package_that_is_gone_is_not_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_removed_package_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     folder = install_by_hand(tmp_path, "terms", "sept_model_terms")
     (folder.parent / "__init__.py").unlink()

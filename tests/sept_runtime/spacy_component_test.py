@@ -39,7 +39,7 @@ def found(nlp: Language, **options: Any) -> List[List[Tuple[int, int, str]]]:
 
 @pytest.fixture(params=["archive", "exported"])
 def model(request: pytest.FixtureRequest, trained_archive: str) -> str:
-    """An archive, and the folder that it was exported to."""
+    """Return an archive, or the folder that it was exported to."""
     if request.param == "archive":
         return trained_archive
     return str(request.getfixturevalue("exported_model"))
@@ -72,7 +72,7 @@ def test_a_saved_pipeline_holds_its_model(model: str, tmp_path: Path) -> None:
     nlp = pipeline(elsewhere)
     expected = found(nlp)
     nlp.to_disk(tmp_path / "saved")
-    # The model that it was made from is gone, and so is the place where it was saved.
+    # The original model and the folder where it was saved no longer exist.
     elsewhere.unlink() if elsewhere.is_file() else shutil.rmtree(elsewhere)
     loaded = spacy.load((tmp_path / "saved").rename(tmp_path / "moved"))
     assert found(loaded) == expected
@@ -96,7 +96,7 @@ def test_another_process_loads_its_own(exported_model: Path, engine: str) -> Non
     assert found(nlp, n_process=2, batch_size=1) == expected
 
 
-def test_a_damaged_model_is_no_component(exported_model: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_makes_no_component(exported_model: Path, tmp_path: Path) -> None:
     shutil.copytree(exported_model, tmp_path / "exported")
     (tmp_path / "exported" / "encoder.onnx").unlink()
     with pytest.raises(ExportedModelError, match="encoder.onnx: missing"):
@@ -166,7 +166,7 @@ class Stub(WordPredictor):
 
 @pytest.fixture
 def add_stub(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Adds a component with a predictor of its own to a pipeline."""
+    """Add a component with a predictor of its own to a pipeline."""
     annotators: Dict[str, Annotator] = {}
     monkeypatch.setattr(spacy_component, "_load", lambda model, options: annotators[model])
 
@@ -200,7 +200,7 @@ def test_two_components_with_one_key_are_warned_about() -> None:
         nlp.add_pipe("sept", name="again", config={"model": "none"})
 
 
-def test_what_it_assigns_is_declared() -> None:
+def test_assigned_attributes_are_declared() -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("sept", config={"model": "none"})
     assigned = nlp.analyze_pipes()["summary"]["sept"]["assigns"]
@@ -237,7 +237,7 @@ def test_entities_of_other_components_stay_where_they_do_not_overlap(add_stub: A
     ]
 
 
-def test_of_entities_that_share_a_token_the_most_probable_is_in_doc_ents(add_stub: Any) -> None:
+def test_doc_ents_has_the_most_probable_of_overlapping_entities(add_stub: Any) -> None:
     nlp = spacy.blank("en")
     add_stub(nlp, Stub(["(", "LSTM", "CRF"], "Method"), set_ents=True)
     # One token to spaCy, five words here; the later word has the higher score.
@@ -285,7 +285,7 @@ def test_a_stream_needs_no_batch_size_and_errors_go_to_the_handler(add_stub: Any
     assert failed == [("sept", "the model failed")]
 
 
-def test_what_was_saved_last_is_loaded(exported_model: Path, tmp_path: Path) -> None:
+def test_the_last_saved_model_is_loaded(exported_model: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(exported_model, other)
     (other / "README.md").write_text("another")
@@ -305,7 +305,7 @@ def test_what_was_saved_last_is_loaded(exported_model: Path, tmp_path: Path) -> 
         assert [path.name for path in (saved / "sept").iterdir()] == [expected]
 
 
-def test_bytes_cannot_carry_the_model(exported_model: Path) -> None:
+def test_a_pipeline_with_a_model_cannot_become_bytes(exported_model: Path) -> None:
     nlp = pipeline(exported_model)
     with pytest.raises(
         ValueError, match=r"nlp\.to_bytes cannot carry the model of 'sept'.*to_disk"

@@ -83,7 +83,7 @@ function(
     }
     for set in sets
   ],
-  // The configurations' own number is 250.
+  // 250 is the number in the configurations.
   local negatives = [50, 100, 250, 500, 'all'],
   local suffix(x) = if x == 250 then '' else if x == 'all' then '_all_spans' else '_p%d' % x,
   local sampling(x) = {

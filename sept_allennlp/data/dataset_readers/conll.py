@@ -23,7 +23,7 @@ class ConllReader(DocumentReader):
     # Parameters
 
     max_context_words : `int`, optional (default = `200`)
-        The length of a context. A longer sentence is a context of its own.
+        The length of a context. A longer sentence is a separate context.
     label : `str`, optional (default = `None`)
         The label of entities whose tags, `B` and `I`, have none.
 
@@ -42,7 +42,9 @@ class ConllReader(DocumentReader):
     ) -> None:
         super().__init__(**kwargs)
         if max_context_words < 1:
-            raise ConfigurationError(f"max_context_words must be at least 1: {max_context_words}")
+            raise ConfigurationError(
+                f"max_context_words must be at least 1, got {max_context_words}"
+            )
         self._max_context_words = max_context_words
         self._label = label
 

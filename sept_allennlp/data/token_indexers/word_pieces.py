@@ -62,7 +62,7 @@ class WordPieceIndexer(TokenIndexer):
 
     @property
     def lowercases(self) -> bool:
-        """Whether the tokenizer lower-cases words."""
+        """Return whether the tokenizer lower-cases words."""
         return self._encoder.lowercases
 
     def save_tokenizer(self, path: Path) -> None:

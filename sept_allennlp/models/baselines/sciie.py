@@ -110,7 +110,7 @@ class SciIE(SpanClassifier):
             vocab, max_span_width, max_spans_per_chunk, decoding, label_namespace, **kwargs
         )
         if spans_per_word <= 0:
-            raise ConfigurationError(f"spans_per_word must be positive: {spans_per_word}")
+            raise ConfigurationError(f"spans_per_word must be positive, got {spans_per_word}")
         word_dim = text_field_embedder.get_output_dim()
         context = construct_with_input_dim(context_layer, word_dim)
         ends = construct_with_input_dim(span_extractor, context.get_output_dim())

@@ -94,9 +94,8 @@ class StrictCrfTagger(CrfTagger):
     ) -> None:
         without_effect = kwargs.keys() & {"top_k", "ignore_loss_on_o_tags", "verbose_metrics"}
         if without_effect:
-            raise ConfigurationError(
-                f"'strict_crf_tagger' makes no use of {', '.join(sorted(without_effect))}"
-            )
+            names = ", ".join(sorted(without_effect))
+            raise ConfigurationError(f"'strict_crf_tagger' does not use {names}: leave it out")
         labels = labels_in(vocab, label_namespace)
         _add_tags(vocab, labels, tag_namespace)
         built_encoder = construct_with_input_dim(encoder, text_field_embedder.get_output_dim())

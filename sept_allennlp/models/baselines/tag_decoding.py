@@ -17,12 +17,12 @@ class TagDecoding(Decoding):
     def __init__(self, flat: bool = True, **options: Any) -> None:
         if not flat:
             raise ConfigurationError(
-                "this model tags words, its entities never overlap: leave out 'flat', or make it "
-                "true"
+                "this model tags words, so its entities never overlap: leave out 'flat', or set "
+                "it to true"
             )
         super().__init__(flat, **options)
         if self.soft_labels is not None:
             raise ConfigurationError(
-                "this model tags words, and has no probabilities of candidate spans: soft labels "
-                "come from a model of spans, such as 'sept'"
+                "this model tags words, so it has no probabilities of candidate spans: get soft "
+                "labels from a model that scores spans, such as 'sept'"
             )

@@ -9,7 +9,7 @@ from sept_allennlp.modules.construction import construct_with_input_dim
 from sept_allennlp.modules.relation_scorers.relation_scorer import RelatedSpans, RelationScorer
 from sept_allennlp.modules.span_extractors import MaxPoolSpanExtractor
 
-# Of the number of words between two spans: 0, 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, more.
+# Buckets of the number of words between two spans: 0, 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, more.
 _NUM_BUCKETS = 10
 # From here on, all distances share a bucket.
 _LAST_DISTANCE = 64

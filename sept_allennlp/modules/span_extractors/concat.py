@@ -31,7 +31,7 @@ class ConcatSpanExtractor(PaddedSpansExtractor):
         input_dims = [extractor.get_input_dim() for extractor in extractors]
         if len(set(input_dims)) > 1:
             raise ConfigurationError(
-                f"the extractors of 'concat' look at one sequence, and expect it {input_dims} wide"
+                f"the extractors of 'concat' must have the same input dimension, got {input_dims}"
             )
         super().__init__(input_dims[0], sum(extractor.get_output_dim() for extractor in extractors))
         self._extractors = torch.nn.ModuleList(extractors)

@@ -31,7 +31,7 @@ class SpanWidthExtractor(PaddedSpansExtractor):
     def __init__(self, input_dim: int, embedding_dim: int = 200, max_width: int = 30) -> None:
         super().__init__(input_dim, embedding_dim)
         if max_width < 1:
-            raise ConfigurationError(f"max_width must be at least 1: {max_width}")
+            raise ConfigurationError(f"max_width must be at least 1, got {max_width}")
         self._embedding = torch.nn.Embedding(max_width, embedding_dim)
 
     def extract(

@@ -21,7 +21,7 @@ class EncoderEmbedder(TokenEmbedder):
         As for the token indexer `word_pieces`, which must have the same.
     """
 
-    # Whether there is a vector for each word piece, and not for each word.
+    # True if there is a vector for each word piece, false if for each word.
     yields_pieces = True
 
     # Set by `_check_table`.

@@ -34,7 +34,7 @@ class PooledWordPieceEmbedder(WordPieceEmbedder):
     def __init__(self, model_name: str, *, pooling: str = "first", **kwargs: Any) -> None:
         super().__init__(model_name, **kwargs)
         if pooling not in ("first", "mean"):
-            raise ConfigurationError(f"pooling must be 'first' or 'mean': {pooling!r}")
+            raise ConfigurationError(f"pooling must be 'first' or 'mean', got {pooling!r}")
         self._pooling = pooling
 
     def forward(

@@ -103,7 +103,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
                 AutoModel.from_pretrained(encoder.location, **kwargs)
             )
         self._check_table(self.transformer_model.get_input_embeddings().weight)
-        # Nothing here uses it, and distributed training takes no parameter without a gradient.
+        # It is not used here, and distributed training allows no parameter without a gradient.
         if getattr(self.transformer_model, "pooler", None) is not None:
             self.transformer_model.pooler = None
         if gradient_checkpointing:
@@ -120,7 +120,7 @@ class WordPieceEmbedder(EncoderEmbedder, Bfloat16Encoder):
                 f"max_length {max_length} is too long: {model_name} takes {limit} pieces at once"
             )
         if windows_at_once < 1:
-            raise ConfigurationError(f"windows_at_once must be at least 1: {windows_at_once}")
+            raise ConfigurationError(f"windows_at_once must be at least 1, got {windows_at_once}")
         self._content = (limit if max_length is None else max_length) - len(prefix) - len(suffix)
         self._stride = self._content - (self._content // 4 if overlap is None else overlap)
         if not 0 < self._stride <= self._content:
@@ -327,7 +327,7 @@ def _attention_dropout_argument(config: PretrainedConfig) -> str:
         if hasattr(config, name):
             return name
     raise ConfigurationError(
-        f"attention_dropout: an encoder of type {config.model_type} has none by the names "
-        f"{' and '.join(_ATTENTION_DROPOUT)}; set it to null, and what the encoder calls it in "
-        "transformer_kwargs"
+        f"attention_dropout: an encoder of type {config.model_type} has neither "
+        f"{' nor '.join(_ATTENTION_DROPOUT)}; set attention_dropout to null, and give the "
+        "encoder's own option in transformer_kwargs"
     )

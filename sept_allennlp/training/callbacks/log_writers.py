@@ -45,7 +45,7 @@ class WandB(_FirstBatchToo, WandBCallback):
     @override
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         if self._run_id is None:
-            # AllenNLP's asks wandb for it by a name that is gone.
+            # AllenNLP's uses a name that wandb has removed.
             self._run_id = uuid4().hex[:8]
         # Without effect, and wandb warns about it.
         self._wandb_kwargs.pop("anonymous", None)

@@ -1,4 +1,4 @@
-"""Relations as sets, of which the strict scores count the intersection."""
+"""Relations as sets, whose intersections the strict scores count."""
 
 from typing import AbstractSet, Dict, Hashable, Iterable, Literal, Sequence, Set, Tuple
 

@@ -75,28 +75,28 @@ class Losses:
 
     # Parameters
 
-    misfits : `List[str]`
+    skipped : `List[str]`
         Annotations that do not fit and are left out.
     changed : `List[str]`
         Annotations that are widened, or merged with others.
     """
 
-    misfits: List[str] = field(default_factory=list)
+    skipped: List[str] = field(default_factory=list)
     changed: List[str] = field(default_factory=list)
 
-    def check(self, misaligned: str) -> None:
+    def check(self, policy: str) -> None:
         """
-        Check that there is no misfit, if that is the policy.
+        Check that no annotation is misaligned if the policy is "error".
 
         # Raises
 
-        `DocumentError` with a line for each misfit.
+        `DocumentError` with a line for each misaligned annotation.
         """
-        if self.misfits and misaligned == "error":
+        if self.skipped and policy == "error":
             raise DocumentError(
-                "\n".join(self.misfits)
-                + "\nThe annotations above do not fit; leave them out (--misaligned skip), or "
-                "widen them to whole words (--misaligned widen)."
+                "\n".join(self.skipped)
+                + "\nThe annotations above cannot be converted: correct them, leave them out "
+                "(--misaligned skip), or widen them to whole words (--misaligned widen)."
             )
 
 
@@ -141,7 +141,7 @@ def align(
                     "label: delete one of the two"
                 )
         except _Misaligned as fault:
-            losses.misfits.append(f"{what}: {fault}")
+            losses.skipped.append(f"{what}: {fault}")
             continue
         aligned[id] = entity
         if first != id:
@@ -184,7 +184,7 @@ def connect(
         try:
             head, tail = _ends_of(arc, entities, sentence_ids)
         except _Misaligned as fault:
-            losses.misfits.append(f"{what}: {fault}")
+            losses.skipped.append(f"{what}: {fault}")
             continue
         relation = AnnotatedRelation(head, tail, labels.get(arc.type, arc.type))
         first = relations.setdefault(relation, arc.id)
@@ -246,11 +246,13 @@ def _words_of(
     text, offsets = document.text or "", document.offsets or []
     start, end = annotation.extent
     if not 0 <= start < end <= len(text):
-        raise _Misaligned(f"{start} to {end} is no place in the text of {len(text)} characters")
+        raise _Misaligned(
+            f"{start} to {end} is not a part of the text, which has {len(text)} characters"
+        )
     if not annotation.matches(text):
         raise _Misaligned(
             f"the text there is {text[start:end]!r}; text and annotation are not of the same "
-            "version: restore the text, or annotate it anew"
+            "version: restore the text, or annotate it again"
         )
     words = _touched(offsets, start, end)
     if not words:
@@ -269,14 +271,14 @@ def _check_whole(annotation: TextBound, text: str, words: Tuple[int, int]) -> No
         left_out = text[gap_start:gap_end].strip()
         if left_out:
             raise _Misaligned(
-                f"it leaves out {left_out!r} in its middle: annotate one stretch of text, or take "
-                "the words between in (--misaligned widen)"
+                f"it leaves out {left_out!r} in its middle: annotate one continuous stretch of "
+                "text, or use --misaligned widen to include what is left out"
             )
     (start, end), (words_start, words_end) = annotation.extent, words
     if start > words_start or end < words_end:
         raise _Misaligned(
-            "it begins or ends inside a word: move its borders to "
-            f"{text[words_start:words_end]!r}, or have that done for all (--misaligned widen)"
+            "it begins or ends inside a word: change it to "
+            f"{text[words_start:words_end]!r}, or use --misaligned widen to change all such ones"
         )
 
 

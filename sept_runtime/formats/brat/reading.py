@@ -48,26 +48,20 @@ _ANNOTATION_SUFFIXES = (".ann", ".a1", ".a2")
 
 
 @dataclass
-class BratReport:
+class BratReport(Losses):
     """
-    What is not read from a folder as it is, each with its file.
+    Messages about everything in a folder that is not read as it is, each with its file.
 
     # Parameters
 
     ignored : `List[str]`
         A message for each file and kind of annotation that has no place in a document: events,
         attributes and so on, with their ids.
-    skipped : `List[str]`
-        A message for each entity and relation that is left out.
-    changed : `List[str]`
-        A message for each entity and relation that is widened, or merged with another.
     missing : `List[str]`
-        The keys of recorded documents whose text is gone from the folder.
+        The keys of recorded documents whose text is missing in the folder.
     """
 
     ignored: List[str] = field(default_factory=list)
-    skipped: List[str] = field(default_factory=list)
-    changed: List[str] = field(default_factory=list)
     missing: List[str] = field(default_factory=list)
 
 
@@ -98,17 +92,16 @@ def read_brat(
     # Raises
 
     `DocumentError` for files that are not brat's, and if the policy is "error" with a line for each
-    misfit of the folder.
+    misaligned annotation of the folder.
     """
     if misaligned not in MISALIGNED_POLICIES:
         raise ValueError(
-            f"misaligned must be one of {', '.join(MISALIGNED_POLICIES)}, not {misaligned!r}"
+            f"misaligned must be one of {', '.join(MISALIGNED_POLICIES)}, got {misaligned!r}"
         )
     names = _document_names(folder)
     records, labels, relation_labels = read_records(folder)
     roles = _read_roles(folder)
-    losses = Losses()
-    report = BratReport(changed=losses.changed, skipped=losses.misfits)
+    report = BratReport()
     report.missing = [record.doc_key for name, record in records.items() if name not in names]
     order = [name for name in records if name in names]
     order += [name for name in names if name not in records]
@@ -120,12 +113,12 @@ def read_brat(
         document = _read_document(folder, name, record, list(annotations.values()), tokenize)
         # An empty file says that there is nothing, unless `write_brat` left it for others to fill.
         if read is not None and (annotations or record is None or record.annotated):
-            aligned = align(document, annotations, labels, misaligned == "widen", losses)
+            aligned = align(document, annotations, labels, misaligned == "widen", report)
             document.entities = list(dict.fromkeys(aligned.values()))
             if arcs or record is not None and record.related:
-                document.relations = connect(document, arcs, aligned, relation_labels, losses)
+                document.relations = connect(document, arcs, aligned, relation_labels, report)
         documents.append(document)
-    losses.check(misaligned)
+    report.check(misaligned)
     if not any(record.related for record in records.values()):
         _fill_in_relations(documents)
     return documents, report
@@ -183,7 +176,7 @@ def _read_document(
             if digest(text) == record.text_sha256:
                 return _recorded_document(path, record, text)
         logger.warning(
-            "%s: the text has been changed; its words and sentences are found anew", path
+            "%s: the text has been changed; it is split into words and sentences again", path
         )
     # Editors add byte-order marks and change line ends, after which offsets no longer fit.
     text = max(texts, key=lambda text: sum(a.matches(text) for a in annotations))
@@ -257,7 +250,7 @@ def _read_annotations(
                 continue
             id, annotation = _text_bound(line, where)
             if id in annotations:
-                raise DocumentError(f"{where}: there is another {id} before it")
+                raise DocumentError(f"{where}: the id {id} occurs twice")
             annotations[id] = annotation
     # A trigger says where an event is named; it is no entity.
     for id in triggers:
@@ -270,7 +263,7 @@ def _read_annotations(
             continue
         for end in (arc.head, arc.tail):
             if end not in annotations:
-                raise DocumentError(f"{arc.where}: there is no annotation {end}")
+                raise DocumentError(f"{arc.where}: {arc.id} refers to {end}, which does not exist")
         relations.append(arc)
     for kind, ids in sorted(others.items()):
         ignored.append(f"{folder / name}: {len(ids)} {kind} ({', '.join(ids)})")

@@ -10,14 +10,14 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple
 
+import msgspec
+
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.json_lines import json_type
-from sept_runtime.formats.scierc import checked_sentences
 
 RECORD_NAME = "sept_documents.json"
 
 
-class DocumentRecord(NamedTuple):
+class DocumentRecord(msgspec.Struct):
     """
     The part of a document that brat does not know.
 
@@ -44,6 +44,15 @@ class DocumentRecord(NamedTuple):
     related: bool
     sentences: List[List[str]]
     word_offsets: Any
+
+
+class _File(msgspec.Struct):
+    """The content of a record file."""
+
+    # The labels of the types that have another name in brat.
+    types: Dict[str, str]
+    relation_types: Dict[str, str]
+    documents: List[DocumentRecord]
 
 
 class FolderRecord(NamedTuple):
@@ -85,7 +94,7 @@ def write_records(
         The name of each label's type in brat.
     """
     types, relation_types = map(json.dumps, map(_renamed, (type_of, relation_type_of)))
-    lines = ",\n".join(json.dumps(record._asdict()) for record in records)
+    lines = ",\n".join(json.dumps(msgspec.structs.asdict(record)) for record in records)
     (folder / RECORD_NAME).write_text(
         f'{{"types": {types},\n"relation_types": {relation_types},\n"documents": [\n{lines}\n]}}\n',
         encoding="utf-8",
@@ -108,25 +117,12 @@ def read_records(folder: Path) -> FolderRecord:
     if not path.is_file():
         return FolderRecord({}, {}, {})
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        labels = {str(brat): str(label) for brat, label in content["types"].items()}
-        # Not in records from before there were relations.
-        relation_types = content.get("relation_types", {})
-        relation_labels = {str(brat): str(label) for brat, label in relation_types.items()}
-        records = [_record_from_json(fields) for fields in content["documents"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # Python's JSON, because a key may hold lone surrogates.
+        content = msgspec.convert(json.loads(path.read_text(encoding="utf-8")), _File)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise DocumentError(
-            f"{path}: not as 'sept convert' wrote it ({type(error).__name__}: {error}); restore "
-            "it, or remove it to have words and sentences found anew"
+            f"{path}: no longer as 'sept convert' wrote it ({error}); restore it, or remove it: "
+            "the texts are then split into words and sentences again"
         ) from None
-    for record in records:
-        checked_sentences(record.sentences, f"{path}: document {record.doc_key!r}")
-    return FolderRecord({record.file: record for record in records}, labels, relation_labels)
-
-
-def _record_from_json(fields: Any) -> DocumentRecord:
-    for name in ("file", "doc_key", "text_sha256"):
-        if not isinstance(fields[name], str):
-            raise TypeError(f"{name!r} must be a string, found {json_type(fields[name])}")
-    fields = {"related": False, **fields}
-    return DocumentRecord(**{name: fields[name] for name in DocumentRecord._fields})
+    documents = {record.file: record for record in content.documents}
+    return FolderRecord(documents, content.types, content.relation_types)

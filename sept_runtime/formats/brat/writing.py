@@ -60,7 +60,7 @@ def write_brat(documents: Iterable[PredictedDocument], folder: Path, gold: bool 
     for document, (text, offsets), each in zip(documents, texts, annotations, strict=True):
         source = document.document
         name = _file_name(source.key, taken)
-        # As bytes: a platform's line ends would shift the offsets.
+        # As bytes, because a platform's line ends would shift the offsets.
         (folder / f"{name}.txt").write_bytes(text.encode("utf-8"))
         lines = [
             *_entity_lines(text, offsets, each.entities or [], type_of),
@@ -114,8 +114,8 @@ def _text_and_offsets(document: Document) -> Tuple[str, List[Tuple[int, int]]]:
         text, offsets = document.text, document.offsets
     else:
         raise DocumentError(
-            f"{document.describe()}: the words joined by single spaces are not its 'text', so "
-            "'word_offsets' must say where they are in it"
+            f"{document.describe()}: 'text' is not the words joined by single spaces, so "
+            "'word_offsets' is needed"
         )
     # Lone surrogates, which UTF-8 cannot express, cost no more than their characters.
     return without_surrogates(text), offsets

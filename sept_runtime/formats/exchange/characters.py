@@ -101,7 +101,7 @@ def character_document(document: PredictedDocument, gold: bool = False) -> Chara
     if source.text is None:
         source = with_joined_text(source)
     if source.text is None or source.offsets is None:
-        raise DocumentError(f"{source.describe()}: 'text' has no 'word_offsets'")
+        raise DocumentError(f"{source.describe()}: 'text' needs 'word_offsets'")
     spans: Dict[str, CharacterSpan] = {}
     relations: List[Tuple[str, str, str]] = []
 

@@ -52,15 +52,15 @@ def _check_place(span: ScoredSpan, entity: JsonObject, document: Document, where
             given = entity.get(name)
             if given is not None and given != expected:
                 raise DocumentError(
-                    f"{where}: {name!r} is {json.dumps(given)}, and by its words it is {expected}; "
-                    "characters are Unicode code points"
+                    f"{where}: {name!r} is {json.dumps(given)}, but should be {expected} by its "
+                    "words (offsets count Unicode code points)"
                 )
         surface = document.text[start:end]
     else:
         surface = " ".join(document.words[span.start : span.end + 1])
     text = entity.get("text")
     if text is not None and not (isinstance(text, str) and same_characters(text, surface)):
-        raise DocumentError(f"{where}: 'text' is {json.dumps(text)}, and its words are {surface!r}")
+        raise DocumentError(f"{where}: 'text' is {json.dumps(text)}, but its words are {surface!r}")
 
 
 def _entities_from_ner(ner: Any, where: str) -> List[ScoredSpan]:
@@ -107,8 +107,8 @@ def _label_from_json(fields: Any, where: str) -> Tuple[str, float]:
 def _checked(start: Any, end: Any, label: Any, score: Any, where: str) -> ScoredSpan:
     if not (is_index(start) and is_index(end) and start <= end):
         raise DocumentError(
-            f"{where}: {json.dumps(start)} to {json.dumps(end)} are not the first and last word "
-            "of an entity (counted from 0, the last included)"
+            f"{where}: an entity cannot begin with word {json.dumps(start)} and end with word "
+            f"{json.dumps(end)} (indices count from 0, and the end is included)"
         )
     check_label(label, score, where)
     return ScoredSpan(start, end, label, score)

@@ -88,7 +88,7 @@ def prediction_from_json(fields: Any, origin: str = "") -> PredictedDocument:
     given = fields.get("word_offsets")
     if document.text is None:
         if given is not None and document.words:
-            raise DocumentError(f"{where}: there are 'word_offsets' but no 'text' to point into")
+            raise DocumentError(f"{where}: 'word_offsets' needs 'text'")
     elif given is None:
         document.offsets = find_words(document.words, document.text, where)
     else:
@@ -127,9 +127,7 @@ def _predicted(fields: JsonObject, document: Document, where: str) -> Optional[P
     listed = predicted_entities(fields, document, where)
     if listed is None:
         if relations_are_predicted(fields) and fields["relations"]:
-            raise DocumentError(
-                f"{where}: there are 'relations' but no 'entities' that they could be between"
-            )
+            raise DocumentError(f"{where}: 'relations' needs 'entities'")
         return None
     # Twice the same entity is one entity; of its scores the first stands.
     unique: Dict[Tuple[int, int, str], ScoredSpan] = {}

@@ -43,7 +43,7 @@ def predicted_relations(
     else:
         return None
     sentence_ids = document.sentence_ids
-    # Of the scores of one relation the first stands.
+    # If a relation has several scores, the first one counts.
     unique: Dict[Tuple[int, int, str], ScoredRelation] = {}
     for at, relation in found:
         head, tail = indices[relation.head], indices[relation.tail]

@@ -7,11 +7,24 @@ import json
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import (
+    Any,
+    BinaryIO,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    cast,
+)
 
 from typing_extensions import override
 
 from sept_runtime.documents import DocumentError, Span
+from sept_runtime.errors import needs_extra
 from sept_runtime.formats.files import COMPRESSION_SUFFIXES, open_output, write_aside
 from sept_runtime.formats.json_lines import JsonObject, dump_line
 from sept_runtime.formats.predictions.reading import PredictedDocument, prediction_from_json
@@ -100,6 +113,42 @@ def open_predictions(
             yield _Tables(files, keep)
 
 
+def write_table(
+    path: str,
+    inputs: Iterable[str],
+    name: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    numbers: Mapping[str, type],
+) -> None:
+    """
+    Write a table in the format that the suffix of its file tells; CSV by default.
+
+    # Parameters
+
+    path : `str`
+        `-` for standard output.
+    inputs : `Iterable[str]`
+        The files that must not be overwritten.
+    name : `str`
+        The name of the sheet in Excel.
+    columns : `Sequence[str]`
+    rows : `Iterable[Sequence[Any]]`
+    numbers : `Mapping[str, type]`
+        The columns of numbers, each with `int` or `float`.
+    """
+    suffix = table_suffix(path) or ".csv"
+    with contextlib.ExitStack() as stack:
+        target: _Target
+        if suffix == ".xlsx":
+            target = stack.enter_context(_Workbook(stack.enter_context(write_aside(path, inputs))))
+        else:
+            target = stack.enter_context(_Files(path, suffix, list(inputs)))
+        target.start(name, columns, numbers)
+        for row in rows:
+            target.add(name, row)
+
+
 def table_suffix(path: Optional[str]) -> Optional[str]:
     """Return the suffix of a table's name, without that of compression; `None` for other names."""
     name = Path(path or "").name.lower()
@@ -128,8 +177,8 @@ class _Target(ABC):
     """The place of two tables."""
 
     @abstractmethod
-    def start(self, table: str, columns: Sequence[str]) -> None:
-        """Begin a table, `"entities"` or `"relations"`."""
+    def start(self, table: str, columns: Sequence[str], numbers: Mapping[str, type]) -> None:
+        """Begin a table. `numbers` has the columns that are not texts."""
 
     @abstractmethod
     def add(self, table: str, row: Sequence[Any]) -> None:
@@ -167,7 +216,7 @@ class _Tables(PredictionWriter):
     def _start(self, table: str, columns: Sequence[str]) -> None:
         kept = [name for name in self._kept or [] if name not in columns]
         self._columns[table] = [*columns, *kept]
-        self._target.start(table, self._columns[table])
+        self._target.start(table, self._columns[table], _NUMBERS)
 
     def _add(self, table: str, row: _Row) -> None:
         self._target.add(table, [row.get(name) for name in self._columns[table]])
@@ -249,14 +298,14 @@ class _Files(_Target, contextlib.ExitStack):
         return self
 
     @override
-    def start(self, table: str, columns: Sequence[str]) -> None:
+    def start(self, table: str, columns: Sequence[str], numbers: Mapping[str, type]) -> None:
         output = self._output
-        if table != "entities":
+        if self._tables:
             stem, dot, suffixes = self._path.rpartition(self._suffix)
             path = f"{stem}-{table}{dot}{suffixes}"
             output = self.enter_context(open_output(path, self._inputs))
         kind = _ParquetTable if self._suffix == ".parquet" else _CsvTable
-        self._tables[table] = self.enter_context(kind(output, columns, self._suffix))
+        self._tables[table] = self.enter_context(kind(output, columns, self._suffix, numbers))
 
     @override
     def add(self, table: str, row: Sequence[Any]) -> None:
@@ -264,7 +313,9 @@ class _Files(_Target, contextlib.ExitStack):
 
 
 class _CsvTable(contextlib.AbstractContextManager["_CsvTable"]):
-    def __init__(self, output: BinaryIO, columns: Sequence[str], suffix: str) -> None:
+    def __init__(
+        self, output: BinaryIO, columns: Sequence[str], suffix: str, numbers: Mapping[str, type]
+    ) -> None:
         self._text = io.TextIOWrapper(cast(BinaryIO, _Unclosed(output)), "utf-8", newline="")
         self._writer = csv.writer(self._text, "excel-tab" if suffix == ".tsv" else "excel")
         self._writer.writerow(columns)
@@ -296,16 +347,17 @@ class _Unclosed(io.BufferedIOBase):
 class _ParquetTable(contextlib.AbstractContextManager["_ParquetTable"]):
     _BATCH = 4096
 
-    def __init__(self, output: BinaryIO, columns: Sequence[str], suffix: str) -> None:
+    def __init__(
+        self, output: BinaryIO, columns: Sequence[str], suffix: str, numbers: Mapping[str, type]
+    ) -> None:
         try:
             import pyarrow
             from pyarrow import parquet
         except ImportError:
-            raise DocumentError(
-                "Writing Parquet needs the package 'pyarrow': pip install 'sept_allennlp[formats]'"
-            ) from None
+            raise DocumentError(needs_extra("writing Parquet", "formats")) from None
         types = {float: pyarrow.float64(), int: pyarrow.int64()}
-        fields = {name: types.get(_NUMBERS.get(name, str), pyarrow.string()) for name in columns}
+        self._numbers = numbers
+        fields = {name: types.get(numbers.get(name, str), pyarrow.string()) for name in columns}
         self._schema = pyarrow.schema(fields)
         self._table = pyarrow.Table
         self._writer = parquet.ParquetWriter(output, self._schema)
@@ -314,7 +366,7 @@ class _ParquetTable(contextlib.AbstractContextManager["_ParquetTable"]):
     def add(self, row: Sequence[Any]) -> None:
         names = self._schema.names
         values = [
-            value if value is None or name in _NUMBERS else without_surrogates(str(value))
+            value if value is None or name in self._numbers else without_surrogates(str(value))
             for name, value in zip(names, row)
         ]
         self._rows.append(dict(zip(names, values)))
@@ -339,10 +391,7 @@ class _Workbook(_Target, contextlib.AbstractContextManager["_Workbook"]):
         try:
             import xlsxwriter
         except ImportError:
-            raise DocumentError(
-                f"{path}: writing .xlsx needs the package 'XlsxWriter': "
-                "pip install 'sept_allennlp[formats]'"
-            ) from None
+            raise DocumentError(needs_extra(f"{path}: writing .xlsx", "formats")) from None
         # A text that begins with '=' or looks like an address stays a text.
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(str(path), {**options, "nan_inf_to_errors": True})
@@ -351,7 +400,7 @@ class _Workbook(_Target, contextlib.AbstractContextManager["_Workbook"]):
         self._sheets: Dict[str, Tuple[Any, int, int]] = {}
 
     @override
-    def start(self, table: str, columns: Sequence[str]) -> None:
+    def start(self, table: str, columns: Sequence[str], numbers: Mapping[str, type]) -> None:
         self._columns[table] = columns
         self._new_sheet(table, 1)
 
@@ -379,5 +428,5 @@ class _Workbook(_Target, contextlib.AbstractContextManager["_Workbook"]):
     @override
     def __exit__(self, *error: Any) -> None:
         if not self._sheets:
-            self.start("entities", _ENTITY_COLUMNS)
+            self.start("entities", _ENTITY_COLUMNS, _NUMBERS)
         self._book.close()

@@ -1,11 +1,16 @@
 """Read records from reference managers and bibliographic databases."""
 
+import logging
 import re
+from itertools import groupby
 from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Tuple
 from xml.etree import ElementTree
 
 from sept_runtime.documents import DocumentError
+from sept_runtime.errors import needs_extra
+from sept_runtime.formats.files import DamagedInputError
 from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.formats.records.whole import MissingExtraError, decode_text, read_whole
 
 # 'TY  - JOUR' in RIS, 'PMID- 1' in MEDLINE's format, and 'AB text' in Web of Science's.
 _TAGGED = re.compile(r"([A-Z][A-Z0-9]{1,3}) *- ?(.*)")
@@ -39,6 +44,15 @@ _NAMES = {
     "MH": "mesh_terms",
 }
 
+# Characters that LaTeX does not accept unescaped.
+_LATEX = re.compile(r"[\\{}$~%&#^_`]|--|''|<<|>>")
+# LaTeX that may reach over many words, and the end of a macro whose argument may follow.
+_REACHING = re.compile(r"(?<!\\)(?:\\\\)*%|\\(?:begin|verb|[(\[])")
+_MACRO = re.compile(r"\\(?:[A-Za-z]+|[^A-Za-z])\s*$")
+_ESCAPE = re.compile(r"\\.", re.S)
+# Separates the key of an entry from what tells it from another one with the same key.
+_REPEATED = "\0"
+
 
 def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, JsonObject]]:
     """
@@ -53,18 +67,16 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
         `"ris"`, `"nbib"` or `"wos"`.
     """
     pattern = _WEB_OF_SCIENCE if format == "wos" else _TAGGED
-    values: Dict[str, List[str]] = {}
+    # The lines of each value of each tag.
+    values: Dict[str, List[List[str]]] = {}
     tag: Optional[str] = None
     begin = 0
     for number, raw in enumerate(file, start=1):
-        try:
-            line = raw.decode("utf-8-sig").rstrip()
-        except UnicodeDecodeError:
-            line = raw.decode("cp1252", errors="replace").rstrip()
+        line = decode_text(raw).rstrip()
         match = pattern.match(line) if not line.startswith(" ") else None
         if match is None:
             if line.strip() and tag is not None:
-                values[tag][-1] += " " + line.strip()
+                values[tag][-1].append(line.strip())
             elif not line.strip() and format == "nbib" and values:
                 yield begin, _record(values)
                 values, tag = {}, None
@@ -80,42 +92,101 @@ def read_tagged(file: BinaryIO, name: str, format: str) -> Iterator[Tuple[int, J
             values = {}
         begin = begin if values else number
         tag = match[1]
-        values.setdefault(tag, []).append((match[2] or "").strip())
+        values.setdefault(tag, []).append([(match[2] or "").strip()])
     if values:
         yield begin, _record(values)
 
 
-def _record(values: Dict[str, List[str]]) -> JsonObject:
+def _record(values: Dict[str, List[List[str]]]) -> JsonObject:
     record: JsonObject = {}
-    for tag, lines in values.items():
+    for tag, parts in values.items():
         name = _NAMES.get(tag, tag)
+        lines = [" ".join(part) for part in parts]
         value: Any = "\n".join(lines) if tag in _JOINED or len(lines) == 1 else lines
         if name == "year":
             found = re.search(r"\d{4}", str(value))
             value = int(found[0]) if found else None
         record.setdefault(name, value)
-    # Where a title or an abstract has several tags, as T1 and TI, the first one counts.
+    # If a title or an abstract has several tags, such as T1 and TI, the first one counts.
     return record
 
 
-def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
-    """Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line."""
+def read_bibtex(file: BinaryIO, name: str) -> Iterator[Tuple[int, Any]]:
+    """
+    Yield the entries of a BibTeX file, LaTeX decoded, each with the number of its line.
+
+    An entry that cannot be read is a `DocumentError`, which is yielded, not raised.
+    """
     try:
         from bibtexparser.entrypoint import parse_string
+        from bibtexparser.library import Library
         from bibtexparser.middlewares import LatexDecodingMiddleware
+        from bibtexparser.middlewares.parsestack import default_parse_stack
+        from bibtexparser.model import Entry, ParsingFailedBlock
     except ImportError:
-        raise DocumentError(
-            f"{name}: reading BibTeX needs an extra: pip install 'sept_allennlp[formats]'"
-        ) from None
-    raw = file.read()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-    library = parse_string(text, append_middleware=[LatexDecodingMiddleware()])
-    for entry in library.entries:
-        fields = {field.key.lower(): _unbraced(field.value) for field in entry.fields}
-        yield (entry.start_line or 0) + 1, {"id": entry.key, **fields}
+        raise MissingExtraError(needs_extra(f"{name}: reading BibTeX", "formats")) from None
+    # The caller reports entries that cannot be read.
+    logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
+    text = decode_text(read_whole(file, name, "BibTeX"))
+    blocks = []
+    for number, block in enumerate(parse_string(text, parse_stack=[]).blocks):
+        inner = block.ignore_error_block if isinstance(block, ParsingFailedBlock) else None
+        if isinstance(inner, Entry):
+            # Its key is that of another entry, or it has a field twice.
+            inner.key += f"{_REPEATED}{number}"
+            block = inner
+        blocks.append(block)
+    library = Library(blocks, fail_on_duplicate_key=False)
+
+    class Decoding(LatexDecodingMiddleware):
+        def _transform_python_value_string(self, python_string: str) -> Tuple[str, str]:
+            decode = super()._transform_python_value_string
+            # Undecodable LaTeX stays unchanged.
+            decoded = (
+                decode("".join(parts))[0] if has_latex else "".join(parts)
+                for has_latex, parts in groupby(_parts(python_string), _has_latex)
+            )
+            return "".join(decoded), ""
+
+    for middleware in (*default_parse_stack(), Decoding()):
+        library = middleware.transform(library)
+    for block in library.blocks:
+        number = (block.start_line or 0) + 1
+        if isinstance(block, Entry):
+            fields = {"id": block.key.partition(_REPEATED)[0]}
+            for field in block.fields:
+                fields.setdefault(field.key.lower(), _unbraced(field.value))
+            yield number, fields
+        elif isinstance(block, ParsingFailedBlock):
+            reason = getattr(block.error, "abort_reason", block.error)
+            yield number, DocumentError(f"the entry is not valid BibTeX ({reason})")
+
+
+def _has_latex(text: str) -> bool:
+    return _LATEX.search(text) is not None
+
+
+def _parts(text: str) -> Iterator[str]:
+    """
+    Yield a text in parts that can be decoded one by one.
+
+    Decoding takes milliseconds for an abstract, in which a few words have LaTeX.
+    """
+    if not _has_latex(text) or _REACHING.search(text):
+        yield text
+        return
+    part: List[str] = []
+    depth = dollars = 0
+    for word in re.split(r"(?<=\s)(?=\S)", text):
+        is_closed = depth == 0 and dollars % 2 == 0 and not (part and _MACRO.search(part[-1]))
+        if part and is_closed and not word.startswith(("{", "[", "*")):
+            yield "".join(part)
+            part = []
+        part.append(word)
+        plain = _ESCAPE.sub("", word)
+        depth += plain.count("{") - plain.count("}")
+        dollars += plain.count("$")
+    yield "".join(part)
 
 
 def _unbraced(value: Any) -> Any:
@@ -168,7 +239,7 @@ def read_tei(file: BinaryIO, name: str) -> Iterator[Tuple[int, JsonObject]]:
 
 
 def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[ElementTree.Element]:
-    """Yield the outermost elements with these tags, and forget each after its use."""
+    """Yield the outermost elements with these tags, and forget everything after its use."""
     depth = 0
     parents: List[ElementTree.Element] = []
     try:
@@ -179,15 +250,17 @@ def _elements(file: BinaryIO, name: str, tags: Tuple[str, ...]) -> Iterator[Elem
                 depth += _tag(element) in tags
                 continue
             parents.pop()
-            if _tag(element) in tags:
-                depth -= 1
-                if not depth:
-                    yield element
-                    element.clear()
-                    if parents:
-                        parents[-1].remove(element)
+            is_wanted = _tag(element) in tags
+            depth -= is_wanted
+            if depth:
+                continue
+            if is_wanted:
+                yield element
+            element.clear()
+            if parents:
+                parents[-1].remove(element)
     except ElementTree.ParseError as error:
-        raise DocumentError(f"{name}: not valid XML ({error})") from None
+        raise DamagedInputError(name, f"not valid XML: {error}") from None
 
 
 def _tag(element: ElementTree.Element) -> str:

@@ -1,5 +1,6 @@
 """Find id, title and text among the fields of a record."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, List, Optional, Sequence, Tuple
@@ -35,6 +36,20 @@ ID_NAMES = (
     "uid",
 )
 TITLE_NAMES = ("title", "articletitle", "ti", "t1", "displayname", "documenttitle")
+# Fields with a year in them, for `year`. arXiv's `versions` begin with the first one.
+YEAR_NAMES = (
+    "year",
+    "publicationyear",
+    "py",
+    "issued",
+    "date",
+    "publicationdate",
+    "published",
+    "versions",
+    "created",
+    "updatedate",
+)
+_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)")
 
 # The forms of documents that hold their words.
 _WORDS = ("sentences", "tokens")
@@ -52,9 +67,11 @@ class FieldOptions:
         The names of the fields; by default known names are tried. A name such as `abstract.value`
         stands for a field of a nested object.
     keep : `Tuple[str, ...]`, optional (default = `()`)
-        Further fields that the output is to hold.
+        Further fields that the output is to hold, see `kept_fields`.
     with_title : `bool`, optional (default = `False`)
         Annotate the title as a first sentence.
+    text_option : `str`, optional (default = `"--text-field "`)
+        The option for `text`, as messages write it before a name.
     """
 
     text: Optional[str] = None
@@ -62,6 +79,7 @@ class FieldOptions:
     title: Optional[str] = None
     keep: Tuple[str, ...] = ()
     with_title: bool = False
+    text_option: str = "--text-field "
 
 
 def map_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
@@ -107,8 +125,15 @@ def map_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
 
 
 def kept_fields(fields: JsonObject, options: FieldOptions) -> JsonObject:
-    """Return the fields that the output is to hold, by the last part of their names."""
+    """
+    Return the fields that the output is to hold, by the last part of their names.
+
+    `year` is found in the fields that common sources have for dates.
+    """
     kept = {name.rpartition(".")[2]: _find(fields, name, ()) for name in options.keep}
+    if "year" in options.keep and kept["year"] is None:
+        found = _YEAR.search(json.dumps(_find(fields, None, YEAR_NAMES), default=str))
+        kept["year"] = int(found[0]) if found else None
     return {name: value for name, value in kept.items() if value is not None}
 
 
@@ -195,14 +220,19 @@ def _s2orc_abstract(fields: JsonObject) -> Optional[str]:
 def _no_text(fields: JsonObject, options: FieldOptions) -> str:
     if options.text is not None:
         names = ", ".join(list(map(str, fields))[:12])
-        return (
-            f"the record has no text in its field {options.text!r} (--text-field); it has {names}"
-        )
+        option = options.text_option.strip(" =")
+        return f"the record has no text in its field {options.text!r} ({option}); it has {names}"
     known = {*TEXT_NAMES, *map(_plain, _WORDS)}
     if any(_plain(name) in known for name in fields) or "abstract_inverted_index" in fields:
         return "the record's text is missing"
-    strings = {name: value for name, value in fields.items() if isinstance(value, str)}
+    strings = {
+        name: value
+        for name, value in fields.items()
+        if isinstance(value, str) and _plain(name) not in TITLE_NAMES
+    }
     longest = max(strings, key=lambda name: len(strings[name]), default=None)
     names = ", ".join(list(map(str, fields))[:12]) or "no fields"
-    hint = f"; did you mean --text-field {longest}?" if longest and " " in strings[longest] else ""
-    return f"the record has no field with a known name of a text, but {names}{hint}"
+    hint = ""
+    if longest and " " in strings[longest]:
+        hint = f"; did you mean {options.text_option}{longest}?"
+    return f"none of the record's fields has a name known for texts: {names}{hint}"

@@ -7,7 +7,18 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from sept_runtime.documents import DocumentError
 from sept_runtime.formats.files import (
@@ -24,6 +35,7 @@ from sept_runtime.formats.records.bibliographies import (
     read_tei,
 )
 from sept_runtime.formats.records.tables import read_csv, read_json, read_parquet
+from sept_runtime.formats.records.whole import decode_text, read_whole
 
 # The formats, and the suffixes of their files.
 FORMATS = {
@@ -129,7 +141,7 @@ def find_files(paths: Iterable[str]) -> List[str]:
 
 def _is_readable(path: Path, folder: str) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.is_file() and _format_of_name(path.name) is not None
+    return not hidden and path.is_file() and format_of_name(path.name) is not None
 
 
 @contextlib.contextmanager
@@ -144,7 +156,7 @@ def open_records(
     path : `str`
         `-` for standard input.
     format : `str`, optional (default = `None`)
-        By default the content tells, and if it does not, the name.
+        By default the content tells, and if it does not, the name. JSON lines if neither does.
     one_per_line : `bool`, optional (default = `False`)
         Each line of a text is a document; by default the file is one.
 
@@ -156,13 +168,14 @@ def open_records(
     with open_input(path) as file:
         assert isinstance(file, io.BufferedReader)
         if format is None:
-            format = _recognize(file, name)
-        yield RecordFile(name, format, _read(file, path, name, format, one_per_line))
+            format = recognize(file, name) or "jsonl"
+        yield RecordFile(name, format, read_file(file, name, format, one_per_line))
 
 
-def _recognize(file: io.BufferedReader, name: str) -> str:
-    named = _format_of_name(name)
-    # Of a pipe only with a name: what has arrived by now need not tell.
+def recognize(file: io.BufferedReader, name: str) -> Optional[str]:
+    """Return the format of an open file by its content, or else its name; `None` if unknown."""
+    named = format_of_name(name)
+    # For pipes, only by their name, because too little may have arrived yet.
     start = file.peek(4096)[:4096].removeprefix(b"\xef\xbb\xbf")
     for format, pattern in _SIGNATURES:
         if pattern.match(start):
@@ -174,14 +187,15 @@ def _recognize(file: io.BufferedReader, name: str) -> str:
         return "json" if named == "json" and not first.endswith(b"}") else "jsonl"
     if stripped.startswith(b"[") and named in ("json", None):
         return "json"
-    return {"json": "jsonl", None: "jsonl"}.get(named, named) or "jsonl"
+    return "jsonl" if named == "json" else named
 
 
-def _format_of_name(name: str) -> Optional[str]:
+def format_of_name(name: str) -> Optional[str]:
+    """Return the format that the suffix of a file's name stands for, compressed or not."""
     name = name.lower()
     for suffix in COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
-    # Of suffixes that end alike the longest.
+    # The longest suffix that matches.
     matching = [
         (len(suffix), format)
         for format, suffixes in FORMATS.items()
@@ -191,37 +205,64 @@ def _format_of_name(name: str) -> Optional[str]:
     return max(matching)[1] if matching else None
 
 
-def _read(
-    file: io.BufferedReader, path: str, name: str, format: str, one_per_line: bool
+def read_file(
+    file: io.BufferedReader, name: str, format: str, one_per_line: bool = False
 ) -> Iterator[Record]:
+    """
+    Yield the records of an open file.
+
+    # Parameters
+
+    file : `io.BufferedReader`
+        Its decompressed content.
+    name : `str`
+        The file's name in messages. A Parquet file of this name is opened if `file` cannot seek.
+    format, one_per_line :
+        As for `open_records`.
+
+    # Raises
+
+    `DocumentError` where the file is invalid.
+    """
     if format == "jsonl":
         yield from read_lines(file, name)
         return
     if format == "text":
-        yield from _texts(file, path, name, one_per_line)
+        yield from _texts(file, name, one_per_line)
         return
-    counted = "line" if format in ("csv", "tsv", "nbib", "ris", "wos", "bibtex") else "record"
-    for number, fields in _rows(file, path, name, format):
-        origin = f"{name}, {counted} {number}"
+    for number, fields in _rows(file, name, format):
+        origin = place(name, format, number)
         if isinstance(fields, dict):
             yield Record(origin, number, fields)
         else:
             error = f"expected an object, found {json_type(fields)}"
-            yield Record(origin, number, None, error)
+            yield Record(
+                origin, number, None, str(fields) if isinstance(fields, DocumentError) else error
+            )
 
 
-def _rows(file: BinaryIO, path: str, name: str, format: str) -> Iterator[Tuple[int, Any]]:
+def place(name: str, format: str, number: int) -> str:
+    """Return the name of a record in messages: its file, and the number of its line or its own."""
+    counted = "record" if format in ("json", "parquet", "pubmed", "tei") else "line"
+    return f"{name}, {counted} {number}"
+
+
+def _rows(file: io.BufferedReader, name: str, format: str) -> Iterator[Tuple[int, Any]]:
     if format in ("csv", "tsv"):
         return read_csv(file, name, "\t" if format == "tsv" else "")
     if format in ("nbib", "ris", "wos"):
         return read_tagged(file, name, format)
     if format == "parquet":
-        if path == STANDARD_STREAM:
+        if name == STANDARD_INPUT_NAME:
             raise DocumentError("Parquet cannot be read from standard input; name a file")
-        return read_parquet(path)
-    return {"json": read_json, "bibtex": read_bibtex, "pubmed": read_pubmed, "tei": read_tei}[
-        format
-    ](file, name)
+        return read_parquet(file if file.seekable() else name, name)
+    readers: Dict[str, Callable[[io.BufferedReader, str], Iterator[Tuple[int, Any]]]] = {
+        "json": read_json,
+        "bibtex": read_bibtex,
+        "pubmed": read_pubmed,
+        "tei": read_tei,
+    }
+    return readers[format](file, name)
 
 
 def read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:
@@ -241,20 +282,13 @@ def read_lines(file: Iterable[bytes], name: str) -> Iterator[Record]:
         yield record
 
 
-def _texts(file: BinaryIO, path: str, name: str, one_per_line: bool) -> Iterator[Record]:
-    stem = Path(path).name.split(".")[0] if path != STANDARD_STREAM else "text"
+def _texts(file: BinaryIO, name: str, one_per_line: bool) -> Iterator[Record]:
+    stem = Path(name).name.split(".")[0] if name != STANDARD_INPUT_NAME else "text"
     if one_per_line:
         for number, line in enumerate(file, start=1):
-            text = _decode_text(line, name).strip("\r\n")
+            text = decode_text(line).strip("\r\n")
             if text.strip():
-                origin = f"{name}, line {number}"
+                origin = place(name, "text", number)
                 yield Record(origin, number, {"id": f"{stem}-{number}", "text": text})
         return
-    yield Record(name, 1, {"id": stem, "text": _decode_text(file.read(), name)})
-
-
-def _decode_text(raw: bytes, name: str) -> str:
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")
+    yield Record(name, 1, {"id": stem, "text": decode_text(read_whole(file, name, "text"))})

@@ -4,8 +4,7 @@ from typing import Any, List, Mapping, Sequence
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from sept_runtime.errors import ExportedModelError
-from sept_runtime.onnx.sessions.open_vino import HOW_TO_INSTALL
+from sept_runtime.errors import ExportedModelError, needs_extra
 from sept_runtime.onnx.sessions.session import Argument, Session, SessionError
 
 # Its names of types where they are not numpy's, without `tensor()`.
@@ -47,8 +46,8 @@ class OnnxRuntimeSession(Session):
     def check(precision: str) -> None:
         if precision == "bfloat16":
             raise ExportedModelError(
-                f"ONNX Runtime does not compute in {precision} on CPUs; use the engine 'openvino', "
-                f"an extra: {HOW_TO_INSTALL}"
+                f"ONNX Runtime does not compute in {precision} on CPUs; use the engine 'openvino'. "
+                + needs_extra("It", "openvino")
             )
 
     @property

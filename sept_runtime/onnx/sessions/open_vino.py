@@ -6,10 +6,8 @@ from typing import Any, List, Mapping, Sequence
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from sept_runtime.errors import ExportedModelError
+from sept_runtime.errors import ExportedModelError, needs_extra
 from sept_runtime.onnx.sessions.session import Argument, Session, SessionError
-
-HOW_TO_INSTALL = "pip install 'openvino>=2026.4,<2027'"
 
 # The precision of the floating-point operations of a graph.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
@@ -96,10 +94,8 @@ def import_openvino() -> Any:
             import openvino
             import openvino.frontend
         except ImportError as error:
-            raise ExportedModelError(
-                f"the engine 'openvino' is not installed ({error}); it is the extra 'openvino': "
-                f"{HOW_TO_INSTALL}"
-            ) from None
+            message = needs_extra("the engine 'openvino'", "openvino")
+            raise ExportedModelError(f"{message} ({error})") from None
         finally:
             del sys.modules[_TELEMETRY]
             if telemetry is not _ABSENT:

@@ -14,7 +14,9 @@ let model = { labels: [], min_score: 0 };
 let answers = [];
 
 async function ask(path, body) {
-  const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const isFile = body instanceof Blob;
+  const type = isFile ? "application/octet-stream" : "application/json";
+  const options = body === undefined ? {} : { method: "POST", headers: { "content-type": type }, body: isFile ? body : JSON.stringify(body) };
   const response = await fetch(path, options);
   if (!response.ok) {
     const answer = await response.json().catch(() => ({}));
@@ -47,12 +49,17 @@ async function predict() {
     say("Enter a text first.", true);
     return;
   }
+  await show(async () => (await ask(`page/predict?${allScores()}`, documentsIn(text))).json());
+}
+
+const allScores = () => new URLSearchParams({ min_score: "0", top_labels: String(model.labels.length) });
+
+// Draw the answers that a function gets, or show why it failed.
+async function show(get) {
   byId("predict").disabled = true;
   say("Looking for entities…");
   try {
-    const query = new URLSearchParams({ min_score: "0", top_labels: String(model.labels.length) });
-    const response = await ask(`page/predict?${query}`, documentsIn(text));
-    answers = await response.json();
+    answers = await get();
     draw();
   } catch (error) {
     say(error.message, true);
@@ -186,9 +193,20 @@ async function download(make) {
   }
 }
 
+// A text goes where it can be changed. Of other files, the server answers each record by a line.
 async function open(file) {
-  byId("text").value = await file.text();
-  await predict();
+  if (/\.(txt|text|md)$/i.test(file.name)) {
+    byId("text").value = await file.text();
+    await predict();
+    return;
+  }
+  const query = allScores();
+  query.set("name", file.name);
+  await show(async () => {
+    const lines = (await (await ask(`page/file?${query}`, file)).text()).split("\n").filter(Boolean);
+    // The reason why a file was not read to its end has no drawing.
+    return lines.map((line) => JSON.parse(line)).map((line) => (line.prediction ? line : { prediction: line, html: null }));
+  });
 }
 
 async function start() {

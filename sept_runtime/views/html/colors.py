@@ -1,7 +1,7 @@
 """The colors of entity types."""
 
 import zlib
-from typing import Dict, Iterable, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 # Black text is readable on each color, and each stands out from a white and from a black page.
 # SciERC's types always have these.
@@ -36,6 +36,14 @@ def colors_of(labels: Iterable[str]) -> Dict[str, str]:
     for label in sorted(labels, key=_legend_order):
         colors[label] = TYPE_COLORS.get(label) or _free_color(label, colors)
     return colors
+
+
+def color_rules(labels: Iterable[str]) -> List[str]:
+    """Return a rule of CSS for each label, numbered in the order of `colors_of`."""
+    return [
+        f".type{index} {{ --bar: {color}; }}"
+        for index, color in enumerate(colors_of(labels).values())
+    ]
 
 
 def _free_color(label: str, taken: Dict[str, str]) -> str:

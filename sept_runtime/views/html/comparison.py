@@ -87,7 +87,7 @@ class JudgedRelation(NamedTuple):
     score: Optional[float] = None
     mark: str = UNJUDGED
     note: str = ""
-    # Whether it has no direction.
+    # True if it has no direction.
     is_symmetric: bool = False
 
     @property

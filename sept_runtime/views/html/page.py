@@ -2,7 +2,7 @@
 A self-contained HTML page of documents with their entities and relations.
 
 The content is computed here and in the modules beside this one. The markup is in `page.html`, a
-template that escapes all values, and the style in `style.css`.
+template that escapes all values, and the style in `base.css` and `style.css`.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument
 from sept_runtime.scoring import precision_recall_f1
-from sept_runtime.views.html.colors import colors_of
+from sept_runtime.views.html.colors import color_rules, colors_of
 from sept_runtime.views.html.comparison import (
     FOUND,
     MISSED,
@@ -143,10 +143,9 @@ def render_document(document: PredictedDocument, labels: Iterable[str]) -> str:
 
 def style_sheet(labels: Iterable[str]) -> str:
     """Return the style sheet of `render_document`, with the colors of these labels."""
-    style = resources.files("sept_runtime.views.html").joinpath("style.css").read_text("utf-8")
-    colors = colors_of(labels).values()
-    types = (f".type{index} {{ --bar: {color}; }}" for index, color in enumerate(colors))
-    return "\n".join([style, *types, ""])
+    folder = resources.files("sept_runtime.views.html")
+    styles = [folder.joinpath(name).read_text("utf-8") for name in ("base.css", "style.css")]
+    return "\n".join([*styles, *color_rules(labels), ""])
 
 
 def _section(

@@ -2,7 +2,8 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
-const classOf = (label) => `label${data.labels.indexOf(label)}`;
+const classOf = (label) => `type${data.labels.indexOf(label)}`;
+const digits = (number) => number.toLocaleString("en");
 const STEP = 50;
 
 let chosen = null;
@@ -53,13 +54,15 @@ function draw() {
     const name = element("td");
     const button = element("button", entity.name);
     button.type = "button";
-    button.addEventListener("click", () => open(entity));
+    button.setAttribute("aria-expanded", "false");
+    button.addEventListener("click", () => open(entity, row, button));
     name.append(button);
     const label = element("td");
     label.append(element("span", entity.label, `chip ${classOf(entity.label)}`));
-    row.append(name, label, element("td", entity.documents, "number"), element("td", entity.mentions, "number"));
+    const documents = element("td", digits(entity.documents), "number");
+    row.append(name, label, documents, element("td", digits(entity.mentions), "number mentions"));
     if (data.values.length) {
-      const trend = element("td");
+      const trend = element("td", undefined, "trend");
       trend.append(bars(entity.trend, entity.label));
       row.append(trend);
     }
@@ -67,14 +70,20 @@ function draw() {
   });
   document.querySelector("#entities tbody").replaceChildren(...rows);
   byId("more").hidden = found.length <= shown;
+  const total = found.length === data.entities.length ? "" : ` of ${digits(data.entities.length)}`;
+  byId("found").textContent = `${digits(found.length)}${total} entities`;
 }
 
-// The sentences that an entity occurs in.
-function open(entity) {
-  const area = byId("context");
-  const heading = element("h2", `${entity.name} `);
-  heading.append(element("span", entity.label, `chip ${classOf(entity.label)}`));
-  area.replaceChildren(heading);
+// Show the sentences that an entity occurs in below its row, or hide them.
+function open(entity, row, button) {
+  if (row.nextSibling?.className === "sentences") {
+    row.nextSibling.remove();
+    button.setAttribute("aria-expanded", "false");
+    return;
+  }
+  const below = element("tr", undefined, "sentences");
+  const cell = element("td");
+  cell.colSpan = row.cells.length;
   for (const [text, start, end, where, value] of entity.sentences) {
     const line = element("p");
     // Characters are code points, and a string's are code units.
@@ -82,16 +91,16 @@ function open(entity) {
     const mark = element("mark", characters.slice(start, end).join(""), classOf(entity.label));
     line.append(characters.slice(0, start).join(""), mark, characters.slice(end).join(""), " ");
     line.append(element("small", [where, value].filter(Boolean).join(", ")));
-    area.append(line);
+    cell.append(line);
   }
-  area.hidden = false;
-  area.tabIndex = -1;
-  area.focus();
+  below.append(cell);
+  row.after(below);
+  button.setAttribute("aria-expanded", "true");
 }
 
 function start() {
   if (!data.values.length) byId("trend-head").remove();
-  else byId("trend-head").textContent = `by ${data.field}, ${data.values[0]} to ${data.values.at(-1)}`;
+  else byId("trend-head").textContent = [...new Set([data.values[0], data.values.at(-1)])].join("–");
   for (const label of data.labels) {
     const button = element("button", label, classOf(label));
     button.type = "button";
@@ -117,7 +126,7 @@ function start() {
     const table = element("table");
     for (const [head, tail, documents] of rows) {
       const row = element("tr");
-      row.append(element("td", head), element("td", tail), element("td", documents, "number"));
+      row.append(element("td", head), element("td", tail), element("td", digits(documents), "number"));
       table.append(row);
     }
     byId("pairs").append(table);

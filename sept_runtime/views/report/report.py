@@ -14,7 +14,7 @@ from sept_runtime.analysis.counts import (
     count_predictions,
 )
 from sept_runtime.formats.json_lines import JsonObject
-from sept_runtime.views.html.colors import colors_of
+from sept_runtime.views.html.colors import color_rules, colors_of
 
 # Pairs of labels that readers of scientific text ask for first.
 _PAIRS = (("Method", "USED-FOR", "Task"), ("Method", "EVALUATE-FOR", "Task"))
@@ -62,16 +62,18 @@ def render_report(
     """
     counts = count_predictions(path, by, min_score)
     data = _data(counts, path, by, top, examples, min_score)
-    folder = resources.files("sept_runtime.views.report")
-    script = folder.joinpath("report.js").read_text("utf-8")
+    views = resources.files("sept_runtime.views")
+    script = views.joinpath("report/report.js").read_text("utf-8")
+    styles = [
+        views.joinpath(name).read_text("utf-8") for name in ("html/base.css", "report/report.css")
+    ]
     # No text can end the element that holds the data.
     embedded = json.dumps(data, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
     return _TEMPLATES.get_template("report.html").render(
         title=title,
         num_documents=counts.num_documents,
         num_failed=counts.num_failed,
-        style=folder.joinpath("report.css").read_text("utf-8"),
-        colors=colors_of(data["labels"]),
+        style="\n".join([*styles, *color_rules(data["labels"])]),
         script=script,
         script_hash=_hash(script),
         data=embedded,

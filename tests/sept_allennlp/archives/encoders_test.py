@@ -14,7 +14,7 @@ PIECES = ["<pad>", "<unk>", "<s>", "</s>", "word"]
 def write_encoder(
     folder: Path, template: Optional[str], length: Optional[int], positions: int
 ) -> str:
-    """An encoder's folder whose tokenizer is no model's own class."""
+    """Write an encoder whose tokenizer has no class of its own. Return its folder."""
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(PIECES)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     if template is not None:
@@ -51,7 +51,7 @@ def test_special_pieces_are_those_of_the_tokenizer(
         (None, 128, 128),
     ],
 )
-def test_the_length_is_what_tokenizer_and_positions_allow(
+def test_the_length_is_limited_by_tokenizer_and_positions(
     tmp_path: Path, length: Optional[int], positions: int, expected: int
 ) -> None:
     location = write_encoder(tmp_path / "encoder", None, length, positions)
@@ -78,7 +78,7 @@ def test_an_archived_encoder_is_used_only_beside_weights(tiny_encoder: str, tmp_
     "folder, fault",
     [("empty", "there is no encoder in this folder"), ("none", "there is no such folder")],
 )
-def test_a_folder_that_is_no_encoder_is_refused_in_one_line(
+def test_a_folder_without_an_encoder_is_refused_in_one_line(
     folder: str, fault: str, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()

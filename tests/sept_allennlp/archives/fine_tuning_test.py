@@ -25,12 +25,12 @@ DEV = str(FIXTURES / "abstracts" / "dev.json")
 
 @pytest.fixture
 def first(trained_archive: str, tmp_path: Path) -> Path:
-    """A copy of the trained archive, to be removed."""
+    """Return a copy of the trained archive, which the test may remove."""
     return Path(shutil.copy(trained_archive, tmp_path / "first.tar.gz"))
 
 
 def assert_stands_alone(run: Path, *removed: Path) -> Predictor:
-    """The archive evaluates and predicts as the run did, also when the others are gone."""
+    """Check that the archive evaluates and predicts as the run did after the others are removed."""
     metrics = json.loads((run / "metrics.json").read_text())
     before = Predictor.from_path(str(run / "model.tar.gz")).predict_json(TEXT)
     for path in removed:
@@ -52,7 +52,7 @@ def from_archive(archive: Path) -> Any:
     return Params(params)
 
 
-def test_a_model_that_goes_on_from_another(first: Path, tmp_path: Path) -> None:
+def test_a_model_is_fine_tuned_from_an_archive(first: Path, tmp_path: Path) -> None:
     start = load_archive(first).model.state_dict()
     train_model(from_archive(first), str(tmp_path / "run"))
     predictor = assert_stands_alone(tmp_path / "run", first)
@@ -67,7 +67,7 @@ def test_a_model_that_goes_on_from_another(first: Path, tmp_path: Path) -> None:
     assert archive.config["model"]["type"] == "sept"
 
 
-def test_a_model_that_goes_on_from_one_that_did(first: Path, tmp_path: Path) -> None:
+def test_a_fine_tuned_model_is_fine_tuned_again(first: Path, tmp_path: Path) -> None:
     train_model(from_archive(first), str(tmp_path / "second"))
     second = tmp_path / "second" / "model.tar.gz"
     train_model(from_archive(second), str(tmp_path / "third"))
@@ -93,9 +93,7 @@ def test_a_part_of_another_model(first: Path, tmp_path: Path, part: str, module_
     assert all(torch.equal(found[name], source[name]) for name in source)
 
 
-def test_an_archive_that_lacks_what_it_was_made_from_is_refused(
-    first: Path, tmp_path: Path
-) -> None:
+def test_an_archive_that_lacks_its_parts_is_refused(first: Path, tmp_path: Path) -> None:
     params = from_archive(first)
     params["trainer"]["callbacks"] = []
     train_model(params, str(tmp_path / "run"))
@@ -134,9 +132,9 @@ def test_training_starts_from_the_encoder_of_an_archive(
     assert "entities" in predictor.predict_json(TEXT)
 
 
-def test_a_model_without_an_encoder_gives_none(
+def test_a_model_without_an_encoder_writes_no_encoder(
     train_once: Callable[..., str], tmp_path: Path
 ) -> None:
     archive = train_once("elmo_tagger", QUICK, "crf_elmo.jsonnet")
-    with pytest.raises(ConfigurationError, match="has 0 pre-trained encoders in its archive"):
+    with pytest.raises(ConfigurationError, match="the archive has 0 pre-trained encoders"):
         WordPieceEmbedder(archive)

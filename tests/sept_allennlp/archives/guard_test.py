@@ -132,7 +132,7 @@ _NOT_IN_MODELS = {
 _ELSEWHERE = {
     # AllenNLP takes it out before it loads a model.
     ("TokenEmbedder", "embedding"),
-    # It needs instances, which nobody has when a model is loaded.
+    # It needs instances, which do not exist while a model is loaded.
     ("Vocabulary", "extend"),
     # They need a model's table of embeddings, which a configuration cannot give.
     ("BiasMitigatorWrapper", "hard"),
@@ -148,7 +148,7 @@ def names_a_path(parameter: str) -> bool:
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
-    """The requests that a server on this machine has seen; its address is the last element."""
+    """Yield the requests that a local server has received, followed by its address."""
     seen: List[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -181,7 +181,7 @@ def filled(value: Any, target: str) -> Any:
 
 @pytest.fixture
 def stranger(trained_archive: str, tmp_path: Path) -> Path:
-    """The unpacked archive of somebody else, to be changed."""
+    """Return an unpacked archive to manipulate."""
     folder = tmp_path / "stranger"
     shutil.unpack_archive(trained_archive, folder, filter="data")
     return folder
@@ -205,7 +205,7 @@ def describe(value: Any) -> str:
 def test_no_part_of_an_archive_fetches_an_address(
     stranger: Path, requests: List[str], base: type, part: Dict[str, Any]
 ) -> None:
-    # The span filter has an error of its own.
+    # The span filter has its own error.
     with pytest.raises((ArchiveError, ConfigurationError)):
         load_with(stranger, base, filled(part, f"{requests[0]}/other.tar.gz"))
     assert requests[1:] == []
@@ -244,7 +244,7 @@ def test_no_part_of_an_archive_fetches_what_it_names_on_the_hub(
     assert requests[1:] == []
 
 
-def test_the_parts_above_are_all_that_take_a_path() -> None:
+def test_all_parts_that_take_a_path_are_tested() -> None:
     tested = {(base.__name__, part.get("type")) for base, part in PARTS}
     missing = []
     for base, registry in Registrable._registry.items():
@@ -281,7 +281,7 @@ def test_links_out_of_a_folder_are_refused(stranger: Path, tmp_path: Path) -> No
         load_archive(stranger)
 
 
-def test_what_the_user_names_may_be_used(
+def test_files_that_the_user_names_may_be_used(
     stranger: Path, trained_archive: str, filter_archive: str
 ) -> None:
     span_filter = {"type": "pretrained", "archive": filter_archive}

@@ -302,7 +302,7 @@ def test_push_and_load_an_exported_model(
     assert sept_runtime.load("org/sept")(text) == sept_runtime.load(exported_model)(text)
 
 
-def test_push_of_something_else_is_refused(allennlp: Run, hub: Path, tmp_path: Path) -> None:
+def test_only_models_can_be_pushed(allennlp: Run, hub: Path, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="neither a finished training nor an exported model"):
         allennlp("push-to-hf", "-n", "sept", "-s", tmp_path, "-l", tmp_path / "local")
 

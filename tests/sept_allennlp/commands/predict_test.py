@@ -25,7 +25,7 @@ LINES = [
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Runs `allennlp predict` in this process; gives its exit status."""
+    """Run `allennlp predict` in this process; gives its exit status."""
     monkeypatch.setattr(sys, "argv", ["allennlp", "predict", *arguments])
     try:
         main()
@@ -70,7 +70,7 @@ def test_a_line_for_each_line(
     assert outputs[8]["doc_key"] == "key"
 
 
-def test_good_lines_alone_end_well(
+def test_only_good_lines_give_status_0(
     trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl"

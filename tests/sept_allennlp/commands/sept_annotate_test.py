@@ -33,8 +33,8 @@ def test_an_archive_annotates_as_predict_does(
     output = corpus.with_name("out")
     # The folder of a training is as good as the archive in it.
     folder = Path(trained_archive).parent
-    command = f"sept-annotate {folder} {corpus} --output {output} --text-column abstract"
-    options = "--batch-size 1 --shard-size 5 --format parquet --actors 2"
+    command = f"sept-annotate {folder} {corpus} --output {output} --text-field abstract"
+    options = "--batch-size 1 --shard-size 5 --output-format parquet --actors 2"
     monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
     main()
     assert "9 lines in = 9 annotated + 0 failed, in 2 shards" in capsys.readouterr().err
@@ -58,14 +58,19 @@ def test_an_archive_annotates_as_predict_does(
 
 
 def without_score(entity: Dict[str, Any]) -> Dict[str, Any]:
-    return {name: value for name, value in entity.items() if name not in ("score", "labels")}
+    # A column of Parquet that an entity does not have is null.
+    given = {name: value for name, value in entity.items() if value is not None}
+    return {name: value for name, value in given.items() if name not in ("score", "labels")}
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ("--gpus-per-actor 2", "must be 1 at most, because a model runs on one GPU, got 2"),
-        ("--gpus-per-actor -1", "must be 0 or more, got -1"),
+        ("--gpus-per-actor 2", "must be between 0 and 1, because a model runs on one GPU, got '2'"),
+        (
+            "--gpus-per-actor -1",
+            "must be between 0 and 1, because a model runs on one GPU, got '-1'",
+        ),
     ],
 )
 def test_wrong_values_are_refused(

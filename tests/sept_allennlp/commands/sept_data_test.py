@@ -60,7 +60,7 @@ def test_the_data_of_a_configuration(command: Callable[..., Dict[str, Any]]) -> 
     assert train["pieces"]["max"] > train["pieces"]["median"] > 100
 
 
-def test_planted_faults_are_found(command: Callable[..., Dict[str, Any]], tmp_path: Path) -> None:
+def test_faults_in_data_are_found(command: Callable[..., Dict[str, Any]], tmp_path: Path) -> None:
     train, dev = lines_of(TRAIN), lines_of(DEV)
     label = next(span for ner in train[0]["ner"] for span in ner if span[2] == "Method")
     label[2] = "Metod"

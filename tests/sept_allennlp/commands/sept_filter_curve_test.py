@@ -23,7 +23,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.trains
-def test_draws_what_the_filter_does(
+def test_the_curve_is_that_of_the_filter(
     command: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     run = tmp_path / "run"
@@ -56,7 +56,7 @@ def test_draws_what_the_filter_does(
 
 
 @pytest.mark.parametrize("fault", ["a SEPT", "no data"])
-def test_what_is_no_filter_or_no_data_is_refused_in_a_sentence(
+def test_other_models_and_data_without_entities_are_refused(
     fault: str,
     command: Callable[..., None],
     trained_archive: str,

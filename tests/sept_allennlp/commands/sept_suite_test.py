@@ -32,7 +32,7 @@ local tiny = (import 'CONFIGS/sept_minilm.jsonnet') + {
 
 @pytest.fixture
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A suite on the fixtures; the trainings find the package in the working directory."""
+    """Return a suite on the fixtures. Its trainings find the package in the working directory."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(ROOT)
@@ -42,7 +42,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> Tuple[int, str]:
-    """Runs AllenNLP's command in this process; gives its exit status and what it died of."""
+    """Run AllenNLP's command in this process; gives its exit status and what it died of."""
     monkeypatch.setattr(sys, "argv", ["allennlp", *map(str, arguments)])
     try:
         main()
@@ -220,7 +220,7 @@ def test_the_end_of_the_terminal_stops_it(
     assert status == (0 if ignored else 130, "")
 
 
-def test_what_cannot_be_trained_is_said(
+def test_what_cannot_be_trained_is_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["sept-suite", suite, "-s", tmp_path / "runs"]

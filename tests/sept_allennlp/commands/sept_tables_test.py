@@ -31,8 +31,8 @@ FILES = ["figure2.csv", "figure2.png", "figure2.svg", "table1.csv", "table1.md"]
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     """
-    A suite, and beside it its runs: "a" with two seeds, "b" with one of them, "c" unfinished. Its
-    figure, which takes most of the time, is hidden.
+    Return a suite with runs beside it: "a" with two seeds, "b" with one of them, and "c"
+    unfinished. Its figure is hidden, because drawing takes most of the time.
     """
     for place, f1 in (("a/1", 2 / 3), ("a/2", 0.7), ("b/2", 0.5), ("c/1", None)):
         folder = tmp_path / "runs" / place
@@ -93,7 +93,7 @@ def test_from_runs_and_again_from_their_scores(
     assert again == {name: written[name] for name in FILES}
 
 
-def test_the_seeds_that_there_should_be(
+def test_missing_seeds_are_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     output = tmp_path / "output"
@@ -110,7 +110,7 @@ def test_the_seeds_that_there_should_be(
         assert capsys.readouterr().err.splitlines() == complaints
 
 
-def test_a_damaged_run_is_said_and_missing(
+def test_a_damaged_run_is_reported_and_missing(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     damaged = tmp_path / "runs" / "a" / "1"
@@ -147,7 +147,7 @@ def test_runs_that_the_suite_does_not_name_do_not_count(
     assert "| A | .100 | .200 | .300 | 1 |" in (tmp_path / "table1.md").read_text()
 
 
-def test_before_there_is_any_run(
+def test_tables_without_runs(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     suite.write_text(SUITE)
@@ -157,7 +157,7 @@ def test_before_there_is_any_run(
     assert capsys.readouterr().err.splitlines() == [f"no finished run: {run}" for run in "abc"]
 
 
-def test_what_cannot_be_read_is_said(
+def test_an_unreadable_input_is_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = ["--output", tmp_path / "output"]
@@ -180,7 +180,7 @@ def test_runs_in_folds_and_others_do_not_share_a_table(
         run(monkeypatch, suite, "--from-csv", scores, "--output", tmp_path)
 
 
-def test_a_reference_without_predictions_is_said(
+def test_a_reference_without_predictions_is_reported(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     suite.write_text(TABLES.replace("paper: 'theirs',", "reference: 'a',"))

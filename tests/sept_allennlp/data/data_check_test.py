@@ -66,7 +66,7 @@ def test_an_entity_that_is_too_wide_and_overlaps_costs_recall_once() -> None:
     assert train.highest_recall == 50.0
 
 
-def test_planted_typo_of_a_label() -> None:
+def test_a_typo_of_a_label_is_found() -> None:
     many = [(number, number, "Method") for number in range(20)]
     words = [[f"w{number}" for number in range(21)]]
     typo = document("a", words, [*many, (20, 20, "Metod")])
@@ -107,7 +107,7 @@ def test_a_label_that_training_lacks_is_an_error() -> None:
     assert "The label 'Rare' (1) occurs only in train." in findings(report, "label_in_one_split")
 
 
-def test_planted_duplicates_and_shared_documents() -> None:
+def test_duplicates_and_shared_documents_are_found() -> None:
     splits = {
         "train": [
             document("a", [["one"]]),
@@ -152,7 +152,7 @@ def test_blank_and_odd_words() -> None:
 
 
 @pytest.mark.parametrize("length", [8, 9, 20, 33])
-def test_borders_of_windows_are_where_the_nearest_windows_meet(length: int) -> None:
+def test_borders_of_windows_lie_between_the_nearest_windows(length: int) -> None:
     # By brute force: each piece belongs to the window in which its context is largest.
     content, stride = 8, 6
     last = max(0, length - content)

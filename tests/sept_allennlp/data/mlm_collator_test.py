@@ -10,7 +10,7 @@ from tests.conftest import TINY_ENCODER
 TOKENIZER = AutoTokenizer.from_pretrained(str(TINY_ENCODER))
 
 
-def test_what_is_masked() -> None:
+def test_the_expected_share_of_pieces_is_masked() -> None:
     random.seed(1)
     reader = TextBlockReader(str(TINY_ENCODER), block_length=64)
     parser, end = TOKENIZER.convert_tokens_to_ids(["parser", "[SEP]"])

@@ -21,13 +21,13 @@ from sept_allennlp.experiments.counts import COUNTS
 from sept_allennlp.experiments.errors import RunError
 
 
-def test_of_one_document_all_samples_are_the_same() -> None:
+def test_all_samples_of_one_document_are_equal() -> None:
     # 2 * 2 / (2 + 4) and 2 * 1 / (2 + 4).
     result = paired_bootstrap(numpy.array([[2, 2, 4]]), numpy.array([[1, 2, 4]]))
     assert result == pytest.approx((1 / 3, 1 / 3, 1 / 3))
 
 
-def test_two_documents_of_which_each_system_has_one() -> None:
+def test_the_bootstrap_of_two_documents_by_hand() -> None:
     ours, theirs = numpy.array([[1, 1, 1], [0, 1, 1]]), numpy.array([[0, 1, 1], [1, 1, 1]])
     # Of four samples, one has the first document twice, one the second: differences of 1, 0, 0, -1.
     assert paired_bootstrap(ours, theirs, confidence=0.6) == (0.0, -1.0, 1.0)
@@ -95,7 +95,9 @@ def test_a_systems_seeds_are_summed_and_documents_meet_by_their_keys() -> None:
         ),
     ],
 )
-def test_what_cannot_be_compared(theirs: pandas.DataFrame, complaint: str) -> None:
+def test_systems_that_cannot_be_compared_are_refused(
+    theirs: pandas.DataFrame, complaint: str
+) -> None:
     ours = table((1, "a", 1, 1, 1), (1, "b", 1, 1, 1))
     with pytest.raises(RunError, match=complaint):
         compare(ours, theirs, ("ours", "theirs"))

@@ -62,7 +62,9 @@ def test_all_folds_of_a_run(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_counted(lines: List[Any], complaint: str, tmp_path: Path) -> None:
+def test_predictions_that_cannot_be_counted_are_refused(
+    lines: List[Any], complaint: str, tmp_path: Path
+) -> None:
     with pytest.raises(RunError, match=complaint):
         count_predictions([write(tmp_path / "p.jsonl", *lines)])
 
@@ -99,7 +101,7 @@ def counts_of(table: pandas.DataFrame) -> List[int]:
 
 def test_right_predicted_and_annotated_relations_of_each_document(tmp_path: Path) -> None:
     file = write(tmp_path / "p.jsonl", RELATED, UNANNOTATED)
-    # As `StrictRelationF1`, without the document whose relations nobody has annotated.
+    # As `StrictRelationF1`, without the document that has no annotated relations.
     assert list(count_predictions([file], counted="rel").index) == ["r"]
     assert counts_of(count_predictions([file], counted="rel")) == [3, 4, 3]
     assert counts_of(count_predictions([file], counted="rel_plus")) == [2, 4, 3]

@@ -1,13 +1,12 @@
 """
-Stands for `allennlp train` where tests would not want to wait for it: writes into the run's folder
-what a training does. Started as a process, with the run's configuration, its folder, and "new",
-"begun" or "interrupted".
+Replacement of `allennlp train` in tests, which writes the files of a training at once. It is
+started as a process with the run's configuration, its folder, and "new", "begun" or "interrupted".
 
-What happens in an epoch is what `config["fake"][epoch]` says, an F1 and then perhaps a word; but
-nothing happens twice: words are for the first attempt. With `config["full_disk"]`, it fails when
-all epochs have ended, while it writes the archive. With `config["fake_recall"]`, it keeps
-predictions of the validation data: of each document's entities as many, the first ones.
-`config["fake_metrics"]` names what it reports instead of precision, recall and F1.
+`config["fake"][epoch]` holds the epoch's F1, optionally followed by a word for what happens then;
+words apply only to the first attempt. With `config["full_disk"]`, it fails after all epochs while
+it writes the archive. With `config["fake_recall"]`, it writes predictions of the validation data
+that hold the first so many entities of each document. `config["fake_metrics"]` names the metrics to
+report instead of precision, recall and F1.
 """
 
 import json

@@ -36,7 +36,7 @@ def svg_texts(file: Path) -> List[str]:
     return ["".join(element.itertext()).strip() for element in elements]
 
 
-def test_the_points(runs: pandas.DataFrame) -> None:
+def test_the_points_of_a_figure(runs: pandas.DataFrame) -> None:
     filled = fill_figure(FIGURE, runs)
     assert list(filled["line"]) == ["SciERC"] * 3 + ["BC5CDR"] * 4
     assert list(filled["x"]) == ["all", 500, 50, "all", 500, 50, 100]
@@ -47,7 +47,7 @@ def test_the_points(runs: pandas.DataFrame) -> None:
     assert list(filled["f1_sd"].fillna(0)) == pytest.approx([deviation, 0, deviation, 0, 0, 0, 0])
 
 
-def test_the_files(runs: pandas.DataFrame, tmp_path: Path) -> None:
+def test_the_files_of_a_figure(runs: pandas.DataFrame, tmp_path: Path) -> None:
     filled = fill_figure(FIGURE, runs)
     png, svg = save_figure(FIGURE, filled, tmp_path / "figure2.v1")
     assert (png.name, svg.name) == ("figure2.v1.png", "figure2.v1.svg")
@@ -68,7 +68,7 @@ def test_the_same_numbers_give_the_same_bytes(runs: pandas.DataFrame, tmp_path: 
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
 
 
-def test_a_figure_before_there_is_any_run(runs: pandas.DataFrame, tmp_path: Path) -> None:
+def test_a_figure_without_runs(runs: pandas.DataFrame, tmp_path: Path) -> None:
     _, svg = save_figure(FIGURE, fill_figure(FIGURE, runs[:0]), tmp_path / "figure")
     texts = " ".join(svg_texts(svg))
     assert "No run: SciERC at all, SciERC at 500" in texts

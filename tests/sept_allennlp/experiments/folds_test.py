@@ -19,7 +19,7 @@ def document(key: str) -> Dict[str, Any]:
 
 
 def write_data(folder: Path, train: str, dev: str) -> str:
-    """Writes a document for each letter; gives what SEPT_DATA then is."""
+    """Write a document for each letter; gives what SEPT_DATA then is."""
     folder.mkdir()
     for name, keys in (("train", train), ("dev", dev)):
         lines = [json.dumps(document(key)) + "\n" for key in keys]
@@ -46,7 +46,7 @@ def test_each_document_is_held_out_once_and_trained_on_otherwise(tmp_path: Path)
     assert json.loads(line) == document(held_out[0][0])
 
 
-def test_the_folds_depend_on_the_keys_alone(tmp_path: Path) -> None:
+def test_the_folds_depend_only_on_the_keys(tmp_path: Path) -> None:
     members = []
     for name, train, dev in (("one", "abcde", "fg"), ("other", "gfa", "edcb")):
         write_folds(write_data(tmp_path / name, train, dev), tmp_path / f"{name}_runs", 2)
@@ -140,7 +140,9 @@ def test_a_student_reads_what_a_teacher_annotated_that_has_not_seen_the_fold() -
         ),
     ],
 )
-def test_what_cannot_be_trained_in_folds(changes: Dict[str, Any], complaint: str) -> None:
+def test_runs_that_cannot_be_trained_in_folds_are_refused(
+    changes: Dict[str, Any], complaint: str
+) -> None:
     with pytest.raises(SuiteError, match=complaint):
         config_of_fold("a", {**CONFIG, **changes}, Path("data"))
 

@@ -88,7 +88,7 @@ def test_the_command_writes_what_it_prints(
     assert list(pandas.read_csv(target)["f1"]) == [0.6, 0.7]
 
 
-def test_the_command_names_and_leaves_out_what_is_no_run(
+def test_the_command_reports_and_leaves_out_folders_without_runs(
     runs: list,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -220,7 +220,7 @@ def test_the_time_of_a_run_that_was_interrupted_after_its_first_epoch(
     assert collect(runs)["minutes"][0] == total
 
 
-def test_a_run_taken_up_after_its_last_epoch(runs: list) -> None:
+def test_a_run_is_resumed_after_its_last_epoch(runs: list) -> None:
     # All that AllenNLP says then is what was best.
     metrics = {f"best_validation_{name}": 0.5 for name in ("precision", "recall", "f1")}
     (runs[0] / "metrics.json").write_text(json.dumps({"best_epoch": 9, **metrics}))
@@ -360,7 +360,7 @@ def test_a_suites_runs_survive_being_written(suite_runs: Path, tmp_path: Path) -
         ("run,seed,precision,recall,f1\na,1,1,1,1\na,1,1,1,1\n", "a with seed 1 occurs twice"),
     ],
 )
-def test_what_is_no_table_of_runs(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_table_of_runs_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "runs.csv").write_text(text)
     with pytest.raises(RunError, match=complaint):
         read_csv(tmp_path / "runs.csv")

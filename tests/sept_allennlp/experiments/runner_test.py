@@ -20,7 +20,7 @@ from tests.sept_allennlp.experiments import fake_training
 
 
 def training(root: Path, run: str, *epochs: str, seed: int = 1) -> Training:
-    """A training whose epochs are as `fake_training` has them."""
+    """Return a training whose epochs are those of `fake_training`."""
     config = {
         "pytorch_seed": seed,
         "fake": list(epochs),
@@ -35,7 +35,7 @@ def fake_command(training: Training, found: Status) -> List[str]:
 
 
 class Lines(List[str]):
-    """What was reported, without the time."""
+    """The reported lines without their times."""
 
     def append(self, line: str) -> None:
         super().append(re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", "", line))
@@ -83,7 +83,7 @@ def test_a_training_that_reports_no_f1_is_finished_and_kept(tmp_path: Path) -> N
     assert lines[0] == f"filter/1  kept: {result}"
 
 
-def test_what_is_finished_is_kept(tmp_path: Path) -> None:
+def test_finished_runs_are_kept(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5")]
     assert run(trainings, Lines())
     before = (tmp_path / "a" / "1.log").read_bytes()
@@ -96,7 +96,7 @@ def test_what_is_finished_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "1.log").read_bytes() == before
 
 
-def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> None:
+def test_a_failed_training_stops_no_other_and_resumes_later(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5", ".6", ".4 crash"), training(tmp_path, "b", ".7")]
     lines = Lines()
     assert not run(trainings, lines)
@@ -116,7 +116,9 @@ def test_a_failing_training_stops_no_other_and_goes_on_later(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("how", ["kill", "partial"])
-def test_what_was_killed_before_its_first_checkpoint_starts_again(tmp_path: Path, how: str) -> None:
+def test_a_training_killed_before_its_first_checkpoint_starts_again(
+    tmp_path: Path, how: str
+) -> None:
     trainings = [training(tmp_path, "a", f".5 {how}")]
     lines = Lines()
     assert not run(trainings, lines)
@@ -126,7 +128,7 @@ def test_what_was_killed_before_its_first_checkpoint_starts_again(tmp_path: Path
     assert lines[1].startswith("a/1  starts with")
 
 
-def test_a_partial_checkpoint_is_not_gone_on_from(tmp_path: Path) -> None:
+def test_a_partial_checkpoint_is_not_resumed(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5", ".6 partial")]
     assert not run(trainings, Lines())
     lines = Lines()
@@ -164,7 +166,7 @@ def test_a_training_that_ended_without_its_best_weights_fails(tmp_path: Path) ->
     assert list(ended.folder.glob("model_state_*"))
 
 
-def test_ending_well_without_metrics_is_a_failure(tmp_path: Path) -> None:
+def test_success_without_metrics_is_a_failure(tmp_path: Path) -> None:
     lines = Lines()
     assert not run([training(tmp_path, "a", ".5 quit")], lines)
     assert re.match("a/1  failed: .*is not a finished run.*metrics.json", lines[-2])
@@ -181,7 +183,7 @@ def test_another_configuration_is_refused_and_stops_no_other(tmp_path: Path) -> 
     assert metrics(changed)["epoch"] == 0
 
 
-def test_as_many_at_once_as_there_are_devices(tmp_path: Path) -> None:
+def test_each_device_runs_one_training_at_a_time(tmp_path: Path) -> None:
     # Each of the first two waits for the other.
     trainings = [training(tmp_path, run, ".5 meet") for run in "ab"]
     trainings.append(training(tmp_path, "c", ".5"))
@@ -208,7 +210,7 @@ def test_ctrl_c_stops_the_trainings(tmp_path: Path, how: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(trainings, lines, report=interrupt, stop_seconds=0.5)
     assert lines[-1] == "a/1  stopped; the same command resumes it"
-    # It was asked, and it is gone, whether it obeyed or not.
+    # It was asked to end, and has ended, even if it did not obey.
     assert (tmp_path / "a" / "1.told").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
@@ -226,7 +228,7 @@ def test_a_file_in_a_runs_place_stops_no_other(tmp_path: Path) -> None:
     assert lines[-1] == "2 trainings: 1 refused, 1 finished"
 
 
-def test_all_trainings_are_stopped_where_nobody_listens(tmp_path: Path) -> None:
+def test_a_closed_output_stops_all_trainings(tmp_path: Path) -> None:
     trainings = [training(tmp_path, run, ".5 ignore") for run in "ab"]
     pids = [tmp_path / run / "1.pid" for run in "ab"]
     reported = Lines()
@@ -266,7 +268,7 @@ def test_a_training_that_ended_meanwhile_is_finished(tmp_path: Path) -> None:
 
 
 def alive(training: Training) -> bool:
-    """Whether a process trains it: that one has the lock."""
+    """Return whether a process trains it and holds the lock."""
     with training.log.open("ab") as log:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -275,7 +277,7 @@ def alive(training: Training) -> bool:
     return False
 
 
-def test_what_another_process_trains_is_left_alone(tmp_path: Path) -> None:
+def test_a_training_of_another_process_is_left_alone(tmp_path: Path) -> None:
     trainings = [training(tmp_path, "a", ".5")]
     trainings[0].log.parent.mkdir()
     lines = Lines()

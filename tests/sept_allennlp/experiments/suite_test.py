@@ -65,7 +65,7 @@ def test_the_seed_is_the_environments_unless_given(
         (
             "{ runs: { a: {} }, tables: [{ name: 't', title: 'T', columns: ['f1', 'rel'], rows: "
             "[{ system: 'A', run: 'a' }] }] }",
-            r"t: 'columns' must be of precision, .*, rel_plus_f1, score, got \['f1', 'rel'\]",
+            r"t: 'columns' may hold precision, .*, rel_plus_f1, score, got \['f1', 'rel'\]",
         ),
         ("{ runs: { '../a': {} } }", "'../a' is not a valid name: use letters"),
         ("{ runs: { a: {} }, tabels: [] }", "Object contains unknown field `tabels`"),

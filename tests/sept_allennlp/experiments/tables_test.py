@@ -66,7 +66,7 @@ def test_a_table(runs: pandas.DataFrame, table: Table) -> None:
     ]
 
 
-def test_a_table_before_there_is_any_run(runs: pandas.DataFrame, table: Table) -> None:
+def test_a_table_without_runs(runs: pandas.DataFrame, table: Table) -> None:
     filled = fill_table(table, runs[:0])
     assert list(filled["seeds"]) == [0, 0, 0]
     text = table_to_markdown(table, filled, seeds=0)

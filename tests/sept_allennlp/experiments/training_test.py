@@ -106,19 +106,19 @@ def test_a_new_training(training: Training) -> None:
     assert status_of(training) is Status.NEW
 
 
-def test_nothing_but_a_configuration(training: Training) -> None:
+def test_a_folder_with_only_a_configuration_has_begun(training: Training) -> None:
     fill(training)
     assert status_of(training) is Status.BEGUN
 
 
-def test_a_checkpoint_to_go_on_from(training: Training) -> None:
+def test_a_checkpoint_is_resumed(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     assert status_of(training) is Status.INTERRUPTED
 
 
 @pytest.mark.parametrize("partial", [{"model": False}, {"state": False}])
-def test_a_partial_checkpoint_is_none(training: Training, partial: Dict[str, bool]) -> None:
+def test_a_partial_checkpoint_does_not_count(training: Training, partial: Dict[str, bool]) -> None:
     fill(training)
     save(training.folder, "e1_b0", **partial)
     assert status_of(training) is Status.BEGUN
@@ -129,7 +129,7 @@ def test_a_partial_checkpoint_is_none(training: Training, partial: Dict[str, boo
     assert left == ["model_state_e0_b7.th", "training_state_e0_b7.th"]
 
 
-def test_a_checkpoint_of_which_half_is_missing(training: Training) -> None:
+def test_half_of_a_checkpoint_is_missing(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "training_state_e1_b0.th").unlink()
@@ -140,7 +140,7 @@ def test_a_checkpoint_of_which_half_is_missing(training: Training) -> None:
 
 @pytest.mark.parametrize("checkpoint, whole", [("e2_b0", False), ("e2_b5", True)])
 @pytest.mark.parametrize("best", ["older", "partial", None])
-def test_a_checkpoint_that_was_best_and_has_no_best_weights_is_not_gone_on_from(
+def test_a_best_checkpoint_without_best_weights_is_not_resumed(
     training: Training, best: Optional[str], checkpoint: str, whole: bool
 ) -> None:
     # Between a checkpoint and the best weights, which AllenNLP writes next, it was killed. (Inside
@@ -164,7 +164,7 @@ def test_a_checkpoint_that_was_best_and_has_no_best_weights_is_not_gone_on_from(
 
 
 @pytest.mark.parametrize("best_epoch, best", [(0, False), (1, True)])
-def test_a_checkpoint_with_its_best_weights_is_gone_on_from(
+def test_a_checkpoint_with_its_best_weights_is_resumed(
     training: Training, best_epoch: int, best: bool
 ) -> None:
     fill(training)
@@ -179,7 +179,7 @@ def test_a_checkpoint_with_its_best_weights_is_gone_on_from(
     assert status_of(training) is Status.INTERRUPTED
 
 
-def test_the_first_checkpoint_without_best_weights_is_none(training: Training) -> None:
+def test_the_first_checkpoint_without_best_weights_does_not_count(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "metrics_epoch_0.json").write_text('{"best_epoch": 0}')
@@ -197,7 +197,7 @@ def test_a_finished_training(training: Training) -> None:
     assert status_of(training) is Status.ENDED
 
 
-def test_checkpoints_can_go_and_the_best_weights_stay(training: Training) -> None:
+def test_checkpoints_are_removed_and_the_best_weights_stay(training: Training) -> None:
     fill(training)
     save(training.folder, "e1_b0")
     (training.folder / "best.th").write_text("")
@@ -218,7 +218,7 @@ def test_another_configuration_is_refused(training: Training, finished: bool) ->
     assert "model.flat is true there, absent in the suite; and 1 more. Move it away" in message
 
 
-def test_a_folder_of_something_else_is_refused(training: Training) -> None:
+def test_a_folder_of_other_files_is_refused(training: Training) -> None:
     training.folder.mkdir(parents=True)
     (training.folder / "thesis.tex").touch()
     with pytest.raises(RunError, match="is not the folder of a run"):

@@ -42,7 +42,7 @@ def run(config: Path, space: Any, trials: int, folds: int = 0) -> Any:
     return values, lines, root
 
 
-def test_the_best_values_are_found_and_a_study_goes_on(config: Path) -> None:
+def test_the_best_values_are_found_and_a_study_resumes(config: Path) -> None:
     space = {"fake": [[".3"], [".7"]], "trainer.lr": Range(0.1, 0.9)}
     values, lines, root = run(config, space, 4)
     assert values["fake"] == [".7"] and 0.1 <= values["trainer.lr"] <= 0.9

@@ -108,7 +108,7 @@ def test_the_command(
     assert rounded
 
 
-def test_a_state_in_float16() -> None:
+def test_large_float_weights_are_stored_in_float16() -> None:
     shared = torch.full((64, 64), 1 + 2.0**-12)
     state = {
         "shared": shared,

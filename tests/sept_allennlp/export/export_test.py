@@ -135,7 +135,7 @@ class NumpyExtractor(MaxPoolSpanExtractor):
         return torch.from_numpy(np.sin(vectors.numpy()))
 
 
-def test_what_cannot_be_exported_leaves_nothing_behind(
+def test_a_failed_export_leaves_nothing_behind(
     filter_archive: str, trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotExportable, match="a SpanFilterModel cannot be exported; only models of"):
@@ -152,7 +152,7 @@ def test_what_cannot_be_exported_leaves_nothing_behind(
     loaded.model._embedder = BasicTextFieldEmbedder(
         {"tokens": PooledWordPieceEmbedder(str(FIXTURES / "tiny_encoder"))}
     )
-    with pytest.raises(NotExportable, match="a PooledWordPieceEmbedder cannot be exported"):
+    with pytest.raises(NotExportable, match="class PooledWordPieceEmbedder cannot be exported"):
         export(trained_archive, tmp_path / "exported")
     assert not list(tmp_path.iterdir())
 

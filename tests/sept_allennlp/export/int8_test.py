@@ -53,7 +53,7 @@ def test_the_command(
     assert str(Path.cwd()).encode() not in (folder / "encoder_int8.onnx").read_bytes()
 
 
-def test_what_is_in_int8_is_smaller(int8_model: Path) -> None:
+def test_weights_in_int8_are_smaller(int8_model: Path) -> None:
     graphs = [onnx.load(int8_model / name) for name in ("encoder.onnx", "encoder_int8.onnx")]
     whole = [
         each for each in graphs[1].graph.initializer if each.data_type == onnx.TensorProto.INT8
@@ -87,10 +87,10 @@ def test_texts_without_a_word_do_not_count(trained_archive: str, tmp_path: Path)
         export(trained_archive, tmp_path / "exported", int8_texts=TEXTS[:9] + empty)
 
 
-def test_what_differs_is_counted(
+def test_differing_entities_are_counted(
     trained_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where int8 finds nothing, all that float32 finds differs."""
+    """If int8 finds no entity, all of float32's entities differ."""
     score = ExportedPredictor._score
 
     def blind(self: ExportedPredictor, *args: Any) -> Any:

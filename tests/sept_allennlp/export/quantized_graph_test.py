@@ -70,7 +70,7 @@ def test_the_smallest_and_largest_values_of_channels(model: onnx.ModelProto) -> 
     assert joined.low.tolist() == [-9, -5] and joined.high.tolist() == [3, 10]
 
 
-def test_whole_numbers_stay_what_they_are(model: onnx.ModelProto) -> None:
+def test_whole_numbers_are_exact(model: onnx.ModelProto) -> None:
     both = quantized(model, [ONE, TWO], {ONE, TWO}, RANGES)
     x = np.array([[[200, -55], [7, 11]]], np.float32)
     total, square = run(both, x)
@@ -82,7 +82,7 @@ def test_whole_numbers_stay_what_they_are(model: onnx.ModelProto) -> None:
     assert list(types(both).values()).count(TensorProto.INT8) == 4
 
 
-def test_others_are_rounded_and_cut(model: onnx.ModelProto) -> None:
+def test_other_numbers_are_rounded_and_clipped(model: onnx.ModelProto) -> None:
     both = quantized(model, [ONE, TWO], {ONE, TWO}, RANGES)
     total, square = run(both, [[[0.4, 1000], [-1000, 2.6]]])
     x = np.array([[[0, 200], [-55, 3]]], np.float32)
@@ -108,7 +108,7 @@ def test_a_channel_that_is_a_hundred_times_as_large(model: onnx.ModelProto) -> N
     np.testing.assert_allclose(total, x @ FIRST + x @ SECOND, rtol=0.2)
 
 
-def test_a_channel_in_which_nothing_is(model: onnx.ModelProto) -> None:
+def test_a_channel_of_zeros(model: onnx.ModelProto) -> None:
     ranges = {"x": Range(np.float32([0, 0]), np.float32([0, 0]))}
     total, _ = run(quantized(model, [ONE, TWO], {ONE, TWO}, ranges), np.zeros((1, 2, 2)))
     assert total.tolist() == np.zeros((1, 2, 2)).tolist()

@@ -43,7 +43,9 @@ def shift(monkeypatch: pytest.MonkeyPatch) -> Any:
     return by
 
 
-def test_what_is_in_the_folder(related_archive: str, tmp_path: Path) -> None:
+def test_the_folder_holds_the_relation_head_and_its_description(
+    related_archive: str, tmp_path: Path
+) -> None:
     exported = tmp_path / "exported"
     agreed = export(related_archive, exported)
     assert agreed.difference < 1e-5
@@ -89,7 +91,7 @@ def test_texts_without_a_pair(related_archive: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "by, fault", [(0.05, "differs from the archive's by"), (3.0, "finds other relations than")]
 )
-def test_relations_that_do_not_agree_leave_nothing_behind(
+def test_nothing_is_left_if_relations_do_not_agree(
     related_archive: str, tmp_path: Path, shift: Any, by: float, fault: str
 ) -> None:
     # Of those that differ a little, none may lie where the threshold decides.
@@ -132,7 +134,7 @@ class DotProduct(RelationScorer):
         return (head * tail).sum(dim=-1)[mask].unsqueeze(-1) * self._weights
 
 
-def test_a_scorer_of_ones_own(
+def test_a_users_own_scorer(
     related_archive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = load_archive(related_archive)

@@ -1,4 +1,4 @@
-"""What holds for every model that finds entities, and what the tests of each need."""
+"""Checks and helpers for tests of all models that find entities."""
 
 import json
 from typing import Any, Dict, List
@@ -44,13 +44,13 @@ class EntityModelChecks(ModelChecks):
             assert together["tags"] == [output["tags"][0] for output in alone]
 
     def make_sure(self) -> None:
-        """Makes a model find something that does not before it is trained."""
+        """Make a model find something that does not before it is trained."""
 
 
 def assert_same_entities(
     found: List[List[Any]], expected: List[List[Any]], atol: float = 1e-5
 ) -> None:
-    """The same spans with the same labels, and scores that differ by rounding alone."""
+    """Check that spans and labels are equal, and scores up to rounding."""
     assert [[e[:3] for e in entities] for entities in found] == [
         [e[:3] for e in entities] for entities in expected
     ]
@@ -69,7 +69,7 @@ def assert_chunks_change_nothing(model: Model, batch: Dict[str, Any]) -> None:
 
 
 def tensors(model: Model, *documents: Document, **reading: bool) -> Dict[str, Any]:
-    """A batch of the documents, as words; `reading` is what their reader is to give besides."""
+    """Return a batch of the documents as words; `reading` holds options of their reader."""
     reader = SciERCReader(**reading)
     instances = [reader.text_to_instance(document) for document in documents]
     for instance in instances:

@@ -27,7 +27,7 @@ def test_the_loss_is_that_of_transformers() -> None:
     assert ours.get_metrics(reset=True)["perplexity"] == pytest.approx(loss.exp().item(), rel=1e-5)
 
 
-def test_nothing_to_guess() -> None:
+def test_the_loss_without_masked_pieces_is_zero() -> None:
     loss = model()(PIECES, torch.full_like(TARGETS, -100))["loss"]
     loss.backward()
     assert loss.item() == 0
@@ -69,7 +69,7 @@ def test_the_written_encoder_is_the_adapted_one(tmp_path: Path) -> None:
     assert (tmp_path / "vocab.txt").read_text() == (TINY_ENCODER / "vocab.txt").read_text()
 
 
-def test_a_folder_that_is_no_encoder(tmp_path: Path) -> None:
+def test_a_folder_without_an_encoder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no encoder in this folder"):
         MaskedLanguageModel(Vocabulary.empty(), str(tmp_path))
 

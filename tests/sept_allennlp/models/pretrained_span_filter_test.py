@@ -37,7 +37,7 @@ def dev_batch(loaded: Any) -> Dict[str, Any]:
     return batch.as_tensor_dict()
 
 
-def test_what_passes_the_threshold_is_classified_and_nothing_else(
+def test_only_spans_above_the_threshold_are_classified(
     trained_archive: str, filter_archive: str
 ) -> None:
     plain = load_archive(trained_archive)
@@ -121,7 +121,7 @@ def test_the_filter_is_inside_the_models_own_archive(config: str, tmp_path: Path
         assert loaded.model.get_metrics(reset=True)["recall"] >= evaluated["recall"]
 
 
-def test_is_no_part_of_the_model_around_it(trained_archive: str, filter_archive: str) -> None:
+def test_the_filter_is_not_part_of_the_model(trained_archive: str, filter_archive: str) -> None:
     plain = load_archive(trained_archive).model
     model = sept(trained_archive, filter_archive).model
     assert model.state_dict().keys() == plain.state_dict().keys()
@@ -140,7 +140,9 @@ def test_training_is_not_filtered(trained_archive: str, filter_archive: str) -> 
 
 
 def test_other_archives_are_refused(trained_archive: str) -> None:
-    with pytest.raises(ConfigurationError, match="holds no span filter but a model of type 'sept'"):
+    with pytest.raises(
+        ConfigurationError, match="holds a model of type 'sept' instead of a span filter"
+    ):
         sept(trained_archive, trained_archive)
     with pytest.raises(ConfigurationError, match="nowhere.tar.gz: there is no such span filter"):
         sept(trained_archive, "nowhere.tar.gz")
@@ -160,9 +162,7 @@ def test_a_threshold_outside_0_and_1_is_refused(
 
 
 def test_another_span_limit_is_refused(trained_archive: str, filter_archive: str) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"span limit of 12 words \(max_span_width\), the model has 5"
-    ):
+    with pytest.raises(ConfigurationError, match="max_span_width 12, but the model has 5"):
         load_archive(
             trained_archive, overrides={**filtered(filter_archive), "model.max_span_width": 5}
         )
@@ -230,11 +230,11 @@ def test_an_archive_downloads_no_filter(trained_archive: str) -> None:
 
 @pytest.fixture(scope="session")
 def filtered_archive(filter_archive: str, train_once: Callable[..., str]) -> str:
-    """A SEPT that holds a filter."""
+    """Return the archive of a SEPT that holds a filter."""
     return train_once("filtered", {**filtered(filter_archive), **QUICK})
 
 
-def test_the_archive_holds_it_once(filtered_archive: str) -> None:
+def test_the_archive_holds_the_filter_once(filtered_archive: str) -> None:
     with tarfile.open(filtered_archive) as archive:
         names = [name for name in archive.getnames() if "span_filter" in name]
     assert len(names) == 2 and names[1].startswith("vocabulary/.span_filters/")
@@ -281,14 +281,14 @@ def test_a_model_with_a_filter_is_trained_further(filtered_archive: str, tmp_pat
     assert (tmp_path / "run" / "model.tar.gz").is_file()
 
 
-def test_what_is_no_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(trained_archive: str, tmp_path: Path) -> None:
     (tmp_path / "filter.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(ConfigurationError, match="no archive of a span filter"):
+    with pytest.raises(ConfigurationError, match="not the archive of a span filter"):
         sept(trained_archive, str(tmp_path / "filter.tar.gz"))
 
 
 @pytest.mark.trains
-def test_a_tokenizer_that_cuts_otherwise_is_refused(trained_archive: str, tmp_path: Path) -> None:
+def test_a_tokenizer_with_other_pieces_is_refused(trained_archive: str, tmp_path: Path) -> None:
     encoder = Path(copy_of_the_encoder(tmp_path / "encoder"))
     settings = encoder / "tokenizer_config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "do_lower_case": False}))

@@ -82,7 +82,7 @@ def joint_model(
     alone: bool = False,
     **model: Any,
 ) -> Model:
-    """A SEPT over embeddings of words; with `alone`, without the part for relations."""
+    """Return a SEPT over embeddings of words; with `alone`, without the part for relations."""
     vocab = vocab or Vocabulary(
         tokens_to_add={"labels": LABELS, "relation_labels": RELATION_LABELS, "tokens": WORDS},
         non_padded_namespaces=["labels", "relation_labels"],
@@ -118,14 +118,14 @@ def tensors(model: Model, *documents: Document, relations: bool = True) -> Dict[
 
 
 def always(model: Model, *logits: float) -> None:
-    """Makes the model give every pair the same logits."""
+    """Make the model give every pair the same logits."""
     with torch.no_grad():
         model._relations._scorer._output.weight.zero_()
         model._relations._scorer._output.bias.copy_(torch.tensor(logits))
 
 
 def find(model: Model, monkeypatch: pytest.MonkeyPatch, *found: List[ScoredSpan]) -> None:
-    """Makes the model find these entities."""
+    """Make the model find these entities."""
     monkeypatch.setattr(model, "find_entities", lambda scores, decoding: [*found])
 
 
@@ -134,7 +134,7 @@ def annotated(document: Document) -> List[ScoredSpan]:
 
 
 def relation_loss(model: Model, *documents: Document) -> float:
-    """What the part for relations adds to the loss."""
+    """Return the relations' part of the loss."""
     losses = []
     for weight in (1.0, 0.0):
         torch.manual_seed(1)
@@ -152,7 +152,7 @@ def test_the_loss_of_relations_is_summed_over_pairs_and_labels() -> None:
     # Six pairs and two pairs, in either direction; USED-FOR holds in two, COMPARE in both of its.
     expected = 2 * yes(used_for) + 6 * no(used_for) + 2 * yes(compare) + 6 * no(compare)
     assert relation_loss(model, DOCUMENT) == pytest.approx(expected, rel=1e-4)
-    # A mean over the documents, of which one has no pair; those without annotation do not count.
+    # A mean over the documents, one of them without pairs; those without annotation do not count.
     unannotated = Document("f", DOCUMENT.sentences, DOCUMENT.entities)
     found = relation_loss(model, DOCUMENT, OTHER, unannotated)
     assert found == pytest.approx(expected / 2, rel=1e-4)
@@ -183,7 +183,7 @@ def test_relations_are_found_between_the_entities_of_a_sentence(
     scores = {relation.label: relation.score for relation in first}
     assert scores["USED-FOR"] == pytest.approx(1 / (1 + math.exp(-3)))
     assert scores["COMPARE"] == pytest.approx(1 / (1 + math.exp(-2)))
-    # Two of eight, one of four, and four annotated, of which one is in no sentence.
+    # Two of eight, one of four, and four annotated, one of them in no sentence.
     metrics = model.get_metrics(reset=True)
     assert metrics["rel_precision"] == pytest.approx(3 / 12)
     assert metrics["rel_recall"] == pytest.approx(3 / 4)
@@ -195,7 +195,7 @@ def test_relations_are_found_between_the_entities_of_a_sentence(
 @pytest.mark.parametrize(
     "threshold, min_relation_score, found", [(0.7, 0.0, 8), (0.8, 0.0, 0), (0.7, 0.8, 0)]
 )
-def test_the_threshold_and_what_prediction_asks_for(
+def test_the_higher_of_threshold_and_min_relation_score_applies(
     threshold: float, min_relation_score: float, found: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relations = {"threshold": threshold, "symmetric_labels": []}
@@ -258,7 +258,9 @@ def test_no_entities_no_words_no_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
         assert model(**tensors(model, *documents))["relations"] == [[] for _ in documents]
 
 
-def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_entities_the_most_probable_make_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Three of nine words.
     model = joint_model({"max_entities_per_word": 0.3}).eval()
     always(model, 3.0, -3.0)
@@ -270,7 +272,7 @@ def test_of_very_many_entities_the_surest_make_pairs(monkeypatch: pytest.MonkeyP
     assert [relation[:2] for relation in relations] == [(3, 4), (4, 3)]
 
 
-def test_what_is_too_far_apart_makes_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distant_entities_make_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     model = joint_model({"max_distance": 1}).eval()
     always(model, 3.0, -3.0)
     find(model, monkeypatch, annotated(DOCUMENT))
@@ -318,8 +320,8 @@ def test_hard_negatives_make_pairs_without_relations() -> None:
         model._output.weight.zero_()
         model._output.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
     model._max_span_width = 1
-    # The two of OTHER, and the one that is none; all others of DOCUMENT are one sentence's three
-    # entities, the other's two, and two of the first sentence.
+    # The two of OTHER, and the one without a relation. All others of DOCUMENT are one sentence's
+    # three entities, the other's two, and two of the first sentence.
     without = joint_model({"sampler": {"type": "all_pairs"}}).train()
     without.load_state_dict(model.state_dict())
     assert relation_loss(without, OTHER) == pytest.approx(0.0, abs=1e-5)
@@ -353,7 +355,7 @@ def test_the_model_of_entities_alone_stays_as_it_was() -> None:
     assert not any(name.startswith("rel") for name in alone.get_metrics())
 
 
-def test_data_without_relations_is_told_of() -> None:
+def test_data_without_relations_is_reported() -> None:
     vocab = Vocabulary(tokens_to_add={"labels": LABELS})
     params = experiment(config=CONFIG).pop("model")
     with pytest.raises(ConfigurationError, match=r"\(model.relations\).* dataset_reader.relations"):
@@ -373,7 +375,7 @@ def test_data_without_relations_is_told_of() -> None:
         joint_model({"threshold": 2.0})
 
 
-def test_a_symmetric_label_that_is_none_is_named() -> None:
+def test_an_unknown_symmetric_label_is_named() -> None:
     complaint = "symmetric_labels has COMPARES, but .* are COMPARE, USED-FOR$"
     with pytest.raises(ConfigurationError, match=complaint):
         joint_model({"symmetric_labels": ["COMPARES", "COMPARE"]})

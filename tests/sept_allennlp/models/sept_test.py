@@ -29,7 +29,7 @@ class TestSEPT(EntityModelChecks):
 
 
 def words_model(**model: Any) -> Model:
-    """A SEPT over embeddings of words, with a vocabulary of two labels."""
+    """Return a SEPT over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(
         tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],
@@ -47,7 +47,7 @@ def words_model(**model: Any) -> Model:
 
 
 def always(model: Model, label: int, logit: float = 5.0) -> None:
-    """Makes the model give every span the same label."""
+    """Make the model give every span the same label."""
     torch.nn.init.zeros_(model._output.weight)
     with torch.no_grad():
         model._output.bias.copy_(torch.zeros(1 + len(LABELS)))
@@ -110,14 +110,14 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
 
 
 def sampling_model(**model: Any) -> Model:
-    """Keeps 2 of a document's negatives, and gives every span the same logits, 0 to begin with."""
+    """Keep 2 of a document's negatives, and give every span the same logits, initially 0."""
     sampler = {"type": "random_negatives", "num_negatives": 2}
     model = words_model(span_sampler=sampler, embedding_dropout=0.0, **model).train()
     always(model, label=0, logit=0.0)
     return model
 
 
-def test_the_prior_correction_is_in_the_loss_of_training_and_in_nothing_else() -> None:
+def test_the_prior_correction_applies_only_to_the_training_loss() -> None:
     corrected, plain = sampling_model(prior_correction=0.5), sampling_model()
     assert corrected.state_dict().keys() == plain.state_dict().keys()
     # Of 3 + 1 and of 6 + 3 candidates, none and two are entities: 2 of 4 and of 7 negatives kept.
@@ -137,7 +137,7 @@ def test_the_prior_correction_is_in_the_loss_of_training_and_in_nothing_else() -
 
 
 def learned_frequencies(model: Model, batch: Dict[str, Any]) -> torch.Tensor:
-    """What a `sampling_model` says of every span after it has learned all that there is."""
+    """Return a `sampling_model`'s probabilities of every span after it has learned everything."""
     # Spans have nothing to be told apart by, so that is how frequent the classes are.
     bias = model._output.bias
     optimizer = torch.optim.LBFGS([bias], line_search_fn="strong_wolfe")
@@ -154,7 +154,7 @@ def learned_frequencies(model: Model, batch: Dict[str, Any]) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     "prior_correction, expected",
-    # Of the 9 candidates 7 are none, 1 is a Method, 1 a Task; of what is kept, 2, 1 and 1.
+    # Of the 9 candidates 7 are no entities, 1 is a Method, 1 a Task; of the kept ones 2, 1 and 1.
     [(0.0, [2 / 4, 1 / 4, 1 / 4]), (1.0, [7 / 9, 1 / 9, 1 / 9])],
 )
 def test_with_the_prior_corrected_the_model_learns_the_frequencies_of_all_candidates(
@@ -245,7 +245,7 @@ def test_chunks_change_nothing_for_extractors_that_look_at_neighbors(
 
 
 def test_words_pooled_from_pieces_are_spans_of_words(tiny_encoder: str) -> None:
-    """As many words in one document as pieces in the other must not be taken for pieces."""
+    """Words are not confused with pieces if one document has as many as the other has pieces."""
     embedders = {"tokens": {"type": "pooled_word_pieces", "model_name": tiny_encoder}}
     model = words_model(text_field_embedder={"token_embedders": embedders}).eval()
     reader = SciERCReader(token_indexers={"tokens": WordPieceIndexer(tiny_encoder)})

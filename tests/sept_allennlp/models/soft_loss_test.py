@@ -47,7 +47,7 @@ RIGHT = WRONG - 5.0
 SOFT_LOSS = NUM_CANDIDATES * WRONG - 5.0 * (7 + 0.2 + 0.5)
 HARD_LOSS = (NUM_CANDIDATES - 1) * RIGHT + WRONG
 
-TAUGHT = Document("taught", SENTENCES, soft=SOFT)
+SOFT_ONLY = Document("soft only", SENTENCES, soft=SOFT)
 ANNOTATED = Document("annotated", SENTENCES, GOLD)
 BOTH = Document("both", SENTENCES, GOLD, soft=SOFT)
 NEITHER = Document("neither", SENTENCES)
@@ -69,11 +69,11 @@ def loss_of(model: Model, *documents: Document) -> float:
 @pytest.mark.parametrize(
     "documents, expected",
     [
-        ([TAUGHT], SOFT_LOSS),
+        ([SOFT_ONLY], SOFT_LOSS),
         ([BOTH], (SOFT_LOSS + HARD_LOSS) / 2),
-        ([TAUGHT, ANNOTATED], (SOFT_LOSS + HARD_LOSS) / 2),
-        ([ANNOTATED, NEITHER, TAUGHT, BOTH], (SOFT_LOSS + HARD_LOSS) / 2),
-        ([Document("", [], soft=SOFT._replace(spans=[])), TAUGHT], SOFT_LOSS),
+        ([SOFT_ONLY, ANNOTATED], (SOFT_LOSS + HARD_LOSS) / 2),
+        ([ANNOTATED, NEITHER, SOFT_ONLY, BOTH], (SOFT_LOSS + HARD_LOSS) / 2),
+        ([Document("", [], soft=SOFT._replace(spans=[])), SOFT_ONLY], SOFT_LOSS),
     ],
 )
 def test_the_loss_is_the_cross_entropy_summed_over_candidates_mean_over_documents(
@@ -89,17 +89,17 @@ def test_soft_labels_are_neither_sampled_nor_corrected(prior_correction: float) 
     # It would keep 2 of the negatives of a document.
     model = sampling_model(prior_correction=prior_correction)
     always(model, label=0)
-    assert loss_of(model, TAUGHT) == pytest.approx(SOFT_LOSS, rel=1e-5)
+    assert loss_of(model, SOFT_ONLY) == pytest.approx(SOFT_LOSS, rel=1e-5)
     assert loss_of(model, BOTH) == pytest.approx((SOFT_LOSS + HARD_LOSS) / 2, rel=1e-5)
     # Of gold beside them as ever: 2 of 8 negatives, and the entity.
     bias = prior_correction * math.log(2 / 8)
     no_entity = math.exp(5.0 + bias)
     gold_loss = 3 * math.log(no_entity + 2) - 2 * (5.0 + bias)
-    loss = loss_of(model, TAUGHT, ANNOTATED)
+    loss = loss_of(model, SOFT_ONLY, ANNOTATED)
     assert loss == pytest.approx((SOFT_LOSS + gold_loss) / 2, rel=1e-5)
 
 
-def test_gold_alone_is_learned_as_without_a_teacher() -> None:
+def test_only_gold_is_learned_as_without_a_teacher() -> None:
     model = words_model().eval()
     batch = tensors(model, ANNOTATED, NEITHER)
     with_field = model(**batch)["loss"]
@@ -109,7 +109,7 @@ def test_gold_alone_is_learned_as_without_a_teacher() -> None:
 
 def test_the_model_learns_the_teachers_frequencies() -> None:
     model = sampling_model()
-    batch = tensors(model, TAUGHT)
+    batch = tensors(model, SOFT_ONLY)
     labels = {label: model.vocab.get_token_index(label, "labels") for label in LABELS}
     learned = learned_frequencies(model, batch)
     assert learned[0].item() == pytest.approx(7.7 / 9, abs=1e-4)
@@ -117,22 +117,22 @@ def test_the_model_learns_the_teachers_frequencies() -> None:
     assert learned[1 + labels["Task"]].item() == pytest.approx(0.6 / 9, abs=1e-4)
 
 
-def test_what_nobody_has_annotated_is_refused_in_training() -> None:
+def test_documents_without_annotation_are_refused_in_training() -> None:
     model = words_model().train()
     with pytest.raises(ConfigurationError, match="document 'neither': cannot train on a document"):
-        loss_of(model, TAUGHT, NEITHER)
+        loss_of(model, SOFT_ONLY, NEITHER)
 
 
 def test_a_reader_that_leaves_soft_labels_out_is_named() -> None:
     model = words_model().train()
-    batch = tensors(model, TAUGHT)
+    batch = tensors(model, SOFT_ONLY)
     del batch["soft_labels"]
-    expected = "document 'taught'.*without 'ner'; .* set dataset_reader.soft_labels to true"
+    expected = "document 'soft only'.*without 'ner'; .* set dataset_reader.soft_labels to true"
     with pytest.raises(ConfigurationError, match=expected):
         model(**batch)
 
 
-def test_a_model_that_prunes_learns_of_all_candidates_of_a_taught_document() -> None:
+def test_a_pruning_model_learns_from_all_candidates_of_a_document_with_soft_labels() -> None:
     # Of two words' three candidates it keeps one.
     model = sciie_model(spans_per_word=0.5, lexical_dropout=0.0).train()
     soft = SOFT._replace(spans=[SoftSpan(0, 0, {"Task": 0.25})])
@@ -152,7 +152,7 @@ def test_a_model_that_prunes_learns_of_all_candidates_of_a_taught_document() -> 
 def test_a_student_may_learn_relations_from_gold_alone() -> None:
     model = joint_model().train()
     reader = SciERCReader(soft_labels=True, relations=True)
-    instances = [reader.text_to_instance(document) for document in (TAUGHT, TAUGHT)]
+    instances = [reader.text_to_instance(document) for document in (SOFT_ONLY, SOFT_ONLY)]
     for instance in instances:
         reader.apply_token_indexers(instance)
     batch = Batch(instances)
@@ -170,7 +170,7 @@ def test_a_student_may_learn_relations_from_gold_alone() -> None:
 
 def test_relations_and_soft_labels_are_predicted_together() -> None:
     model = joint_model().eval()
-    batch = tensors(model, TAUGHT)
+    batch = tensors(model, SOFT_ONLY)
     decoding = Decoding(soft_labels=0.0)
     with torch.no_grad():
         (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
@@ -186,7 +186,7 @@ PAIRS = SoftRelations(
         SoftRelation((1, 2), (0, 0), {"COMPARE": 0.5}),
     ],
 )
-TAUGHT_PAIRS = Document("taught", SENTENCES, soft=SOFT._replace(relations=PAIRS))
+SOFT_PAIRS_ONLY = Document("soft only", SENTENCES, soft=SOFT._replace(relations=PAIRS))
 GOLD_PAIRS = Document(
     "annotated",
     SENTENCES,
@@ -198,7 +198,7 @@ BOTH_PAIRS = Document(
     SENTENCES,
     GOLD_PAIRS.entities,
     relations=GOLD_PAIRS.relations,
-    soft=TAUGHT_PAIRS.soft,
+    soft=SOFT_PAIRS_ONLY.soft,
 )
 
 # With the logits 1 for USED-FOR and -2 for COMPARE, each label of each pair costs
@@ -230,14 +230,14 @@ def pair_model(**options: Any) -> Model:
 @pytest.mark.parametrize(
     "documents, expected",
     [
-        ([TAUGHT_PAIRS], SOFT_PAIR_LOSS),
+        ([SOFT_PAIRS_ONLY], SOFT_PAIR_LOSS),
         ([GOLD_PAIRS], GOLD_PAIR_LOSS),
         ([BOTH_PAIRS], (SOFT_PAIR_LOSS + GOLD_PAIR_LOSS) / 2),
-        ([TAUGHT_PAIRS, GOLD_PAIRS], (SOFT_PAIR_LOSS + GOLD_PAIR_LOSS) / 2),
+        ([SOFT_PAIRS_ONLY, GOLD_PAIRS], (SOFT_PAIR_LOSS + GOLD_PAIR_LOSS) / 2),
         # A document without probabilities of relations is not counted.
-        ([TAUGHT_PAIRS, TAUGHT], SOFT_PAIR_LOSS),
+        ([SOFT_PAIRS_ONLY, SOFT_ONLY], SOFT_PAIR_LOSS),
         (
-            [GOLD_PAIRS, BOTH_PAIRS, TAUGHT, GOLD_PAIRS],
+            [GOLD_PAIRS, BOTH_PAIRS, SOFT_ONLY, GOLD_PAIRS],
             (5 * GOLD_PAIR_LOSS + SOFT_PAIR_LOSS) / 6,
         ),
     ],
@@ -251,21 +251,21 @@ def test_the_loss_of_pairs_is_the_cross_entropy_with_the_teachers_probabilities(
 
 def test_a_teachers_pairs_are_not_sampled() -> None:
     model = pair_model(relations={"sampler": {"num_negatives": 0}}).train()
-    assert pair_loss(model, TAUGHT_PAIRS) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
+    assert pair_loss(model, SOFT_PAIRS_ONLY) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
 
 
-def test_a_teacher_without_pairs_and_hard_negatives_add_nothing_to_a_taught_document() -> None:
+def test_hard_negatives_and_documents_without_soft_pairs_add_no_loss() -> None:
     no_pairs = SOFT._replace(relations=PAIRS._replace(pairs=[]))
     model = pair_model(relations={"num_hard_negatives": 3}).train()
-    assert pair_loss(model, TAUGHT_PAIRS) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
+    assert pair_loss(model, SOFT_PAIRS_ONLY) == pytest.approx(SOFT_PAIR_LOSS, rel=1e-3)
     document = Document("no pairs", SENTENCES, soft=no_pairs)
     assert pair_loss(model, document) == pytest.approx(0.0, abs=1e-5)
     expected = SOFT_PAIR_LOSS / 2
-    assert pair_loss(model, document, TAUGHT_PAIRS) == pytest.approx(expected, rel=1e-3)
+    assert pair_loss(model, document, SOFT_PAIRS_ONLY) == pytest.approx(expected, rel=1e-3)
 
 
-def test_gradients_of_a_taught_document_reach_every_parameter() -> None:
+def test_gradients_of_a_document_with_soft_labels_reach_every_parameter() -> None:
     model = joint_model().train()
-    batch = read_tensors(model, TAUGHT_PAIRS, soft_labels=True, relations=True)
+    batch = read_tensors(model, SOFT_PAIRS_ONLY, soft_labels=True, relations=True)
     model(**batch)["loss"].backward()
     assert all(parameter.grad.any() for parameter in model._relations.parameters())

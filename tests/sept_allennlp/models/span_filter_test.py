@@ -24,7 +24,7 @@ class TestSpanFilterModel(ModelChecks):
 
 
 def words_filter(**model: Any) -> SpanFilterModel:
-    """A filter over embeddings of words, by which wider spans are less likely."""
+    """Return a filter over word embeddings in which wider spans are less likely."""
     vocab = Vocabulary(
         tokens_to_add={"labels": ["Method", "Task"], "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],
@@ -49,7 +49,7 @@ def words_filter(**model: Any) -> SpanFilterModel:
     return model.eval()
 
 
-# Candidates of one word: 5, of two: 2 + 1. The entity of three words is none.
+# Candidates of one word: 5, of two: 2 + 1. The entity of three words is not a candidate.
 DOCUMENT = Document(
     key="d",
     sentences=[["we", "use", "parsers"], ["we", "parsers"]],
@@ -99,7 +99,7 @@ def test_metrics_by_hand(threshold: Any, recall: float, filtration_rate: float) 
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.5, {"recall": 2}, {"recal": 0.5}])
-def test_a_threshold_that_is_none_is_refused(threshold: Any) -> None:
+def test_an_invalid_threshold_is_refused(threshold: Any) -> None:
     with pytest.raises(ConfigurationError, match="threshold must"):
         words_filter(threshold=threshold)
 
@@ -117,7 +117,7 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
 
 
 @pytest.mark.parametrize("option", ["relations", "soft_labels"])
-def test_what_the_filter_does_not_learn_is_refused(option: str) -> None:
+def test_soft_labels_and_relations_are_refused(option: str) -> None:
     model = words_filter()
     with pytest.raises(ConfigurationError, match=f"set dataset_reader.{option} to false"):
         model(**tensors(model, DOCUMENT, **{option: True}))
@@ -155,12 +155,12 @@ def test_the_threshold_of_a_recall_is_found_when_training_ends(config: str, tmp_
     assert model.threshold_logit() < archived
 
 
-def test_before_training_has_ended_a_recall_is_no_threshold() -> None:
+def test_a_recall_is_no_threshold_before_training_has_ended() -> None:
     with pytest.raises(ConfigurationError, match="finds it when the filter's training ends"):
         words_filter(threshold={"recall": 0.5}).threshold_logit()
 
 
-def test_the_callback_is_for_filters_alone(tmp_path: Path) -> None:
+def test_the_callback_accepts_only_filters(tmp_path: Path) -> None:
     params = experiment({"trainer.callbacks": ["calibrate_threshold"]})
     with pytest.raises(ConfigurationError, match="for models of type 'span_filter'"):
         train_model(params, str(tmp_path / "run"))

@@ -20,7 +20,7 @@ widths = st.integers(1, 8)
 
 
 def batch_of(documents: List[List[int]]) -> torch.Tensor:
-    """The sentence ids of documents whose sentences have these lengths, padded."""
+    """Return the sentence ids of documents whose sentences have these lengths, padded."""
     rows = [[i for i, length in enumerate(lengths) for _ in range(length)] for lengths in documents]
     longest = max(len(row) for row in rows)
     return torch.tensor(
@@ -49,7 +49,7 @@ def test_a_small_batch_by_hand():
 
 @settings(deadline=None, derandomize=True)
 @given(batches, widths)
-def test_enumerate_spans_gives_what_two_loops_give(documents, max_span_width):
+def test_enumerate_spans_equals_two_loops(documents, max_span_width):
     sentence_ids = batch_of(documents)
     spans, mask = enumerate_spans(sentence_ids, max_span_width)
     expected = [brute_force_spans(row, max_span_width) for row in sentence_ids.tolist()]
@@ -90,7 +90,7 @@ def test_an_empty_document_has_no_spans():
     assert mask.shape == (2, 0)
 
 
-def test_select_packs_what_is_kept_to_the_front():
+def test_select_moves_kept_values_to_the_front():
     keep = torch.tensor([[False, True, False, True], [False, False, True, False], [False] * 4])
     values = torch.arange(12).view(3, 4)
     packed, mask = select(keep, values)

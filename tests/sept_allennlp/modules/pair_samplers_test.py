@@ -10,7 +10,7 @@ MASK = torch.tensor([[True] * 6 + [False] * 2])
 RELATED = torch.tensor([[True, False, False, True, False, False, False, True]])
 
 
-def test_related_pairs_and_so_many_others_are_kept() -> None:
+def test_related_pairs_and_the_given_number_of_others_are_kept() -> None:
     torch.manual_seed(1)
     drawn = torch.stack([RandomNegativePairs(2)(RELATED, MASK) for _ in range(300)]).float()
     assert (drawn.sum(dim=-1) == 4).all()
@@ -22,7 +22,7 @@ def test_related_pairs_and_so_many_others_are_kept() -> None:
 
 
 @pytest.mark.parametrize("number, kept", [(0, 2), (3, 5), (4, 6), (100, 6)])
-def test_no_more_than_there_are(number: int, kept: int) -> None:
+def test_the_number_of_negatives_is_limited_by_the_candidates(number: int, kept: int) -> None:
     assert RandomNegativePairs(number)(RELATED, MASK).sum() == kept
 
 

@@ -64,7 +64,7 @@ def test_no_spans_and_no_relations() -> None:
     assert not sentence_pairs(SPANS, torch.zeros_like(MASK), SENTENCE_IDS[:, :0], 9).any()
 
 
-def test_like_a_loop_over_pairs() -> None:
+def test_equals_a_loop_over_pairs() -> None:
     generator = random.Random(1)
     for _ in range(50):
         sentence_ids = sorted(generator.choices(range(3), k=6))

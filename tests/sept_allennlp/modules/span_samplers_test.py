@@ -13,7 +13,7 @@ from sept_allennlp.modules.span_samplers import AllSpans, RandomNegatives, SpanS
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 12)), min_size=1, max_size=4),
     st.integers(0, 15),
 )
-def test_every_positive_and_as_many_negatives_as_asked_for_or_there_are(documents, num_negatives):
+def test_every_positive_and_the_requested_number_of_negatives_are_kept(documents, num_negatives):
     # Per document how many positives and how many negatives it has.
     size = max(sum(counts) for counts in documents)
     labels = torch.zeros(len(documents), size, dtype=torch.long)

@@ -77,7 +77,7 @@ def test_gold_is_repeated_and_does_not_matter(predictor: SEPTPredictor) -> None:
     "fields, reason",
     [
         ([1], "expected a JSON object, found a list"),
-        ({}, "no field with a known name of a text, but no fields"),
+        ({}, "none of the record's fields has a name known for texts: no fields"),
         ({"text": 3}, "'text' must be a string, found a number"),
         ({"text": " \n "}, "'text' is empty"),
         ({"tokens": []}, "'tokens' is empty"),
@@ -174,14 +174,14 @@ def test_soft_relations_need_a_model_that_finds_relations(trained_archive: str) 
         load_with(trained_archive, soft_labels=0.1, soft_relations=0.1)
 
 
-def test_what_cannot_be_in_bfloat16_is_refused(
+def test_unsupported_bfloat16_is_refused(
     trained_archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bfloat16, "has_bfloat16", lambda device: False)
     with pytest.raises(ConfigurationError, match="no instructions for bfloat16: leave it out"):
         load_with(trained_archive, precision="bfloat16")
     load_with(trained_archive, precision="float32")
-    with pytest.raises(ConfigurationError, match="must be 'float32' or 'bfloat16': 'int3'"):
+    with pytest.raises(ConfigurationError, match="must be 'float32' or 'bfloat16', got 'int3'"):
         load_with(trained_archive, precision="int3")
     with pytest.raises(
         ConfigurationError, match="does not support the precision 'int8'; export it"

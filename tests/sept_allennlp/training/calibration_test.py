@@ -85,7 +85,7 @@ def test_scores_that_cannot_be_calibrated_stay(scored: Scored) -> None:
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    A run as that of `related_archive`, with a `min_score`, that ends with a calibration.
+    Return a run as that of `related_archive`, with a `min_score` and a calibration at its end.
 
     The tiny model's scores do not tell right from wrong, so that they would stay as they are.
     """

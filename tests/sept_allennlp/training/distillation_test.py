@@ -27,7 +27,7 @@ THRESHOLD = 0.4
 
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A third of the annotated abstracts."""
+    """Return a third of the annotated abstracts."""
     file = tmp_path_factory.mktemp("gold") / "train.json"
     file.write_text("".join(Path(TRAIN).read_text().splitlines(keepends=True)[:12]))
     return str(file)
@@ -35,7 +35,10 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def annotated(trained_archive: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder as `allennlp sept-annotate` leaves it; of one of three shards every line failed."""
+    """
+    Return a folder written by `allennlp sept-annotate`. Every line of one of its three shards
+    failed.
+    """
     folder = tmp_path_factory.mktemp("annotated")
     teacher = SEPTPredictor.from_path(trained_archive, soft_labels=THRESHOLD)
     lines = (FIXTURES / "raw_abstracts.jsonl").read_bytes().splitlines()
@@ -103,7 +106,7 @@ def student(data: Any, **overrides: Any) -> Params:
     return experiment({"train_data_path": data, **overrides}, "student_minilm.jsonnet")
 
 
-def test_what_a_teacher_writes_is_what_it_believes(annotated: str, trained_archive: str) -> None:
+def test_a_teacher_writes_its_probabilities(annotated: str, trained_archive: str) -> None:
     archive = load_archive(trained_archive)
     model = archive.model.eval()
     reader = DatasetReader.from_params(student([]).pop("dataset_reader"))
@@ -209,7 +212,7 @@ def test_a_student_that_was_interrupted_ends_the_same(
         ),
     ],
 )
-def test_what_cannot_be_learned_from_stops_training_in_one_line(
+def test_unusable_data_stops_training_in_one_line(
     line: Dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "annotated.jsonl"

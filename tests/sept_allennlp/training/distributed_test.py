@@ -25,8 +25,8 @@ NUM_DEV = 7
 @pytest.fixture(autouse=True)
 def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Forks the processes that train, as AllenNLP's own tests do on a CPU, so that they need not
-    import everything again.
+    Fork the training processes, as AllenNLP's own tests do on CPUs, so that they need not import
+    everything again.
     """
     # What CUDA has begun in this process does not survive a fork.
     if not torch.cuda.is_available():
@@ -83,7 +83,7 @@ def test_two_processes_report_the_metrics_of_the_whole_dev_set(
 
 
 def distributed(**options: Any) -> Dict[str, Any]:
-    """What `distributed.libsonnet` adds to a configuration."""
+    """Return the settings that `distributed.libsonnet` adds."""
     arguments = ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items())
     snippet = f"(import '{CONFIGS}/distributed.libsonnet')({arguments})"
     return json.loads(_jsonnet.evaluate_snippet("snippet", snippet))["distributed"]
@@ -108,7 +108,7 @@ def recorded(run: Path) -> List[List[Dict[str, Any]]]:
     ]
 
 
-def test_every_document_once_an_epoch_and_random_numbers_of_its_own(
+def test_each_process_reads_different_documents_and_has_different_random_numbers(
     odd_data: Path, tmp_path: Path
 ) -> None:
     def train(run: Path) -> List[List[Dict[str, Any]]]:

@@ -16,7 +16,7 @@ def targets_of(soft: torch.Tensor, max_span_width: int = 2) -> torch.Tensor:
     return soft_targets(spans, mask, soft, num_words=3, max_span_width=max_span_width)
 
 
-def test_what_is_listed_has_its_distribution_and_the_rest_is_no_entity() -> None:
+def test_listed_spans_have_their_distribution_and_others_are_no_entity() -> None:
     soft = torch.tensor(
         [
             [[2.0, 2, 0.25, 0.5], [0, 1, 0.0, 0.125]],
@@ -29,26 +29,26 @@ def test_what_is_listed_has_its_distribution_and_the_rest_is_no_entity() -> None
     ]
 
 
-def test_a_span_that_is_too_wide_leaves_no_trace() -> None:
+def test_a_span_that_is_too_wide_is_ignored() -> None:
     soft = torch.tensor([[[0.0, 1, 0.0, 1.0]], [[PADDING] * 4]])
     assert targets_of(soft, max_span_width=1).tolist() == [[NOTHING] * 3] * 2
 
 
-def test_where_nothing_is_listed_nothing_is_an_entity() -> None:
+def test_without_listed_spans_nothing_is_an_entity() -> None:
     assert targets_of(torch.zeros(2, 0, 4)).tolist() == [[NOTHING] * 4] * 2
 
 
-def test_what_adds_up_to_more_than_one_by_rounding_is_a_distribution() -> None:
+def test_rounded_probabilities_may_add_up_to_slightly_more_than_1() -> None:
     soft = torch.tensor([[[0.0, 0, 0.6, 0.4002]], [[PADDING] * 4]])
     first = targets_of(soft)[0, 0]
     assert first.tolist() == pytest.approx([0.0, 0.6 / 1.0002, 0.4002 / 1.0002])
 
 
-def test_gold_a_teacher_and_both() -> None:
+def test_targets_of_gold_of_a_teacher_and_of_both() -> None:
     labels = torch.tensor([[2], [0], [1]])
     soft = torch.tensor([[[0.5, 0.25, 0.25]]] * 3)
-    annotated, taught = [True, False, True], [False, True, True]
-    assert mixed_targets(labels, soft, annotated, taught).tolist() == [
+    annotated, has_soft_labels = [True, False, True], [False, True, True]
+    assert mixed_targets(labels, soft, annotated, has_soft_labels).tolist() == [
         [[0.0, 0.0, 1.0]],
         [[0.5, 0.25, 0.25]],
         [[0.25, 0.625, 0.125]],

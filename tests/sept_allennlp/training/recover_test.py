@@ -81,7 +81,7 @@ def test_another_seed_gives_another_model(undisturbed: Path, tmp_path: Path) -> 
     [("ctrl-c", None), ("kill", None), ("ctrl-c", 2)],
     ids=["ctrl-c", "kill", "checkpoint inside the epoch"],
 )
-def test_recovering_gives_what_an_undisturbed_run_gives(
+def test_a_recovered_run_equals_an_undisturbed_one(
     undisturbed: Path, tmp_path: Path, by: str, save_every: Optional[int]
 ) -> None:
     run = tmp_path / "run"
@@ -100,7 +100,7 @@ def test_recovering_gives_what_an_undisturbed_run_gives(
     assert_same_result(run, undisturbed)
 
 
-def test_recovering_before_the_first_checkpoint_starts_anew(
+def test_recovering_before_the_first_checkpoint_starts_again(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -191,22 +191,22 @@ def test_a_training_killed_at_a_write_ends_as_if_undisturbed(
 
 
 def test_best_weights_that_cannot_be_restored_are_reported(improving: Path, tmp_path: Path) -> None:
-    # The first epoch is the best, and its checkpoint is gone.
+    # The first epoch is the best, and its checkpoint is missing.
     overrides = {"trainer.validation_metric": "+loss"}
     run = tmp_path / "run"
     train_model(faults.three_epochs(overrides), str(run))
     (run / "best.th").unlink()
-    with pytest.raises(ConfigurationError, match="best.th is missing .* best epoch, which is 0"):
+    with pytest.raises(ConfigurationError, match=r"best.th is missing, .* best epoch \(0\)"):
         train_model(faults.three_epochs(overrides), str(run), recover=True)
 
 
-def test_best_weights_without_a_checkpoint_are_not_trained_anew(
+def test_best_weights_without_a_checkpoint_are_not_overwritten(
     improving: Path, tmp_path: Path
 ) -> None:
     run = without_result(improving, tmp_path / "run")
     for file in run.glob("*_state_*.th"):
         file.unlink()
-    with pytest.raises(ConfigurationError, match="best.th has no checkpoint to go on from"):
+    with pytest.raises(ConfigurationError, match="best.th is there, but no checkpoint"):
         train_model(faults.three_epochs(), str(run), recover=True)
 
 

@@ -46,7 +46,7 @@ def test_training_is_in_bfloat16_and_validation_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.trains
-def test_recovering_gives_what_an_undisturbed_run_gives(tmp_path: Path) -> None:
+def test_a_recovered_run_equals_an_undisturbed_one(tmp_path: Path) -> None:
     epochs = {"trainer.num_epochs": 3, **SIX_BATCHES, **BFLOAT16}
     train(tmp_path / "undisturbed", epochs)
     weights = final_weights(tmp_path / "undisturbed")
@@ -87,7 +87,7 @@ def test_two_processes_train_in_bfloat16_too(
     torch.testing.assert_close(weights[name], expected[name], rtol=0, atol=0.01)
 
 
-def test_what_cannot_be_in_bfloat16_is_refused_in_one_line(
+def test_unsupported_bfloat16_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(message: str, name: str, overrides: Dict[str, Any], **config: str) -> None:

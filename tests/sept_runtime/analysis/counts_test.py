@@ -100,6 +100,27 @@ def test_the_command_shows_and_writes_tables(predictions, tmp_path, capsys):
     assert "parsing,Task,1" in table.read_text()
 
 
+def test_counts_are_written_in_the_format_of_the_suffix(predictions, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    options = ["--label", "Method", "--by", "year", "--top", "1", "-o"]
+    main(["count", predictions, *options, str(tmp_path / "counts.parquet")])
+    assert parquet.read_table(tmp_path / "counts.parquet").to_pylist() == [
+        {
+            "entity": "Long short-term memory (LSTM)",
+            "label": "Method",
+            "documents": 2,
+            "mentions": 3,
+            "2019": 1,
+            "2020": 1,
+        }
+    ]
+    main(["count", predictions, *options, str(tmp_path / "counts.tsv")])
+    first = (tmp_path / "counts.tsv").read_text().splitlines()[0]
+    assert first == "entity\tlabel\tdocuments\tmentions\t2019\t2020"
+    # Beside the counts there is no other file, such as for relations.
+    assert len(list(tmp_path.glob("counts*"))) == 2
+
+
 @pytest.mark.parametrize("arguments", [[], ["--by", "year"]])
 def test_a_chart_is_drawn(predictions, tmp_path, arguments):
     pytest.importorskip("matplotlib")
@@ -122,7 +143,7 @@ def test_options_that_cannot_work_are_refused(predictions, arguments, reason):
         main(["count", predictions, *arguments])
 
 
-def test_the_report_holds_counts_sentences_and_nothing_from_elsewhere(predictions, tmp_path):
+def test_the_report_holds_counts_and_sentences_and_is_self_contained(predictions, tmp_path):
     page = tmp_path / "report.html"
     main(["report", predictions, str(page), "--by", "year", "--title", "<b>Corpus</b>"])
     html = page.read_text()

@@ -214,7 +214,10 @@ def test_systems_with_other_annotations_cannot_be_compared() -> None:
 @pytest.mark.parametrize(
     "documents, complaint",
     [
-        ([document(None, [])], "document 'a' needs both gold 'ner' and predictions"),
+        (
+            [document(None, [])],
+            "document 'a' needs both gold entities",
+        ),
         ([document([], []), document([], [])], "document 'a' occurs twice"),
     ],
 )

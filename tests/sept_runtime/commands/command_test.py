@@ -34,14 +34,14 @@ def run(command: Command, *arguments: str) -> None:
 
 
 @pytest.mark.parametrize("error", [DocumentError, OSError, FileNotFoundError])
-def test_what_the_user_can_mend_is_one_line(error: Type[Exception]) -> None:
+def test_errors_that_the_user_can_fix_are_one_line(error: Type[Exception]) -> None:
     with pytest.raises(SystemExit) as exit:
         run(Fail(error("x.jsonl: broken")))
     # Python prints it, and ends with status 1.
     assert exit.value.code == "program fail: x.jsonl: broken"
 
 
-def test_what_is_a_fault_of_the_program_is_not_hidden() -> None:
+def test_errors_of_the_program_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         run(Fail(ZeroDivisionError()))
 

@@ -49,7 +49,7 @@ def test_predictions_or_gold(tmp_path):
     assert len((tmp_path / "gold" / "a_b.ann").read_text().splitlines()) == 3
 
 
-def test_what_was_left_out_is_said(tmp_path, capsys):
+def test_what_is_left_out_is_reported(tmp_path, capsys):
     folder = tmp_path / "brat"
     folder.mkdir()
     (folder / "d.txt").write_text("named entity")
@@ -71,7 +71,7 @@ def test_what_was_left_out_is_said(tmp_path, capsys):
     assert json.loads((tmp_path / "out.jsonl").read_text())["ner"] == [[[0, 0, "Task"]]]
 
 
-def test_a_document_deleted_in_brat_is_said(tmp_path, capsys):
+def test_a_document_deleted_in_brat_is_reported(tmp_path, capsys):
     source, folder = tmp_path / "in.jsonl", tmp_path / "brat"
     source.write_text("\n".join(json.dumps({**DOCUMENT, "doc_key": key}) for key in "ab"))
     run("to-brat", source, folder)

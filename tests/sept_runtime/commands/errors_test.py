@@ -36,7 +36,9 @@ def other(tmp_path: Path) -> Path:
     return file
 
 
-def test_tables_and_examples(predictions: Path, other: Path, capsys: pytest.CaptureFixture) -> None:
+def test_tables_and_examples_are_printed(
+    predictions: Path, other: Path, capsys: pytest.CaptureFixture
+) -> None:
     main(["errors", str(predictions), "--against", str(other)])
     captured = capsys.readouterr()
     rows = [
@@ -96,5 +98,5 @@ def test_an_input_is_never_overwritten(predictions: Path) -> None:
 def test_predictions_without_gold_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "p.jsonl"
     file.write_text(json.dumps({**DOCUMENT, "ner": None, "entities": []}))
-    with pytest.raises(SystemExit, match="line 1: document 'd1' needs both gold 'ner'"):
+    with pytest.raises(SystemExit, match="line 1: document 'd1' needs both gold entities"):
         main(["errors", str(file)])

@@ -40,7 +40,7 @@ def outputs_of(text: str) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_what_allennlp_predict_writes(
+def test_outputs_of_allennlp_predict_are_equal(
     trained_archive: str, exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     from sept_allennlp.commands.predict import SEPTPredictManager
@@ -94,7 +94,7 @@ def test_options(exported_model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert output["entities"] and all(len(e["labels"]) == 2 for e in output["entities"])
     assert run("--model", exported_model, source, "--predictor-args", '{"min_score": 1.0}') == 0
     assert outputs_of(capsys.readouterr().out)[0]["entities"] == []
-    # An option of its own overrides the same one in JSON.
+    # An option on the command line overrides the same one in JSON.
     options = ["--predictor-args", '{"min_score": 1.0, "top_labels": 1}', "--min-score", ".0"]
     assert run("--model", exported_model, source, *options, "--no-flat") == 0
     (output,) = outputs_of(capsys.readouterr().out)
@@ -155,11 +155,16 @@ def test_another_engine(
         (None, "-", ["--predictor-args", '{"min_score": 2}'], "--predictor-args: min_score must"),
         (None, "-", ["--predictor-args", '{"flat": "false"}'], "flat must be true or false, got"),
         (None, "-", ["--predictor-args", '{"min_scor": 0}'], "did you mean 'min_score'?"),
-        (None, "-", ["--precision", "bfloat16"], "an extra: pip install 'openvino"),
+        (
+            None,
+            "-",
+            ["--precision", "bfloat16"],
+            "needs the extra 'openvino': pip install 'sept_allennlp",
+        ),
         (None, "-", ["-o", "none/out.jsonl"], "none/out.jsonl: there is no folder"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_errors_are_reported_in_one_line(
     exported_model: Path, model: Any, source: str, options: List[str], fault: str
 ) -> None:
     with pytest.raises(SystemExit) as error:
@@ -197,7 +202,7 @@ def test_a_damaged_input_is_answered_up_to_the_damage(
     capsys: pytest.CaptureFixture,
 ) -> None:
     source, target = tmp_path / f"in.jsonl{suffix}", tmp_path / "out.jsonl"
-    # Two files one after the other, of which the second is cut short.
+    # Two concatenated files, the second truncated.
     source.write_bytes(compress(b"".join(lines_of(40))) + compress(b"".join(lines_of(40)))[:-20])
     target.write_text("earlier")
     with pytest.raises(SystemExit, match=f"{source}: the file is damaged after line") as error:
@@ -311,3 +316,26 @@ def test_an_interrupted_run_keeps_the_earlier_output_and_names_its_own_part(
     assert f"{target}: not written; what was finished is in {partial}" in said
     (output,) = outputs_of(gzip.decompress(partial.read_bytes()).decode())
     assert output["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("in.json", '[{"id": "a", "text": "We use a parser."}, {"id": "b", "text'),
+        (
+            "in.xml",
+            "<PubmedArticleSet><PubmedArticle><PMID>a</PMID><Abstract><AbstractText>We use a "
+            "parser.</AbstractText></Abstract></PubmedArticle><PubmedArticle>",
+        ),
+    ],
+)
+def test_records_before_the_damage_are_answered(
+    exported_model: Path, tmp_path: Path, name: str, content: str
+) -> None:
+    source, target = tmp_path / name, tmp_path / "out.jsonl"
+    source.write_text(content)
+    with pytest.raises(SystemExit, match=rf"{name}: the file is damaged after line 1 \(not valid "):
+        main(["predict", "--model", str(exported_model), str(source), "-o", str(target)])
+    first, last = outputs_of(target.read_text())
+    assert (first["id"], last["line"]) == ("a", 2)
+    assert "the file is damaged" in last["error"]

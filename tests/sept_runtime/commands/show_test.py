@@ -148,7 +148,7 @@ def test_standard_input(
     assert capsys.readouterr().out == expected
 
 
-def test_what_the_terminal_cannot_write_is_escaped(predictions: str) -> None:
+def test_characters_that_the_terminal_lacks_are_escaped(predictions: str) -> None:
     sentences, entities = [["β", "机", "LSTM"]], [{**ENTITY, "start_word": 0}]
     fields = {"doc_key": "d", "sentences": sentences, "entities": entities}
     Path(predictions).write_text(json.dumps(fields))

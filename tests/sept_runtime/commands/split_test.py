@@ -45,7 +45,7 @@ def test_each_document_is_in_one_split_in_its_order(
     assert capsys.readouterr().out.splitlines()[0] == f"{tmp_path}/out/train.json: 13 documents"
 
 
-def test_the_split_depends_on_keys_and_seed_alone(tmp_path: Path) -> None:
+def test_the_split_depends_only_on_keys_and_seed(tmp_path: Path) -> None:
     first = split(write(tmp_path / "a", KEYS), tmp_path / "1")
     second = split(write(tmp_path / "b", KEYS[::-1]), tmp_path / "2")
     assert {*first["dev.json"]} == {*second["dev.json"]}
@@ -97,5 +97,7 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_document_without_a_key_is_named(tmp_path: Path) -> None:
     data = tmp_path / "all.jsonl"
     data.write_text('{"id": 1}\n{"sentences": []}\n')
-    with pytest.raises(SystemExit, match="line 2: the document needs one of doc_key, doc_id, id"):
+    with pytest.raises(
+        SystemExit, match="line 2: the document needs an id, one of the keys doc_key, doc_id, id"
+    ):
         split(data, tmp_path / "out")

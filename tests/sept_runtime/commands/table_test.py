@@ -115,7 +115,7 @@ def test_parquet(predictions: Path, tmp_path: Path) -> None:
     assert parquet.read_table(tmp_path / "t-relations.parquet").num_rows == 1
 
 
-def test_what_cannot_be_a_table_is_refused(predictions: Path, tmp_path: Path) -> None:
+def test_an_unknown_table_format_is_refused(predictions: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="must end in one of .csv, .tsv, .xlsx, .parquet"):
         main(["table", str(predictions), str(tmp_path / "t.ods")])
     copy = tmp_path / "copy.csv"

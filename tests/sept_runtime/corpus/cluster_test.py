@@ -57,7 +57,7 @@ def test_a_worker_is_on_one_machine() -> None:
         plan_workers([], 0)
 
 
-def test_a_containers_share_of_the_cores_counts(
+def test_a_containers_share_of_the_cores_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quota = tmp_path / "cpu.max"

@@ -19,6 +19,7 @@ from sept_runtime.corpus.settings import ModelSettings
 from sept_runtime.corpus.shards import Shard, ShardLines
 from sept_runtime.errors import CorpusError, ExportedModelError
 from sept_runtime.formats.json_lines import dump_line
+from sept_runtime.formats.records import FieldOptions
 from sept_runtime.inference.json_lines import predict_lines
 from sept_runtime.onnx import ExportedPredictor
 
@@ -85,10 +86,10 @@ def test_memory_of_a_worker(exported_model: Path) -> None:
 class Light(ExportedShardPredictor):
     """Fails if its process has imported what it should not need."""
 
-    def predict(self, shard_lines: ShardLines, file_name: str) -> Any:
+    def predict(self, shard_lines: ShardLines, file_name: str, fields: FieldOptions) -> Any:
         heavy = {"torch", "allennlp", "sept_allennlp", "transformers"} & sys.modules.keys()
         assert not heavy, heavy
-        return super().predict(shard_lines, file_name)
+        return super().predict(shard_lines, file_name, fields)
 
 
 def test_engine_and_precision_are_passed_to_the_model(exported_model: Path) -> None:

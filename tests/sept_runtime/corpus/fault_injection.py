@@ -1,7 +1,7 @@
 """
-Injects each fault into each operation of a small run, runs it again, and compares the content with
-that of an undisturbed run. Prints the numbers of faults for docs/scaling.md, or as JSON; stops at
-the first difference.
+Inject each fault into each operation of a small run, run it again, and compare its content with
+that of an undisturbed run. Prints the numbers of faults for docs/scaling.md, or JSON. Stops at the
+first difference.
 
     python -m tests.sept_runtime.corpus.fault_injection
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional
 
 from sept_runtime.corpus.cluster import WorkerDied
+from sept_runtime.corpus.output_folder import Counts
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.errors import CorpusError
@@ -143,7 +144,7 @@ class SmallRun:
         settings = CorpusSettings(output=output, **self._options)
         found = cluster or InProcessCluster()
         counts = predict_corpus(settings, lambda line: None, WordShardPredictor, lambda _: found)
-        assert counts == (8, 7, 1, 6), counts
+        assert counts == Counts(8, 7, 1, 6), counts
 
 
 def content(output: Path) -> Content:
@@ -185,7 +186,7 @@ def get_stuck(disk: Disk, name: str) -> None:
     thread.get_stuck()
 
 
-# What happens to the process, of which nothing remains.
+# Ways in which the process ends; nothing of it remains.
 DEADLY = {
     "SIGKILL": kill,
     "power failure": cut_power(),
@@ -196,7 +197,7 @@ FAILING = {"ENOSPC": fail(errno.ENOSPC), "EIO": fail(errno.EIO)}
 
 
 def in_child(run: Callable[[], None]) -> None:
-    """Runs in a process of its own, which must be killed."""
+    """Run in a process of its own, which must be killed."""
     child = os.fork()
     if child == 0:
         try:
@@ -208,7 +209,7 @@ def in_child(run: Callable[[], None]) -> None:
 
 
 def attempt(run: Callable[[], None]) -> None:
-    """Runs once, which may fail."""
+    """Run once, which may fail."""
     try:
         run()
     except (CorpusError, OSError):
@@ -225,7 +226,7 @@ class Injection:
         self.faults: Counter[str] = Counter()
 
     def _check(self, output: Path, kind: str, place: str) -> None:
-        """Runs again if the run did not come to its end, and compares."""
+        """Run again if the run did not come to its end, and compare."""
         self._small.run(output)
         assert content(output) == self._expected, f"{kind} at {place}: another content in {output}"
         self.faults[kind] += 1

@@ -8,7 +8,7 @@ from tests.experiments import ROOT
 
 
 def test_no_fault_changes_the_output() -> None:
-    # In a process of its own, which imports little: it forks hundreds of times.
+    # In a separate process with few imports, because it forks hundreds of times.
     command = [sys.executable, "-m", "tests.sept_runtime.corpus.fault_injection", "--json"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -7,9 +7,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from sept_runtime.corpus.formats import encode, schema, suffix, with_text_field
-from sept_runtime.corpus.inputs import InputFile
-from sept_runtime.corpus.shards import Shard, ShardLines
+from sept_runtime.corpus.formats import encode, schema, suffix
 from sept_runtime.formats.json_lines import dump_line
 
 DOCUMENT: Dict[str, Any] = {
@@ -55,7 +53,8 @@ def test_parquet_has_the_fields_as_columns(compression: str) -> None:
     first, second = table.to_pylist()
     for name in ("doc_key", "text", "sentences", "word_offsets"):
         assert first[name] == DOCUMENT[name]
-    assert first["entities"] == [{**DOCUMENT["entities"][0], "labels": None}]
+    absent = dict.fromkeys(["field", "field_start", "field_end", "labels"])
+    assert first["entities"] == [{**DOCUMENT["entities"][0], **absent}]
     assert (first["id"], second["id"]) == ("5", "b\u00e9")
     assert second["entities"] == []
     assert first["title"] is None
@@ -74,6 +73,13 @@ def test_a_lone_surrogate_is_replaced_in_parquet() -> None:
     line = dump_line({**DOCUMENT, "text": "A \ud800."})
     (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()
     assert row["text"] == "A \ufffd."
+
+
+def test_parquet_says_whether_an_entity_is_in_the_title() -> None:
+    entity = {**DOCUMENT["entities"][0], "field": "title", "field_start": 2, "field_end": 8}
+    line = json.dumps({**DOCUMENT, "entities": [entity]})
+    (row,) = parquet.read_table(io.BytesIO(encode([line], "parquet", "none"))).to_pylist()
+    assert row["entities"] == [{**entity, "labels": None}]
 
 
 def test_parquet_has_labels_with_scores() -> None:
@@ -95,27 +101,3 @@ def test_an_empty_file_can_be_read() -> None:
     table = parquet.read_table(io.BytesIO(encode([], "parquet", "gz")))
     assert table.num_rows == 0
     assert table.schema.names == schema().names
-
-
-def test_the_text_of_json_lines_may_be_in_another_field() -> None:
-    lines = [
-        b'{"id": 1, "abstract": "One.", "text": "no"}',
-        b'{"id": 2, "abstract": null, "tokens": ["Two"]}',
-        b'{"id": 3, "text": "no"}',
-        b"not JSON",
-        b"[]",
-        b"",
-    ]
-    given = ShardLines(Shard(0, 0, 1, 6, 99, True), lines, {5: "too long"})
-    renamed = with_text_field(given, InputFile("in.jsonl.gz", 99, 0), "abstract")
-    assert [json.loads(line) for line in renamed.lines[:2]] == [
-        {"id": 1, "text": "One."},
-        {"id": 2, "tokens": ["Two"]},
-    ]
-    assert renamed.lines[2:] == [b"", b"not JSON", b"[]", b""]
-    assert renamed.unreadable == {
-        2: "the document has no field 'abstract' (--text-column)",
-        5: "too long",
-    }
-    assert with_text_field(given, InputFile("in.parquet", 99, 0), "abstract") == given
-    assert with_text_field(given, InputFile("in.jsonl", 99, 0), "text") == given

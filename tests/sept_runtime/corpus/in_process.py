@@ -140,7 +140,7 @@ class WorkerThread(threading.Thread):
         self.finished_or_stuck.set()
 
     def get_stuck(self) -> None:
-        """Called in the thread: gives the worker up for lost, and returns when it wakes up."""
+        """Give the worker up for lost, and return when it wakes up. Runs in the thread."""
         self.finished_or_stuck.set()
         self._awake.wait()
 

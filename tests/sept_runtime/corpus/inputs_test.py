@@ -10,7 +10,7 @@ from sept_runtime.errors import CorpusError
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    for name in ("b.jsonl", "a.jsonl.gz", "deep/er/c.parquet", "readme.txt", ".hidden.jsonl"):
+    for name in ("b.jsonl", "a.jsonl.gz", "deep/er/c.parquet", "read.me", ".hidden.jsonl"):
         path = tmp_path / "corpus" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -55,14 +55,24 @@ def test_links_are_followed_under_their_own_names(corpus: Path, tmp_path: Path) 
 
 
 def test_a_name_without_a_file_is_refused(corpus: Path) -> None:
-    for name in ("none.jsonl", "*.zst", "readme.*"):
+    for name in ("none.jsonl", "*.zst", "read.*"):
         with pytest.raises(CorpusError, match="no file to annotate was found"):
             find_inputs([str(corpus), str(corpus / name)])
 
 
-def test_a_named_file_of_another_type_is_refused(corpus: Path) -> None:
-    with pytest.raises(CorpusError, match="readme.txt: unknown type of file"):
-        find_inputs([str(corpus / "readme.txt")])
+def test_a_named_file_of_another_type_needs_a_format(corpus: Path) -> None:
+    path = str(corpus / "read.me")
+    with pytest.raises(CorpusError, match=r"read.me: unknown type of file. Name .* by --format"):
+        find_inputs([path])
+    assert names(find_inputs([path], "text"), corpus) == ["read.me"]
+
+
+def test_files_of_all_formats_are_found(corpus: Path) -> None:
+    for name in ("d.xml.gz", "e.RIS", "f.bib", "g.csv.zst", "h.txt"):
+        (corpus / name).touch()
+    found = names(find_inputs([str(corpus)]), corpus)
+    expected = ["a.jsonl.gz", "b.jsonl", "d.xml.gz", "deep/er/c.parquet", "e.RIS", "f.bib"]
+    assert found == [*expected, "g.csv.zst", "h.txt"]
 
 
 def test_a_file_is_identified_by_size_and_time(corpus: Path) -> None:

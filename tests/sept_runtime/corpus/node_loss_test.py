@@ -14,6 +14,7 @@ from sept_runtime.corpus.prediction import PredictedShard
 from sept_runtime.corpus.run import predict_corpus
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
+from sept_runtime.formats.records import FieldOptions
 from tests.sept_runtime.corpus.in_process import WordShardPredictor
 
 ray = pytest.importorskip("ray")
@@ -55,13 +56,15 @@ def test_a_lost_machine_loses_nothing(cluster: Any, tmp_path: Path) -> None:
         """On the machine that will be lost, takes a shard and never finishes it."""
 
         @override
-        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        def predict(
+            self, shard_lines: ShardLines, file_name: str, fields: FieldOptions
+        ) -> PredictedShard:
             if ray.get_runtime_context().get_node_id() != head:
                 reached.touch()
                 threading.Event().wait()
             # Or the other worker is finished before this machine is lost.
             wait_for(reached)
-            return super().predict(shard_lines, file_name)
+            return super().predict(shard_lines, file_name, fields)
 
     def lose() -> None:
         wait_for(reached)

@@ -102,7 +102,7 @@ def test_check_finds_missing_and_changed_files(
         attempt = folder.begin_attempt()
         write_all(folder, attempt)
         write(folder, attempt, FIRST, 1, 0)
-        with pytest.raises(CorpusError, match="2 lines from line 1 on, 1 were annotated and 0"):
+        with pytest.raises(CorpusError, match="2 lines from line 1 on, 1 were annotated, 0 failed"):
             folder.check(inputs)
         write_all(folder, attempt)
         shard.write_bytes(b"")
@@ -134,7 +134,7 @@ def test_check_finds_files_that_are_not_of_the_run(
     with folder.claimed(SETTINGS, inputs):
         write_all(folder, folder.begin_attempt())
         (folder.path / name).touch()
-        # Of a network file system: nobody reads it by accident.
+        # As network file systems leave; its name keeps readers away.
         (folder.path / "annotations" / ".nfs0001").touch()
         with pytest.raises(CorpusError, match=f"not part of this run: {Path(name).name}. Move"):
             folder.check(inputs)
@@ -211,7 +211,7 @@ def test_a_folder_in_use_is_refused(folder: OutputFolder, inputs: List[InputFile
         with pytest.raises(CorpusError, match="in use by another process"):
             with folder.claimed(SETTINGS, inputs):
                 pytest.fail("it was let in")
-        # And the run goes on.
+        # The run continues.
         write_all(folder, attempt)
 
 
@@ -265,6 +265,8 @@ def test_records_are_json(folder: OutputFolder, inputs: List[InputFile]) -> None
         "error_bytes": 3,
         "seconds": {"reading": 1.0},
         "started": 5.0,
+        "skipped": 0,
+        "reason": "",
     }
     run = json.loads((folder.path / "run.json").read_text())
     assert run["settings"] == SETTINGS
@@ -298,3 +300,4 @@ def test_unfinished_files() -> None:
 
 def test_counts_are_a_sum() -> None:
     assert str(Counts(1204, 1200, 4, 2)) == "1,204 lines in = 1,200 annotated + 4 failed"
+    assert str(Counts(1209, 1200, 4, 2, 5)).endswith(" = 1,200 annotated + 4 failed + 5 skipped")

@@ -17,7 +17,9 @@ def test_can_be_imported_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SystemExit, match="^sept annotate: needs the extra 'ray': pip install"):
+    with pytest.raises(
+        SystemExit, match="^sept annotate: the command needs the extra 'ray': pip install"
+    ):
         main(["annotate", "in", "--output", "out"])
 
 

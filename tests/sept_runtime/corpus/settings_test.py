@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
+from sept_runtime.formats.records import FieldOptions
 from sept_runtime.version import VERSION
 
 MODEL = ModelSettings("model.tar.gz", "12ab", predictor_args={"min_score": 0.5})
-SETTINGS = CorpusSettings(MODEL, ("corpus",), Path("out"), text_column="abstract")
+FIELDS = FieldOptions("abstract", "pmid", "name", ("year",), with_title=True)
+SETTINGS = CorpusSettings(
+    MODEL, ("corpus",), Path("out"), format="csv", fields=FIELDS, one_per_line=True
+)
 
 
 def test_everything_that_changes_an_answer_is_recorded() -> None:
@@ -23,10 +27,16 @@ def test_everything_that_changes_an_answer_is_recorded() -> None:
         "--engine": "openvino",
         "--precision": "bfloat16",
         "--batch-size": 8,
-        "--format": "jsonl",
+        "--output-format": "jsonl",
         "--compression": "gz",
         "--shard-size": 2048,
-        "--text-column": "abstract",
+        "--format": "csv",
+        "--text-field": "abstract",
+        "--id-field": "pmid",
+        "--title-field": "name",
+        "--with-title": True,
+        "--keep": ["year"],
+        "--one-per-line": True,
     }
 
 
@@ -34,7 +44,8 @@ def test_defaults_are_recorded_too() -> None:
     identity = CorpusSettings(ModelSettings("model", "12ab"), (), Path("out")).identity()
     assert identity["--engine"] == "onnxruntime"
     assert identity["--precision"] == "float32"
-    assert identity["--text-column"] == "text"
+    assert identity["--with-title"] is False
+    assert identity["--text-field"] is identity["--format"] is None
 
 
 def test_workers_and_batch_size_may_change_in_float32() -> None:

@@ -127,17 +127,12 @@ def test_rows_of_parquet_are_lines(tmp_path: Path) -> None:
     )
     found = read(path)
     assert objects(found) == [
-        {"id": 1, "text": "One."},
-        {"id": 2, "tokens": ["a", "b"]},
-        {"id": 3, "text": "Three."},
+        {"id": 1, "text": "One.", "tokens": None},
+        {"id": 2, "text": None, "tokens": ["a", "b"]},
+        {"id": 3, "text": "Three.", "tokens": None},
     ]
     assert [one.shard.first_line for one in found] == [1, 3]
     assert sum(one.shard.num_bytes for one in found) == path.stat().st_size
-
-
-def test_the_text_may_be_in_another_column(tmp_path: Path) -> None:
-    path = parquet_file(tmp_path, doc_key=["a"], abstract=["One."], text=["no"], year=[2020])
-    assert objects(read(path, text_column="abstract")) == [{"doc_key": "a", "text": "One."}]
 
 
 def test_text_in_a_column_of_bytes_is_text(tmp_path: Path) -> None:
@@ -154,10 +149,43 @@ def test_a_row_that_is_not_utf8_is_one_error(tmp_path: Path) -> None:
     assert found.unreadable == {1: "the row contains bytes that are not UTF-8"}
 
 
-def test_parquet_without_text_is_refused(tmp_path: Path) -> None:
-    path = parquet_file(tmp_path, id=["a"], abstract=["One."])
-    with pytest.raises(CorpusError, match="in.parquet has no column 'text'.*'abstract'"):
-        read(path)
+CSV = b'id,abstract\n1,"One,\nand more."\n2,Two.\n\n3,Three.\n'
+
+
+def test_records_are_lines_with_the_numbers_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, gzip.compress(CSV), "in.csv.gz")
+    found = read(path)
+    assert objects(found) == [
+        {"id": "1", "abstract": "One,\nand more."},
+        {"id": "2", "abstract": "Two."},
+        {"id": "3", "abstract": "Three."},
+    ]
+    assert [(one.format, one.shard.first_line, one.numbers) for one in found] == [
+        ("csv", 1, [3, 4]),
+        ("csv", 3, [6]),
+    ]
+    assert [found[0].number(1), found[1].number(0)] == [4, 6]
+    assert sum(one.shard.num_bytes for one in found) == path.stat().st_size
+    rest = read(path, done={0})
+    assert [(one.shard, one.lines) for one in rest] == [(found[1].shard, found[1].lines)]
+
+
+def test_records_before_the_damage_are_kept(tmp_path: Path) -> None:
+    article = b"<PubmedArticle><PMID>%d</PMID></PubmedArticle>"
+    content = b"<PubmedArticleSet>" + article % 1 + article % 2 + b"<PubmedArt"
+    (found,) = read(written(tmp_path, content, "in.xml"), lines_per_shard=9)
+    assert [line and json.loads(line) for line in found.lines] == [
+        {"pmid": "1"},
+        {"pmid": "2"},
+        b"",
+    ]
+    assert "the file is damaged" in found.unreadable[2] and "not valid XML" in found.unreadable[2]
+
+
+def test_a_format_may_be_given(tmp_path: Path) -> None:
+    path = written(tmp_path, b"One.\nTwo.\n", "in.log")
+    (found,) = read(path, format="text", one_per_line=True)
+    assert objects([found]) == [{"id": "in-1", "text": "One."}, {"id": "in-2", "text": "Two."}]
 
 
 def test_a_file_that_is_not_parquet_is_damaged(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sept_runtime.corpus.settings import CorpusSettings, ModelSettings
 from sept_runtime.corpus.shards import ShardLines
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.errors import CorpusError
+from sept_runtime.formats.records import FieldOptions
 from sept_runtime.inference.prediction import SpanPredictor
 from sept_runtime.options import Decoding
 from tests.sept_runtime.corpus.in_process import InProcessCluster, WordShardPredictor
@@ -26,7 +27,7 @@ Run = Callable[[Type[ShardPredictor]], Tuple[Counts, List[str]]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Annotates two files of three shards. Returns the counts and the reports."""
+    """Annotate two files of three shards. Returns the counts and the reports."""
     for name in ("a.jsonl", "b.jsonl"):
         lines = [json.dumps({"id": n, "text": f"Parser {name} {n}."}) for n in range(5)]
         (tmp_path / name).write_text("\n".join(lines))
@@ -50,17 +51,19 @@ def run(tmp_path: Path) -> Run:
 
 
 def dying(deaths: Dict[str, int]) -> Type[ShardPredictor]:
-    """Makes workers that die as often as given on the shards named."""
+    """Make workers that die as often as given on the shards named."""
     tries: Counter[str] = Counter()
 
     class Dying(WordShardPredictor):
         @override
-        def predict(self, shard_lines: ShardLines, file_name: str) -> PredictedShard:
+        def predict(
+            self, shard_lines: ShardLines, file_name: str, fields: FieldOptions
+        ) -> PredictedShard:
             name = shard_lines.shard.name
             tries[name] += 1
             if tries[name] <= deaths.get(name, 0):
                 raise WorkerDied(f"a worker died: at {name}")
-            return super().predict(shard_lines, file_name)
+            return super().predict(shard_lines, file_name, fields)
 
     return Dying
 

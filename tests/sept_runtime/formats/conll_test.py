@@ -37,7 +37,7 @@ def read(path: str, limit: int = 200) -> List[Document]:
 
 
 def entities_of(tags: str, write: WriteFile) -> Optional[List[AnnotatedSpan]]:
-    """Of one sentence with these tags."""
+    """Return the entities of one sentence with these tags."""
     pairs = (f"w{i}/{tag}" for i, tag in enumerate(tags.split()))
     (document,) = read(write(columns(" ".join(pairs))))
     return document.entities
@@ -84,7 +84,7 @@ Stretches = List[Tuple[List[str], Optional[str]]]
 
 
 def in_columns(sentence: Stretches, scheme: str) -> str:
-    """A sentence with tags in IOB1 or IOB2."""
+    """Return a sentence with IOB1 or IOB2 tags."""
     lines = ""
     previous = None
     for words, label in sentence:
@@ -108,7 +108,7 @@ def document_of(key: str, sentences: List[Stretches]) -> Document:
 @pytest.mark.parametrize("scheme", ["IOB1", "IOB2"])
 @settings(max_examples=50)
 @given(st.lists(st.lists(SENTENCES, min_size=1, max_size=3), min_size=1, max_size=3))
-def test_what_is_written_is_read_back(tmp_path_factory, scheme, written) -> None:
+def test_written_predictions_are_read_back(tmp_path_factory, scheme, written) -> None:
     path = tmp_path_factory.mktemp("written") / "train.txt"
     content = ""
     for number, sentences in enumerate(written):
@@ -142,7 +142,7 @@ def test_files_may_be_written_in_several_ways(content: str, write: WriteFile) ->
     assert document.entities == [(1, 1, "X")]
 
 
-def test_words_are_what_they_are(write: WriteFile) -> None:
+def test_words_are_read_unchanged(write: WriteFile) -> None:
     words = ["-LRB-", "5\u00a0mg", "\u03b2-blocker", "\u2028x", "#", "''", "\u200b"]
     (document,) = read(write("".join(f"{word}\tNN\tO\tO\n" for word in words)))
     assert document.words == words
@@ -338,7 +338,7 @@ def test_tags_without_a_label_get_the_readers(write: WriteFile) -> None:
     ]
 
 
-def test_comments_are_not_words_and_signs_are(write: WriteFile) -> None:
+def test_comments_are_not_words_but_signs_are(write: WriteFile) -> None:
     content = (
         "# id 1a2b domain=bio\nIL-2 _ _ B-DNA\n# a comment that ends in O\n# _ _ O\n"
         "#hashtag\n#1 _ _ I-DNA\n## more ##\ngene _ _ I-DNA\n"

@@ -45,7 +45,7 @@ def bounds(document: Document) -> st.SearchStrategy[List[Tuple[int, int]]]:
 def pairs(
     document: Document, spans: Sequence[Tuple[int, int]]
 ) -> st.SearchStrategy[List[Tuple[int, int]]]:
-    """Indices of two spans that share a sentence, none twice."""
+    """Draw different pairs of indices of two spans that share a sentence."""
     ids = [document.sentence_ids[start] for start, _ in spans]
     order = range(len(ids))
     found = [(i, j) for i in order for j in order if i != j and ids[i] == ids[j]]
@@ -54,7 +54,7 @@ def pairs(
 
 @st.composite
 def texts(draw: Draw, words: Sequence[str]) -> Tuple[str, List[Tuple[int, int]]]:
-    """A text of the words with white space and invisible characters around them, or nothing."""
+    """Draw a text of the words with white space and invisible characters between them, or none."""
     gaps = st.text(alphabet=" \n\r\t\u200b\u2028", max_size=3)
     text, offsets = draw(gaps), []
     for word in words:

@@ -64,9 +64,7 @@ def test_the_content_and_not_the_name_tells_the_compression(
 
 
 @pytest.mark.parametrize("compression", COMPRESS)
-def test_files_put_one_after_the_other_are_read_to_the_end(
-    compression: str, tmp_path: Path
-) -> None:
+def test_concatenated_files_are_read_to_the_end(compression: str, tmp_path: Path) -> None:
     path = tmp_path / "two"
     path.write_bytes(COMPRESS[compression](b"a\n") + COMPRESS[compression](b"b\n"))
     with open_input(str(path)) as lines:
@@ -145,7 +143,7 @@ def test_a_named_pipe(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_an_input_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="none: there is no such file"):
         with open_input(str(tmp_path / "none")):
             pass
@@ -282,7 +280,7 @@ def test_a_damaged_input_does_not_replace_an_earlier_output(tmp_path: Path) -> N
     assert name.startswith("old.") and content == b"answers"
 
 
-def test_what_an_output_replaces_keeps_its_permissions_and_links(tmp_path: Path) -> None:
+def test_a_replaced_output_keeps_its_permissions_and_links(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_bytes(b"earlier")
     real.chmod(0o640)

@@ -154,7 +154,7 @@ def test_sentences_may_bring_relations_too() -> None:
         ({"tokens": [["we"]]}, "document 'k', word 0: expected a string, found a list"),
     ],
 )
-def test_what_is_wrong_is_said(fields: Dict[str, Any], fault: str) -> None:
+def test_invalid_objects_are_refused(fields: Dict[str, Any], fault: str) -> None:
     with pytest.raises(DocumentError) as error:
         document_from_input({"doc_key": "k", **fields})
     assert str(error.value).startswith(fault)
@@ -183,11 +183,11 @@ def test_the_text_of_given_words_is_kept() -> None:
         ({"text": "We"}, "word 1, 'use', is not in the text at character 2: it ends there"),
         (
             {"text": "We use it."},
-            "the text goes on after the last word, at character 7, with 'it.'",
+            "the text continues after the last word, at character 7, with 'it.'",
         ),
         (
             {"text": "We use", "word_offsets": [[0, 2], [2, 5]]},
-            "'word_offsets' of word 1, [2, 5], is ' us' in the text, and the word is 'use'; "
+            "'word_offsets' of word 1, [2, 5], is ' us' in the text, but the word is 'use'; "
             "offsets count characters (Unicode code points)",
         ),
         ({"text": "We use", "word_offsets": [[0, 2]]}, "'word_offsets' must be a list of"),

@@ -14,13 +14,13 @@ JSON = SCALAR | st.lists(SCALAR, max_size=3) | st.dictionaries(st.text(), SCALAR
 
 
 @given(JSON)
-def test_what_is_written_is_one_line_and_is_read_back(value):
+def test_an_object_is_written_as_one_line_and_read_back(value):
     line = dump_line(value).encode("utf-8")
     assert line.index(b"\n") == len(line) - 1
     assert parse_line(line) == value
 
 
-def test_plain_characters_where_a_file_can_hold_them():
+def test_characters_are_escaped_only_if_a_file_cannot_hold_them():
     assert dump_line({"β": "\u2028"}) == '{"β": "\u2028"}\n'
     assert dump_line(["β", "\ud800"]) == '["\\u03b2", "\\ud800"]\n'
 
@@ -30,7 +30,7 @@ def test_plain_characters_where_a_file_can_hold_them():
     [
         (b" \n", "the line is empty"),
         (b'{"a": }', "not valid JSON"),
-        (b"[NaN]", "NaN is Python's and not JSON's"),
+        (b"[NaN]", "NaN is not a number in JSON"),
         (b"1e999", "1e999 is too large"),
         (b'"caf\xe9"', "not UTF-8 text"),
     ],

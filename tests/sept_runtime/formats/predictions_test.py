@@ -50,7 +50,7 @@ def test_a_line_of_the_predictor():
     assert prediction.predicted == Prediction([ScoredSpan(1, 1, "Task", 0.93)])
 
 
-def test_spellings_of_one_text_are_no_contradiction():
+def test_spellings_of_the_same_text_do_not_contradict():
     fields = {
         "text": "We\u00a0PARSE (“na\u0131ve”  caf\u00e9).",
         "sentences": [["We", "parse", "-LRB-", "``", "na\u0131ve", "''", "cafe\u0301", ")", "."]],
@@ -110,7 +110,7 @@ FAILURES = st.builds(FailedInput, TEXT, st.none() | st.integers(1))
 
 
 @given(st.lists(predictions() | FAILURES, min_size=1, max_size=3))
-def test_what_is_written_is_read_back(tmp_path_factory, written):
+def test_written_predictions_are_read_back(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("predictions") / "predictions.jsonl"
     with path.open("w", encoding="utf-8", newline="") as file:
         for item in written:
@@ -123,7 +123,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, written):
     assert list(read_predictions(str(path))) == written
 
 
-def test_keys_that_nobody_knows_are_left_alone():
+def test_unknown_keys_are_ignored():
     entities = [{**LINE["entities"][0], "evidence": [1, 2]}]
     fields = {**LINE, "format_version": 1, "clusters": [[["?"]]], "entities": entities}
     assert prediction_from_json(fields) == prediction_from_json(LINE)
@@ -147,7 +147,7 @@ def test_predicted_ner_stands_in_for_entities():
     assert prediction_from_json(fields).predicted_entities == [ScoredSpan(1, 1, "Task", None)]
 
 
-def test_without_either_nothing_is_predicted():
+def test_a_line_without_predicted_entities_has_no_prediction():
     fields = {"doc_key": "d", "sentences": [["a"]], "ner": [[]]}
     assert prediction_from_json(fields).predicted is None
 
@@ -231,7 +231,7 @@ def test_indices_count_the_entities_that_the_line_lists():
 
 
 @pytest.mark.parametrize("labels", ["A", ["A", 3], [""]])
-def test_symmetric_labels_that_are_none_are_refused(labels):
+def test_unknown_symmetric_labels_are_refused(labels):
     with pytest.raises(DocumentError, match="x.jsonl, line 4: .*'symmetric_relation_labels'"):
         prediction_from_json({**RELATED, "symmetric_relation_labels": labels}, "x.jsonl, line 4")
 
@@ -252,7 +252,7 @@ def test_symmetric_labels_that_are_none_are_refused(labels):
         ({"head": 0, "tail": 1, "label": "X"}, "relation 0 is between entities of two sentences"),
     ],
 )
-def test_relations_that_cannot_be_are_refused(relation, fault):
+def test_impossible_relations_are_refused(relation, fault):
     # Beside an object, so that it is no annotation.
     fields = {**RELATED, "relations": [relation, *RELATED["relations"]]}
     with pytest.raises(DocumentError) as error:
@@ -272,7 +272,7 @@ def test_relations_that_cannot_be_are_refused(relation, fault):
         ({"predicted_relations": [[[0, 0, 3, 3, "X"]]]}, "is between entities of two sentences"),
     ],
 )
-def test_predicted_relations_that_cannot_be_are_refused(change, fault):
+def test_impossible_predicted_relations_are_refused(change, fault):
     with pytest.raises(DocumentError) as error:
         prediction_from_json({**RELATED, "relations": None, **change})
     assert fault in str(error.value)
@@ -280,7 +280,7 @@ def test_predicted_relations_that_cannot_be_are_refused(change, fault):
 
 def test_relations_without_entities_are_refused():
     fields = {**RELATED, "entities": None, "predicted_ner": None}
-    with pytest.raises(DocumentError, match="there are 'relations' but no 'entities'"):
+    with pytest.raises(DocumentError, match="'relations' needs 'entities'"):
         prediction_from_json(fields)
 
 
@@ -289,7 +289,7 @@ def test_relations_without_entities_are_refused():
     [
         ({"text": 3}, "'text' must be a string"),
         ({"title": []}, "'title' must be a string"),
-        ({"text": None}, "no 'text' to point into"),
+        ({"text": None}, "'word_offsets' needs 'text'"),
         ({"word_offsets": [[0, 2]]}, "one for each of the 6 words"),
         ({"word_offsets": [[0, 2]] * 6}, "word 1, [0, 2], begins before"),
         (
@@ -301,13 +301,16 @@ def test_relations_without_entities_are_refused():
             "word 1, [2, 3], is ' ' in the text",
         ),
         ({"word_offsets": [[0, 2], "x", [], [], [], []]}, 'word 1, "x", is not [start, end]'),
-        ({"text": "We  parse"}, "word 1, [3, 8], is ' pars' in the text, and the word is 'parse'"),
+        ({"text": "We  parse"}, "word 1, [3, 8], is ' pars' in the text, but the word is 'parse'"),
         ({"word_offsets": None, "text": "Other words."}, "word 0, 'We', is not in the text"),
-        ({"entities": [entity(start=4)]}, "entity 0: 'start' is 4, and by its words it is 3"),
-        ({"entities": [entity(end="8")]}, """entity 0: 'end' is "8", and by its words it is 8"""),
+        ({"entities": [entity(start=4)]}, "entity 0: 'start' is 4, but should be 3 by its words"),
+        (
+            {"entities": [entity(end="8")]},
+            """entity 0: 'end' is "8", but should be 8 by its words""",
+        ),
         (
             {"entities": [entity(text="parsed")]},
-            """'text' is "parsed", and its words are""",
+            """'text' is "parsed", but its words are""",
         ),
         (
             {"entities": [entity(score=10**400)]},
@@ -317,8 +320,14 @@ def test_relations_without_entities_are_refused():
         ({"entities": {}}, "'entities' must be a list"),
         ({"entities": [3]}, "entity 0: expected an object"),
         ({"entities": [{"label": "Task"}]}, "entity 0: 'start_word', 'end_word' is missing"),
-        ({"entities": [{"start_word": 2, "end_word": 1, "label": "T"}]}, "2 to 1 are not the"),
-        ({"entities": [{"start_word": -1, "end_word": 1, "label": "T"}]}, "-1 to 1 are not the"),
+        (
+            {"entities": [{"start_word": 2, "end_word": 1, "label": "T"}]},
+            "begin with word 2 and end with word 1 ",
+        ),
+        (
+            {"entities": [{"start_word": -1, "end_word": 1, "label": "T"}]},
+            "begin with word -1 and end with word 1 ",
+        ),
         ({"entities": [{"start_word": 0, "end_word": 1, "label": ""}]}, "the label must be"),
         (
             {"entities": [{"start_word": 0, "end_word": 1, "label": "T", "score": "high"}]},
@@ -335,7 +344,7 @@ def test_relations_without_entities_are_refused():
         ({"ner": [[]]}, "'ner' has 1 lists for 2 sentences"),
     ],
 )
-def test_what_is_wrong_is_said(change, fault):
+def test_invalid_objects_are_refused(change, fault):
     with pytest.raises(DocumentError) as error:
         prediction_from_json({**LINE, **change}, "x.jsonl, line 4")
     assert "x.jsonl, line 4: document 'id-1'" in str(error.value)

@@ -12,7 +12,9 @@ from tests.sept_runtime.formats.drawn import documents
 
 
 def scierc_object(**changes: Any) -> Dict[str, Any]:
-    """A good object of a SciERC file, two sentences of four and three words, with changes."""
+    """
+    Return a valid object of a SciERC file, with sentences of four and three words and changes.
+    """
     return {
         "doc_key": "A-1",
         "sentences": [["We", "train", "a", "CRF"], ["It", "works", "."]],
@@ -47,7 +49,7 @@ def test_sentences_without_words_have_no_words_and_no_ids():
 
 
 @pytest.mark.parametrize("missing", ["absent", "null"])
-def test_a_document_that_nobody_annotated_has_no_entities_at_all(missing):
+def test_a_document_without_annotation_has_no_list_of_entities(missing):
     fields = scierc_object(ner=None)
     if missing == "absent":
         del fields["ner"]
@@ -72,7 +74,7 @@ def test_relations_are_between_the_places_of_entities_in_the_order_given():
 
 
 @pytest.mark.parametrize("missing", ["absent", "null"])
-def test_a_document_whose_relations_nobody_annotated_has_none_at_all(missing):
+def test_a_document_without_annotated_relations_has_no_list_of_relations(missing):
     fields = scierc_object(relations=None)
     if missing == "absent":
         del fields["relations"]
@@ -87,7 +89,7 @@ def test_a_relation_given_twice_is_one_and_a_pair_may_have_two_labels():
     assert [relation.label for relation in read] == ["PART-OF", "USED-FOR"]
 
 
-def test_in_predictions_the_gold_relations_have_a_name_of_their_own():
+def test_predictions_hold_gold_relations_under_another_name():
     predicted = {"relations": [{"head": 0, "tail": 1, "label": "PART-OF"}]}
     fields = scierc_object(**predicted, predicted_relations=[[[3, 3, 2, 3, "PART-OF"]], []])
     assert document_from_scierc(fields).relations is None
@@ -121,7 +123,7 @@ def test_messages_use_the_name_that_the_caller_has_for_the_file(write_jsonl):
 
 
 @given(st.lists(documents(has_text=False), min_size=1, max_size=3))
-def test_what_is_written_is_read_back(tmp_path_factory, written):
+def test_written_predictions_are_read_back(tmp_path_factory, written):
     path = tmp_path_factory.mktemp("scierc") / "documents.jsonl"
     lines = "".join(dump_line(document_to_scierc(document)) for document in written)
     path.write_text(lines, encoding="utf-8", newline="")

@@ -78,7 +78,7 @@ def test_a_bad_text_costs_only_its_own_result(bad: object, batch_size: int) -> N
     assert [each.error for each in found if each.error] == [error]
 
 
-def test_what_belongs_to_a_text_stays_with_it() -> None:
+def test_pipe_keeps_each_text_with_its_context() -> None:
     annotator = Annotator(WordPredictor(), Decoding())
     pairs = [("A parser of words.", {"id": 1}), ("", None), ("corpus", 3)]
     found = list(annotator.pipe(pairs, as_tuples=True, batch_size=1))

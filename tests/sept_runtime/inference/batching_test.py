@@ -25,13 +25,13 @@ def document(length: int) -> Document:
         ([3000, 3000], [[0], [1]]),
     ],
 )
-def test_documents_of_like_length_share_a_batch(
+def test_documents_of_similar_length_share_a_batch(
     lengths: List[int], expected: List[List[int]]
 ) -> None:
     assert list(batches(lengths, batch_size=3, max_words=2048)) == expected
 
 
-def test_blocks_are_of_so_many_documents() -> None:
+def test_blocks_have_the_given_number_of_documents() -> None:
     documents = [document(length) for length in (1, 0, 2, 3, 1)]
     assert list(blocks(documents, 2)) == [documents[:2], documents[2:4], documents[4:]]
 

@@ -26,7 +26,7 @@ TEXTS = ["A parser .", "Break the corpus .", "A corpus ."]
 
 
 @pytest.mark.parametrize("unbuffered", [False, True])
-def test_the_line_gets_the_models_error(unbuffered: bool) -> None:
+def test_a_models_error_is_the_output_of_its_line(unbuffered: bool) -> None:
     lines = [json.dumps({"text": text}).encode() for text in TEXTS]
     requests = Requests(read_lines(lines, "texts"))
     written: List[Any] = []
@@ -41,7 +41,7 @@ def test_the_line_gets_the_models_error(unbuffered: bool) -> None:
     assert second["line"] == 2
 
 
-def test_who_does_not_ask_for_it_gets_the_exception() -> None:
+def test_without_a_handler_the_exception_is_raised() -> None:
     documents = [Document("a", [text.split()]) for text in TEXTS]
     with pytest.raises(IndexError):
         list(predict(Fragile(), documents, Decoding()))

@@ -36,12 +36,12 @@ def test_an_output_for_each_line(batch_size: int) -> None:
     assert "the line is empty" in reasons[3]
     assert "expected a JSON object, found a list" in reasons[4]
     assert "not UTF-8" in reasons[5]
-    assert "no field with a known name of a text" in reasons[6]
+    assert "none of the record's fields has a name known for texts" in reasons[6]
     assert "'text' is empty" in reasons[8]
     assert outputs[7] == {"id": "f", "doc_key": "k", "error": reasons[8], "line": 8}
 
 
-def test_the_lines_number_is_for_lines_alone() -> None:
+def test_only_errors_of_lines_name_a_line() -> None:
     requests = [Request.from_json({"text": " "}), Request.from_json({"text": "A corpus"})]
     failed, good = predict_requests(WordPredictor(), requests, Decoding())
     assert failed == {"error": "the document: 'text' is empty: there is no word in it"}
@@ -98,7 +98,7 @@ def test_lines_are_read_as_they_are_needed() -> None:
     assert taken <= 2 * 16 + 3
 
 
-def test_what_stops_the_reading_of_lines_is_raised() -> None:
+def test_errors_of_reading_lines_are_raised() -> None:
     def lines() -> Iterator[bytes]:
         yield LINES[0]
         raise DocumentError("the disk is gone")

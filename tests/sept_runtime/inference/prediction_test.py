@@ -71,7 +71,7 @@ def test_there_may_be_any_number_of_documents() -> None:
     assert taken == 2 * 16
 
 
-def test_two_predictions_side_by_side_do_not_meet() -> None:
+def test_interleaved_predictions_are_independent() -> None:
     predictor = WordPredictor()
     documents = [document("parser"), document("corpus", "parser")]
     strict = predict(predictor, documents, Decoding(min_score=0.6), batch_size=1)

@@ -32,7 +32,7 @@ def test_every_span_of_every_sentence(lengths: List[List[int]], width: int) -> N
     assert list(found) == expected
 
 
-def test_those_that_a_mask_keeps() -> None:
+def test_a_mask_selects_candidates() -> None:
     documents = [Document(key="", sentences=[["a", "b"]]), Document(key="", sentences=[["c"]])]
     candidates = enumerate_candidates(documents, 2)
     kept = candidates.where(candidates.ends == 1)

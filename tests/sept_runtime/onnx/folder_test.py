@@ -19,13 +19,13 @@ from tests.openvino import ENGINES
 
 @pytest.fixture
 def folder(exported_model: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
+    """Return a copy to damage."""
     return Path(shutil.copytree(exported_model, tmp_path / "exported"))
 
 
 @pytest.fixture
 def related(related_model: Path, tmp_path: Path) -> Path:
-    """A copy to damage, of a model that finds relations."""
+    """Return a copy to damage, of a model that finds relations."""
     return Path(shutil.copytree(related_model, tmp_path / "related"))
 
 
@@ -38,7 +38,7 @@ def change(folder: Path, edit: Callable[[Dict[str, Any]], Any]) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> None:
-    """Replaces a file, as if it had been exported so."""
+    """Replace a file, as if it had been exported so."""
     (folder / name).write_bytes(content)
     facts = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     change(folder, lambda fields: fields["files"].update({name: facts}))
@@ -52,7 +52,7 @@ def refusal(folder: Path, engine: str = "onnxruntime") -> str:
     return message
 
 
-def test_what_is_no_folder(tmp_path: Path) -> None:
+def test_other_files_and_folders_are_refused(tmp_path: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "none")
     (tmp_path / "model.tar.gz").touch()
     assert "export an archive with 'allennlp sept-export'" in refusal(tmp_path / "model.tar.gz")
@@ -78,10 +78,10 @@ def test_a_member_that_is_missing_cut_or_changed(related: Path, name: str) -> No
 
 
 @pytest.mark.exports
-def test_an_encoder_in_int8_that_is_another(int8_model: Path, tmp_path: Path) -> None:
+def test_another_encoder_in_int8_is_refused(int8_model: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(int8_model, tmp_path / "int8"))
     (folder / "encoder_int8.onnx").write_bytes(b"of another model")
-    # Also for what does without it: the folder is what was exported, or it is not.
+    # Also for engines that do not need it: a folder must be complete.
     assert "encoder_int8.onnx: damaged, or part of another model" in refusal(folder)
 
 
@@ -90,7 +90,7 @@ def test_a_newer_version(folder: Path) -> None:
     assert "reads version 1; install a newer release" in refusal(folder)
 
 
-def test_keys_that_nobody_knows_are_left_alone(folder: Path) -> None:
+def test_unknown_keys_are_ignored(folder: Path) -> None:
     change(folder, lambda fields: fields.update(color="blue"))
     change(folder, lambda fields: fields["model"]["windows"].update(color="blue"))
     list(sept_runtime.load(folder).annotate(["We train a parser."]))
@@ -113,7 +113,7 @@ def test_keys_that_nobody_knows_are_left_alone(folder: Path) -> None:
         (lambda f: f["files"].pop("tokenizer.json"), "'files' has no entry for tokenizer.json"),
     ],
 )
-def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) -> None:
+def test_a_wrong_configuration_is_refused(folder: Path, edit: Any, fault: str) -> None:
     change(folder, edit)
     message = refusal(folder)
     assert fault in message
@@ -128,14 +128,16 @@ def test_a_configuration_that_is_not_right(folder: Path, edit: Any, fault: str) 
         (lambda f: f["relations"]["labels"].pop(), "whose width should be 6"),
         (
             lambda f: f["relations"]["symmetric_labels"].append("MAGIC"),
-            "symmetric_labels has MAGIC, which labels lacks",
+            "symmetric_labels has MAGIC, but labels does not",
         ),
         (lambda f: f["relations"].update(head="span_head.onnx"), "two graphs are called span_head"),
         (lambda f: f["decoding"].update(min_relation_score=2.0), "min_relation_score must be"),
         (lambda f: f["files"].pop("relation_head.onnx"), "has no entry for relation_head.onnx"),
     ],
 )
-def test_relations_that_are_not_right(related: Path, edit: Any, fault: str) -> None:
+def test_wrong_relations_of_a_configuration_are_refused(
+    related: Path, edit: Any, fault: str
+) -> None:
     change(related, edit)
     message = refusal(related)
     assert fault in message
@@ -146,7 +148,10 @@ def test_relations_that_are_not_right(related: Path, edit: Any, fault: str) -> N
 def test_a_graph_of_relations_of_another_model(related: Path, engine: str) -> None:
     for graph, fault in (
         (head({"vectors": (1, ["b", "n", 17])}), "relation_head.onnx: takes vectors as float32"),
-        (head({"widths": (7, ["b", "n"])}), "takes 'widths', and may take only 'vectors' and"),
+        (
+            head({"widths": (7, ["b", "n"])}),
+            "takes the input 'widths', and may take only 'vectors' and",
+        ),
         (head({"vectors": (1, ["b", "n", 16])}, (1, ["n", 6])), "whose width should be 7"),
     ):
         put(related, "relation_head.onnx", graph)
@@ -155,7 +160,7 @@ def test_a_graph_of_relations_of_another_model(related: Path, engine: str) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b"[]", b"NaN"])
-def test_a_configuration_that_is_none(folder: Path, content: bytes) -> None:
+def test_an_invalid_configuration_is_refused(folder: Path, content: bytes) -> None:
     (folder / "sept.json").write_bytes(content)
     assert str(folder / "sept.json") in refusal(folder)
 
@@ -177,7 +182,7 @@ def test_no_link_leads_out_of_the_folder(folder: Path, name: str) -> None:
 
 
 def test_a_snapshot_of_the_hub_is_links_into_its_cache(folder: Path) -> None:
-    """As `huggingface_hub.snapshot_download` lays a model out."""
+    """The layout is that of `huggingface_hub.snapshot_download`."""
     expected = list(sept_runtime.load(folder).annotate(["We train a parser."]))
     cache = folder.parent / "models--somebody--scierc"
     snapshot, blobs = cache / "snapshots" / "0123abcd", cache / "blobs"
@@ -207,18 +212,18 @@ def test_a_link_inside_the_folder_is_followed(folder: Path) -> None:
     list(sept_runtime.load(folder).annotate(["We train a parser."]))
 
 
-def test_a_tokenizer_that_is_none(folder: Path) -> None:
+def test_an_invalid_tokenizer_is_refused(folder: Path) -> None:
     put(folder, "tokenizer.json", b"{}")
     assert "tokenizer.json: cannot be loaded" in refusal(folder)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("content", [b"", b"no graph", bytes(100)])
-def test_a_graph_that_is_none(folder: Path, content: bytes, engine: str) -> None:
+def test_an_invalid_graph_is_refused(folder: Path, content: bytes, engine: str) -> None:
     put(folder, "span_head.onnx", content)
     message = refusal(folder, engine)
     # OpenVINO takes nothing for a graph of nothing.
-    fault = "takes nothing" if engine == "openvino" and not content else "cannot be loaded"
+    fault = "takes no input" if engine == "openvino" and not content else "cannot be loaded"
     assert f"span_head.onnx: {fault}" in message and "export the model again" in message
 
 
@@ -246,8 +251,11 @@ def head(
 @pytest.mark.parametrize(
     "graph, fault",
     [
-        (head({"pooled": (1, ["n", 16])}), "takes 'pooled', and may take only 'vectors' and"),
-        (head({}), "takes nothing, and should take 'vectors' and"),
+        (
+            head({"pooled": (1, ["n", 16])}),
+            "takes the input 'pooled', and may take only 'vectors' and",
+        ),
+        (head({}), "takes no input, and should take 'vectors' and"),
         (head({"vectors": (7, ["b", "n", 16])}), "takes vectors as int64"),
         (head({"vectors": (1, ["b", "n", 15])}), "takes vectors as float32"),
         (head({"vectors": (1, [3, "n", 16])}), "takes vectors as float32"),
@@ -263,11 +271,11 @@ def test_a_graph_of_another_model(folder: Path, graph: bytes, fault: str, engine
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_graph_that_yields_something_else_than_it_promised(folder: Path, engine: str) -> None:
+def test_a_graph_with_an_output_of_a_wrong_shape_is_refused(folder: Path, engine: str) -> None:
     graph = head({"rows": (7, ["n"])}, (1, ["n", "labels"]), shape=(5, 7))
     put(folder, "span_head.onnx", graph)
     model = sept_runtime.load(folder, engine=engine)
-    with pytest.raises(ExportedModelError, match=r"yields \(5, 7\) where"):
+    with pytest.raises(ExportedModelError, match=r"gives the shape \(5, 7\), and should give"):
         list(model.annotate(["We train a parser."]))
 
 

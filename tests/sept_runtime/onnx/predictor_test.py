@@ -69,7 +69,7 @@ def test_very_many_spans_are_scored_in_chunks(
         assert found.probabilities == pytest.approx(scored.probabilities, abs=1e-5)
 
 
-def test_options_that_are_none(exported_model: Path) -> None:
+def test_invalid_options_are_refused(exported_model: Path) -> None:
     with pytest.raises(ValueError, match="threads must be at least 1"):
         sept_runtime.load(exported_model, threads=0)
     with pytest.raises(ValueError, match="min_score must be a number between 0 and 1"):

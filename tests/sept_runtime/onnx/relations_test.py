@@ -95,7 +95,7 @@ def test_the_same_soft_labels_as_the_archive(archive: SEPTPredictor, related_mod
     assert num_pairs > 100
 
 
-def test_not_one_entity_in_a_whole_batch(archive: SEPTPredictor, related_model: Path) -> None:
+def test_a_batch_without_entities(archive: SEPTPredictor, related_model: Path) -> None:
     options = {"min_score": 1.0}
     found = predicted(ExportedPredictor(related_model), options)
     assert [line["relations"] for line in found] == [[]] * len(LINES)
@@ -133,7 +133,7 @@ def listed(texts: List[AnnotatedText]) -> Any:
 
 
 def pair_scores(folder: Path, engine: str, precision: str = "float32") -> Any:
-    """Of the same spans, whatever the engine takes them for."""
+    """Return the scores of pairs of the same spans, independent of predicted entities."""
     predictor = ExportedPredictor(folder, 1, engine, precision)
     documents = [Document("", [text.split()]) for text in TEXTS]
     reference = ExportedPredictor(folder, 1)

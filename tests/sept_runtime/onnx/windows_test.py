@@ -36,7 +36,7 @@ def encoded(cut: Windows, *documents: List[int]) -> Tuple[List[List[float]], Lis
     return cut.encode(encoder, 2, documents).tolist(), encoder.rows
 
 
-def test_what_fits_is_read_at_once() -> None:
+def test_documents_that_fit_share_a_window() -> None:
     vectors, rows = encoded(windows(4, 3), [11, 12, 13], [21])
     assert rows == [[101, 21, 102, 103], [101, 11, 12, 13, 102, 103]]
     assert vectors == [[11, 1], [12, 2], [13, 3], [21, 1]]
@@ -50,7 +50,7 @@ def test_the_last_window_ends_where_the_document_does() -> None:
     assert vectors == [[11, 1], [12, 2], [13, 3], [14, 2], [15, 2], [16, 3], [17, 4]]
 
 
-def test_any_length_at_once() -> None:
+def test_without_special_pieces_a_document_of_any_length_is_one_row() -> None:
     cut = Windows((), (), padding=7, content=0, stride=0)
     vectors, rows = encoded(cut, list(range(500)), [3], [])
     assert vectors == [[piece, piece] for piece in range(500)] + [[3, 0]]
@@ -59,7 +59,7 @@ def test_any_length_at_once() -> None:
 
 @pytest.mark.parametrize("content, lengths", [(0, [8, 16]), (11, [8, 14])])
 def test_rows_of_a_step(content: int, lengths: List[int]) -> None:
-    # With three special pieces, of which no more than 11 others may be among.
+    # With three special pieces, and at most 11 others.
     cut, encoder = windows(content, content), Encoder()
     documents = [[*range(20, 25)], [*range(40, 49)]]
     for document, length in zip(documents, lengths):

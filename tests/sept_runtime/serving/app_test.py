@@ -1,9 +1,11 @@
 import asyncio
 import base64
+import gzip
 import io
 import json
 import threading
 import zipfile
+from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sept_runtime.documents import Document, Prediction
+from sept_runtime.formats.records import open_records
+from sept_runtime.inference.json_lines import Request, predict_requests
 from sept_runtime.options import Decoding
 from sept_runtime.serving.app import ServedModel, make_app
 from sept_runtime.serving.limits import Limits
@@ -231,7 +235,7 @@ def test_pages_of_other_origins_may_call_only_where_allowed(served):
         assert allowed.headers["access-control-allow-origin"] == "https://example.org"
 
 
-def test_the_page_is_for_browsers_and_loads_nothing_from_elsewhere(served):
+def test_the_page_is_self_contained(served):
     page = served.get("/", headers={"accept": "text/html"})
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "script-src 'self'" in policy
@@ -309,7 +313,7 @@ def test_label_studio_gets_spans_and_relations():
         ("", "missing"),
         ("<View>", "not valid XML"),
         ("<View/>", "<Labels>"),
-        ('<!DOCTYPE v [<!ENTITY a "b">]><View>&a;</View>', "document type"),
+        ('<!DOCTYPE v [<!ENTITY a "b">]><View>&a;</View>', "DOCTYPE"),
     ],
 )
 def test_a_labeling_configuration_that_cannot_be_used_is_explained(served, config, reason):
@@ -342,3 +346,151 @@ def test_no_body_makes_the_server_fail(served, body):
     for path in ("/predict", "/predict/stream", "/page/predict", "/label-studio/predict"):
         assert served.post(path, content=body).status_code < 500
     assert found(served.post("/predict", json={"text": TEXT}).json()) == ["parser", "corpus"]
+
+
+RIS = b"TY  - JOUR\nID  - one\nTI  - A parser\nAB  - We build a corpus.\nPY  - 2021\nER  -\n"
+CSV = b"id,abstract,year\n1,A parser.,2020\n2,,2021\n3,A corpus.,2022\n"
+FILES = {
+    "refs.ris": RIS,
+    "refs.nbib": b"PMID- 1\nTI  - A title\nAB  - A parser\n      and a corpus.\n",
+    "refs.bib": b"@article{one, title = {A}, abstract = {A parser.}}",
+    "export.csv": CSV,
+    "export.csv.gz": gzip.compress(CSV),
+    "pubmed.xml": b"<PubmedArticleSet><PubmedArticle><PMID>1</PMID><Abstract>"
+    b"<AbstractText>A parser.</AbstractText></Abstract></PubmedArticle></PubmedArticleSet>",
+    "paper.tei.xml": b"<TEI><teiHeader><abstract><p>A parser.</p></abstract></teiHeader></TEI>",
+    "array.json": b'[{"text": "A parser."}, {"text": "A corpus."}]',
+    "lines.jsonl": b'{"text": "A parser."}\n{"text": "A corpus."}\n',
+    "notes.txt": b"A parser.",
+}
+
+
+def lines_of(answer: Any) -> List[Any]:
+    assert answer.status_code == 200, answer.text
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_answered_record_by_record_as_by_predict(served, name, tmp_path):
+    if name.endswith(".bib"):
+        pytest.importorskip("bibtexparser")
+    (tmp_path / name).write_bytes(FILES[name])
+    with open_records(str(tmp_path / name)) as file:
+        requests = [
+            Request.from_record(record._replace(origin=Path(record.origin).name))
+            for record in file.records
+        ]
+    expected = list(predict_requests(FailingPredictor(), requests, Decoding()))
+    answers = lines_of(served.post(f"/predict/file?name={name}", content=FILES[name]))
+    assert answers == json.loads(json.dumps(expected))
+    assert any(answer.get("entities") for answer in answers)
+
+
+def test_a_record_without_a_text_is_an_error_with_its_line(served):
+    first, second, third = lines_of(
+        served.post("/predict/file?keep=year", content=CSV, headers={"content-type": "text/csv"})
+    )
+    assert (found(first), first["year"]) == (["parser"], "2020")
+    assert "id, year" in second["error"] and second["line"] == 3
+    assert (found(third), third["id"]) == (["corpus"], "3")
+
+
+def test_fields_of_a_file_are_parameters(served):
+    content = b"nr;body;name\n7;A corpus.;The parser\n"
+    query = "format=csv&text_field=body&id_field=nr&title_field=name&with_title=true&keep=nr,name"
+    (answer,) = lines_of(served.post(f"/predict/file?{query}&min_score=0.6", content=content))
+    assert (answer["id"], answer["name"]) == ("7", "The parser")
+    assert answer["text"] == "The parser\n\nA corpus."
+    assert [(each["text"], each["field"]) for each in answer["entities"]] == [("corpus", "text")]
+    content = b"nr;body\n7;A corpus.\n"
+    (answer,) = lines_of(served.post("/predict/file?format=csv", content=content))
+    assert answer["error"].endswith(": nr, body; did you mean text_field=body?")
+    many = served.post("/predict/file?name=a.txt&one_per_line=true", content=b"A parser.\nNo.\n")
+    assert [answer["id"] for answer in lines_of(many)] == ["a-1", "a-2"]
+
+
+@pytest.mark.parametrize(
+    "query, content, reason",
+    [
+        ("", b"\x89PNG\r\n\x1a\n\x00\x00", "the format is unknown or not accepted here"),
+        ("", b"", "the format is unknown"),
+        ("name=a.parquet", b"PAR1", "the format is unknown or not accepted here"),
+        ("format=parquet", b"PAR1", "format must be one of jsonl, json, csv"),
+        ("format=pubmed", b"no XML", "not valid XML"),
+        ("name=a.xml", b"<PubmedArticleSet><Pubmed", "not valid XML"),
+        ("format=json", b"[" * 100_000, "not valid JSON"),
+        ("format=json", b"7", "expected a list of objects"),
+        ("name=a.csv.gz", gzip.compress(CSV)[:-9], "the file is damaged"),
+        ("name=a.csv", gzip.compress(b"a" * 2_000_001), "the content has more than 2000000 bytes"),
+        ("with_title=maybe", RIS, "with_title must be true or false, got 'maybe'"),
+        ("color=red", RIS, "unknown option 'color'"),
+    ],
+)
+def test_other_files_than_records_are_refused(query, content, reason):
+    with client(limits=Limits(max_body_bytes=2_000_000)) as served:
+        answer = served.post(f"/predict/file?{query}", content=content)
+        assert (answer.status_code, reason in answer.json()["error"]) == (422, True), answer.text
+
+
+def test_records_before_the_damage_are_answered(served):
+    whole = b"<PubmedArticleSet><PubmedArticle><Abstract><AbstractText>A parser."
+    whole += b"</AbstractText></Abstract></PubmedArticle>"
+    for damage in (b"<Pubmed", b"</wrong>"):
+        first, last = lines_of(served.post("/predict/file?name=a.xml", content=whole + damage))
+        assert found(first) == ["parser"]
+        assert "not valid XML" in last["error"] and last["line"] == 2
+
+
+BOMB = b'<!DOCTYPE a [<!ENTITY b "%s"><!ENTITY c "%s"><!ENTITY d "%s"><!ENTITY e "%s">]>' % (
+    b"parser " * 1_000,
+    b"&b;" * 1_000,
+    b"&c;" * 1_000,
+    b"&d;" * 1_000,
+)
+HOSTILE = {
+    "bomb.xml": BOMB + b"<PubmedArticle><AbstractText>&e;</AbstractText></PubmedArticle>",
+    "entity.xml": b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    b"<PubmedArticle><Abstract><AbstractText>&x; parser</AbstractText></Abstract></PubmedArticle>",
+    "deep.xml": b"<PubmedArticle>" + b"<a>" * 200_000,
+    "deep.json": b'[{"text": ' + b"[" * 200_000,
+    "deep.tei": b"<TEI>" * 200_000,
+    "quotes.csv": b'id,text\n1,"' + b"x" * 1_000_000,
+    "nul.csv": b"id,text\n\x00,\x00\n",
+    "nan.json": b'[{"text": NaN}]',
+    "surrogate.json": b'[{"text": "A \\ud800 parser", "id": "\\ud800"}]',
+    "types.json": b'[1, null, {"text": {"a": 1}}, {"text": [1]}, {"abstract": true}, {"id": {}}]',
+    "braces.bib": b"@article{" + b"{" * 2_000,
+    "entries.bib": b"@a{" * 2_000,
+    "tags.ris": b"TY  - \n" * 1_000,
+    "latin.txt": b"A parser \xe9\x81",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_file_makes_the_server_fail(served, name):
+    for path in ("/predict/file", "/page/file"):
+        answer = served.post(f"{path}?name={name}", content=HOSTILE[name])
+        assert answer.status_code in (200, 422), answer.text[:500]
+        assert "root:" not in answer.text
+        for line in answer.text.splitlines():
+            assert isinstance(json.loads(line), dict)
+    assert found(served.post("/predict", json={"text": TEXT}).json()) == ["parser", "corpus"]
+
+
+def test_a_page_gets_the_drawings_of_a_file_up_to_a_limit():
+    content = b"".join(b'{"text": "A parser %d."}\n' % number for number in range(70))
+    with client(limits=Limits(max_documents=65)) as served:
+        *drawn, last = lines_of(served.post("/page/file?name=a.jsonl", content=content))
+        assert len(drawn) == 65
+        assert all("parser" in each["html"] and each["prediction"]["entities"] for each in drawn)
+        assert last["error"] == "the rest is left out: only 65 documents are accepted"
+        assert len(lines_of(served.post("/predict/file?name=a.jsonl", content=content))) == 70
+
+
+def test_words_and_bytes_of_a_file_are_limited():
+    with client(limits=Limits(max_body_bytes=100, max_words=3)) as served:
+        answer = served.post("/predict/file?name=a.txt", content=b"x" * 101)
+        assert answer.status_code == 413
+        (line,) = lines_of(served.post("/predict/file?name=a.txt", content=b"A parser is long"))
+        assert line["error"] == "the document has 4 words; at most 3 are accepted"
+        assert line["line"] == 1

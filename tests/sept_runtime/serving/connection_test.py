@@ -172,7 +172,7 @@ def test_a_half_closed_connection_is_answered_or_closed(running):
     "garbage",
     [b"\x16\x03\x01\x02\x00", b"GET\r\n\r\n", b"POST /predict HTTP/1.1\r\n\r\n", b"\0" * 1000],
 )
-def test_what_is_not_http_harms_nobody(running, garbage):
+def test_invalid_http_does_not_affect_other_clients(running, garbage):
     with running.connect() as connection:
         connection.sendall(garbage)
         connection.shutdown(socket.SHUT_WR)
@@ -197,6 +197,31 @@ def test_a_client_that_leaves_frees_its_place(running, predictor):
         assert status_of(read_all(first)) == 200
     assert is_well(running)
     assert predictor.num_documents == 2
+
+
+def test_a_client_that_leaves_its_file_frees_its_place(running, predictor):
+    predictor.gate.clear()
+    body = b"id,text\n" + b"1,A parser.\n" * 500
+    connection = running.connect()
+    connection.sendall(whole("/predict/file?format=csv", body))
+    assert predictor.entered.wait(60)
+    connection.close()
+    wait_for(lambda: metric(running, "sept_queued_documents") == 0)
+    predictor.gate.set()
+    assert is_well(running)
+    # What was being computed, and the text of `is_well`.
+    assert predictor.num_documents <= 33
+
+
+def test_a_large_file_may_be_sent_before_an_answer_is_read(running):
+    text = "a parser " + "x" * 20_000
+    body = b"id,text\n" + b"".join(b"%d,%s\n" % (n, text.encode()) for n in range(400))
+    with running.connect() as connection:
+        connection.sendall(whole("/predict/file?format=csv", body))
+        outputs = lines_of(read_all(connection))
+    assert [output["id"] for output in outputs] == [str(n) for n in range(400)]
+    assert all(len(output["entities"]) == 1 for output in outputs)
+    assert is_well(running)
 
 
 def metric(running: Running, name: str) -> float:

@@ -57,13 +57,13 @@ def test_entities_are_annotations_of_the_layer(served):
     [
         ({}, "'metadata'"),
         (request(xmi="<"), "not valid CAS XMI"),
-        (request(xmi='<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>'), "document type"),
-        (request(types='<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>'), "document type"),
+        (request(xmi='<!DOCTYPE x [<!ENTITY e "e">]><x>&e;</x>'), "DOCTYPE"),
+        (request(types='<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>'), "DOCTYPE"),
         ({**request(), "metadata": {"layer": "no.Layer", "feature": "value"}}, "no.Layer"),
         ({**request(), "typeSystem": 1}, "must be strings"),
     ],
 )
-def test_what_is_not_a_document_is_refused_in_a_line(served, body, reason):
+def test_an_object_that_is_not_a_document_is_refused_in_one_line(served, body, reason):
     answer = served.post("/inception/predict", json=body)
     assert answer.status_code == 422
     assert reason in answer.json()["error"] and "\n" not in answer.json()["error"]

@@ -1,10 +1,8 @@
 """The page of the server in a real browser."""
 
 import json
-import shutil
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 from urllib.parse import quote
@@ -14,19 +12,11 @@ import pytest
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 from sept_runtime.options import Decoding
 from sept_runtime.serving.app import ServedModel, make_app
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMEDRIVER = shutil.which("chromedriver")
+from tests.browser import needs_browser, start_browser, wait_for
 
 selenium = pytest.importorskip("selenium")
 uvicorn = pytest.importorskip("uvicorn")
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(
-        not (CHROMIUM and CHROMEDRIVER), reason="Chromium and its driver are not installed"
-    ),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = needs_browser
 
 SCORES = {"parser": ("Method", 0.9), "corpus": ("Material", 0.6), "onload": ("Task", 0.8)}
 TEXT = "We train a parser on a corpus."
@@ -75,28 +65,9 @@ def downloads(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(downloads) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    driver = start_browser(downloads)
     yield driver
     driver.quit()
-
-
-def wait_for(condition: Any) -> Any:
-    """Return what `condition` gives once it is true. A busy machine may take long."""
-    for _ in range(36_000):
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise AssertionError("this did not happen within an hour")
 
 
 def predict(browser: Any, address: str, text: str) -> None:
@@ -159,6 +130,26 @@ def test_downloads_hold_what_is_shown(browser, address, downloads):
     assert lines == ["document,text,label,score,start,end", ",parser,Method,0.9,11,17"]
 
 
+def test_the_records_of_a_file_are_shown(browser, address, tmp_path):
+    path = tmp_path / "refs.ris"
+    path.write_text(
+        "TY  - JOUR\nTI  - First\nAB  - A parser.\nER  -\n"
+        "TY  - JOUR\nTI  - Second\nER  -\n"
+        "TY  - JOUR\nTI  - <b>Third</b>\nAB  - A corpus.\nER  -\n"
+    )
+    browser.get(address)
+    wait_for(lambda: browser.find_element("id", "model").text == "words 1.0")
+    browser.find_element("id", "file").send_keys(str(path))
+    wait_for(lambda: shown(browser) == ["parser", "corpus"])
+    headings = [each.text for each in browser.find_elements("css selector", "article h2")]
+    assert headings[0] == "First" and headings[2] == "<b>Third</b>"
+    assert "could not be predicted" in browser.find_element("id", "message").text
+    # What is no such file is explained.
+    path.with_name("picture.png").write_bytes(b"\x89PNG")
+    browser.find_element("id", "file").send_keys(str(path.with_name("picture.png")))
+    wait_for(lambda: "the format is unknown" in browser.find_element("id", "message").text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -189,7 +180,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, address):
     assert width <= 0
 
 
-def test_nothing_is_requested_from_elsewhere_and_the_console_stays_empty(browser, address):
+def test_the_page_requests_nothing_and_logs_nothing(browser, address):
     browser.get_log("browser"), browser.get_log("performance")
     predict(browser, address, TEXT)
     assert browser.get_log("browser") == []

@@ -151,9 +151,9 @@ def test_rules_for_words(text):
     assert " ".join(map(" ".join, result.sentences)) == CHUNKS[text]
 
 
-def test_what_has_no_white_space_is_cut_after_every_200_characters():
+def test_text_without_white_space_is_split_after_every_200_characters():
     assert tokenize("a" * 401).sentences == [["a" * 200, "a" * 200, "a"]]
-    # Each piece has affixes of its own.
+    # Each piece has its own affixes.
     assert tokenize("a" * 199 + "--" + "a" * 199).sentences == [["a" * 199 + "-", "-" + "a" * 199]]
 
 
@@ -387,7 +387,7 @@ def test_text_that_is_already_cut_into_words_keeps_its_words():
     "piece",
     ["a", "(", ".", "n't", "'", "a.", "a@b.", "http://a/", "\u200b", "\u200b ", "\n", "\n ", " "],
 )
-def test_time_grows_with_length_and_not_with_its_square(piece):
+def test_time_is_linear_in_the_length(piece):
     text = "x" + piece * (200_000 // len(piece)) + "x"
     # CPU time, which does not depend on what else the machine does.
     started = time.process_time()
@@ -396,7 +396,7 @@ def test_time_grows_with_length_and_not_with_its_square(piece):
     assert time.process_time() - started < 20
 
 
-def test_more_different_words_than_are_remembered():
+def test_more_words_than_the_cache_holds():
     words = [f"w{number}" for number in range(50_000)]
     assert tokenize(" ".join(words)).sentences == [words]
     assert sentences_of("It still works. Yes.") == ["It still works .", "Yes ."]
@@ -415,7 +415,7 @@ def test_any_text_keeps_its_characters_and_offsets(text):
 
 
 @given(st.lists(st.one_of(dangerous, st.text(any_character, max_size=3)), max_size=30).map("".join))
-def test_combinations_of_what_the_rules_look_for_keep_characters_and_offsets(text):
+def test_combinations_of_the_rules_patterns_keep_characters_and_offsets(text):
     check_offsets(text, tokenize(text))
 
 
@@ -435,7 +435,7 @@ paragraphs = st.lists(dangerous, max_size=15).map(lambda pieces: "A" + "".join(p
 
 
 @given(paragraphs, paragraphs)
-def test_paragraphs_know_nothing_of_each_other(first, second):
+def test_paragraphs_are_tokenized_independently(first, second):
     both = tokenize(f"{first}\n\n{second}")
     assert both.sentences == tokenize(first).sentences + tokenize(second).sentences
 
@@ -445,7 +445,7 @@ chunk = st.lists(st.sampled_from([*"abtTns1,;()'’-"]), min_size=1, max_size=8)
 
 
 @given(st.lists(chunk, max_size=8))
-def test_what_is_between_spaces_is_cut_alike_whatever_stands_around_it(chunks):
+def test_tokens_do_not_depend_on_their_neighbors(chunks):
     def words(text):
         return [word for sentence in tokenize(text).sentences for word in sentence]
 

@@ -13,7 +13,7 @@ def test_half_a_character_becomes_the_replacement_character():
     assert restore_brackets(["\udfff"]) == ["\ufffd"]
 
 
-def test_words_make_up_a_text_where_there_is_none():
+def test_words_are_joined_to_a_text_if_there_is_none():
     document = with_joined_text(Document("d", [["ab", "c"], [], ["d"]]))
     assert document.text == "ab c d"
     assert document.offsets == [(0, 2), (3, 4), (5, 6)]

@@ -8,7 +8,7 @@ from sept_runtime.views.terminal import print_document
 
 
 def printed(prediction):
-    """The words of each line of what is printed."""
+    """Return the words of each printed line."""
     console = Console(file=io.StringIO(), width=100)
     print_document(prediction, console)
     return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
@@ -136,7 +136,7 @@ def test_no_label_and_no_number_is_cut(width, is_terminal):
     assert expected <= set(words)
 
 
-def test_lines_are_as_long_as_needed_where_there_is_no_terminal():
+def test_lines_are_not_wrapped_without_a_terminal():
     console = Console(file=io.StringIO(), width=20, force_terminal=False)
     print_document(wide_document(), console)
     entity = " ".join(["neural", "crest", *["cells"] * 30])

@@ -58,7 +58,7 @@ class StartEndWidthScorer(SpanScorer):
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0:
-            raise ConfigurationError(f"kernel_size must be odd: {kernel_size}")
+            raise ConfigurationError(f"kernel_size must be odd, got {kernel_size}")
         self._dropout = torch.nn.Dropout(dropout)
         self._max_spans_per_chunk = max_spans_per_chunk
         self._projection = torch.nn.Linear(input_dim, hidden_dim)

@@ -68,5 +68,7 @@ def test_is_registered_with_the_parameters_of_every_reader(write: WriteFile) -> 
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_that_no_word_fits_in_is_refused(limit: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"max_context_words must be at least 1: {limit}"):
+    with pytest.raises(
+        ConfigurationError, match=f"max_context_words must be at least 1, got {limit}"
+    ):
         ConllReader(max_context_words=limit)

@@ -26,7 +26,7 @@ def names_of(path: Any) -> List[str]:
     return [Path(local).name for local, _ in data_files(path)]
 
 
-def test_a_file_is_itself_whatever_it_is_called(folder: Path) -> None:
+def test_the_same_file_is_recognized_under_all_its_names(folder: Path) -> None:
     path = str(folder / "notes.txt")
     assert list(data_files(path)) == [(path, path)]
 
@@ -93,7 +93,7 @@ def test_a_pattern_may_match_the_outputs_of_several_annotations(tmp_path: Path) 
     assert names_of(f"{tmp_path}/*") == ["annotations_1.jsonl", "annotations_2.jsonl"]
 
 
-def test_what_a_list_names_twice_is_read_twice(folder: Path) -> None:
+def test_a_file_listed_twice_is_read_twice(folder: Path) -> None:
     file = str(folder / "a.json")
     assert names_of([file, f"{folder}/b*", file]) == ["a.json", "b.jsonl", "a.json"]
 
@@ -107,7 +107,7 @@ def test_what_a_list_names_twice_is_read_twice(folder: Path) -> None:
         ("", ": there is no document in it"),
     ],
 )
-def test_what_stands_for_nothing_is_refused(name: str, expected: str, tmp_path: Path) -> None:
+def test_names_without_documents_are_refused(name: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(ConfigurationError) as caught:
         list(data_files(str(tmp_path / name)))

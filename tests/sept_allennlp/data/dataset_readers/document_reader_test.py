@@ -1,4 +1,4 @@
-"""What holds for the readers of all formats."""
+"""Tests of the readers of all formats."""
 
 import json
 import tarfile
@@ -15,8 +15,8 @@ from allennlp.data.data_loaders import MultiProcessDataLoader
 
 class Format(NamedTuple):
     """
-    A reader's parameters, a file of so many documents of two words with an entity, and a file of
-    which the second line is bad.
+    A reader's parameters, a file of documents of two words with one entity, and a file whose second
+    line is invalid.
     """
 
     params: Dict[str, Any]

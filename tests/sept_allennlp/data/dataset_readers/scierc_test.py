@@ -124,7 +124,7 @@ RELATED = {
 }
 
 
-def test_relations_are_a_tensor_where_they_are_asked_for(write_jsonl):
+def test_relations_are_a_tensor_on_request(write_jsonl):
     path = write_jsonl(RELATED, SECOND)
     assert "relations" not in next(iter(SciERCReader().read(path))).fields
     reader = SciERCReader(relations=True)

@@ -14,7 +14,7 @@ TOKENIZER = AutoTokenizer.from_pretrained(str(TINY_ENCODER))
 
 
 def blocks(path: str, block_length: int) -> List[str]:
-    """The pieces of each block, joined by spaces."""
+    """Return the pieces of each block, joined by spaces."""
     reader = TextBlockReader(str(TINY_ENCODER), block_length=block_length)
     return [
         " ".join(TOKENIZER.convert_ids_to_tokens(instance["pieces"].tensor.tolist()))
@@ -63,7 +63,7 @@ def test_several_files_compressed_or_not(tmp_path: Path, write_jsonl: Callable[.
     "line, fault",
     [
         ("{", "not valid JSON"),
-        ({"title": "no text"}, "no field with a known name of a text"),
+        ({"title": "no text"}, "none of the record's fields has a name known for texts"),
         ({"text": " "}, "'text' is empty"),
         (["a"], "expected a JSON object, found a list"),
     ],
@@ -88,6 +88,6 @@ def test_too_short_a_block(write_jsonl: Callable[..., str]) -> None:
         blocks(write_jsonl({"text": "The parser is new ."}), block_length=2)
 
 
-def test_no_such_file() -> None:
+def test_a_file_that_does_not_exist() -> None:
     with pytest.raises(ConfigurationError, match="there is no such file"):
         blocks("nowhere.jsonl", block_length=7)

@@ -63,7 +63,7 @@ def test_a_tensor_needs_an_index_first():
         LabeledSpansField(SPANS).as_tensor({"num_spans": 3})
 
 
-def test_an_empty_field_is_padding_alone():
+def test_an_empty_field_is_only_padding():
     field = LabeledSpansField(SPANS).empty_field()
     assert len(field) == 0
     assert field.get_padding_lengths() == {"num_spans": 0}

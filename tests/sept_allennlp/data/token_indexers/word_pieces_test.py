@@ -26,7 +26,7 @@ def indexed(words: List[str]) -> dict:
 
 
 def pieces_of(words: List[str]) -> List[List[str]]:
-    """The pieces that each word got, by its offsets."""
+    """Return the pieces of each word by its offsets."""
     tensors = indexed(words)
     pieces = TOKENIZER.convert_ids_to_tokens(tensors["token_ids"])
     return [pieces[first : last + 1] for first, last in tensors["piece_offsets"]]
@@ -63,7 +63,7 @@ def test_brackets_reach_the_encoder_as_its_pre_training_spelled_them():
 
 
 @pytest.mark.parametrize("nothing", ["\u200b", "\x00", "\u0301", "\u200d\ufeff"])
-def test_a_word_of_which_the_tokenizer_leaves_nothing_gets_the_unknown_piece(nothing):
+def test_a_word_without_pieces_gets_the_unknown_piece(nothing):
     assert TOKENIZER.tokenize(nothing) == []
     assert pieces_of(["the", nothing, "model"]) == [["the"], ["[UNK]"], ["model"]]
     assert pieces_of([nothing, nothing]) == [["[UNK]"], ["[UNK]"]]
@@ -84,7 +84,7 @@ def test_an_unknown_piece_that_comes_first_is_no_padding(tmp_path: Path):
     st.lists(st.text(min_size=1, max_size=6) | st.sampled_from(["model", "CRF", "a b", "[SEP]"]))
 )
 @example(["\u4e2d\u6587", "na\u00efve", "\U0001f600", "x\u200by"])
-def test_every_word_has_the_pieces_that_it_has_alone(words):
+def test_a_words_pieces_do_not_depend_on_its_neighbors(words):
     expected = [TOKENIZER.tokenize(word) or ["[UNK]"] for word in restore_brackets(words)]
     assert pieces_of(words) == expected
     # And every piece is of one word, in order.

@@ -46,14 +46,14 @@ def test_tags_by_hand() -> None:
         ([[0, 3, 0], [3, 5, 1], [5, 6, 0]], [[0, 3, 0], [5, 6, 0]]),
     ],
 )
-def test_of_entities_that_share_a_word_one_is_tagged(
+def test_one_of_overlapping_entities_is_tagged(
     entities: List[List[int]], kept: List[List[int]]
 ) -> None:
     for order in itertools.permutations(entities):
         assert tags_of(*order) == tags_of(*kept)
 
 
-def test_padding_is_no_entity() -> None:
+def test_padding_is_not_an_entity() -> None:
     gold = torch.tensor([[[0, 1, 0], NOTHING], [[2, 2, 1], [0, 0, 0]], [NOTHING, NOTHING]])
     assert tag_gold(gold, 3).tolist() == [
         [B_TASK, I_TASK, OUT],

@@ -10,7 +10,7 @@ from sept_allennlp.modules.candidate_spans import PADDING
 OUT, B_TASK, I_TASK, B_METHOD, I_METHOD = range(5)
 
 
-def test_no_entity_goes_on_from_one_sentence_into_the_next() -> None:
+def test_no_entity_crosses_a_sentence_boundary() -> None:
     sentence_ids = torch.tensor([[0, 0, 1, 1], [0, 1, 1, PADDING]])
     logits = within_sentences(torch.ones(2, 4, 5), sentence_ids)
     impossible = (logits != 1).nonzero().tolist()
@@ -34,7 +34,7 @@ def all_sequences(length: int) -> List[Tuple[int, ...]]:
 def brute_force(
     logits: torch.Tensor, crf: Any, first: int, last: int, label: int, length: int
 ) -> float:
-    """The share of the sequences that hold the entity, each weighed by its score."""
+    """Return the share of the sequences that hold the entity, weighted by their scores."""
     transitions, starts, ends = crf
     entity = [2 * label + 1] + [2 * label + 2] * (last - first)
     holding = total = 0.0

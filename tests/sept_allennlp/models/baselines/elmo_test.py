@@ -46,7 +46,7 @@ def test_the_first_batch_is_embedded_as_by_allennlp() -> None:
     torch.testing.assert_close(embedded, expected)
 
 
-def test_a_document_is_embedded_the_same_whatever_came_before_and_beside_it() -> None:
+def test_embeddings_do_not_depend_on_earlier_or_neighboring_documents() -> None:
     model = embedder()
     alone = embed(model, WORDS)[0]
     assert alone.abs().amax(dim=1).min() > 1e-3
@@ -60,7 +60,7 @@ def test_a_document_is_embedded_the_same_whatever_came_before_and_beside_it() ->
     assert not embed(stateful, WORDS).allclose(embed(stateful, WORDS), atol=1e-3)
 
 
-def test_threads_do_not_meet_in_its_state() -> None:
+def test_threads_share_no_state() -> None:
     model = embedder()
     batches = [[WORDS] * (n % 4 + 1) for n in range(60)]
     with ThreadPoolExecutor(4) as threads:
@@ -74,7 +74,7 @@ def test_documents_without_words() -> None:
     assert embed(embedder(), [], []).shape == (2, 0, DIM)
 
 
-def test_a_training_step_moves_the_weights_of_the_layers_alone_and_warns_of_nothing() -> None:
+def test_a_training_step_changes_only_the_weights_of_the_layers_and_warns_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = embedder().train()

@@ -32,7 +32,7 @@ class TestSciIE(EntityModelChecks):
 
 
 def words_model(**model: Any) -> Model:
-    """A SciIE over embeddings of words, with a vocabulary of two labels."""
+    """Return a SciIE over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(
         tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]},
         non_padded_namespaces=["labels"],
@@ -63,8 +63,8 @@ LABEL_SCORES = {"Method": 0.5, "Task": -0.5}
 
 def handmade_model(**model: Any) -> Model:
     """
-    A SciIE in which a span's mention score is the sum of `MENTION` of its first and of its last
-    word, and whose label scores are `LABEL_SCORES` for every span.
+    Return a SciIE with known scores: a span's mention score is the sum of `MENTION` of its first
+    and last word, and its label scores are `LABEL_SCORES`.
     """
     pass_on = {"num_layers": 1, "hidden_dims": 2, "activations": "linear"}
     built = words_model(
@@ -103,7 +103,7 @@ DOCUMENT = Document(
 
 
 def probabilities(mention_score: float) -> Tuple[float, float, float]:
-    """Of no entity, Method and Task."""
+    """Return the probabilities of no entity, Method and Task."""
     exponentials = numpy.exp(
         [0.0, mention_score + LABEL_SCORES["Method"], mention_score + LABEL_SCORES["Task"]]
     )
@@ -122,8 +122,8 @@ def test_the_best_spans_are_kept_and_scored_by_the_sum() -> None:
     assert [entity.score for entity in outputs["entities"][0]] == pytest.approx(
         [probabilities(4)[1], probabilities(6)[1], probabilities(6)[1]]
     )
-    # "parsers" of the first sentence is right, the other two are none; the pruned Task is not
-    # among what the likelihood is taken over.
+    # "parsers" of the first sentence is right, the other two are no entities; the likelihood
+    # excludes the pruned Task.
     expected = -numpy.log([probabilities(6)[1], probabilities(4)[0], probabilities(6)[0]]).sum()
     assert outputs["loss"].item() == pytest.approx(expected, rel=1e-5)
     # But it counts as missed.
@@ -179,9 +179,7 @@ def test_the_loss_is_the_mean_over_annotated_documents_that_have_words() -> None
     ("num_words", "expected"), [(1, 1), (2, 1), (4, 1), (5, 2), (7, 2), (8, 3), (10, 4), (35, 14)]
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_of_every_ten_words_four_spans_are_kept(
-    num_words: int, expected: int, training: bool
-) -> None:
+def test_four_spans_are_kept_for_ten_words(num_words: int, expected: int, training: bool) -> None:
     model = handmade_model(spans_per_word=0.4, max_span_width=2).train(training)
     one = Document(key="d", sentences=[["parsers"] * num_words], entities=[])
     padding = Document(key="e", sentences=[["parsers"] * 40], entities=[])
@@ -297,7 +295,7 @@ def read(params: Params) -> Tuple[List[Any], Vocabulary]:
     return instances, vocab
 
 
-def test_settings_that_make_no_sense_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="max_span_width must be at least 1"):
         words_model(max_span_width=0)
     with pytest.raises(ConfigurationError, match="spans_per_word must be positive"):
@@ -305,7 +303,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 @pytest.mark.trains
-def test_an_archive_predicts_like_one_of_sept(tmp_path: Path) -> None:
+def test_an_archive_predicts_as_one_of_sept_does(tmp_path: Path) -> None:
     params = experiment(QUICK, config="sciie_scibert.jsonnet")
     train_model(params, str(tmp_path / "run"))
     archive = load_archive(tmp_path / "run" / "model.tar.gz")

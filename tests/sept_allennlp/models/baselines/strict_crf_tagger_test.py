@@ -33,12 +33,12 @@ class TestStrictCrfTagger(EntityModelChecks):
 
 @pytest.fixture(scope="session")
 def crf_archive(train_once: Callable[..., str]) -> str:
-    """A tagger over words trained for a moment: wrong about most things, sure about none."""
+    """Return the archive of a briefly trained tagger over words: mostly wrong, with low scores."""
     return train_once("crf", {**QUICK_TAGGER, "data_loader.batch_size": 12}, "crf_glove.jsonnet")
 
 
 def words_model(**model: Any) -> Model:
-    """A tagger over embeddings of words, with a vocabulary of two labels."""
+    """Return a tagger over word embeddings with a vocabulary of two labels."""
     vocab = Vocabulary(tokens_to_add={"labels": LABELS, "tokens": ["we", "use", "parsers"]})
     params = {
         "type": "strict_crf_tagger",
@@ -62,7 +62,7 @@ def spans(entities: List[Any]) -> List[Any]:
 
 
 def emit(model: Model, monkeypatch: pytest.MonkeyPatch, *rows: List[int], by: float = 9.0) -> None:
-    """Makes the model score these tags of each document's words high, and any transition 0."""
+    """Make the model score these tags of each document's words high, and any transition 0."""
     width = max(map(len, rows))
     logits = torch.zeros(len(rows), width, len(TAGS))
     for row, tags in zip(logits, rows):
@@ -130,9 +130,9 @@ def test_the_best_tags_become_entities_with_their_probabilities(
     assert readable == [["O", "B-Method", "I-Method", "B-Method", "B-Task"], [], ["B-Task"]]
 
 
-def test_decoding_allows_valid_tags_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_allows_only_valid_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     model = words_model()
-    # An entity that goes on without having begun, with another label, and in the next sentence.
+    # I- tags without a beginning, with another label, and in the next sentence.
     emit(model, monkeypatch, [I_METHOD, B_TASK, I_METHOD, I_METHOD, I_METHOD])
     output = outputs(model, tensors(model, DOCUMENT))
     (tags,) = output["tags"]
@@ -198,7 +198,7 @@ def test_training_on_a_document_that_is_not_annotated_is_refused() -> None:
         model(**tensors(model, document))
 
 
-def test_what_the_model_does_not_learn_is_refused() -> None:
+def test_labels_that_the_model_does_not_learn_are_refused() -> None:
     model = words_model()
     with pytest.raises(
         ConfigurationError, match="finds no relations: set dataset_reader.relations"
@@ -231,7 +231,7 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_soft_labels_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="soft labels come from a model of spans"):
+    with pytest.raises(ConfigurationError, match="get soft labels from a model that scores spans"):
         replace(words_model().decoding, soft_labels=0.01)
 
 

@@ -12,7 +12,7 @@ from sept_allennlp.modules.relation_scorers import (
     RelationScorer,
 )
 
-# One document of seven words, of which each is a position; two dimensions.
+# One document of seven words, each a position; two dimensions.
 SEQUENCE = torch.tensor(
     [[[1.0, 0.0], [2.0, -1.0], [-3.0, 5.0], [4.0, -2.0], [0.0, 0.0], [7.0, 1.0], [9.0, 9.0]]]
 )
@@ -26,7 +26,7 @@ RELATED = RelatedSpans(
 
 
 def transparent_scorer() -> PooledContextScorer:
-    """A scorer whose logits are the representation itself."""
+    """Return a scorer whose logits are the representation."""
     scorer = PooledContextScorer(
         span_dim=1, sequence_dim=2, num_classes=3, num_labels=7, label_dim=1, distance_dim=1
     ).eval()
@@ -56,7 +56,7 @@ def transparent_scorer() -> PooledContextScorer:
         ([3, 0], [40, 2, 10, 1, 7, 5, 14]),
     ],
 )
-def test_what_represents_a_pair(pair: List[int], expected: List[float]) -> None:
+def test_the_representation_of_a_pair(pair: List[int], expected: List[float]) -> None:
     logits = transparent_scorer()(RELATED, torch.tensor([[pair]]), torch.tensor([[True]]))
     assert logits.tolist() == [expected]
 
@@ -82,7 +82,7 @@ def test_positions_need_not_be_words() -> None:
     assert logits.tolist() == [[10, 1, 20, 1.5, 4, 5, 1]]
 
 
-def test_an_mlp_goes_between() -> None:
+def test_an_mlp_may_precede_the_output() -> None:
     feedforward = {"num_layers": 1, "hidden_dims": 4, "activations": "relu"}
     scorer = RelationScorer.from_params(
         Params({"type": "pooled_context", "feedforward": feedforward}),

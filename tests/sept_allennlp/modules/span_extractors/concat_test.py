@@ -28,7 +28,7 @@ def test_allennlps_extractors_take_padded_spans_as_a_part(type_):
     assert vectors[:, :1].equal(alone(SEQUENCE, spans[:, :1]))
 
 
-def test_a_configuration_leaves_sizes_out_or_gives_them():
+def test_a_configuration_may_give_sizes_or_leave_them_out():
     params = {
         "type": "concat",
         "input_dim": 2,
@@ -42,7 +42,7 @@ def test_a_configuration_leaves_sizes_out_or_gives_them():
 
 
 def test_parts_of_other_sizes_and_no_parts_are_refused():
-    with pytest.raises(ConfigurationError, match=r"expect it \[2, 3\] wide"):
+    with pytest.raises(ConfigurationError, match=r"the same input dimension, got \[2, 3\]"):
         ConcatSpanExtractor([MaxPoolSpanExtractor(2), MaxPoolSpanExtractor(3)])
     with pytest.raises(ConfigurationError, match="at least one"):
         ConcatSpanExtractor([])

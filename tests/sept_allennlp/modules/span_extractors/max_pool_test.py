@@ -26,7 +26,7 @@ def brute_force(sequence: torch.Tensor, spans: torch.Tensor, mask: torch.Tensor)
 
 @st.composite
 def pooling_problems(draw):
-    """A random sequence and random spans of it, some of them padding."""
+    """Return a random sequence and random spans of it, some of them padding."""
     torch.manual_seed(draw(st.integers(0, 2**32)))
     batch_size, length = draw(st.integers(1, 3)), draw(st.integers(1, 20))
     num_spans = draw(st.integers(1, 12))
@@ -118,7 +118,7 @@ def test_equals_allennlps_extractor_on_an_unpadded_batch():
 @pytest.mark.parametrize(
     "span", [[0, 4], [4, 4], [2, 1], [1, -1]], ids=["end", "start", "reversed", "negative end"]
 )
-def test_spans_that_are_none_are_refused(span):
+def test_invalid_spans_are_refused(span):
     spans = torch.tensor([[[0, 0], span]])
     with pytest.raises(ValueError, match="inside the sequence of 4 positions"):
         MaxPoolSpanExtractor(DIM)(torch.randn(1, 4, DIM), spans)

@@ -61,7 +61,7 @@ def test_no_spans():
     assert extractor(torch.randn(2, 5, DIM), no_spans).shape == (2, 0, DIM)
 
 
-def test_spans_that_are_none_are_refused():
+def test_invalid_spans_are_refused():
     with pytest.raises(ValueError, match="inside the sequence of 4 positions"):
         SelfAttentiveSumSpanExtractor(DIM)(torch.randn(1, 4, DIM), torch.tensor([[[2, 4]]]))
 

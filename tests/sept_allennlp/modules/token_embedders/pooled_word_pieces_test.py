@@ -110,5 +110,5 @@ def test_an_archived_encoder_embeds_the_same(pooling: str, tmp_path: Path) -> No
 
 
 def test_another_pooling_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="pooling must be 'first' or 'mean': 'last'"):
+    with pytest.raises(ConfigurationError, match="pooling must be 'first' or 'mean', got 'last'"):
         embedder("last")

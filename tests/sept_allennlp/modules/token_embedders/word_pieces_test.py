@@ -35,7 +35,7 @@ def random_document(num_pieces: int, seed: int = 0) -> List[int]:
 
 
 def batch_of(*documents: List[int], length: Optional[int] = None) -> Dict[str, torch.Tensor]:
-    """What the `word_pieces` indexer would give, every piece a word."""
+    """Return a batch as of the `word_pieces` indexer, with one piece for each word."""
     length = length or max(map(len, documents))
     mask = torch.tensor(
         [[True] * len(pieces) + [False] * (length - len(pieces)) for pieces in documents],
@@ -117,7 +117,7 @@ def test_the_embeddings_of_a_long_document_depend_on_their_window(bare_encoder):
     assert (windowed - encode_alone(bare_encoder, pieces)).abs().amax(dim=1).min() > 1e-3
 
 
-def test_documents_are_embedded_the_same_whatever_batch_they_are_in():
+def test_embeddings_do_not_depend_on_the_batch():
     documents = [random_document(length, seed=length) for length in (150, 5, 62, 63, 1, 100, 300)]
     windowed = embedder()
     together = embed(windowed, *documents)
@@ -128,7 +128,7 @@ def test_documents_are_embedded_the_same_whatever_batch_they_are_in():
         torch.testing.assert_close(padded[: len(pieces)], alone, atol=1e-5, rtol=0)
 
 
-def test_how_many_windows_are_encoded_at_once_changes_nothing():
+def test_the_number_of_windows_encoded_at_once_changes_nothing():
     documents = [random_document(300), random_document(90, seed=1)]
     torch.testing.assert_close(
         embed(embedder(windows_at_once=1), *documents), embed(embedder(), *documents)
@@ -169,7 +169,7 @@ def test_gradient_checkpointing_changes_no_gradient():
     torch.testing.assert_close(*gradients)
 
 
-def test_attention_without_its_dropout():
+def test_attention_dropout_can_be_turned_off():
     document = batch_of(random_document(30))
 
     def varies(**parameters: Any) -> bool:
@@ -198,7 +198,7 @@ def test_an_encoder_that_is_not_trained_is_frozen():
     assert not frozen(**batch_of(random_document(80))).requires_grad
 
 
-def test_every_embedder_has_weights_of_its_own():
+def test_every_embedder_has_its_own_weights():
     changed, other = embedder(), embedder()
     pieces = random_document(5)
     before = embed(other, pieces)
@@ -218,12 +218,12 @@ def test_every_embedder_has_weights_of_its_own():
         {"max_length": 12, "overlap": -1},
     ],
 )
-def test_windows_that_lead_nowhere_are_refused(parameters):
+def test_impossible_overlaps_of_windows_are_refused(parameters):
     with pytest.raises(ConfigurationError, match="overlap"):
         embedder(**parameters)
 
 
-def test_no_windows_at_once_are_refused():
+def test_zero_windows_at_once_are_refused():
     with pytest.raises(ConfigurationError, match="windows_at_once"):
         embedder(windows_at_once=0)
 
@@ -241,7 +241,7 @@ def test_is_registered(tiny_encoder):
     assert registered.get_output_dim() == DIM
 
 
-def test_in_bfloat16_where_that_is_asked_for() -> None:
+def test_bfloat16_is_used_on_request() -> None:
     encoder = embedder()
     document = random_document(100)
     expected = embed(encoder, document)

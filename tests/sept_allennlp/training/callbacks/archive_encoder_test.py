@@ -41,7 +41,7 @@ FILES: Dict[str, Dict[str, str]] = {
 
 
 @pytest.mark.parametrize("config", FILES)
-def test_an_archive_needs_nothing_else(
+def test_an_archive_is_self_contained(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretrained = tmp_path / "pretrained"

@@ -33,7 +33,7 @@ def train(run: Path, *callbacks: Any, recover: bool = False, **overrides: Any) -
 
 
 def averages(run: Path, epoch: int) -> Dict[str, torch.Tensor]:
-    """The averaged weights after an epoch, counted from 1, as the checkpoint has them."""
+    """Return the averaged weights of a checkpoint; epochs count from 1."""
     state = torch.load(run / f"training_state_e{epoch}_b0.th", weights_only=False)
     return state["moving_average"]["shadows"]
 
@@ -57,7 +57,9 @@ def test_the_archive_holds_the_average_after_the_last_epoch(trained: Path) -> No
     assert not all(torch.equal(weights[name], first[name]) for name in first)
 
 
-def test_without_it_the_archive_holds_the_best(trained: Path, tmp_path: Path) -> None:
+def test_without_the_callback_the_archive_holds_the_best_epoch(
+    trained: Path, tmp_path: Path
+) -> None:
     metrics = train(tmp_path / "run")
     # And patience has an end.
     assert (metrics["best_epoch"], metrics["epoch"]) == (0, 1)

@@ -23,7 +23,7 @@ def draw() -> list:
 def started(
     tmp_path: Path, seed: int = 13370, state: Optional[Dict[str, Any]] = None
 ) -> ReproducibleRandomness:
-    """The callback as the trainer has it when the first batch comes."""
+    """Return the callback in its state at the first batch."""
     torch.manual_seed(seed)
     callback = ReproducibleRandomness(str(tmp_path))
     if state is not None:
@@ -94,7 +94,7 @@ def test_an_epoch_does_not_depend_on_how_much_was_drawn_before_it(tmp_path):
     assert draw() == expected
 
 
-def test_every_epoch_seed_and_process_has_numbers_of_its_own(tmp_path, monkeypatch):
+def test_every_epoch_seed_and_process_has_different_numbers(tmp_path, monkeypatch):
     seen = []
     for seed in (0, 1, 13370):
         callback = started(tmp_path, seed)

@@ -27,7 +27,7 @@ def table(folder: Path) -> torch.Tensor:
     return AutoModel.from_pretrained(str(folder)).get_input_embeddings().weight
 
 
-def test_an_encoder_learns_to_guess_and_is_one_that_sept_takes(tmp_path: Path) -> None:
+def test_an_encoder_learns_masked_pieces_and_can_be_used_by_sept(tmp_path: Path) -> None:
     learning = {"trainer.num_epochs": 12, "trainer.optimizer.lr": 0.01}
     train_model(configuration(**learning), str(tmp_path / "adapted"))
     perplexities = [
@@ -61,7 +61,7 @@ def test_encoders_with_biases_before_normalizations_are_adapted(name: str, tmp_p
     assert not torch.equal(adapted, table(Path(encoder)))
 
 
-def test_recovering_gives_what_an_undisturbed_run_gives(
+def test_a_recovered_run_equals_an_undisturbed_one(
     tmp_path: Path, train_once: Callable[..., str]
 ) -> None:
     epochs = {**SHORT, "trainer.num_epochs": 3}

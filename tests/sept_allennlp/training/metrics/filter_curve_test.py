@@ -11,7 +11,6 @@ from tests.two_processes import run_in_two_processes
 # Log-odds of five candidates, two of them entities; a third entity is no candidate.
 SCORES = torch.tensor([2.0, -1.0, 0.0, -3.0, 1.0])
 POSITIVE = torch.tensor([True, False, True, False, False])
-NUM_GOLD = 3
 
 
 def counted() -> FilterCurve:
@@ -39,7 +38,7 @@ def test_recall_and_filtration_rate_by_hand(threshold, recall, filtration_rate):
     assert metrics["filtration_rate"] == pytest.approx(filtration_rate)
 
 
-def test_the_threshold_for_a_recall_counts_gold_that_is_no_candidate():
+def test_the_threshold_for_a_recall_counts_gold_outside_the_candidates():
     curve = counted()
     thresholds = curve.scores_for_recalls([0.0, 1 / 3, 0.34, 2 / 3, 0.67])
     assert thresholds == [math.inf, 2.0, 0.0, 0.0, -math.inf]

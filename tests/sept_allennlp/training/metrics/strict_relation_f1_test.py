@@ -99,17 +99,17 @@ def test_a_case_by_hand_at_once_and_document_by_document() -> None:
     for found, gold in zip(PREDICTIONS, DOCUMENTS, strict=True):
         metric([found], [gold])
     assert metric.get_metric() == metrics
-    # Without the labels while it goes on; reading it changes nothing.
+    # Without the labels until the end; reading it changes nothing.
     assert metric.report() == {name: metrics[name] for name in EXPECTED if "-" not in name}
     assert metric.report(reset=True) == metrics
     assert {*metric.get_metric().values()} == {0.0}
 
 
-def test_documents_whose_relations_nobody_annotated_do_not_count() -> None:
+def test_documents_without_annotated_relations_do_not_count() -> None:
     unannotated = document([(0, 0, "Task"), (2, 4, "Method")], None)
     metrics = scored([*PREDICTIONS, PREDICTIONS[1]], [*DOCUMENTS, unannotated])
     assert metrics["rel_f1"] == pytest.approx(EXPECTED["rel_f1"])
-    # In one where somebody has found none, all are wrong.
+    # In an annotated document without relations, all are wrong.
     none = document([(0, 0, "Task"), (2, 4, "Method")], [])
     metrics = scored([*PREDICTIONS, PREDICTIONS[1]], [*DOCUMENTS, none])
     assert metrics["rel_precision"] == pytest.approx(4 / 8)

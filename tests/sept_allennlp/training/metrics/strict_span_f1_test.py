@@ -45,7 +45,7 @@ def scored(predictions: List[List[Tuple]], gold: List[List[Tuple]]) -> dict:
     return metric.get_metric()
 
 
-def test_documents_that_nobody_annotated_do_not_count():
+def test_documents_without_annotation_do_not_count():
     metric = StrictSpanF1(LABELS)
     documents = [
         Document("a", [["we", "parse"]], [AnnotatedSpan(1, 1, "Task")]),
@@ -83,7 +83,7 @@ def test_a_case_by_hand_at_once_and_document_by_document():
     [(1, 2, "Method"), (0, 2, "Task"), (1, 3, "Task"), (1, 1, "Task"), (2, 2, "Task")],
     ids=["label", "start", "end", "first word alone", "last word alone"],
 )
-def test_all_but_right_is_wrong(prediction):
+def test_a_wrong_boundary_label_or_document_is_wrong(prediction):
     assert overall(scored([[prediction]], [[(1, 2, "Task")]])) == (0.0, 0.0, 0.0)
 
 
@@ -103,7 +103,7 @@ def test_an_entity_of_another_document_is_wrong():
     assert overall(scored([[], [(0, 0, "Task")]], [[(0, 0, "Task")], []])) == (0.0, 0.0, 0.0)
 
 
-def test_what_is_predicted_twice_counts_once():
+def test_duplicate_predictions_count_once():
     twice = [[(0, 0, "Task"), (0, 0, "Task"), (1, 1, "Task")]]
     assert overall(scored(twice, [[(0, 0, "Task")]])) == pytest.approx((1 / 2, 1.0, 2 / 3))
     assert overall(scored([[(0, 0, "Task")]], [[(0, 0, "Task")] * 2])) == (1.0, 1.0, 1.0)

@@ -21,7 +21,7 @@ def test_white_space_at_the_borders_does_no_harm(tmp_path):
     assert entities_in(folder)[0] == [(1, 2, "Task")]
 
 
-def test_a_guessed_sentence_end_inside_an_entity_is_none(tmp_path):
+def test_a_guessed_sentence_end_inside_an_entity_is_ignored(tmp_path):
     text = "See Fig. two here. End. Done"
     annotations = "T1\tTask 4 12\tFig. two\nT2\tTask 19 22\tEnd\n"
     (document,), _ = read_brat(folder_with(tmp_path, text, annotations), tokenize)
@@ -37,7 +37,7 @@ MISALIGNED = {
     # What stands in the second line, the message, and what widening makes of it.
     "starts inside a word": (
         "T2\tTask 2 9\tmed ent",
-        "begins or ends inside a word: move its borders to 'named entity'",
+        "begins or ends inside a word: change it to 'named entity'",
         (0, 1, "Task"),
     ),
     "leaves words out": (
@@ -45,8 +45,8 @@ MISALIGNED = {
         "leaves out 'entity' in its middle",
         (0, 2, "Task"),
     ),
-    "outside": ("T2\tTask 20 99\tx", "20 to 99 is no place in the text of 18", None),
-    "empty": ("T2\tTask 6 6\t", "6 to 6 is no place", None),
+    "outside": ("T2\tTask 20 99\tx", "20 to 99 is not a part of the text, which has 18", None),
+    "empty": ("T2\tTask 6 6\t", "6 to 6 is not a part of the text", None),
     "other text": ("T2\tTask 0 5\tother", "the text there is 'named'", None),
     "no word": ("T2\tTask 5 6\t ", "there is no word there", None),
     "two labels": ("T2\tMetric 13 17\there", "already labeled 'Generic'", None),
@@ -90,7 +90,7 @@ def test_every_annotation_that_is_merged_moved_or_left_out_is_reported(tmp_path)
     folder = folder_with(tmp_path, "BERT/SQuAD is used with IL-2/IL-4 here", annotations)
     folder_with(tmp_path, "One two", "T1\tTask 0 3\tOne\n", name="e")
     documents, report = read_brat(folder, tokenize, "widen")
-    # The rest of the folder goes on.
+    # The rest of the folder is read.
     assert [document.entities for document in documents] == [
         [(0, 0, "Method"), (4, 4, "Protein")],
         [(0, 0, "Task")],

@@ -1,4 +1,4 @@
-"""What the tests of brat's folders share."""
+"""Helpers of the tests of brat's folders."""
 
 import re
 
@@ -46,7 +46,7 @@ def there_and_back(documents, folder):
 
 
 def folder_with(tmp_path, text, annotations, name="d"):
-    """What people hand over: a text, its annotation and nothing else."""
+    """Return a folder as annotators hand it over: a text and its annotation."""
     folder = tmp_path / "brat"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.txt").write_bytes(text.encode())

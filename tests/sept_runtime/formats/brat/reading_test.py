@@ -1,4 +1,3 @@
-import json
 import re
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def test_order_added_and_deleted_documents(tmp_path):
     assert report.missing == ["gone"]
 
 
-def test_a_text_that_was_edited_gets_new_words_and_keeps_its_key(tmp_path, caplog):
+def test_an_edited_text_gets_new_words_and_keeps_its_key(tmp_path, caplog):
     folder = tmp_path / "b"
     write_brat([gold("the/key", [["a-b", "c"]], [(0, 0, "T")])], folder)
     (folder / "the_key.txt").write_text("so: a-b c\n")
@@ -81,7 +80,7 @@ def test_offsets_from_before_and_after_a_change_of_line_ends(tmp_path, mark):
         assert entities_in(folder)[0] == [(3, 3, "Task")]
 
 
-def test_lines_that_are_no_entities_are_counted(tmp_path):
+def test_other_annotations_than_entities_are_counted(tmp_path):
     annotations = (
         "T1\tTask 0 3\tOne\nT2\tNaming 4 7\ttwo\n\nE1\tNaming:T2 Theme:T1\n"
         "R1\tUsed Arg1:T1 Arg2:T2\nR2\tUsed Arg1:E1 Arg2:T1\n*\tAlias T1 T2\n"
@@ -124,7 +123,7 @@ TEXT = "One two. Three."
 ENTITIES = "T1\tTask 0 3\tOne\nT2\tMethod 4 7\ttwo\nT3\tTask 9 14\tThree\n"
 
 
-def test_relations_of_any_hand_are_read(tmp_path):
+def test_relations_with_free_argument_names_and_white_space_are_read(tmp_path):
     # brat leaves white space at the end, and the names of the arguments are free.
     lines = "R2\tUsed Arg1:T2 Arg2:T1\t\nR1\tLike A:T1 B:T2\nR3\tUsed Arg1:T2 Arg2:T1\n"
     folder = folder_with(tmp_path, TEXT, lines + ENTITIES)
@@ -200,7 +199,7 @@ def test_folders_in_the_folder_are_read(tmp_path):
 
 def test_a_relation_to_nothing(tmp_path):
     folder = folder_with(tmp_path, TEXT, f"{ENTITIES}R1\tUsed Arg1:T1 Arg2:T9\n")
-    with pytest.raises(DocumentError, match="d.ann, line 4: there is no annotation T9"):
+    with pytest.raises(DocumentError, match="d.ann, line 4: R1 refers to T9, which does not exist"):
         relations_in(folder)
 
 
@@ -213,7 +212,7 @@ def test_a_relation_to_nothing(tmp_path):
         (("T5", "T1"), "Used from T5 to T1: T5 is left out"),
     ],
 )
-def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault):
+def test_impossible_relations_are_an_error_or_skipped(tmp_path, ends, fault):
     head, tail = ends
     # The fourth says once more what the first says, and the fifth ends inside a word.
     others = "T4\tTask 0 3\tOne\nT5\tTask 4 6\ttw\n"
@@ -230,7 +229,7 @@ def test_relations_that_cannot_be_are_an_error_or_skipped(tmp_path, ends, fault)
         assert "leave them out (--misaligned skip)" in str(error.value)
 
 
-def test_where_somebody_has_drawn_relations_the_others_have_none(tmp_path):
+def test_if_one_document_has_relations_the_others_have_none(tmp_path):
     folder = tmp_path / "b"
     entities = [(0, 0, "A"), (1, 1, "B")]
     documents = [gold(key, [["v", "w"]], entities) for key in ("one", "two")]
@@ -241,7 +240,7 @@ def test_where_somebody_has_drawn_relations_the_others_have_none(tmp_path):
     assert relations_in(folder)[0] == [[], [((0, 0), (1, 1), "Used")], None]
 
 
-def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_path):
+def test_the_record_says_which_documents_have_relations(tmp_path):
     entities = [(0, 0, "A"), (1, 1, "B")]
     written = [
         gold(key, [["v", "w"]], entities, relations=relations)
@@ -255,19 +254,9 @@ def test_where_relations_were_recorded_the_record_says_in_which_documents(tmp_pa
     ]
 
 
-def test_a_folder_from_before_there_were_relations_is_read(tmp_path):
-    folder = tmp_path / "b"
-    write_brat([gold("k", [["a"]], [(0, 0, "Other Term")])], folder)
-    record = json.loads((folder / RECORD_NAME).read_text())
-    del record["relation_types"], record["documents"][0]["related"]
-    (folder / RECORD_NAME).write_text(json.dumps(record))
-    (read,), _ = read_brat(folder, no_tokenizer)
-    assert (read.entities, read.relations) == ([(0, 0, "Other Term")], None)
-
-
-def test_the_same_number_twice(tmp_path):
+def test_a_duplicate_id_is_refused(tmp_path):
     folder = folder_with(tmp_path, "One two.", "T1\tTask 0 3\tOne\nT1\tTask 4 7\ttwo\n")
-    with pytest.raises(DocumentError, match="d.ann, line 2: there is another T1"):
+    with pytest.raises(DocumentError, match="d.ann, line 2: the id T1 occurs twice"):
         entities_in(folder)
 
 
@@ -296,8 +285,8 @@ def break_folder(folder: Path, how: str) -> None:
         ("no text", "the texts of these annotations are missing: d.txt"),
         ("nothing", "holds no .txt file"),
         ("text not UTF-8", "d.txt: not UTF-8 text"),
-        ("record not JSON", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
-        ("record of something else", f"{RECORD_NAME}: not as 'sept convert' wrote it"),
+        ("record not JSON", f"{RECORD_NAME}: no longer as 'sept convert' wrote it"),
+        ("record of something else", "(Object missing required field `doc_key`"),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, how, fault):

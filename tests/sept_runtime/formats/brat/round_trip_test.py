@@ -28,7 +28,7 @@ def test_there_and_back_is_exact(tmp_path_factory, originals):
         assert surfaces == [word for sentence in before["sentences"] for word in sentence]
 
 
-def test_sentences_words_and_whether_anybody_annotated_survive(tmp_path):
+def test_sentences_words_and_missing_annotation_survive(tmp_path):
     documents = [
         gold("empty", [], []),
         gold("empty sentences", [[], ["a"], []], [(0, 0, "T")]),

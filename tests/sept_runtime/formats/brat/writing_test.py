@@ -24,7 +24,7 @@ from tests.sept_runtime.formats.brat.folders import (
 from tests.sept_runtime.formats.drawn import documents
 
 
-def test_what_is_written(tmp_path):
+def test_the_files_of_a_folder(tmp_path):
     document = gold(
         "D 1",
         [["We", "parse", "named", "entities"], ["Fast", "."]],
@@ -130,9 +130,7 @@ def test_offsets_count_code_points_and_line_ends_split_an_annotation(tmp_path):
 
 @settings(max_examples=50)
 @given(st.lists(documents(), min_size=1, max_size=2))
-def test_every_annotation_is_one_line_and_says_what_stands_at_its_place(
-    tmp_path_factory, originals
-):
+def test_every_annotation_is_one_line_with_the_text_of_its_span(tmp_path_factory, originals):
     folder = tmp_path_factory.mktemp("brat") / "b"
     write_brat([PredictedDocument(document, None) for document in originals], folder)
     for path in folder.glob("*.ann"):
@@ -149,7 +147,7 @@ def test_every_annotation_is_one_line_and_says_what_stands_at_its_place(
             assert len(surface) == sum(map(len, pieces)) + len(pieces) - 1
 
 
-def test_any_key_has_a_file_of_its_own(tmp_path):
+def test_every_key_gets_a_different_file(tmp_path):
     folder = tmp_path / "brat"
     read = there_and_back([gold(key, [["w"]], [(0, 0, "T")]) for key in KEYS], folder)
     assert [document["doc_key"] for document in read] == KEYS
@@ -172,7 +170,7 @@ def test_labels_that_brat_cannot_hold_come_back(tmp_path):
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) for name in types)
 
 
-def test_nobodys_annotation_is_overwritten(tmp_path):
+def test_no_annotation_is_overwritten(tmp_path):
     folder = folder_with(tmp_path, "One.", "")
     with pytest.raises(DocumentError, match="not an empty folder"):
         write_brat([gold("d", [["a"]], [])], folder)
@@ -181,6 +179,6 @@ def test_nobodys_annotation_is_overwritten(tmp_path):
 
 def test_a_text_without_offsets_cannot_be_placed(tmp_path):
     document = gold("k", [["a", "b"]], [], text="a  b")
-    with pytest.raises(DocumentError, match="document 'k'.*'word_offsets' must say"):
+    with pytest.raises(DocumentError, match="document 'k'.*'word_offsets' is needed"):
         write_brat([document], tmp_path / "b")
     assert not (tmp_path / "b").exists()

@@ -102,7 +102,7 @@ def test_a_hugging_face_dict_is_a_list_a_line(tmp_path, capsys):
     assert "1 relations" in capsys.readouterr().err
 
 
-def test_flat_keeps_the_most_probable_and_says_what_it_left_out(tmp_path, capsys):
+def test_flat_keeps_the_most_probable_and_reports_the_others(tmp_path, capsys):
     source, target = tmp_path / "out.jsonl", tmp_path / "doccano.jsonl"
     source.write_text(json.dumps(prediction()) + "\n")
     convert(source, target, "--to", "doccano", "--flat")
@@ -138,7 +138,7 @@ def test_rejected_examples_of_prodigy_are_counted(tmp_path, capsys):
     assert "1 examples with the answer 'reject'" in capsys.readouterr().err
 
 
-def test_of_several_annotations_of_a_task_the_last_uncancelled_counts(tmp_path, capsys):
+def test_the_last_uncancelled_annotation_of_a_task_counts(tmp_path, capsys):
     def annotation(start: int, end: int, **fields: Any) -> Dict[str, Any]:
         value = {"start": start, "end": end, "labels": ["Method"]}
         return {"result": [{"id": "a", "type": "labels", "value": value}], **fields}
@@ -179,7 +179,7 @@ words = st.text(alphabet="aB\u00e9", min_size=1, max_size=4) | st.just("\N{GRINN
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(data=st.data(), tool=st.sampled_from(["label-studio", "doccano", "prodigy"]))
-def test_what_was_written_is_read(tmp_path, data, tool):
+def test_written_files_are_read_back(tmp_path, data, tool):
     sentence = [*data.draw(st.lists(words, min_size=1, max_size=6)), "end"]
     offsets, start = [], 0
     for word in sentence:

@@ -2,16 +2,31 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
+import re
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
+import sept_runtime
 from sept_runtime.documents import DocumentError
-from sept_runtime.formats.records import FieldOptions, find_files, map_fields, open_records
+from sept_runtime.formats.inputs import TextRecord
+from sept_runtime.formats.records import (
+    FieldOptions,
+    find_files,
+    map_fields,
+    open_records,
+    read_file,
+    tables,
+    whole,
+)
 
 TITLE, TEXT = "A parser", "We train a parser. It is fast."
 
@@ -218,7 +233,9 @@ def test_a_record_without_a_text_says_so(sample: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
     _, records = read(tmp_path / name)
     assert len(records) == 2 and "No abstract" in records[1].values()
-    with pytest.raises(DocumentError, match="no field with a known name of a text, but "):
+    with pytest.raises(
+        DocumentError, match="none of the record's fields has a name known for texts: "
+    ):
         map_fields(records[1], FieldOptions())
 
 
@@ -268,7 +285,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a0 "ha">' + "".join(
 )
 def test_xml_that_is_hostile_or_cut_short_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text(content)
-    with pytest.raises(DocumentError, match="a.xml: not valid XML"):
+    with pytest.raises(DocumentError, match=r"a.xml: the file is damaged \(not valid XML"):
         read(tmp_path / "a.xml")
 
 
@@ -281,7 +298,7 @@ def test_parquet(tmp_path: Path) -> None:
     format, records = read(tmp_path / "a")
     assert format == "parquet" and records[0] == {"id": 1, "abstract": TEXT, "tags": ["a"]}
     (tmp_path / "a").write_bytes(b"PAR1 and so on")
-    with pytest.raises(DocumentError, match="not a valid Parquet file"):
+    with pytest.raises(DocumentError, match="not valid Parquet"):
         read(tmp_path / "a")
 
 
@@ -304,3 +321,186 @@ def test_folders_and_patterns(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DocumentError, match="no file with a known suffix"):
         find_files([str(tmp_path / "empty")])
+
+
+def values_of(path: Path) -> List[Any]:
+    with open_records(str(path)) as file:
+        return [record.error or record.value for record in file.records]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_an_array_is_read_element_by_element(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_CHUNK_BYTES", size)
+    path = tmp_path / "a.json"
+    expected: List[Any] = [{"text": "A, ] \u00e9 [", "n": [1, {"a": []}]}, {}, {"text": "B"}]
+    for array in (expected, [], expected[:1]):
+        for indent in (None, 1):
+            content = json.dumps(array, indent=indent, ensure_ascii=False)
+            path.write_bytes(b"\xef\xbb\xbf \n" + content.encode() + b"\n")
+            assert values_of(path) == array
+    # Numbers that a chunk cuts are no documents, but are counted right.
+    path.write_text("[12345, 678]")
+    assert values_of(path) == ["expected an object, found a number"] * 2
+
+
+@pytest.mark.parametrize(
+    "content, number",
+    [
+        ('[{"a": 1}, {"a": ', 1),
+        ('[{"a": 1} {"a": 2}]', 0),
+        ('[{"a": 1}, ]', 1),
+        ('[{"a": 1}', 0),
+        ("[", 0),
+        ('[{"a": NaN}]', 0),
+        ('[{"a": 1}, {"a": 1e999}]', 1),
+        ("[" * 10_000, 0),
+    ],
+)
+def test_an_invalid_array_is_refused_at_its_fault(
+    tmp_path: Path, content: str, number: int
+) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with open_records(str(tmp_path / "a.json")) as file:
+        for _ in range(number):
+            assert next(file.records).value == {"a": 1}
+        with pytest.raises(DocumentError, match=f"not valid JSON after record {number}:"):
+            next(file.records)
+
+
+def test_files_that_are_read_at_once_have_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole, "MAX_WHOLE_BYTES", 20)
+    for name, content in {
+        "a.txt": "x" * 21,
+        "a.json": '{"results":\n' + " " * 20,
+        "a.bib": "@article{a, title={A title that is long}}",
+    }.items():
+        if name.endswith(".bib"):
+            pytest.importorskip("bibtexparser")
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DocumentError, match=f"{name}: .* read as a whole; split the file"):
+            values_of(tmp_path / name)
+    (tmp_path / "a.txt").write_text("x" * 20)
+    assert values_of(tmp_path / "a.txt") == [{"id": "a", "text": "x" * 20}]
+
+
+def test_entries_of_bibtex_with_the_same_key_or_an_error_are_not_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("bibtexparser")
+    path = tmp_path / "a.bib"
+    path.write_text(
+        '@article{one, abstract={First {\\"o}.}}\n'
+        '@article{one, abstract={Second {\\"o}.}}\n'
+        "@article{two, title={A}, title={B}}\n"
+        "@article{three, title={no end\n"
+        '@article{four, title="C"}\n'
+    )
+    first, second, twice, failed, last = values_of(path)
+    assert first == {"id": "one", "abstract": "First \u00f6."}
+    assert second == {"id": "one", "abstract": "Second \u00f6."}
+    assert twice == {"id": "two", "title": "A"}
+    assert failed.startswith("the entry is not valid BibTeX (Unexpected block start")
+    assert last == {"id": "four", "title": "C"}
+    assert not caplog.records
+
+
+def test_values_of_parquet_that_json_lacks(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"text": ["A", "B"], "year": [float("nan"), 2.5], "ids": [[1, 2], None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    assert values_of(tmp_path / "a.parquet") == [
+        {"text": "A", "year": None, "ids": [1, 2]},
+        {"text": "B", "year": 2.5, "ids": None},
+    ]
+
+
+def test_a_value_over_many_lines_takes_linear_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.ris"
+    path.write_text("TY  - JOUR\nAB  - A\n" + "b\n" * 300_000 + "ER  -\n")
+    # Some tenths of a second; a minute and more if each line copied those before it.
+    started = time.process_time()
+    (value,) = values_of(path)
+    assert time.process_time() - started < 20
+    assert value["abstract"] == "A" + " b" * 300_000
+
+
+def test_records_of_files_from_python(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,title,abstract\n1,One,First.\n2,Two,\n")
+    (tmp_path / "b.jsonl").write_text(
+        '{"doc_key": "w", "tokens": ["Two", "words"]}\nno JSON\n[]\n{"id": [], "text": "A."}\n'
+    )
+    first, second, words, *failed = sept_runtime.read_records(tmp_path)
+    assert first == TextRecord(
+        "1",
+        "One",
+        "First.",
+        {"id": "1", "title": "One", "abstract": "First."},
+        f"{tmp_path}/a.csv, line 2",
+    )
+    assert (second.text, second.fields["title"], second.origin) == (
+        "",
+        "Two",
+        f"{tmp_path}/a.csv, line 3",
+    )
+    assert second.error is not None and "id, title" in second.error
+    assert (words.id, words.text, words.error) == ("w", "Two words", None)
+    reasons = ["not valid JSON", "expected a JSON object, found a list", "must be a string or numb"]
+    for record, reason in zip(failed, reasons, strict=True):
+        assert record.error is not None and reason in record.error and record.text == ""
+
+
+def test_fields_and_format_of_records_may_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_text("nr;body;name\n7;A text.;N\n")
+    (record,) = sept_runtime.read_records(
+        str(path), format="csv", text_field="body", id_field="nr", title_field="name"
+    )
+    assert record[:3] == ("7", "N", "A text.")
+    path.write_text("One.\nTwo.\n")
+    records = sept_runtime.read_records(path, format="text", one_per_line=True)
+    assert [(record.id, record.text) for record in records] == [
+        ("dump-1", "One."),
+        ("dump-2", "Two."),
+    ]
+    with pytest.raises(DocumentError, match="there is no such file"):
+        next(sept_runtime.read_records(tmp_path / "none.ris"))
+
+
+LATEX = [*"ab .,;()'\"<-[]*\n", *r"\% \& \$ \# \_ \{ \} \\ ~ $x$ -- ``".split()]
+LATEX += [
+    r"\'e ",
+    r"{\'e}",
+    r"\"{o}",
+    r"\c c",
+    r"\alpha ",
+    r"\LaTeX{} ",
+    r"\emph{a b}",
+    r"$a + b$",
+    "{a b}",
+]
+LATEX += [r"\begin{x} \end{x}", r"\href{u} {v}", r"\textbf {a}", r"\o", "% c\n"]
+
+
+@given(st.lists(st.sampled_from(LATEX)))
+def test_latex_is_decoded_as_by_the_package(pieces: List[str]) -> None:
+    pytest.importorskip("bibtexparser")
+    from bibtexparser.entrypoint import parse_string
+    from bibtexparser.middlewares import LatexDecodingMiddleware
+
+    text = f"@article{{a, abstract = {{{''.join(pieces)}.}}}}"
+    entries = parse_string(text, append_middleware=[LatexDecodingMiddleware()]).entries
+    file = io.BufferedReader(io.BytesIO(text.encode()))
+    (record,) = read_file(file, "a.bib", "bibtex")
+    # The package gives up entries that it cannot decode; here they keep their text.
+    for entry in entries:
+        expected = re.sub(r"(?<!\\)[{}]", "", entry.fields_dict["abstract"].value)
+        assert record.value["abstract"] == expected
+    # To the package, "\\\\}" does not end a value.
+    assert record.error is not None or record.value["abstract"]
+    assert record.error is None or "\\\\" in text

@@ -24,7 +24,7 @@ _PREDICT = """
 import sept_runtime
 model = sept_runtime.load(sys.argv[1], threads=1, engine="openvino")
 assert list(model.annotate(["We use a parser for parsing."]))
-# It is as if nobody had touched what it would send by.
+# The function by which it would send is as before.
 assert "openvino_telemetry" not in sys.modules
 import openvino
 assert openvino.convert_model
@@ -56,7 +56,7 @@ def test_nothing_is_sent_and_no_id_is_made(exported_model: Path, tmp_path: Path)
 
 @needs_openvino
 @pytest.mark.processes
-def test_it_would_have_been(exported_model: Path, tmp_path: Path) -> None:
+def test_without_our_import_openvino_sends_something(exported_model: Path, tmp_path: Path) -> None:
     pytest.importorskip("openvino_telemetry")
     ran = run(_IMPORT, exported_model, tmp_path)
     assert ran.returncode == 9, ran.stderr

@@ -86,11 +86,11 @@ def test_a_processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
         find_engine("openvino", "bfloat16", threads=1)
 
 
-def test_where_openvino_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     find_engine("onnxruntime", "float32", threads=1)
     with pytest.raises(
-        ExportedModelError, match="extra 'openvino': pip install 'openvino"
+        ExportedModelError, match="extra 'openvino': pip install 'sept_allennlp"
     ) as error:
         find_engine("openvino", "float32", threads=1)
     assert "\n" not in str(error.value)
@@ -101,7 +101,7 @@ def test_onnx_runtime_has_no_bfloat16(exported_model: Path) -> None:
         load(exported_model, precision="bfloat16")
 
 
-def test_options_that_are_none(exported_model: Path) -> None:
+def test_invalid_options_are_refused(exported_model: Path) -> None:
     with pytest.raises(ValueError, match="engine must be 'onnxruntime' or 'openvino', got 'torch'"):
         load(exported_model, engine="torch")
     with pytest.raises(

@@ -4,7 +4,7 @@ from sept_runtime.views.html.colors import OTHER_COLORS, TYPE_COLORS, colors_of
 
 
 def luminance(color: str) -> float:
-    """As the Web Content Accessibility Guidelines define it."""
+    """Return the luminance as defined by the Web Content Accessibility Guidelines."""
     channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -26,5 +26,5 @@ def test_colors_are_stable_and_different():
     assert colors_of(["Disease"])["Disease"] == colors_of(["Disease", "Method"])["Disease"]
 
 
-def test_there_is_a_color_for_any_number_of_types():
+def test_any_number_of_types_has_colors():
     assert len(colors_of(map(str, range(200)))) == 200

@@ -40,7 +40,7 @@ def test_elements_hold_just_the_words_of_their_entities(entities):
 
 @settings(deadline=None)
 @given(entity_lists())
-def test_each_entity_begins_once_and_stays_in_a_row_that_no_other_crosses(entities):
+def test_each_entity_begins_once_and_has_its_own_row(entities):
     openings = [
         o for piece in lay_out(words_and_gaps(Document("", [WORDS])), entities) for o in piece.opens
     ]

@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 
 def document(words, predicted=None, gold=None, key="doc", title=None, **fields):
-    """A document of sentences parted by "|"; entities are (start, end, label) and maybe a score."""
+    """Return a document; "|" separates sentences, and entities are (start, end, label[, score])."""
     sentences = [sentence.split() for sentence in words.split("|")]
     fields = {"doc_key": key, "sentences": sentences, "title": title, **fields}
     if gold is not None:
@@ -91,7 +91,7 @@ def table(page):
     return [[re.sub(r"<[^>]*>", "", cell) for cell in row] for row in cells]
 
 
-def test_scores_are_in_the_tooltips_and_nested_entities_in_rows_of_their_own():
+def test_scores_are_in_tooltips_and_nested_entities_in_separate_rows():
     page = render_page(
         [
             document(
@@ -180,7 +180,7 @@ def test_the_relations_of_a_corpus_and_of_a_text_from_right_to_left():
     assert not Page(render_page([document("a", gold=[], relations=[[]])])).of("caption")
 
 
-def test_documents_without_gold_do_not_touch_the_scores():
+def test_documents_without_gold_do_not_change_the_scores():
     page = render_page(
         [
             document("a b", [(0, 0, "Task")], gold=[(0, 0, "Task")]),
@@ -220,7 +220,7 @@ def test_headings_failed_inputs_and_empty_documents():
     assert table(page)[1:] == [["All", "0"]]
 
 
-def test_nothing_at_all():
+def test_a_page_without_documents():
     assert "0 documents" in render_page([])
 
 
@@ -268,7 +268,7 @@ nasty = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(nasty, nasty, nasty, nasty, nasty, nasty)
-def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, reason):
+def test_content_of_files_stays_text(key, title, word, label, gold_label, reason):
     fields = {
         "doc_key": key,
         "title": title,
@@ -297,7 +297,7 @@ def test_whatever_a_file_holds_stays_text(key, title, word, label, gold_label, r
     assert relation in (f"{reason} → 0.50", f"{reason} ← 0.50")
 
 
-def test_types_that_differ_in_capitals_only_stay_two():
+def test_types_that_differ_only_in_case_stay_different():
     page = render_page([document("a b", [(0, 0, "task", 0.1), (1, 1, "TASK", 0.2)])])
     assert [(text, title) for text, _, title in entities_on(page)] == [
         ("task", "task · score 0.100"),

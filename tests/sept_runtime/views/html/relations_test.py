@@ -7,8 +7,8 @@ LABELS = ["Method", "Method", "Task", "Metric"]
 
 def relations_of(predicted=None, gold=None, entities=(0, 1, 2, 3), symmetric=None):
     """
-    The compared relations of four words, each an entity. Relations are (head, label, tail),
-    predicted ones with their score; `entities` are the predicted ones.
+    Return the compared relations of four words, each of which is an entity. Relations are (head,
+    label, tail), predicted ones with a score; `entities` are the predicted ones.
     """
     fields = {"doc_key": "d", "sentences": [WORDS]}
     fields["ner"] = [[[i, i, label] for i, label in enumerate(LABELS)]]
@@ -65,7 +65,7 @@ def test_label_head_and_tail_must_be_right():
     ]
 
 
-def test_symmetric_relations_are_right_in_either_direction_and_counted_once():
+def test_symmetric_relations_are_right_in_either_direction_and_count_once():
     gold = [(0, "CONJUNCTION", 1), (2, "COMPARE", 0)]
     predicted = [(1, "CONJUNCTION", 0, 0.9), (0, "CONJUNCTION", 1, 0.8), (0, "COMPARE", 2, 0.7)]
     marks = [(head, mark) for head, _, _, mark, _ in compared(predicted, gold)]
@@ -90,7 +90,7 @@ def test_relations_of_entities_that_were_not_found_are_missed():
     assert (head, tail, mark) == ("parsers", "parsing", "missed")
 
 
-def test_without_an_other_side_nothing_is_compared():
+def test_relations_are_not_compared_without_gold_or_predictions():
     relation = ("parsers", "USED-FOR", "parsing", "unjudged", "")
     assert compared([(0, "USED-FOR", 2, 0.9)], gold=None) == [relation]
     assert compared(None, [(0, "USED-FOR", 2)], entities=None) == [relation]

@@ -6,13 +6,13 @@ from sept_allennlp.modules.span_filters.scorers import StartEndWidthScorer
 
 
 def score(scorer, embedded, spans, lengths):
-    """The scores of word spans, where every word is one position."""
+    """Return the scores of word spans, where every word is one position."""
     mask = spans[..., 0] >= 0
     positions = torch.arange(embedded.size(1)) < torch.tensor(lengths).unsqueeze(1)
     return scorer(embedded, positions, spans, spans[..., 1] - spans[..., 0] + 1, mask)
 
 
-def test_by_hand_without_convolutions():
+def test_scores_by_hand_without_convolutions():
     scorer = StartEndWidthScorer(2, max_span_width=3, hidden_dim=2, num_convolutions=0, pair_dim=1)
     with torch.no_grad():
         scorer._projection.weight.copy_(torch.eye(2))
@@ -42,7 +42,7 @@ def test_a_document_scores_the_same_in_any_batch():
     torch.testing.assert_close(together[:1], alone)
 
 
-def test_convolutions_see_the_neighbors_and_nothing_farther():
+def test_convolutions_see_only_neighbors():
     torch.manual_seed(0)
     scorer = StartEndWidthScorer(4, max_span_width=5, num_convolutions=2, kernel_size=3).eval()
     embedded = torch.randn(1, 9, 4)
@@ -63,5 +63,5 @@ def test_padded_spans_and_empty_sequences():
 
 
 def test_an_even_kernel_is_refused():
-    with pytest.raises(ConfigurationError, match="kernel_size must be odd: 4"):
+    with pytest.raises(ConfigurationError, match="kernel_size must be odd, got 4"):
         StartEndWidthScorer(4, max_span_width=2, kernel_size=4)
