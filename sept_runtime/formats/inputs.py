@@ -78,7 +78,7 @@ def read_records(
     `DocumentError` if there is no such file, and where a file is invalid.
     """
     options = FieldOptions(text_field, id_field, title_field, text_option="text_field=")
-    for path in find_files(map(os.fspath, paths)):
+    for path in find_files([os.fspath(path) for path in paths]):
         with open_records(path, format, one_per_line) as file:
             for record in file.records:
                 yield _text_record(record, options)
