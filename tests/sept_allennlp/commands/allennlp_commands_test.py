@@ -313,6 +313,6 @@ def test_a_hub_model_that_is_missing(hub: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", missing)
     with pytest.raises(
-        sept_runtime.errors.ExportedModelError, match=r"gave no .* \(404 Not Found\)"
+        sept_runtime.errors.ExportedModelError, match=r"no model .* downloaded .* \(404 Not Found\)"
     ):
         sept_runtime.load("org/missing")

@@ -8,6 +8,7 @@ once fails for a full disk; then the training is recovered. It prints what each 
 """
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -134,9 +135,8 @@ def result(folder: Path) -> Tuple[Dict[str, Any], Dict[str, torch.Tensor]]:
     with tarfile.open(folder / "model.tar.gz") as archive:
         file = archive.extractfile("weights.th")
         assert file is not None
-        (folder / "weights.th").write_bytes(file.read())
-    weights = torch.load(folder / "weights.th")
-    (folder / "weights.th").unlink()
+        # In memory, because several processes may look at one folder at the same time.
+        weights = torch.load(io.BytesIO(file.read()))
     timeless = {k: v for k, v in metrics.items() if "duration" not in k and "memory" not in k}
     return timeless, weights
 

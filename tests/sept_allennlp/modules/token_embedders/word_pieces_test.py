@@ -188,7 +188,9 @@ def test_attention_dropout_by_other_names(tmp_path: Path) -> None:
     distilled = WordPieceEmbedder(str(tmp_path), attention_dropout=0.3)
     assert distilled.transformer_model.config.attention_dropout == 0.3
     XLNetConfig().save_pretrained(tmp_path)
-    with pytest.raises(ConfigurationError, match="type xlnet has none by .*; set it to null"):
+    with pytest.raises(
+        ConfigurationError, match="type xlnet has neither .*; set attention_dropout to"
+    ):
         WordPieceEmbedder(str(tmp_path), attention_dropout=0.3)
 
 
