@@ -1,9 +1,10 @@
 """A real browser for tests of pages."""
 
+import json
 import shutil
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import pytest
 
@@ -32,6 +33,16 @@ def start_browser(downloads: Optional[Path] = None) -> Any:
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     return webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+
+
+def requested_addresses(browser: Any) -> List[str]:
+    """Return what the browser has requested since its performance log was last read."""
+    messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
+    return [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    ]
 
 
 def wait_for(condition: Any) -> Any:

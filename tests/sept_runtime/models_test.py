@@ -15,18 +15,7 @@ from sept_runtime.models import ModelPackage, find_model, installed_models, key_
 
 TEXT = "We train a small model on a corpus of documents for parsing."
 
-# Runs 'sept' and fails at the first socket.
-WITHOUT_SOCKETS = """
-import sys
-
-def refuse(event, arguments):
-    if event.startswith("socket."):
-        raise SystemExit(f"a socket was used: {event}")
-
-sys.addaudithook(refuse)
-from sept_runtime.commands import main
-main()
-"""
+REPOSITORY = Path(sept_runtime.__file__).parents[1]
 
 
 def install_by_hand(site: Path, name: str, module: str, version: str = "1.0.0") -> Path:
@@ -50,10 +39,9 @@ def pip_install(site: Path, package: Path) -> None:
 
 def sept(site: Path, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run `sept` in an environment in which the packages of `site` are installed, too."""
-    repository = str(Path(sept_runtime.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), repository])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(REPOSITORY)])}
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT_SOCKETS, *arguments],
+        [sys.executable, str(REPOSITORY / "tools" / "sept_without_sockets.py"), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,

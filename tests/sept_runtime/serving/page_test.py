@@ -12,7 +12,7 @@ import pytest
 from sept_runtime.documents import Document, Prediction, ScoredRelation, ScoredSpan
 from sept_runtime.options import Decoding
 from sept_runtime.serving.app import ServedModel, make_app
-from tests.browser import needs_browser, start_browser, wait_for
+from tests.browser import needs_browser, requested_addresses, start_browser, wait_for
 
 selenium = pytest.importorskip("selenium")
 uvicorn = pytest.importorskip("uvicorn")
@@ -184,12 +184,7 @@ def test_the_page_requests_nothing_and_logs_nothing(browser, address):
     browser.get_log("browser"), browser.get_log("performance")
     predict(browser, address, TEXT)
     assert browser.get_log("browser") == []
-    requested = [
-        message["params"]["request"]["url"]
-        for entry in browser.get_log("performance")
-        if (message := json.loads(entry["message"])["message"])["method"]
-        == "Network.requestWillBeSent"
-    ]
+    requested = requested_addresses(browser)
     assert requested and all(
         url.startswith((address, "about:", "blob:", "data:")) for url in requested
     )

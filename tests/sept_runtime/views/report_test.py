@@ -6,7 +6,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from sept_runtime.views.report.report import render_report
-from tests.browser import needs_browser, start_browser
+from tests.browser import needs_browser, requested_addresses, start_browser
 
 pytest.importorskip("selenium")
 pytestmark = needs_browser
@@ -93,10 +93,5 @@ def test_a_phone_needs_no_sideways_scrolling_and_breaks_no_number(browser: Any) 
 
 def test_the_report_requests_nothing_and_logs_nothing(browser: Any, page: str) -> None:
     assert browser.get_log("browser") == []
-    requested = [
-        message["params"]["request"]["url"]
-        for entry in browser.get_log("performance")
-        if (message := json.loads(entry["message"])["message"])["method"]
-        == "Network.requestWillBeSent"
-    ]
+    requested = requested_addresses(browser)
     assert requested and {*requested} == {page}
