@@ -1,7 +1,7 @@
 # make train   train, evaluate, predict and export on the fixtures, then predict without PyTorch
 # make test    style and the test suite
 # make test-quick  without the tests that start processes (Ray, distributed training), export or train
-# make fuzz    100,000 drawn documents and 5,000 sets of options through an exported model
+# make fuzz    100,000 drawn documents, 5,000 sets of options and 5,000 requests to a server
 # make bench   the benchmark (DEVICE=cuda for a GPU)
 # make bench-peers  the same work by what else could be installed (SEPT_DATA says where SciERC is)
 # make lint    style, spelling, types, and the layers of imports
@@ -77,7 +77,7 @@ test-quick: lint
 	$(PYTEST) -m 'not processes and not exports and not trains'
 
 fuzz: install
-	FUZZ_DOCUMENTS=100000 FUZZ_OPTION_SETS=5000 $(BIN)/python -m pytest --hypothesis-profile fuzz \
+	FUZZ_DOCUMENTS=100000 FUZZ_OPTION_SETS=5000 FUZZ_BODIES=5000 $(BIN)/python -m pytest --hypothesis-profile fuzz \
 	  tests/sept_runtime/fuzz_test.py tests/sept_runtime/formats/inputs_test.py tests/sept_runtime/tokenization
 
 bench: install

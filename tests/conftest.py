@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
@@ -17,6 +18,10 @@ from hypothesis import HealthCheck, settings
 # Before torch is imported. Tests run in as many processes as there are cores, and some start
 # more: with more than one thread each they would be in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell's background processes ignore Ctrl-C, and so would the processes that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest.register_assert_rewrite("tests.sept_allennlp.models.checks")
 

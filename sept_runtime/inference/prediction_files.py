@@ -37,7 +37,8 @@ class PredictedLines(NamedTuple):
         return int(self.failed > 0 or (self.skipped > 0 and self.total == 0))
 
     def __str__(self) -> str:
-        counts = f"{self.total} lines, {self.total - self.failed} annotated, {self.failed} failed"
+        counts = f"{self.total} line{'s' if self.total != 1 else ''}, "
+        counts += f"{self.total - self.failed} annotated, {self.failed} failed"
         if self.skipped:
             counts += f", {self.skipped} skipped\nFirst skipped: {self.reason}"
         if self.failed:

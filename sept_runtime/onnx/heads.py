@@ -8,6 +8,9 @@ from sept_runtime.onnx.graph import FloatArray, Graph, Indices
 
 # The most spans, or directions of pairs, to score in one call. Their vectors stay in the caches.
 _MAX_ROWS = 2048
+# The most positions, padding included, to score in one call. A pooling may need several times the
+# memory of the vectors: max pooling holds a table of windows of ten widths.
+_MAX_POSITIONS = 512
 
 
 class Spans(NamedTuple):
@@ -153,14 +156,16 @@ def _parts(
 def _groups(parts: Iterator[_Part], max_rows: int) -> Iterator[List[_Part]]:
     """Group parts that are scored in one call, padded to the largest of them."""
     group: List[_Part] = []
-    largest = 0
+    rows, positions = 0, 0
     for part in parts:
-        size = part.rows.stop - part.rows.start
-        if group and (len(group) + 1) * max(largest, size) > max_rows:
+        size, length = part.rows.stop - part.rows.start, part.end - part.first
+        number = len(group) + 1
+        too_many_rows = number * max(rows, size) > max_rows
+        if group and (too_many_rows or number * max(positions, length) > _MAX_POSITIONS):
             yield group
-            group, largest = [], 0
+            group, rows, positions = [], 0, 0
         group.append(part)
-        largest = max(largest, size)
+        rows, positions = max(rows, size), max(positions, length)
     if group:
         yield group
 

@@ -12,6 +12,7 @@ from typing import (
     Any,
     AsyncIterator,
     Callable,
+    Coroutine,
     Dict,
     Iterator,
     List,
@@ -215,11 +216,25 @@ class _Server:
 
     async def _predict_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         decoding = self._decoding(QueryParams(scope["query_string"]))
+        body_ended = asyncio.Event()
+
+        async def receive_body() -> Message:
+            message = await receive()
+            if not message.get("more_body", False):
+                body_ended.set()
+            return message
+
+        async def left() -> None:
+            # Before the end of the body, who reads it notices that the client left.
+            await body_ended.wait()
+            await _disconnected(receive)
+
         with self._stream():
-            lines = body_lines(receive, self._limits)
-            await predict_stream(
+            lines = body_lines(receive_body, self._limits)
+            streaming = predict_stream(
                 lines, Request.from_line, send, self._queue, decoding, self._limits
             )
+            await _while_connected(streaming, left())
 
     async def _predict_file(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer_file(HttpRequest(scope, receive), send, answer)
@@ -250,25 +265,16 @@ class _Server:
                 raise _Refused(422, str(error)) from None
             except TimeoutError:
                 raise _Refused(422, "reading the file took too long") from None
-            streaming = asyncio.ensure_future(
-                predict_stream(
-                    file_records(records, self._limits, max_documents),
-                    lambda record: Request.from_record(record, options.fields),
-                    send,
-                    self._queue,
-                    decoding,
-                    self._limits,
-                    answer,
-                )
+            streaming = predict_stream(
+                file_records(records, self._limits, max_documents),
+                lambda record: Request.from_record(record, options.fields),
+                send,
+                self._queue,
+                decoding,
+                self._limits,
+                answer,
             )
-            leaving = asyncio.ensure_future(_disconnected(request))
-            try:
-                await asyncio.wait({streaming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if streaming.done():
-                    streaming.result()
-            finally:
-                streaming.cancel()
-                leaving.cancel()
+            await _while_connected(streaming, _disconnected(request.receive))
 
     @contextlib.contextmanager
     def _stream(self) -> Iterator[None]:
@@ -324,7 +330,7 @@ class _Server:
     ) -> List[Outcome]:
         """Compute predictions; a client that leaves gives up its place in the queue."""
         computing = asyncio.ensure_future(self._queue.predict(documents, decoding))
-        leaving = asyncio.ensure_future(_disconnected(http))
+        leaving = asyncio.ensure_future(_disconnected(http.receive))
         try:
             done, _ = await asyncio.wait(
                 {computing, leaving},
@@ -482,9 +488,23 @@ class _Server:
             raise _Refused(422, str(error)) from None
 
 
-async def _disconnected(request: HttpRequest) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _while_connected(
+    answering: Coroutine[Any, Any, None], leaving: Coroutine[Any, Any, None]
+) -> None:
+    """Answer until the end, or until the client has left."""
+    tasks = [asyncio.ensure_future(answering), asyncio.ensure_future(leaving)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _json(content: Any, status: int = 200) -> Response:

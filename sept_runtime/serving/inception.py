@@ -8,6 +8,7 @@ from lxml import etree
 from sept_runtime.documents import Document, DocumentError, Prediction
 from sept_runtime.formats.inputs import document_from_text
 from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.serving.limits import refuse_declarations
 
 
 class InceptionRequest(NamedTuple):
@@ -49,8 +50,7 @@ def read_request(body: Any) -> InceptionRequest:
     if not all(isinstance(each, str) for each in (layer, feature, xmi, type_system)):
         raise DocumentError("'layer', 'feature', 'xmi' and 'typeSystem' must be strings")
     for name, text in (("xmi", xmi), ("typeSystem", type_system)):
-        if "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
-            raise DocumentError(f"{name}: DOCTYPE and ENTITY declarations are not accepted")
+        refuse_declarations(name, text)
     try:
         types: TypeSystem = load_typesystem(type_system)
         cas = load_cas_from_xmi(xmi, typesystem=types, lenient=True)

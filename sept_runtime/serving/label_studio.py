@@ -8,6 +8,7 @@ from sept_runtime.documents import DocumentError
 from sept_runtime.formats.exchange import CharacterDocument
 from sept_runtime.formats.exchange.label_studio import mean_score, results
 from sept_runtime.formats.json_lines import JsonObject
+from sept_runtime.serving.limits import refuse_declarations
 from sept_runtime.version import VERSION
 
 EVENTS = frozenset(
@@ -58,9 +59,7 @@ def read_config(xml: str) -> LabelingConfig:
 
     `DocumentError` if it is not XML, declares entities, or has no `Labels` tag for a `Text` tag.
     """
-    # Labeling configurations have no document type; one would only serve to expand entities.
-    if "<!DOCTYPE" in xml.upper() or "<!ENTITY" in xml.upper():
-        raise DocumentError("label_config: DOCTYPE and ENTITY declarations are not accepted")
+    refuse_declarations("label_config", xml)
     try:
         root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError) as error:

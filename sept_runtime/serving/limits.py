@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+from sept_runtime.documents import DocumentError
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -39,3 +41,15 @@ class Limits:
     max_spool_bytes: int = 1_000_000_000
     request_seconds: float = 60.0
     idle_seconds: float = 60.0
+
+
+def refuse_declarations(name: str, xml: str) -> None:
+    """
+    Refuse XML that declares entities, which could expand to any size or name local files.
+
+    # Raises
+
+    `DocumentError` that begins with `name`.
+    """
+    if "<!DOCTYPE" in xml.upper() or "<!ENTITY" in xml.upper():
+        raise DocumentError(f"{name}: DOCTYPE and ENTITY declarations are not accepted")

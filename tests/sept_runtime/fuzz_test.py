@@ -1,8 +1,9 @@
 """
 Drawn documents and options through `sept predict`: no traceback, no wrong offset, no lost line.
+Drawn bodies to each address of `sept serve`: it never fails, and answers the next request right.
 
-`make fuzz` draws 100,000 documents and 5,000 sets of options; the suite draws a few. The same
-numbers draw the same inputs.
+`make fuzz` draws 100,000 documents, 5,000 sets of options and 5,000 bodies; the suite draws a few.
+The same numbers draw the same inputs.
 """
 
 import contextlib
@@ -19,10 +20,11 @@ import pytest
 from sept_runtime.commands import main
 from sept_runtime.formats.predictions import prediction_from_json
 from sept_runtime.onnx import predictor as onnx_predictor
-from sept_runtime.options import PROBABILITY, SWITCH, decoding_options
+from sept_runtime.options import PROBABILITY, SWITCH, Decoding, decoding_options
 
 DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", 400))
 OPTION_SETS = int(os.environ.get("FUZZ_OPTION_SETS", 100))
+BODIES = int(os.environ.get("FUZZ_BODIES", 150))
 DOCUMENTS_PER_FILE = 50
 
 FRAGMENTS = (
@@ -261,3 +263,89 @@ def test_drawn_options(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert counts["accepted"] and counts["refused"]
     with capsys.disabled():
         print("\n", dict(counts))
+
+
+def draw_body(draw: random.Random) -> bytes:
+    kind = draw.random()
+    if kind < 0.4:
+        return draw_line(draw)
+    values = [draw_fields(draw) for _ in range(draw.randrange(4))]
+    if kind < 0.5:
+        return b"\n".join(draw_line(draw) for _ in range(draw.randrange(5)))
+    if kind < 0.6:
+        return json.dumps(values).encode()
+    if kind < 0.7:
+        return json.dumps([*values, draw_value(draw)]).encode()
+    labels = "<Label value='Task'/><Label value='&lt;'/>"
+    config = (
+        f"<View><Labels name='l' toName='t'>{labels}</Labels><Text name='t' value='$text'/></View>"
+    )
+    fields = {
+        "tasks": [{"id": draw_value(draw, 2), "data": value} for value in values],
+        "label_config": draw.choice([config, config, config[:40], draw_text(draw)]),
+        "document": {"xmi": draw.choice(["<xmi:XMI/>", draw_text(draw)])},
+        "metadata": draw_value(draw),
+        "action": draw_value(draw),
+        "params": draw_value(draw),
+    }
+    for name in list(fields):
+        if draw.random() < 0.15:
+            fields[name] = draw_value(draw)
+        elif draw.random() < 0.1:
+            del fields[name]
+    return json.dumps(fields).encode()
+
+
+ADDRESSES = [
+    "/predict",
+    "/predict?min_score=0.3&flat=true",
+    "/predict/stream",
+    "/predict/file",
+    "/page/predict",
+    "/page/file",
+    "/page/brat",
+    "/label-studio/predict",
+    "/label-studio/setup",
+    "/webhook",
+    "/inception/predict",
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using `httpx` with")
+def test_drawn_bodies(related_model: Path, capsys: pytest.CaptureFixture) -> None:
+    testclient = pytest.importorskip("starlette.testclient")
+    app = pytest.importorskip("sept_runtime.serving.app")
+    predictor = onnx_predictor.ExportedPredictor(related_model, threads=1)
+    served = app.make_app(app.ServedModel(predictor, Decoding(), "drawn", "1.0"))
+    counts: Counter[str] = Counter()
+    good = {"text": "We train a parser."}
+    with testclient.TestClient(served, "http://localhost", raise_server_exceptions=False) as client:
+        expected = client.post("/predict", json=good).json()
+        for seed in range(BODIES):
+            draw = random.Random(seed)
+            address, body = draw.choice(ADDRESSES), draw_body(draw)
+            answer = client.post(address, content=body)
+            counts[f"status {answer.status_code}"] += 1
+            # INCEpTION's protocol is an extra.
+            assert answer.status_code < 500 or answer.status_code == 501, (seed, address, body)
+            if answer.status_code >= 400:
+                assert answer.json()["error"], (seed, address, body)
+            elif address.startswith("/predict?") or address == "/predict":
+                check_answers(json.loads(body.decode("utf-8-sig")), answer.json(), (seed, body))
+            if seed % 10 == 0:
+                assert client.post("/predict", json=good).json() == expected, (seed, address, body)
+    assert counts["status 200"] > BODIES / 10 and counts["status 422"] > BODIES / 10
+    with capsys.disabled():
+        print("\n", dict(counts))
+
+
+def check_answers(asked: Any, answers: Any, where: Any) -> None:
+    if "results" in answers:
+        assert len(answers["results"]) == len(asked["tasks"]), where
+        return
+    if not isinstance(asked, list):
+        asked, answers = [asked], [answers]
+    assert len(answers) == len(asked), where
+    for fields, output in zip(asked, answers):
+        if "error" not in output or "text" in output:
+            check_output(output, fields)

@@ -85,6 +85,10 @@ class PaddedSpansExtractor(SpanExtractor):
         `torch.FloatTensor` of shape `(batch_size, num_spans, output_dim)`, zero for padded spans.
         """
         batch_size, num_spans, _ = span_indices.size()
+        # A graph is never given negative starts, so there is no need to look for them.
+        if span_indices_mask is None and torch.compiler.is_exporting():
+            vectors = self.extract(sequence_tensor, span_indices, sequence_mask)
+            return vectors.view(batch_size, num_spans, self._output_dim)
         if span_indices_mask is None:
             span_indices_mask = span_indices[..., 0] >= 0
         if not num_spans or not (sequence_tensor.size(1) or span_indices_mask.any()):

@@ -228,15 +228,8 @@ def test_a_damaged_record_file_costs_the_rest_of_it(annotate: Annotate, tmp_path
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_continued(
-    annotate: Annotate,
-    cluster: InProcessCluster,
-    tmp_path: Path,
-    number: int,
-    request: pytest.FixtureRequest,
+    annotate: Annotate, cluster: InProcessCluster, tmp_path: Path, number: int
 ) -> None:
-    # A shell's background processes ignore SIGINT.
-    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, ignored))
     handlers = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
     cluster.called = lambda name: signal.raise_signal(number) if name == "next_done" else None
     status, printed = annotate([GOOD])

@@ -94,7 +94,7 @@ def resident():
     return pages * 4096 / 2**20
 
 after = []
-for number in (4000, 6000):
+for number in (2000, 3000):
     for _ in predict_lines(predictor, lines(number), predictor.decoding, 32):
         pass
     after.append(resident())
@@ -108,8 +108,8 @@ print(json.dumps(after))
 def test_memory_stays_flat_over_documents_of_all_lengths(exported_model: Path, engine: str) -> None:
     run = [sys.executable, "-c", FLAT, str(exported_model), engine]
     output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
-    after_4000, after_10000 = json.loads(output)
-    assert after_10000 < after_4000 + 8
+    after_2000, after_5000 = json.loads(output)
+    assert after_5000 < after_2000 + 8
 
 
 LIGHT = """

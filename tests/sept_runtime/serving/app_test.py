@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sept_runtime.documents import Document, Prediction
 from sept_runtime.formats.records import open_records
@@ -325,27 +323,6 @@ def test_a_labeling_configuration_that_cannot_be_used_is_explained(served, confi
 def test_events_of_label_studio_are_acknowledged(served):
     for action, status in (("ANNOTATION_CREATED", 201), ("START_TRAINING", 201), ("OTHER", 200)):
         assert served.post("/webhook", json={"action": action}).status_code == status
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=10),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["text", "tokens", "sentences", "id", "tasks", "label_config", "data"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@given(body=st.binary(max_size=40) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_no_body_makes_the_server_fail(served, body):
-    for path in ("/predict", "/predict/stream", "/page/predict", "/label-studio/predict"):
-        assert served.post(path, content=body).status_code < 500
-    assert found(served.post("/predict", json={"text": TEXT}).json()) == ["parser", "corpus"]
 
 
 RIS = b"TY  - JOUR\nID  - one\nTI  - A parser\nAB  - We build a corpus.\nPY  - 2021\nER  -\n"

@@ -199,11 +199,17 @@ def test_a_client_that_leaves_frees_its_place(running, predictor):
     assert predictor.num_documents == 2
 
 
-def test_a_client_that_leaves_its_file_frees_its_place(running, predictor):
+@pytest.mark.parametrize(
+    "address, body",
+    [
+        ("/predict/file?format=csv", b"id,text\n" + b"1,A parser.\n" * 500),
+        ("/predict/stream", b'{"text": "A parser."}\n' * 500),
+    ],
+)
+def test_a_client_that_leaves_many_documents_frees_its_place(running, predictor, address, body):
     predictor.gate.clear()
-    body = b"id,text\n" + b"1,A parser.\n" * 500
     connection = running.connect()
-    connection.sendall(whole("/predict/file?format=csv", body))
+    connection.sendall(whole(address, body))
     assert predictor.entered.wait(60)
     connection.close()
     wait_for(lambda: metric(running, "sept_queued_documents") == 0)

@@ -1,0 +1,16 @@
+// SEPT on a small encoder, for 20 to 100 annotated documents. Start from an encoder that knows the
+// field, such as that of models/scierc.tar.gz.
+local updates = 600;
+local num_epochs = 4;
+
+(import 'sept_minilm.jsonnet') + {
+  // An epoch is a number of updates, however few the documents are.
+  data_loader+: { batches_per_epoch: updates / num_epochs },
+  trainer+: {
+    num_epochs: num_epochs,
+    // An average over the last hundred updates, instead of five hundred.
+    moving_average+: { decay: 0.99 },
+    // A few documents of validation data cannot tell which epoch is the best.
+    callbacks+: ['keep_last_epoch'],
+  },
+}
