@@ -87,7 +87,7 @@ def score(
 
     import sept_allennlp  # noqa: F401  registers the parts
 
-    # NCBI-disease's files do not say where documents begin: the reader joins sentences to up to 200 words.
+    # NCBI-disease's files do not say where documents begin: sentences are joined to 200 words.
     documents = list(read_conll(str(args.conll / data_set / "train.txt")))
     with tempfile.TemporaryDirectory() as folder:
         train, dev = Path(folder, "train.json"), Path(folder, "dev.json")

@@ -63,6 +63,8 @@ def small(config: Dict[str, Any]) -> Dict[str, Any]:
     # What such a model predicts is mostly wrong, and calibrated scores would all be the same.
     callbacks = config["trainer"].get("callbacks", [])
     overrides["trainer.callbacks"] = [each for each in callbacks if each != "calibrate_scores"]
+    if "batches_per_epoch" in config["data_loader"]:
+        overrides["data_loader.batches_per_epoch"] = 3
     for part in config["model"]:
         if part.endswith("feedforward"):
             overrides[f"model.{part}"] = SMALL_FEEDFORWARD

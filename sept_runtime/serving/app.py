@@ -426,7 +426,8 @@ class _Server:
     async def _label_studio_webhook(self, request: HttpRequest) -> Response:
         body = await self._json_body(request)
         action = body.get("action") if isinstance(body, dict) else None
-        return _json({}, 201 if action in label_studio.EVENTS else 200)
+        is_known = isinstance(action, str) and action in label_studio.EVENTS
+        return _json({}, 201 if is_known else 200)
 
     async def _label_studio_predict(self, request: HttpRequest) -> Response:
         return await self._answer_label_studio(await self._json_body(request), request)

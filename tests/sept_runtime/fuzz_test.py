@@ -312,10 +312,10 @@ ADDRESSES = [
 
 
 @pytest.mark.filterwarnings("ignore:Using `httpx` with")
-def test_drawn_bodies(related_model: Path, capsys: pytest.CaptureFixture) -> None:
+def test_drawn_bodies(folder: Path, capsys: pytest.CaptureFixture) -> None:
     testclient = pytest.importorskip("starlette.testclient")
     app = pytest.importorskip("sept_runtime.serving.app")
-    predictor = onnx_predictor.ExportedPredictor(related_model, threads=1)
+    predictor = onnx_predictor.ExportedPredictor(folder)
     served = app.make_app(app.ServedModel(predictor, Decoding(), "drawn", "1.0"))
     counts: Counter[str] = Counter()
     good = {"text": "We train a parser."}

@@ -52,6 +52,16 @@ def train(run: Path, overrides: Optional[Dict[str, Any]] = None, recover: bool =
     train_model(experiment({**EPOCHS, **(overrides or {})}), str(run), recover=recover)
 
 
+def interrupt(run: Path, at: Dict[str, Any], overrides: Optional[Dict[str, Any]] = None) -> None:
+    """Interrupt a training, and leave what an undisturbed one's configuration recovers."""
+    config = experiment({**EPOCHS, **(overrides or {})}).as_dict(quiet=True)
+    # AllenNLP restores callbacks by their positions.
+    callbacks = [*config["trainer"]["callbacks"], {"type": "interrupt_in_a_test", **at}]
+    with pytest.raises((KeyboardInterrupt, SigTermReceived)):
+        train(run, {"trainer.callbacks": callbacks, **(overrides or {})})
+    (run / "config.json").write_text(json.dumps(config))
+
+
 @pytest.fixture(scope="session")
 def undisturbed(train_once: Callable[..., str]) -> Path:
     return Path(train_once("undisturbed", EPOCHS)).parent
@@ -85,17 +95,11 @@ def test_a_recovered_run_equals_an_undisturbed_one(
     undisturbed: Path, tmp_path: Path, by: str, save_every: Optional[int]
 ) -> None:
     run = tmp_path / "run"
-    # AllenNLP restores callbacks by their positions.
-    callbacks = experiment(EPOCHS).as_dict(quiet=True)["trainer"]["callbacks"]
-    interrupt = {"type": "interrupt_in_a_test", "epoch": 1, "batch": 4, "by": by}
     checkpoints = {"trainer.checkpointer": {"save_every_num_batches": save_every}}
-    with pytest.raises((KeyboardInterrupt, SigTermReceived)):
-        train(run, {"trainer.callbacks": [*callbacks, interrupt], **checkpoints})
+    interrupt(run, {"epoch": 1, "batch": 4, "by": by}, checkpoints)
     assert not (run / "metrics.json").exists()
     # What was interrupted has an archive already, of the best epoch so far, and it works.
     assert load_archive(run / "model.tar.gz").model is not None
-
-    (run / "config.json").write_text(json.dumps(experiment({**EPOCHS, **checkpoints}).as_dict()))
     train(run, checkpoints, recover=True)
     assert_same_result(run, undisturbed)
 
@@ -104,15 +108,19 @@ def test_recovering_before_the_first_checkpoint_starts_again(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    # AllenNLP restores callbacks by their positions.
-    callbacks = experiment(EPOCHS).as_dict(quiet=True)["trainer"]["callbacks"]
-    interrupt = {"type": "interrupt_in_a_test", "epoch": 0, "batch": 1, "by": "ctrl-c"}
-    with pytest.raises(KeyboardInterrupt):
-        train(run, {"trainer.callbacks": [*callbacks, interrupt]})
-    (run / "config.json").write_text(json.dumps(experiment(EPOCHS).as_dict()))
+    interrupt(run, {"epoch": 0, "batch": 1, "by": "ctrl-c"})
     train(run, recover=True)
     # With the pre-trained encoder, that is, and not one of random weights.
     assert_same_result(run, undisturbed)
+
+
+def test_an_epoch_of_some_batches_is_recovered(tmp_path: Path) -> None:
+    # Of six, so that the second epoch begins inside the first pass over the data.
+    four_batches = {"data_loader.batches_per_epoch": 4}
+    train(tmp_path / "undisturbed", four_batches)
+    interrupt(tmp_path / "run", {"epoch": 1, "batch": 1, "by": "ctrl-c"}, four_batches)
+    train(tmp_path / "run", four_batches, recover=True)
+    assert_same_result(tmp_path / "run", tmp_path / "undisturbed")
 
 
 @pytest.fixture(scope="session")
