@@ -18,7 +18,7 @@ from typing import (
     cast,
 )
 
-import zstandard
+from backports import zstd
 
 from sept_runtime.corpus.inputs import InputFile
 from sept_runtime.documents import DocumentError
@@ -231,13 +231,11 @@ def _gzip(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
-def _zstd(content: bytes) -> bytes:
-    # As a stream, because readers of a block need its size.
-    compressor = zstandard.ZstdCompressor().compressobj()
-    return compressor.compress(content) + compressor.flush()
-
-
-_COMPRESS: Dict[str, Callable[[bytes], bytes]] = {"gzip": _gzip, "zstd": _zstd, "none": bytes}
+_COMPRESS: Dict[str, Callable[[bytes], bytes]] = {
+    "gzip": _gzip,
+    "zstd": zstd.compress,
+    "none": bytes,
+}
 
 
 def _parquet(lines: Sequence[str], codec: str) -> bytes:

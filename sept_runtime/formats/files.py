@@ -21,6 +21,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, Optional, cast
 
+from backports import zstd
 from typing_extensions import override
 
 from sept_runtime.documents import DocumentError
@@ -122,7 +123,7 @@ class _Content(io.RawIOBase):
             if self._source is None:
                 self._source = _decompressor(self._file)
             data = self._source.read1(len(buffer))
-        except (EOFError, zlib.error, lzma.LZMAError) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
             raise DamagedInputError(self._name, str(error)) from None
         except OSError as error:
             # Errors of the system have a number; those of gzip and bz2 have none.
@@ -170,47 +171,15 @@ class _Prefixed(io.RawIOBase):
         return len(data)
 
 
-class _Zstandard:
-    """A reader of Zstandard frames that reports truncation, unlike the package's own."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        import zstandard
-
-        self._file = file
-        self._new_frame = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj
-        self._error = zstandard.ZstdError
-        self._frame = self._new_frame()
-        self._compressed = b""
-        self._data = b""
-        self._inside_frame = True
-
-    def read1(self, size: int) -> bytes:
-        while not self._data:
-            if not self._compressed:
-                # Few bytes at a time bound the memory that highly compressed data takes.
-                self._compressed = self._file.read(4096)
-                if not self._compressed:
-                    if self._inside_frame:
-                        raise EOFError("the compressed data ends before the end of a frame")
-                    return b""
-            if not self._inside_frame:
-                self._frame, self._inside_frame = self._new_frame(), True
-            try:
-                self._data = self._frame.decompress(self._compressed)
-            except self._error as error:
-                raise EOFError(str(error)) from None
-            self._compressed = self._frame.unused_data if self._frame.eof else b""
-            self._inside_frame = not self._frame.eof
-        data, self._data = self._data[:size], self._data[size:]
-        return data
-
-
 # The first bytes of compressed files. A text may well begin with "BZh", so bzip2's block header or
 # the footer of an empty file must follow.
 _DECOMPRESSORS: Dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file, mode="rb"),
     b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _Zstandard,
+    # Files of 'zstd --ultra' need windows of up to 2 GB.
+    b"\x28\xb5\x2f\xfd": lambda file: zstd.ZstdFile(
+        file, options={zstd.DecompressionParameter.window_log_max: 31}
+    ),
     **{
         b"BZh%d%s" % (level, marker): bz2.BZ2File
         for level in range(1, 10)
@@ -431,19 +400,14 @@ class _Sink(io.RawIOBase):
             self._compressor.flush()
 
 
-def _write_zstandard(file: BinaryIO) -> Any:
-    import zstandard
-
-    compressor = zstandard.ZstdCompressor(write_checksum=True)
-    return compressor.stream_writer(file, closefd=False)
-
-
 _COMPRESSORS: Dict[str, Callable[[BinaryIO], Any]] = {
     # Without the time of day, so that the same documents make the same file.
     ".gz": lambda file: gzip.GzipFile("", "wb", 6, file, mtime=0),
     ".bz2": lambda file: bz2.BZ2File(file, "wb"),
     ".xz": lambda file: lzma.LZMAFile(file, "wb"),
-    ".zst": _write_zstandard,
+    ".zst": lambda file: zstd.ZstdFile(
+        file, "wb", options={zstd.CompressionParameter.checksum_flag: 1}
+    ),
 }
 
 COMPRESSION_SUFFIXES = tuple(_COMPRESSORS)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import pytest
-import zstandard
+from backports import zstd
 
 from sept_runtime.commands import main
 from sept_runtime.options import Decoding
@@ -193,7 +193,7 @@ def test_the_input_is_never_overwritten(exported_model: Path, way: str, tmp_path
     assert source.read_bytes() == LINES[0]
 
 
-@pytest.mark.parametrize("suffix, compress", [(".gz", gzip.compress), (".zst", zstandard.compress)])
+@pytest.mark.parametrize("suffix, compress", [(".gz", gzip.compress), (".zst", zstd.compress)])
 def test_a_damaged_input_is_answered_up_to_the_damage(
     exported_model: Path,
     suffix: str,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
-import zstandard
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -196,7 +196,7 @@ SAMPLES: Dict[str, Tuple[str, str, str, Dict[str, Any]]] = {
 
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize(
-    "compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
+    "compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress]
 )
 def test_records_of_all_formats(
     sample: str, compress: Callable[[bytes], bytes], tmp_path: Path
