@@ -333,7 +333,7 @@ FILES = {
     "refs.nbib": b"PMID- 1\nTI  - A title\nAB  - A parser\n      and a corpus.\n",
     "refs.bib": b"@article{one, title = {A}, abstract = {A parser.}}",
     "export.csv": CSV,
-    "export.csv.gz": gzip.compress(CSV),
+    "export.csv.gz": gzip.compress(CSV, mtime=0),
     "pubmed.xml": b"<PubmedArticleSet><PubmedArticle><PMID>1</PMID><Abstract>"
     b"<AbstractText>A parser.</AbstractText></Abstract></PubmedArticle></PubmedArticleSet>",
     "paper.tei.xml": b"<TEI><teiHeader><abstract><p>A parser.</p></abstract></teiHeader></TEI>",
@@ -398,7 +398,7 @@ def test_fields_of_a_file_are_parameters(served):
         ("name=a.xml", b"<PubmedArticleSet><Pubmed", "not valid XML"),
         ("format=json", b"[" * 100_000, "not valid JSON"),
         ("format=json", b"7", "expected a list of objects"),
-        ("name=a.csv.gz", gzip.compress(CSV)[:-9], "the file is damaged"),
+        ("name=a.csv.gz", gzip.compress(CSV, mtime=0)[:-9], "the file is damaged"),
         ("name=a.csv", gzip.compress(b"a" * 2_000_001), "the content has more than 2000000 bytes"),
         ("with_title=maybe", RIS, "with_title must be true or false, got 'maybe'"),
         ("color=red", RIS, "unknown option 'color'"),
