@@ -14,6 +14,7 @@ import sept_runtime
 # setup.cfg installs without extras, and what that needs; attr is what rich looks for, needing it or
 # not.
 LIGHT = {
+    "backports",
     "sept_runtime",
     "attr",
     "jinja2",
