@@ -68,7 +68,8 @@ def test_the_same_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         counts.append(len(spans))
     words = np.array(positions, np.int64)
     batch = Spans(words, words, np.cumsum(counts))
-    for rows in (2048, 50):
+    for rows, positions in ((2048, 512), (50, 512), (2048, 45)):
         monkeypatch.setattr("sept_runtime.onnx.heads._MAX_ROWS", rows)
+        monkeypatch.setattr("sept_runtime.onnx.heads._MAX_POSITIONS", positions)
         scores = score_spans(head, vectors.numpy(), borders, batch)
         np.testing.assert_allclose(scores, np.concatenate(expected), rtol=1e-4, atol=1e-5)
