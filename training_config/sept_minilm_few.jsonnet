@@ -1,4 +1,4 @@
-// SEPT on a small encoder, for 20 to 100 annotated documents: five minutes on two CPU cores. Start from
+// SEPT on a small encoder, for 20 to 100 annotated documents: three minutes on two CPU cores. Start from
 // an encoder that knows the field, such as that of models/scierc.tar.gz (docs/training.md).
 local updates = 600;
 local num_epochs = 4;
