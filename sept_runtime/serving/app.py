@@ -21,6 +21,7 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    TypeVar,
 )
 
 from starlette.applications import Starlette
@@ -51,6 +52,8 @@ from sept_runtime.serving.uploads import UploadOptions, read_upload
 from sept_runtime.version import VERSION
 from sept_runtime.views.html.colors import colors_of
 from sept_runtime.views.html.page import render_document, style_sheet
+
+T = TypeVar("T")
 
 _OPTIONS: Dict[str, Callable[[str], Any]] = {
     "min_score": float,
@@ -97,6 +100,10 @@ class _Refused(Exception):
         super().__init__(reason)
         self.status = status
         self.body = failure_to_json(reason, fields)
+
+
+class _ClientLeftError(Exception):
+    """A client that has closed its connection."""
 
 
 def make_app(
@@ -234,7 +241,8 @@ class _Server:
             streaming = predict_stream(
                 lines, Request.from_line, send, self._queue, decoding, self._limits
             )
-            await _while_connected(streaming, left())
+            with contextlib.suppress(_ClientLeftError):
+                await _while_connected(streaming, left())
 
     async def _predict_file(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._answer_file(HttpRequest(scope, receive), send, answer)
@@ -274,7 +282,8 @@ class _Server:
                 self._limits,
                 answer,
             )
-            await _while_connected(streaming, _disconnected(request.receive))
+            with contextlib.suppress(_ClientLeftError):
+                await _while_connected(streaming, _disconnected(request.receive))
 
     @contextlib.contextmanager
     def _stream(self) -> Iterator[None]:
@@ -329,26 +338,18 @@ class _Server:
         self, documents: Sequence[Document], decoding: Decoding, http: HttpRequest
     ) -> List[Outcome]:
         """Compute predictions; a client that leaves gives up its place in the queue."""
-        computing = asyncio.ensure_future(self._queue.predict(documents, decoding))
-        leaving = asyncio.ensure_future(_disconnected(http.receive))
         try:
-            done, _ = await asyncio.wait(
-                {computing, leaving},
-                timeout=self._limits.request_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if computing in done:
-                return computing.result()
+            async with asyncio.timeout(self._limits.request_seconds):
+                computing = self._queue.predict(documents, decoding)
+                return await _while_connected(computing, _disconnected(http.receive))
         except QueueFullError as error:
             raise _Refused(503, str(error)) from None
-        finally:
-            computing.cancel()
-            leaving.cancel()
-        if leaving in done:
-            raise _Refused(499, "the client closed the connection")
-        raise _Refused(
-            503, f"the prediction took more than {self._limits.request_seconds:g} seconds"
-        )
+        except TimeoutError:
+            raise _Refused(
+                503, f"the prediction took more than {self._limits.request_seconds:g} seconds"
+            ) from None
+        except _ClientLeftError:
+            raise _Refused(499, "the client closed the connection") from None
 
     # What the server is -----------------------------------------------------------------------
 
@@ -495,17 +496,24 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _while_connected(
-    answering: Coroutine[Any, Any, None], leaving: Coroutine[Any, Any, None]
-) -> None:
-    """Answer until the end, or until the client has left."""
-    tasks = [asyncio.ensure_future(answering), asyncio.ensure_future(leaving)]
+    answering: Coroutine[Any, Any, T], leaving: Coroutine[Any, Any, None]
+) -> T:
+    """
+    Return the result of `answering`, unless `leaving` ends before it.
+
+    # Raises
+
+    `_ClientLeftError` if it does.
+    """
+    answered, left = asyncio.ensure_future(answering), asyncio.ensure_future(leaving)
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if tasks[0].done():
-            tasks[0].result()
+        await asyncio.wait({answered, left}, return_when=asyncio.FIRST_COMPLETED)
+        if answered.done():
+            return answered.result()
+        raise _ClientLeftError
     finally:
-        for task in tasks:
-            task.cancel()
+        answered.cancel()
+        left.cancel()
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -24,7 +24,7 @@ from sept_runtime.options import PROBABILITY, SWITCH, Decoding, decoding_options
 
 DOCUMENTS = int(os.environ.get("FUZZ_DOCUMENTS", 400))
 OPTION_SETS = int(os.environ.get("FUZZ_OPTION_SETS", 100))
-BODIES = int(os.environ.get("FUZZ_BODIES", 150))
+BODIES = int(os.environ.get("FUZZ_BODIES", 400))
 DOCUMENTS_PER_FILE = 50
 
 FRAGMENTS = (

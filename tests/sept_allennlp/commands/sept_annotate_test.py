@@ -34,7 +34,7 @@ def test_an_archive_annotates_as_predict_does(
     # The folder of a training is as good as the archive in it.
     folder = Path(trained_archive).parent
     command = f"sept-annotate {folder} {corpus} --output {output} --text-field abstract"
-    options = "--batch-size 1 --shard-size 5 --output-format parquet --actors 1"
+    options = "--batch-size 1 --shard-size 5 --output-format parquet --actors 2"
     monkeypatch.setattr(sys, "argv", ["allennlp", *command.split(), *options.split()])
     main()
     assert "9 lines in = 9 annotated + 0 failed, in 2 shards" in capsys.readouterr().err
