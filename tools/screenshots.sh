@@ -5,8 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 chromium=${CHROMIUM:-chromium}
-made=$(mktemp -d)
-trap 'kill "$server" 2> /dev/null || true; rm -rf "$made"' EXIT
+made=$(mktemp -d) server=
+trap 'kill $server 2> /dev/null || true; rm -rf "$made"' EXIT
 
 # Draws an address as a picture of the given width and height, at twice the pixels.
 draw() {
