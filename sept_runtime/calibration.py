@@ -2,7 +2,7 @@
 Calibrated scores: probabilities that a predicted entity or relation is right.
 
 Sampling in training and soft labels bias a model's probabilities. A calibration, fitted on
-validation data, corrects them and does not change what is predicted.
+validation data, corrects them. Of the predictions it changes only the least score of relations.
 """
 
 import math
@@ -61,6 +61,18 @@ class Calibration:
     def threshold(self, score: float) -> float:
         """Return the calibrated form of a threshold; 0, which keeps everything, stays 0."""
         return float(self(np.array(score))) if score else 0.0
+
+    def best_threshold(self) -> float:
+        """
+        Return half of the highest F1 on the calibration data; 0, which keeps everything, without.
+
+        F1 is highest at this threshold, if scores are the probabilities of being right (Lipton,
+        Elkan and Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").
+        The threshold that has the highest F1 on the calibration data depends more on chance.
+        """
+        counted = zip(self.right, self.predicted)
+        of_thresholds = (2 * right / (predicted + self.gold) for right, predicted in counted)
+        return max(of_thresholds, default=0.0) / 2 if self.gold else 0.0
 
     def min_score(
         self, min_precision: Optional[float] = None, min_recall: Optional[float] = None

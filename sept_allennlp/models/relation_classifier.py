@@ -47,10 +47,10 @@ class RelationClassifier(torch.nn.Module, FromParams):
         trained in both directions, predicted once, and right in either order.
     threshold : `float`, optional (default = `0.3`)
         The probability, before its calibration, that a relation must reach. It is below one half,
-        because F1 is highest at a threshold of half of F1, if probabilities are true (Lipton, Elkan
-        and Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure"); SpERT
-        has 0.4, which makes no difference to F1 on SciERC (docs/results.md).
-        `Decoding.min_relation_score` can only raise it.
+        because F1 is highest at a threshold of half of F1, if probabilities are true (see
+        `Calibration.best_threshold`); SpERT has 0.4, which makes no difference to F1 on SciERC
+        (docs/results.md). `Decoding.min_relation_score` can only raise it, which a calibrated model
+        does by itself.
     loss_weight : `float`, optional (default = `1.0`)
         The weight of the relations' loss beside that of the entities.
     num_hard_negatives : `int`, optional (default = `0`)

@@ -150,7 +150,8 @@ class SEPT(SpanClassifier):
         decoding = super().decoding
         if self._relations is None:
             return decoding
-        least = self._relations.calibration.get().threshold(decoding.min_relation_score)
+        calibration, least = self._relations.calibration.get(), decoding.min_relation_score
+        least = calibration.threshold(least) if least else calibration.best_threshold()
         return decoding.changed(min_relation_score=least)
 
     @override

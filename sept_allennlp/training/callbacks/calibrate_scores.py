@@ -15,7 +15,9 @@ class CalibrateScores(TrainerCallback):
 
     It fits a calibration of the entities, and one of the relations, on the validation data
     (`sept_allennlp.training.calibration`), and keeps both with the best weights, from where they
-    get into the archive. What the model predicts stays the same.
+    get into the archive. The model predicts the same entities as before. Of relations, it leaves
+    out those whose score is below half of the highest F1 (`Calibration.best_threshold`), unless
+    `model.decoding` has a `min_relation_score`.
 
     Registered as a `TrainerCallback` with name "calibrate_scores".
     """

@@ -20,6 +20,7 @@ from sept_allennlp.models.relation_classifier import top_scoring_errors
 from sept_allennlp.models.span_classifier import SpanScores
 from sept_allennlp.predictors import SEPTPredictor
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
+from sept_runtime.calibration import THRESHOLD_STEPS, Calibration
 from sept_runtime.documents import AnnotatedRelation, AnnotatedSpan, Document, ScoredSpan
 from sept_runtime.formats.predictions import read_predictions
 from sept_runtime.options import Decoding
@@ -208,6 +209,26 @@ def test_the_higher_of_threshold_and_min_relation_score_applies(
     (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
     assert prediction.entities == annotated(DOCUMENT)
     assert len(prediction.relations) == found
+
+
+@pytest.mark.parametrize("bias, found", [(0.0, 8), (-2.0, 0)])
+def test_a_calibrated_model_leaves_out_relations_below_half_of_the_highest_f1(
+    bias: float, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = joint_model({"symmetric_labels": []}).eval()
+    # Three quarters. Calibrated with a bias of -2, it is 0.29.
+    always(model, math.log(3), -9.0)
+    find(model, monkeypatch, annotated(DOCUMENT))
+    # With all predictions right and all relations found, F1 is 1.
+    everything = [5] * (THRESHOLD_STEPS + 1)
+    model._relations.calibration.set(Calibration(1.0, bias, everything, everything, 5))
+    assert model.decoding.min_relation_score == 0.5
+    batch = tensors(model, DOCUMENT)
+    assert len(model(**batch)["relations"][0]) == found
+    # A request decides otherwise.
+    decoding = model.decoding.changed(min_relation_score=0.25)
+    (prediction,) = model.predict(batch["text"], batch["sentence_ids"], decoding)
+    assert len(prediction.relations) == 8
 
 
 def test_a_relation_without_direction_has_the_mean_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
