@@ -14,6 +14,7 @@ from sept_allennlp.training.calibration import fit, joined
 _NUM_BINS = 10
 
 AS_PREDICTED, CALIBRATED = "as predicted", "calibrated"
+BY_CHANCE = "by chance, if perfectly calibrated"
 
 
 class Reliability(NamedTuple):
@@ -26,7 +27,10 @@ class Reliability(NamedTuple):
         A row for each bin of scores with predictions, with the columns `scores` (`AS_PREDICTED` or
         `CALIBRATED`), `predictions`, `mean_score` and `share_right`.
     errors : `Dict[str, float]`
-        The expected calibration error, for `AS_PREDICTED` and for `CALIBRATED`.
+        The expected calibration error, for `AS_PREDICTED` and for `CALIBRATED`. `BY_CHANCE` is the
+        error that the calibrated scores would have if they were the probabilities of being right:
+        in a bin of few predictions, the share of right ones differs from its expectation. Each
+        bin's number of right ones is taken as normally distributed.
     """
 
     bins: pd.DataFrame
@@ -72,6 +76,10 @@ def measure_reliability(folder: Path) -> Reliability:
         differences = (table["mean_score"] - table["share_right"]).abs()
         errors[name] = float((differences * table["predictions"]).sum() / len(rows))
         bins.append(table)
+    # Of the last, the calibrated scores. The number of right predictions of a bin differs from its
+    # expectation by the square root of 2 / pi of its standard deviation on average.
+    variances = (rows["score"] * (1.0 - rows["score"])).groupby(numbers).sum()
+    errors[BY_CHANCE] = float(np.sqrt(variances * 2.0 / np.pi).sum() / len(rows))
     return Reliability(pd.concat(bins, ignore_index=True), errors)
 
 
@@ -81,7 +89,8 @@ def save_reliability_figure(reliability: Reliability, stem: Path) -> List[Path]:
     def draw() -> Figure:
         drawn = canvas()
         axes = drawn.add_subplot()
-        axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label="perfectly calibrated")
+        by_chance = f"perfectly calibrated: {reliability.errors[BY_CHANCE]:.3f} by chance"
+        axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", label=by_chance)
         for (name, rows), marker in zip(reliability.bins.groupby("scores", sort=False), "os"):
             error = reliability.errors[str(name)]
             axes.plot(

@@ -62,6 +62,15 @@ def test_the_errors_before_and_after_a_calibration(tmp_path: Path) -> None:
     found = measure_reliability(tmp_path / "run")
     assert found.errors["as predicted"] == pytest.approx(scores.mean() - right.mean(), abs=0.01)
     assert found.errors["calibrated"] < 0.03 < found.errors["as predicted"]
+    # What the true probabilities have on average.
+    true = Calibration(1.5, -1.0)(scores).ravel()
+    bins = (true * 10).astype(int)
+    errors = []
+    for _ in range(200):
+        deviations = true - (random.random(8000) < true)
+        errors.append(np.abs(np.bincount(bins, deviations)).sum() / 8000)
+    by_chance = found.errors["by chance, if perfectly calibrated"]
+    assert by_chance == pytest.approx(np.mean(errors), rel=0.1)
     assert found.bins.groupby("scores")["predictions"].sum().tolist() == [8000, 8000]
 
 
