@@ -51,6 +51,8 @@ class Report(Command):
 
     @override
     def run(self, args: argparse.Namespace) -> int:
+        from rich.filesize import decimal
+
         from sept_runtime.views.report.report import render_report
 
         if args.predictions == STANDARD_STREAM:
@@ -66,5 +68,5 @@ class Report(Command):
         content = page.encode("utf-8", errors="xmlcharrefreplace")
         with open_output(args.page, inputs=[args.predictions]) as output:
             output.write(content)
-        print(f"{args.page}: {len(content) / 1e6:.1f} MB", file=sys.stderr)
+        print(f"{args.page}: {decimal(len(content))}", file=sys.stderr)
         return 0
