@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import train_model
+from allennlp.common import Registrable
 from allennlp.common.from_params import infer_params
 from allennlp.training import GradientDescentTrainer
 
@@ -52,6 +53,25 @@ def test_every_patch_of_allennlp_is_listed() -> None:
     rows = re.findall(r"^\| (.*?) \| (.*?) \|$", ARCHITECTURE, re.M)
     listed = rows[rows.index(("---", "---")) + 1 :]
     assert listed == [(patch.what, patch.reason) for patch in PATCHES]
+
+
+def test_every_registered_part_is_listed() -> None:
+    registered = {
+        (base.__name__, name)
+        for base, parts in Registrable._registry.items()
+        for name, (part, _) in parts.items()
+        if part.__module__.startswith("sept_allennlp.")
+    }
+    (section,) = re.findall(r"^## The parts\n(.*)", TRAINING, re.S | re.M)
+    listed = {
+        (base, name)
+        for bases, names in re.findall(r"^\| (`.*?) \| (.*?) \|", section, re.M)
+        for base in re.findall("`(.*?)`", bases)
+        for name in re.findall("`(.*?)`", names)
+    }
+    # AllenNLP's own names that have other parts are in the list of patches.
+    patched = {part for patch in PATCHES for part in re.findall(r"the `(\w+)` '(\w+)'", patch.what)}
+    assert registered - patched - listed == set()
 
 
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
