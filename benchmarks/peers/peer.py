@@ -26,8 +26,7 @@ class Training:
     folder : `Path`
         Where the model goes; there, and empty.
     epochs : `float`
-        How often the abstracts are seen; learning rates fall to their end over it. A peer that
-        only knows whole epochs rounds down, to one at least.
+        How often the abstracts are seen; learning rates fall to their end over it.
     deadline : `float`, optional
         The `time.monotonic()` at which to stop, finished or not.
     seed : `int`

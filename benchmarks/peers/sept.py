@@ -1,7 +1,7 @@
 """
 SEPT of this repository in its own environment: `training_config/sept_minilm.jsonnet` as shipped, 20
-epochs, but without a validation split. As for the other peers, the last weights are used instead of
-those of the best epoch.
+epochs, or `sept_minilm_few.jsonnet` for fewer than five (docs/training.md). There is no validation
+split: as for the other peers, the last weights are used instead of those of the best epoch.
 
 A text is a whole abstract.
 """
@@ -20,12 +20,12 @@ from benchmarks.peers.corpus import Abstract
 from benchmarks.peers.peer import Trained, Training, serve
 from benchmarks.peers.workers import ARCHIVE
 
-CONFIG = Path(__file__).parents[2] / "training_config" / "sept_minilm.jsonnet"
+CONFIGS = Path(__file__).parents[2] / "training_config"
 
 
 class Sept(Annotating):
     def train(self, training: Training) -> Trained:
-        """Train for whole epochs; there is no deadline."""
+        """Train for a number of updates; there is no deadline."""
         data = training.folder / "data"
         data.mkdir()
         lines = [
@@ -36,15 +36,22 @@ class Sept(Annotating):
         os.environ.update(
             SEPT_ENCODER=training.encoder, SEPT_DATA=str(data), SEPT_SEED=str(training.seed)
         )
-        epochs = max(1, int(training.epochs))
-        overrides = {"trainer.num_epochs": epochs, "validation_data_path": None}
-        params = Params.from_file(str(CONFIG), json.dumps(overrides))
+        name = "sept_minilm_few" if training.epochs < 5 else "sept_minilm"
+        config = str(CONFIGS / f"{name}.jsonnet")
+        batch_size = Params.from_file(config)["data_loader"]["batch_size"]
+        updates = training.epochs * len(lines) / batch_size
+        overrides = {
+            "trainer.num_epochs": 1,
+            "data_loader.batches_per_epoch": max(1, round(updates)),
+            "validation_data_path": None,
+        }
+        params = Params.from_file(config, json.dumps(overrides))
         run = (training.folder / ARCHIVE).parent
         train_model(params, str(run))
         # As AllenNLP writes it: 0:01:02.345678.
         duration = json.loads((run / "metrics.json").read_text())["training_duration"]
         hours, minutes, seconds = map(float, duration.split(":"))
-        return Trained(epochs, (hours * 60 + minutes) * 60 + seconds)
+        return Trained(training.epochs, (hours * 60 + minutes) * 60 + seconds)
 
     def load(self, folder: Path) -> None:
         self._annotator = sept_allennlp.load(folder / ARCHIVE)

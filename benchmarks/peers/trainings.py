@@ -150,8 +150,7 @@ class Trainings:
             trained["seconds"] - trained["update_seconds"]
             for trained in self._results.of(peer)["epochs"]
         )
-        epochs = (seconds * PLANNED_SHARE - around) / self._epoch_seconds(peer)
-        return max(1, int(epochs)) if peer is OURS else epochs
+        return (seconds * PLANNED_SHARE - around) / self._epoch_seconds(peer)
 
     def _train(
         self,

@@ -1,3 +1,4 @@
+import logging
 from typing import Any, Dict, Optional
 
 from allennlp.common.checks import ConfigurationError
@@ -6,6 +7,8 @@ from typing_extensions import override
 
 from sept_allennlp.models.span_classifier import SpanClassifier
 from sept_allennlp.training.calibration import calibrate
+
+logger = logging.getLogger(__name__)
 
 
 @TrainerCallback.register("calibrate_scores")
@@ -17,7 +20,7 @@ class CalibrateScores(TrainerCallback):
     (`sept_allennlp.training.calibration`), and keeps both with the best weights, from where they
     get into the archive. The model predicts the same entities as before. Of relations, it leaves
     out those whose score is below half of the highest F1 (`Calibration.best_threshold`), unless
-    `model.decoding` has a `min_relation_score`.
+    `model.decoding` has a `min_relation_score`. Without validation data, scores stay as they are.
 
     Registered as a `TrainerCallback` with name "calibrate_scores".
     """
@@ -29,7 +32,7 @@ class CalibrateScores(TrainerCallback):
 
         # Raises
 
-        `ConfigurationError` for a model that gives no scores to spans, and without validation data.
+        `ConfigurationError` for a model that gives no scores to spans.
         """
         super().on_start(trainer, is_primary, **kwargs)
         if not isinstance(trainer.model, SpanClassifier):
@@ -37,9 +40,7 @@ class CalibrateScores(TrainerCallback):
                 "the callback 'calibrate_scores' needs a model that scores spans, such as 'sept'"
             )
         if trainer._validation_data_loader is None:
-            raise ConfigurationError(
-                "the callback 'calibrate_scores' needs a 'validation_data_path'"
-            )
+            logger.warning("Without 'validation_data_path', scores are not calibrated.")
 
     @override
     def on_end(
@@ -51,7 +52,7 @@ class CalibrateScores(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         # Without metrics, training has failed. With them, AllenNLP has loaded the best weights.
-        if metrics is None:
+        if metrics is None or trainer._validation_data_loader is None:
             return
         calibrate(trainer.model, trainer._validation_data_loader, trainer.cuda_device)
         if is_primary and trainer._best_model_filename is not None:

@@ -209,11 +209,15 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
         train_model(config, str(tmp_path / "run"))
 
 
-def test_validation_data_are_needed(tmp_path: Path) -> None:
-    overrides = {
-        "trainer.callbacks": ["calibrate_scores"],
-        "validation_data_path": None,
-        "validation_data_loader": None,
-    }
-    with pytest.raises(ConfigurationError, match="needs a 'validation_data_path'"):
-        train_model(experiment(overrides), str(tmp_path / "run"))
+@pytest.mark.trains
+@pytest.mark.parametrize("config", ["sept_minilm.jsonnet", "sept_minilm_few.jsonnet"])
+def test_without_validation_data_a_configuration_trains_and_scores_stay(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides: Dict[str, Any] = {"validation_data_path": None, "data_loader.batches_per_epoch": 2}
+    callbacks = experiment(overrides, config).as_dict()["trainer"]["callbacks"]
+    overrides["trainer.callbacks"] = [*callbacks, "calibrate_scores"]
+    train_model(experiment(overrides, config), str(tmp_path / "run"))
+    assert "Without 'validation_data_path', scores are not calibrated." in capsys.readouterr().err
+    archive = load_archive(tmp_path / "run" / "model.tar.gz")
+    assert archive.model.calibration.get() == Calibration(1.0, 0.0, *[[0] * 201] * 2, 0)
