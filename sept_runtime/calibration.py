@@ -2,7 +2,7 @@
 Calibrated scores: probabilities that a predicted entity or relation is right.
 
 Sampling in training and soft labels bias a model's probabilities. A calibration, fitted on
-validation data, corrects them. Of the predictions it changes only the least score of relations.
+validation data, corrects them. Entities stay the same; relations must reach another score.
 """
 
 import math
@@ -64,7 +64,7 @@ class Calibration:
 
     def best_threshold(self) -> float:
         """
-        Return half of the highest F1 on the calibration data; 0, which keeps everything, without.
+        Return half of the highest F1 on the calibration data, or 0, which keeps everything.
 
         F1 is highest at this threshold, if scores are the probabilities of being right (Lipton,
         Elkan and Narayanaswamy 2014, "Optimal Thresholding of Classifiers to Maximize F1 Measure").

@@ -55,6 +55,12 @@ def test_every_patch_of_allennlp_is_listed() -> None:
     assert listed == [(patch.what, patch.reason) for patch in PATCHES]
 
 
+TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+(ALLENNLP_SECTION,) = re.findall(
+    r"^## AllenNLP's commands and options\n(.*?)^## ", TRAINING, re.S | re.M
+)
+
+
 def test_every_registered_part_is_listed() -> None:
     registered = {
         (base.__name__, name)
@@ -72,12 +78,6 @@ def test_every_registered_part_is_listed() -> None:
     # AllenNLP's own names that have other parts are in the list of patches.
     patched = {part for patch in PATCHES for part in re.findall(r"the `(\w+)` '(\w+)'", patch.what)}
     assert registered - patched - listed == set()
-
-
-TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-(ALLENNLP_SECTION,) = re.findall(
-    r"^## AllenNLP's commands and options\n(.*?)^## ", TRAINING, re.S | re.M
-)
 
 
 def test_every_command_and_option_of_allennlp_is_listed_with_a_test() -> None:
