@@ -12,6 +12,8 @@ from typing import List, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from sept_runtime.scoring import precision_recall_f1
+
 # A probability that is rounded to 0 or 1 has no finite log-odds.
 _CLIP = 1e-6
 
@@ -71,8 +73,8 @@ class Calibration:
         The threshold that has the highest F1 on the calibration data depends more on chance.
         """
         counted = zip(self.right, self.predicted)
-        of_thresholds = (2 * right / (predicted + self.gold) for right, predicted in counted)
-        return max(of_thresholds, default=0.0) / 2 if self.gold else 0.0
+        scores = (precision_recall_f1(*counts, self.gold)["f1"] for counts in counted)
+        return max(scores, default=0.0) / 2
 
     def min_score(
         self, min_precision: Optional[float] = None, min_recall: Optional[float] = None

@@ -1,4 +1,4 @@
-"""The examples of docs/architecture.md run, and its lists are complete."""
+"""The examples of docs/architecture.md run, its lists are complete, and links lead somewhere."""
 
 import argparse
 import inspect
@@ -102,3 +102,25 @@ def test_every_command_and_option_of_allennlp_is_listed_with_a_test() -> None:
     given |= {"ddp_wrapped_model", "validation_data_loader"}
     for name in infer_params(GradientDescentTrainer, constructor).keys() - given:
         assert name in ALLENNLP_SECTION, name
+
+
+def anchors(page: Path) -> List[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    headings = [re.sub(r"[^\w\- ]", "", each) for each in re.findall(r"^#+ (.*)$", text, re.M)]
+    return [heading.lower().replace(" ", "-") for heading in headings]
+
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/**/*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for link in links:
+        if "://" in link:
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link

@@ -1,4 +1,4 @@
-"""`model.tar.gz`: what goes into it, and loading it as data and not as code."""
+"""Model archives (`model.tar.gz`): their content, and loading them as data, not as code."""
 
 from sept_allennlp.archives.guard import ArchiveError
 from sept_allennlp.archives.loading import load_archive

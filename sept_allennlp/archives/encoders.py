@@ -1,11 +1,11 @@
 """
-Pre-trained encoders: where their files come from, and what is derived from them.
+Configuration and tokenizer of pre-trained encoders.
 
-While a model is trained, an encoder comes from the hub, from a folder, or from the archive of a
-model that was trained before. Ever after it comes from the model's own archive: AllenNLP packs the
-configuration, the weights and the vocabulary of a model, but of an encoder only its name. We put
-the encoder's configuration and tokenizer beside the vocabulary, because AllenNLP packs that folder
-whole into every archive, and reads only the entries whose name does not begin with a dot.
+In training, an encoder comes from the hub, from a folder, or from the archive of another model. A
+trained model loads it from its own archive. AllenNLP archives the configuration, the weights and
+the vocabulary of a model, but only the name of its encoder. We store the encoder's configuration
+and tokenizer in the folder of the vocabulary, because AllenNLP archives the whole folder and
+ignores entries whose name begins with a dot.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _FOLDER = Path("vocabulary") / ".encoders"
 
 _WEIGHTS_DIGEST = "weights.sha256"
 
-# Facts by which people know encoders, with their usual names in configurations.
+# Keys of a configuration that describe an encoder.
 _ARCHITECTURE = (
     "model_type",
     "num_hidden_layers",
@@ -53,7 +53,7 @@ _ARCHITECTURE = (
 _USUAL_LENGTH = 512
 _NO_LIMIT = 100_000
 
-# The tables of absolute positions in the models of transformers.
+# The names of absolute position embeddings in transformers.
 _POSITIONS = ("position_embeddings", "embed_positions", "wpe")
 
 # The part of an embedder that is the encoder (`WordPieceEmbedder.transformer_model`).
@@ -62,18 +62,18 @@ _ENCODER_IN_WEIGHTS = re.compile(r"(.*\btransformer_model)\.(.+)")
 
 class EncoderIdentity(NamedTuple):
     """
-    What tells encoders apart, wherever their files lie.
+    The identity of an encoder, which does not depend on where its files are.
 
     # Parameters
 
     name : `str`
-        As the configuration names the encoder.
+        The encoder's name in the configuration.
     tokenization : `str`
-        A digest of how the tokenizer cuts text into pieces.
+        A digest of the tokenizer's rules and vocabulary.
     architecture : `Dict[str, Any]`
-        The kind and the sizes.
+        The model type and the sizes.
     weights : `str`, optional
-        A digest of some weights as pre-trained; `None` if they are not known.
+        A digest of some pre-trained weights; `None` if they are unknown.
     """
 
     name: str
@@ -82,7 +82,7 @@ class EncoderIdentity(NamedTuple):
     weights: Optional[str]
 
     def describe(self) -> str:
-        """Return name, kind and sizes, for messages."""
+        """Return the name and the architecture, for messages."""
         sizes = ", ".join(f"{key} {value}" for key, value in self.architecture.items())
         return f"{self.name} ({sizes})"
 
@@ -94,13 +94,13 @@ class PretrainedEncoder:
     # Parameters
 
     name : `str`
-        A name on the hub, a folder in Hugging Face's format, or the archive of a trained model or
-        the folder of its training, whose encoder is taken.
+        A name on the hub, a folder in Hugging Face's format, or the archive or training folder of
+        a model, to use its encoder.
     serialization_dir : `str`, optional
-        The folder of the run or of the unpacked archive, which AllenNLP gives to constructors. An
-        encoder that lies in there is taken instead.
+        The folder of the training or of the unpacked archive, which AllenNLP gives to
+        constructors. If it contains the encoder, that one is used.
     lowercase : `bool`, optional
-        Whether the tokenizer lower-cases, to override its own setting.
+        Override whether the tokenizer lower-cases.
 
     # Raises
 
@@ -114,11 +114,11 @@ class PretrainedEncoder:
         self.name = name
         # The location for `from_pretrained`.
         self.location = name
-        # The folder of an archive has no weights of the encoder: they are the model's.
+        # Whether the encoder's weights come with those of the model.
         self.archived = False
         if serialization_dir is not None:
             folder = archive_folder(name, serialization_dir)
-            # A run that was interrupted before its first checkpoint has the folder, but no weights.
+            # A training that stopped before its first checkpoint has the folder, but no weights.
             if (folder / "config.json").is_file() and has_weights(Path(serialization_dir)):
                 self.location, self.archived = str(folder), True
         if not self.archived:
@@ -132,7 +132,7 @@ class PretrainedEncoder:
         self._weights_digest = digest.read_text() if digest.is_file() else None
 
     def archive_into(self, serialization_dir: str) -> None:
-        """Write configuration and tokenizer where the archived encoder is looked for."""
+        """Write configuration and tokenizer to the folder that AllenNLP archives."""
         folder = archive_folder(self.name, serialization_dir)
         if (folder / "config.json").is_file():
             return
@@ -140,11 +140,11 @@ class PretrainedEncoder:
         self.tokenizer.save_pretrained(str(folder))
         if self._weights_digest is not None:
             (folder / _WEIGHTS_DIGEST).write_text(self._weights_digest)
-        # Last, because its presence says that the folder is complete.
+        # Last, because this file marks the folder as complete.
         self.config.save_pretrained(str(folder))
 
     def identity(self) -> EncoderIdentity:
-        """Return what tells the encoder apart from others."""
+        """Return the identity of the encoder."""
         architecture = {
             key: getattr(self.config, key) for key in _ARCHITECTURE if hasattr(self.config, key)
         }
@@ -152,7 +152,7 @@ class PretrainedEncoder:
 
     def check_table(self, table: torch.Tensor) -> None:
         """
-        Compare the tokenizer with the table of input embeddings, and remember the table's digest.
+        Compare the tokenizer with the input embeddings, and store their digest.
 
         # Parameters
 
@@ -172,7 +172,7 @@ class PretrainedEncoder:
                 "remove the pieces that were added to the tokenizer."
             )
         if not self.archived:
-            # A corner of it is enough to tell encoders apart, and quickly read.
+            # The first rows are enough to distinguish encoders.
             corner = table[:1000].detach().cpu().float().numpy()
             self._weights_digest = _digest(corner.tobytes())
 
@@ -182,7 +182,7 @@ class PretrainedEncoder:
         return _lowercases(self.backend)
 
     def special_pieces(self) -> Tuple[List[int], List[int]]:
-        """Return the indices of the pieces that the encoder wants before and after a sequence."""
+        """Return the indices of the special pieces before and after a sequence."""
         encoding = self.backend.encode(["word"], is_pretokenized=True)
         pieces, special = encoding.ids, encoding.special_tokens_mask
         first = special.index(0)
@@ -191,18 +191,18 @@ class PretrainedEncoder:
 
     def max_pieces(self, model: Optional[PreTrainedModel] = None) -> int:
         """
-        Return how many pieces the encoder takes at once, special ones included.
+        Return the maximum length of an input in pieces, special pieces included.
 
-        It is the least of the tokenizer's limit and the number of positions; 512 if neither is
-        known. RoBERTa and its kin use up positions for padding.
+        It is the lower of the tokenizer's limit and the number of positions; 512 if neither is
+        known. RoBERTa and similar encoders reserve positions for padding.
 
         # Parameters
 
         model : `PreTrainedModel`, optional
-            The encoder, if there is one already.
+            The encoder, if it is already loaded.
         """
         limits = []
-        # Tokenizers that state no limit hold a very large number here.
+        # A very large number stands for no limit.
         if self.tokenizer.model_max_length < _NO_LIMIT:
             limits.append(self.tokenizer.model_max_length)
         else:
@@ -215,7 +215,7 @@ class PretrainedEncoder:
                 model = AutoModel.from_config(self.config, trust_remote_code=False)
         for name, module in model.named_modules():
             if name.rpartition(".")[2] in _POSITIONS and isinstance(module, torch.nn.Embedding):
-                # Positions begin after the one for padding.
+                # The first positions may be reserved.
                 first = getattr(module, "offset", 0)
                 if module.padding_idx is not None:
                     first = module.padding_idx + 1
@@ -229,7 +229,7 @@ def check_same_encoders(reader: Any, model: torch.nn.Module) -> None:
 
     # Raises
 
-    `ConfigurationError` if an embedder would take the pieces of another encoder.
+    `ConfigurationError` if an embedder would get the pieces of another encoder.
     """
     indexers = getattr(reader, "_token_indexers", None) or {}
     for path, module in model.named_modules():
@@ -258,9 +258,9 @@ def has_weights(serialization_dir: Path) -> bool:
 
 def describe_archived_encoders(serialization_dir: Path) -> str:
     """
-    Return the last part of the name of each encoder that a run was trained on, and its sizes.
+    Describe the encoders of a training: the last part of each name, and the sizes.
 
-    The result is empty if the run has no encoder or does not archive it.
+    The result is empty if there is no archived encoder.
     """
     descriptions = []
     for file in sorted((serialization_dir / _FOLDER).glob("*/config.json")):
@@ -279,8 +279,8 @@ def describe_archived_encoders(serialization_dir: Path) -> str:
 
 
 def archive_folder(model_name: str, serialization_dir: str) -> Path:
-    """Return where in a run's folder or an unpacked archive the files of an encoder lie."""
-    # The hash tells apart folders of the same name; the name is for people who look inside.
+    """Return the folder of an encoder in a training's folder or an unpacked archive."""
+    # The hash makes the name unique; the rest is for readers.
     digest = hashlib.sha256(model_name.encode()).hexdigest()[:12]
     readable = re.sub(r"[^\w.-]+", "-", model_name.rstrip("/").split("/")[-1])
     return Path(serialization_dir) / _FOLDER / f"{readable}-{digest}"
@@ -290,17 +290,17 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-# Where an encoder lies ----------------------------------------------------------------------------
+# Finding an encoder -------------------------------------------------------------------------------
 
 
 def _find(name: str) -> str:
-    """Return what `from_pretrained` takes for an encoder that is not archived."""
+    """Return the argument of `from_pretrained` for an encoder that is not archived."""
     path = Path(name)
     if path.exists() or "://" in name:
         check_location(name)
     if path.is_file() or (path.is_dir() and _is_run(path)):
         return _encoder_of_archive(os.path.realpath(name), path.stat().st_mtime_ns)
-    # A name on the hub has one slash at most, and not at its beginning.
+    # A name on the hub has at most one slash, and not at its beginning.
     if path.is_dir() and not (path / "config.json").is_file():
         fault = "there is no encoder in this folder"
     elif not path.is_dir() and (name.startswith((".", "/", "~")) or name.count("/") > 1):
@@ -329,11 +329,11 @@ def _encoder_of_archive(archive: str, modified: int) -> str:
 
     archive : `str`
     modified : `int`
-        When the archive was changed last; another archive may come to lie there.
+        The time of the last change, because the file may be replaced.
     """
     with unpacked(archive) as (folder, _, weights):
         assert weights is not None
-        # The token indexer may know the same encoder by another name.
+        # The token indexer may use another name for the same encoder.
         encoders = {
             _without_name(file): file.parent for file in (folder / _FOLDER).glob("*/config.json")
         }
@@ -386,7 +386,7 @@ _TEMPORARY_FOLDERS: List["tempfile.TemporaryDirectory[str]"] = []
 def _fast_tokenizer(
     name: str, location: str, lowercase: Optional[bool]
 ) -> Tuple[PreTrainedTokenizerFast, str]:
-    """Return a tokenizer and a digest of how it cuts text into pieces."""
+    """Return a tokenizer and a digest of its rules and vocabulary."""
     if _has_slow_tokenizer_alone(location):
         raise _no_fast_tokenizer(name)
     try:
@@ -411,7 +411,7 @@ def _fast_tokenizer(
 
 
 def _has_slow_tokenizer_alone(location: str) -> bool:
-    """Tell without loading the tokenizer: CANINE's takes long, with a piece for each character."""
+    """Check without loading the tokenizer, because loading CANINE's is slow."""
     if not Path(location).is_dir() or (Path(location) / "tokenizer.json").is_file():
         return False
     kind = AutoConfig.from_pretrained(location, trust_remote_code=False).model_type
@@ -432,7 +432,7 @@ def _set_lowercase(backend: Tokenizer, lowercase: bool) -> None:
     steps = [step for step in steps if step and not _is(step, "Lowercase")]
     of_bert = [step for step in steps if _is(step, "BertNormalizer")]
     for step in of_bert:
-        # Accents go with upper case unless the tokenizer says otherwise.
+        # This also strips accents, unless the tokenizer has its own setting.
         step["lowercase"] = lowercase
     if lowercase and not of_bert:
         steps.append({"type": "Lowercase"})
@@ -446,11 +446,11 @@ def _is(step: Any, kind: str) -> bool:
 
 def _split_words_as_in_text(backend: Tokenizer) -> None:
     """
-    Have a word on its own split as it is after a space in running text.
+    Make the tokenizer split single words as it does after a space in running text.
 
-    Byte-level tokenizers mark the space before a word in its first piece. They have an option for
-    words that are given one by one, but not all kinds of them, and it acts on parts of words where
-    several pre-tokenizers follow each other. So we put a space before each word.
+    Byte-level tokenizers mark the space before a word in its first piece. Some have an option for
+    single words, but in a sequence of pre-tokenizers it also affects parts of words. So we put a
+    space before each word.
     """
     words = ["word", "The", "x", "1"]
     if all(_pieces_alone(backend, word) == _pieces_in_text(backend, word) for word in words):
@@ -474,7 +474,7 @@ def _pieces_in_text(backend: Tokenizer, word: str) -> List[int]:
 
 
 def _check_any_word(name: str, backend: Tokenizer) -> None:
-    """Refuse a tokenizer that stops at words it does not know."""
+    """Refuse a tokenizer that fails on unknown words."""
     try:
         backend.encode(["\N{NAZAR AMULET}", "\N{SNOWMAN}x"], is_pretokenized=True)
     except Exception as error:

@@ -1,5 +1,5 @@
 """
-The guard under which an archive is loaded: its configuration cannot reach anything outside it.
+Guard for loading an archive: its configuration cannot reach anything outside it.
 
 A configuration is data, but AllenNLP resolves what it says: addresses are downloaded, paths are
 read, dotted names are imported, and some registered classes start programs. New classes of that
@@ -53,7 +53,7 @@ class _Guard:
         self.folder = os.path.realpath(folder)
         self.named_by_user = frozenset(named_by_user)
         self.roots = [self.folder, *(os.path.realpath(name) for name in named_by_user if name)]
-        # The first refusal, which code between here and there may have swallowed.
+        # The first refusal, because other code may swallow the exception.
         self.refusal: Optional[ArchiveError] = None
 
     def holds(self, path: str) -> bool:
@@ -168,7 +168,7 @@ def folder_of_archive() -> Optional[Path]:
 
 
 def install() -> None:
-    """Guard AllenNLP's and transformers' own ways out, which changes nothing outside `guarded`."""
+    """Guard functions of AllenNLP and transformers; this has no effect outside `guarded`."""
     if getattr(cached_path.cached_path, "guarded", False):
         return
     _install_cached_path()

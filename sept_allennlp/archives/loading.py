@@ -7,8 +7,8 @@ configuration names: classes to import, addresses to download, paths to read. Th
 with torch ≥ 2.6, which unpickles nothing but tensors.
 
 `load_archive` here does the same as AllenNLP's with checks in all these places (see `guard`), for
-archives, for the folders of trainings and for unpacked archives alike. `install` has all of
-AllenNLP load archives by it.
+archives, unpacked archives and the folders of trainings. `install` makes AllenNLP use it
+everywhere.
 """
 
 import json
@@ -37,7 +37,7 @@ __all__ = ["ArchiveError", "load_archive"]
 _BUILT_AFTER_LOADING = ("evaluation", "data_loader", "validation_data_loader")
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
-# The keys by which metrics of AllenNLP name a program that they run.
+# The keys of AllenNLP's metrics that name a program to run.
 _PROGRAMS = ("evalb_directory_path", "srl_eval_path")
 
 
@@ -81,7 +81,7 @@ def load_archive(
 
 
 def install() -> None:
-    """Have all of AllenNLP load archives by `load_archive`."""
+    """Make AllenNLP load archives with `load_archive`."""
     guard.install()
     unchecked = archival.load_archive
     if unchecked is load_archive:

@@ -112,6 +112,8 @@ class SeptResults(SeptSubcommand):
         found.bins.to_csv(table, index=False, float_format="%.4f")
         for name, error in found.errors.items():
             print(f"expected calibration error, {name}: {error:.4f}")
+        for option, wanted, reached in found.reached.itertuples(index=False):
+            print(f"--min-{option} {wanted}: {option} {reached:.3f}")
         for file in [table, *save_reliability_figure(found, args.reliability)]:
             print(file)
         return 0

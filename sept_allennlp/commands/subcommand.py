@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 class SeptSubcommand(Subcommand, Command):
-    """A `Command` among those of `allennlp`. Messages call it by the name it is registered with."""
+    """Base class for sub-commands of `allennlp`, which messages call by their registered names."""
 
     def add_subparser(self, parser: "Subparsers") -> argparse.ArgumentParser:
-        """How AllenNLP asks for `add_to`."""
+        """Call `add_to`, which AllenNLP knows by this name."""
         return self.add_to(parser, called=self.name)

@@ -13,7 +13,7 @@ from sept_allennlp.archives.encoders import PretrainedEncoder
 @DataCollator.register("mlm_collator")
 class MaskedLanguageModelCollator(DataCollator):
     """
-    Collator that masks word pieces for a model to guess, other ones each time a block is seen.
+    Collator that masks random word pieces, chosen anew each time a block is read.
 
     Of the chosen pieces 80% are replaced by the encoder's mask, 10% by any other piece, and 10%
     stay as they are (Devlin et al. 2019, section 3.1), which `transformers` does. Special pieces

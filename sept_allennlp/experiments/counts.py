@@ -112,21 +112,27 @@ def count_predictions(
     return table.rename_axis("document")
 
 
-def read_scored(folder: Path) -> List[Scored]:
+def read_scored(folder: Path) -> List[List[Scored]]:
     """
-    Return the entities that a run has predicted for each document, with their scores.
+    Return the entities that each training of a run has predicted, with their scores.
 
     # Parameters
 
     folder : `Path`
         The folder of a run with one seed, trained in folds or not.
 
+    # Returns
+
+    `List[List[Scored]]`
+        For each fold, or for the only training, its documents.
+
     # Raises
 
     `RunError` as in `count_run`, and if an entity has no score, or nothing is predicted.
     """
-    documents = []
+    trainings = []
     for file in [fold / PREDICTIONS for fold in fold_folders(folder) or [folder]]:
+        documents = []
         # For its messages.
         count_predictions([file])
         for line in read_predictions(str(file)):
@@ -142,9 +148,10 @@ def read_scored(folder: Path) -> List[Scored]:
                     len(gold),
                 )
             )
-    if not any(document.scores for document in documents):
+        trainings.append(documents)
+    if not any(document.scores for documents in trainings for document in documents):
         raise RunError(f"{folder} has no predicted entities, so their scores cannot be measured.")
-    return documents
+    return trainings
 
 
 def _counts(sets: Optional[_Sets]) -> Optional[Tuple[int, int, int]]:

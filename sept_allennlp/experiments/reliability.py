@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often predictions of each score are right, from kept predictions."""
+"""Reliability of scores, and what thresholds chosen by precision or recall reach."""
 
 from pathlib import Path
 from typing import Dict, List, NamedTuple
@@ -9,9 +9,13 @@ from matplotlib.figure import Figure
 
 from sept_allennlp.experiments.counts import read_scored
 from sept_allennlp.experiments.figures import canvas, save
-from sept_allennlp.training.calibration import fit, joined
+from sept_allennlp.training.calibration import Scored, fit, joined
+from sept_runtime.calibration import Calibration
 
 _NUM_BINS = 10
+
+# The values of `--min-precision` and `--min-recall` that are tried.
+_WANTED = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 AS_PREDICTED, CALIBRATED = "as predicted", "calibrated"
 BY_CHANCE = "by chance, if perfectly calibrated"
@@ -31,10 +35,15 @@ class Reliability(NamedTuple):
         error that the calibrated scores would have if they were the probabilities of being right:
         in a bin of few predictions, the share of right ones differs from its expectation. Each
         bin's number of right ones is taken as normally distributed.
+    reached : `pandas.DataFrame`
+        What `--min-precision` and `--min-recall` of `sept predict` reach: a row for each tried
+        value for which the calibration data of every half have a threshold, with the columns
+        `option` ("precision" or "recall"), `wanted` and `reached`.
     """
 
     bins: pd.DataFrame
     errors: Dict[str, float]
+    reached: pd.DataFrame
 
 
 def measure_reliability(folder: Path) -> Reliability:
@@ -42,7 +51,8 @@ def measure_reliability(folder: Path) -> Reliability:
     Compare the scores of a run's predictions with the share of right ones.
 
     The calibration of each half of the documents is fitted on the other half, so that it has not
-    seen what it is measured on.
+    seen what it is measured on. In folds, these are halves of each fold, because each fold has a
+    model of its own.
 
     # Parameters
 
@@ -53,11 +63,15 @@ def measure_reliability(folder: Path) -> Reliability:
 
     `RunError` as in `count_run`, and if no prediction has a score.
     """
-    documents = read_scored(folder)
-    halves = [joined(documents[start::2]) for start in (0, 1)]
+    halves: List[Scored] = []
+    calibrations: List[Calibration] = []
+    for documents in read_scored(folder):
+        of_model = [joined(documents[start::2]) for start in (0, 1)]
+        halves += of_model
+        calibrations += [fit(half) for half in reversed(of_model)]
     calibrated = [
-        half._replace(scores=fit(other)(np.array(half.scores, float)).tolist())
-        for half, other in zip(halves, reversed(halves))
+        half._replace(scores=calibration(np.array(half.scores, float)).tolist())
+        for half, calibration in zip(halves, calibrations)
     ]
     bins, errors = [], {}
     for name, scored in ((AS_PREDICTED, joined(halves)), (CALIBRATED, joined(calibrated))):
@@ -80,7 +94,31 @@ def measure_reliability(folder: Path) -> Reliability:
     # expectation by the square root of 2 / pi of its standard deviation on average.
     variances = (rows["score"] * (1.0 - rows["score"])).groupby(numbers).sum()
     errors[BY_CHANCE] = float(np.sqrt(variances * 2.0 / np.pi).sum() / len(rows))
-    return Reliability(pd.concat(bins, ignore_index=True), errors)
+    reached = _reached(calibrated, calibrations)
+    return Reliability(pd.concat(bins, ignore_index=True), errors, reached)
+
+
+def _reached(halves: List[Scored], calibrations: List[Calibration]) -> pd.DataFrame:
+    """Apply to each half the thresholds of its calibration, which was fitted on the other half."""
+    rows = []
+    for option in ("precision", "recall"):
+        for wanted in _WANTED:
+            try:
+                least = [each.min_score(**{f"min_{option}": wanted}) for each in calibrations]
+            except ValueError:
+                # Out of reach.
+                continue
+            kept = [
+                right
+                for half, threshold in zip(halves, least)
+                for score, right in zip(half.scores, half.is_right)
+                if score >= threshold
+            ]
+            # Without a threshold, precision is that of all predictions.
+            if all(least) and kept:
+                of = len(kept) if option == "precision" else sum(half.gold for half in halves)
+                rows.append((option, wanted, sum(kept) / of))
+    return pd.DataFrame(rows, columns=["option", "wanted", "reached"])
 
 
 def save_reliability_figure(reliability: Reliability, stem: Path) -> List[Path]:

@@ -1,4 +1,4 @@
-"""Which entities and relations occur in a corpus of predictions, and how often."""
+"""Counts of entities and relations over a corpus of predictions."""
 
 from sept_runtime.analysis.counts import CorpusCounts, EntityCount, PairCount, count_predictions
 from sept_runtime.analysis.names import find_acronyms, fold_name

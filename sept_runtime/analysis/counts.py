@@ -13,7 +13,7 @@ Name = Tuple[str, str]
 
 class Mention(NamedTuple):
     """
-    An entity where it stands.
+    An occurrence of an entity.
 
     # Parameters
 
@@ -36,7 +36,7 @@ class Mention(NamedTuple):
 @dataclass
 class EntityCount:
     """
-    How often an entity occurs.
+    The counts of an entity.
 
     # Parameters
 
@@ -57,7 +57,7 @@ class EntityCount:
 
 
 class PairCount(NamedTuple):
-    """How many documents relate two entities: head and tail with their labels, and the relation."""
+    """The number of documents in which a relation holds between two entities."""
 
     head: str
     head_label: str
@@ -69,7 +69,7 @@ class PairCount(NamedTuple):
 
 class AnalyzedDocument(NamedTuple):
     """
-    A document as it is counted.
+    The names, pairs and sentences of a document.
 
     # Parameters
 

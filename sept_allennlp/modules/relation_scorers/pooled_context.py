@@ -72,7 +72,7 @@ class PooledContextScorer(RelationScorer):
         self._output = torch.nn.Linear(pair_dim, num_labels)
 
     def forward(self, spans: RelatedSpans, pairs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """As for `RelationScorer`: shape `(number of pairs in the batch, num_labels)`."""
+        """Return the logits of pairs: shape `(number of pairs in the batch, num_labels)`."""
         # Shape (each): (batch_size, num_pairs)
         heads, tails = pairs.masked_fill(~mask.unsqueeze(-1), 0).unbind(dim=-1)
         context = self._pool_context(spans, heads, tails, mask)

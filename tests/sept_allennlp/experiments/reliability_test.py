@@ -92,6 +92,25 @@ def test_the_command_draws_and_lists_the_bins(
     assert all(Path(f"{stem}.{kind}").stat().st_size > 1000 for kind in ("png", "svg"))
 
 
+def test_each_fold_has_its_own_calibration_and_thresholds(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    scores = random.uniform(0.5, 1.0, (400, 40)).round(4)
+    # The second fold's model is too sure.
+    true = np.concatenate([scores[:200], Calibration(1.0, -1.0)(scores[200:])])
+    right = random.random((400, 40)) < true
+    for number, fold in enumerate(("fold_1_of_2", "fold_2_of_2")):
+        part = slice(200 * number, 200 * (number + 1))
+        keep(tmp_path / fold, scores[part].tolist(), right[part].tolist())
+    found = measure_reliability(tmp_path)
+    assert found.errors["calibrated"] < 0.015 < 0.08 < found.errors["as predicted"]
+    # .75 of the predictions are right in the first fold, which need no threshold up to there. In the
+    # second fold it is .55, which is also the highest recall.
+    reached = {(option, wanted): value for option, wanted, value in found.reached.values}
+    wanted = [("precision", 0.8), ("precision", 0.9), ("recall", 0.5)]
+    assert list(reached) == wanted
+    assert list(reached.values()) == pytest.approx([0.8, 0.9, 0.5], abs=0.02)
+
+
 def test_a_run_without_predictions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="validation_predictions.jsonl does not exist"):
         measure_reliability(tmp_path)
