@@ -37,21 +37,18 @@ class Sept(Annotating):
             SEPT_ENCODER=training.encoder, SEPT_DATA=str(data), SEPT_SEED=str(training.seed)
         )
         name = "sept_minilm_few" if training.epochs < 5 else "sept_minilm"
-        config = str(CONFIGS / f"{name}.jsonnet")
-        batch_size = Params.from_file(config)["data_loader"]["batch_size"]
-        updates = training.epochs * len(lines) / batch_size
-        overrides = {
-            "trainer.num_epochs": 1,
-            "data_loader.batches_per_epoch": max(1, round(updates)),
-            "validation_data_path": None,
-        }
-        params = Params.from_file(config, json.dumps(overrides))
+        overrides = {"trainer.num_epochs": 1, "validation_data_path": None}
+        params = Params.from_file(str(CONFIGS / f"{name}.jsonnet"), json.dumps(overrides))
+        loader = params["data_loader"]
+        updates = max(1, round(training.epochs * len(lines) / loader["batch_size"]))
+        loader["batches_per_epoch"] = updates
+        epochs = updates * loader["batch_size"] / len(lines)
         run = (training.folder / ARCHIVE).parent
         train_model(params, str(run))
         # As AllenNLP writes it: 0:01:02.345678.
         duration = json.loads((run / "metrics.json").read_text())["training_duration"]
         hours, minutes, seconds = map(float, duration.split(":"))
-        return Trained(training.epochs, (hours * 60 + minutes) * 60 + seconds)
+        return Trained(epochs, (hours * 60 + minutes) * 60 + seconds)
 
     def load(self, folder: Path) -> None:
         self._annotator = sept_allennlp.load(folder / ARCHIVE)
