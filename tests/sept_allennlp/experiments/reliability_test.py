@@ -103,8 +103,8 @@ def test_each_fold_has_its_own_calibration_and_thresholds(tmp_path: Path) -> Non
         keep(tmp_path / fold, scores[part].tolist(), right[part].tolist())
     found = measure_reliability(tmp_path)
     assert found.errors["calibrated"] < 0.015 < 0.08 < found.errors["as predicted"]
-    # .75 of the predictions are right in the first fold, which need no threshold up to there. In the
-    # second fold it is .55, which is also the highest recall.
+    # In the first fold .75 of the predictions are right, so lower precisions need no threshold. In
+    # the second it is .55, which is also the highest recall.
     reached = {(option, wanted): value for option, wanted, value in found.reached.values}
     wanted = [("precision", 0.8), ("precision", 0.9), ("recall", 0.5)]
     assert list(reached) == wanted
