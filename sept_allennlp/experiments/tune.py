@@ -96,7 +96,8 @@ def tune(
 
     `SuiteError` for an invalid configuration, `RunError` for a training that fails.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Its warnings are tracebacks of errors that are raised as well.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     root.mkdir(parents=True, exist_ok=True)
     if folds:
         write_folds(config_variables()["SEPT_DATA"], root, folds)
@@ -154,7 +155,11 @@ def tune(
         study.trials_dataframe().to_csv(root / "trials.csv", index=False)
 
     if len(ended) < trials:
-        study.optimize(objective, n_trials=trials - len(ended), callbacks=[after])
+        try:
+            study.optimize(objective, n_trials=trials - len(ended), callbacks=[after])
+        except KeyboardInterrupt:
+            report("Interrupted. The same command continues the study.")
+            raise
     if not _has_best(study):
         raise RunError(f"{root}: no trial has been finished.")
     found = study.best_trial

@@ -74,6 +74,25 @@ def test_a_trial_that_was_running_when_the_study_was_killed_counts_as_failed(con
     assert states == ["COMPLETE", "FAIL", "COMPLETE"]
 
 
+def test_an_interruption_says_how_to_continue(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines: List[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        if line.startswith("trial 1: {"):
+            raise KeyboardInterrupt
+
+    root = config.parent / "study"
+    with pytest.raises(KeyboardInterrupt):
+        tune(config, {"fake": [[".3"]]}, root, 3, 0, report, poll_seconds=0.02)
+    assert lines[-1] == "Interrupted. The same command continues the study."
+    assert capsys.readouterr() == ("", "")
+    states = pandas.read_csv(root / "trials.csv")["state"].tolist()
+    assert states == ["COMPLETE"]
+
+
 def test_a_bad_trial_is_stopped_early(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "_FIRST_TRIALS", 1)
     # An option without effect, so that trials differ by the configuration alone.
