@@ -11,6 +11,7 @@ from sept_allennlp.experiments.counts import read_scored
 from sept_allennlp.experiments.figures import canvas, save
 from sept_allennlp.training.calibration import Scored, fit, joined
 from sept_runtime.calibration import Calibration
+from sept_runtime.scoring import precision_recall_f1
 
 _NUM_BINS = 10
 
@@ -116,8 +117,9 @@ def _reached(halves: List[Scored], calibrations: List[Calibration]) -> pd.DataFr
             ]
             # Without a threshold, precision is that of all predictions.
             if all(least) and kept:
-                of = len(kept) if option == "precision" else sum(half.gold for half in halves)
-                rows.append((option, wanted, sum(kept) / of))
+                gold = sum(half.gold for half in halves)
+                scores = precision_recall_f1(sum(kept), len(kept), gold)
+                rows.append((option, wanted, scores[option]))
     return pd.DataFrame(rows, columns=["option", "wanted", "reached"])
 
 
