@@ -4,7 +4,7 @@ import json
 from collections.abc import Hashable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import List, Literal, Optional, Tuple, Union
+from typing import Iterator, List, Literal, Optional, Tuple, Union
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from sept_allennlp.experiments.folds import fold_folders
 from sept_allennlp.training.calibration import Scored
 from sept_allennlp.training.callbacks.keep_predictions import PREDICTIONS
 from sept_allennlp.training.metrics.relation_sets import SENSES, Sense, relation_sets
-from sept_runtime.documents import DocumentError
+from sept_runtime.documents import AnnotatedSpan, DocumentError, ScoredSpan
 from sept_runtime.formats.predictions import FailedInput, PredictedDocument, read_predictions
 from sept_runtime.formats.scierc import SYMMETRIC_LABELS
 
@@ -89,24 +89,14 @@ def count_predictions(
     `RunError` if a file is missing or damaged, if a document is not annotated, not predicted or
     predicted twice, and if there are no scores to compare with `min_score`.
     """
+    symmetric = {} if counted == "entities" else {each: _symmetric_labels(each) for each in files}
     rows = {}
-    for file in files:
-        if not file.is_file():
-            raise RunError(f"{file} does not exist, so there are no predictions to count.")
-        symmetric = frozenset() if counted == "entities" else _symmetric_labels(file)
-        try:
-            for line in read_predictions(str(file)):
-                if isinstance(line, FailedInput):
-                    raise RunError(f"{file}: a document was not predicted: {line}")
-                where, key = line.document.describe(), line.document.key
-                if key in rows:
-                    raise RunError(f"{where} occurs twice in the predictions.")
-                if counted == "entities":
-                    rows[key] = _counts(_entities(line, min_score))
-                else:
-                    rows[key] = _counts(_relations(line, min_score, counted, symmetric))
-        except DocumentError as error:
-            raise RunError(str(error)) from None
+    for file, line in _read(files):
+        if counted == "entities":
+            row = _counts(_entities(line, min_score))
+        else:
+            row = _counts(_relations(line, min_score, counted, symmetric[file]))
+        rows[line.document.key] = row
     counts = {key: row for key, row in rows.items() if row is not None}
     table = pd.DataFrame.from_dict(counts, orient="index", columns=COUNTS)
     return table.rename_axis("document")
@@ -133,14 +123,10 @@ def read_scored(folder: Path) -> List[List[Scored]]:
     trainings = []
     for file in [fold / PREDICTIONS for fold in fold_folders(folder) or [folder]]:
         documents = []
-        # For its messages.
-        count_predictions([file])
-        for line in read_predictions(str(file)):
-            assert isinstance(line, PredictedDocument) and line.predicted is not None
-            entities = line.predicted.entities
+        for _, line in _read([file]):
+            entities, gold = _annotated(line)
             if any(entity.score is None for entity in entities):
                 raise RunError(f"{line.document.describe()} has entities without scores.")
-            gold = set(line.document.entities or [])
             documents.append(
                 Scored(
                     [entity.score or 0.0 for entity in entities],
@@ -154,6 +140,33 @@ def read_scored(folder: Path) -> List[List[Scored]]:
     return trainings
 
 
+def _read(files: List[Path]) -> Iterator[Tuple[Path, PredictedDocument]]:
+    # Each prediction, and its file.
+    keys = set()
+    for file in files:
+        if not file.is_file():
+            raise RunError(f"{file} does not exist, so there are no predictions to count.")
+        try:
+            for line in read_predictions(str(file)):
+                if isinstance(line, FailedInput):
+                    raise RunError(f"{file}: a document was not predicted: {line}")
+                if line.document.key in keys:
+                    where = line.document.describe()
+                    raise RunError(f"{where} occurs twice in the predictions.")
+                keys.add(line.document.key)
+                yield file, line
+        except DocumentError as error:
+            raise RunError(str(error)) from None
+
+
+def _annotated(line: PredictedDocument) -> Tuple[List[ScoredSpan], AbstractSet[AnnotatedSpan]]:
+    # Predicted and gold entities.
+    predicted, gold = line.predicted, line.document.entities
+    if predicted is None or gold is None:
+        raise RunError(f"{line.document.describe()} needs both 'ner' and predicted entities.")
+    return predicted.entities, set(gold)
+
+
 def _counts(sets: Optional[_Sets]) -> Optional[Tuple[int, int, int]]:
     if sets is None:
         return None
@@ -162,14 +175,11 @@ def _counts(sets: Optional[_Sets]) -> Optional[Tuple[int, int, int]]:
 
 
 def _entities(line: PredictedDocument, min_score: float) -> _Sets:
-    where = line.document.describe()
-    if line.predicted is None or line.document.entities is None:
-        raise RunError(f"{where} needs both 'ner' and predicted entities.")
-    entities = line.predicted.entities
+    entities, gold = _annotated(line)
     if min_score and any(entity.score is None for entity in entities):
+        where = line.document.describe()
         raise RunError(f"{where} has no scores, so --min-score cannot be applied.")
-    predicted = {entity[:3] for entity in entities if (entity.score or 0) >= min_score}
-    return predicted, {tuple(entity) for entity in line.document.entities}
+    return {entity[:3] for entity in entities if (entity.score or 0) >= min_score}, gold
 
 
 def _relations(
