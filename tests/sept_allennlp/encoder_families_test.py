@@ -34,6 +34,7 @@ pytestmark = [
     # transformers' own, of some of the families.
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Using a non-tuple sequence for multidimensional indexing"),
 ]
 
 # Of different lengths; the third takes several windows. Some words are in no vocabulary.

@@ -201,6 +201,8 @@ def describe(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else str(value.get("type", "_pretrained"))
 
 
+# transformers warns before it would fetch.
+@pytest.mark.filterwarnings("ignore:Using `from_pretrained` with the url:FutureWarning")
 @pytest.mark.parametrize("base, part", PARTS, ids=describe)
 def test_no_part_of_an_archive_fetches_an_address(
     stranger: Path, requests: List[str], base: type, part: Dict[str, Any]

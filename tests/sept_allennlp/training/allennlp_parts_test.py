@@ -48,6 +48,7 @@ def layer(sparse: bool = False) -> torch.nn.Module:
     return torch.nn.Embedding(4, 2, sparse=True) if sparse else torch.nn.Linear(4, 2)
 
 
+@pytest.mark.filterwarnings("ignore:This implementation of AdamW is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", Optimizer.list_available())
 def test_every_optimizer_steps(name: str) -> None:
     # The sparse one refuses dense gradients, by its purpose.
@@ -66,6 +67,8 @@ def test_every_optimizer_steps(name: str) -> None:
     optimizer.load_state_dict(optimizer.state_dict())
 
 
+# AllenNLP's "combined" takes its first step when it is made.
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 @pytest.mark.parametrize("name", LearningRateScheduler.list_available())
 def test_every_learning_rate_scheduler_steps(name: str) -> None:
     params = Params({"type": "sgd", "lr": 0.1})
