@@ -7,10 +7,10 @@ local num_epochs = 4;
 (import 'sept_minilm.jsonnet') + {
   // An epoch is a number of updates, however few the documents are.
   data_loader+: { batches_per_epoch: updates / num_epochs },
+  // docs/experiments.md has how these values and the learning rates were chosen.
   model+: {
-    // With the maximum alone, one pass over SciERC gives half of the F1 (docs/results.md).
+    // With the maximum alone, one pass over SciERC gives half of the F1.
     span_extractor: (import 'sept_endpoint.jsonnet').model.span_extractor,
-    // These values and the learning rates were chosen with 'allennlp sept-tune' (docs/experiments.md).
     feedforward+: { dropout: 0.1 },
     span_sampler+: { num_negatives: 500 },
   },
