@@ -83,8 +83,8 @@ from sept_runtime.onnx import ExportedPredictor
 from sept_runtime.inference.json_lines import predict_lines
 
 predictor = ExportedPredictor(Path(sys.argv[1]), threads=1, engine=sys.argv[2])
-draw = random.Random(1)
-def lines(number):
+def lines(seed, number):
+    draw = random.Random(seed)
     for _ in range(number):
         words = draw.choices("we train a parser unsupervised .".split(), k=draw.randint(1, 150))
         yield json.dumps({"text": " ".join(words)}).encode()
@@ -94,8 +94,8 @@ def resident():
     return pages * 4096 / 2**20
 
 after = []
-for number in (2000, 3000):
-    for _ in predict_lines(predictor, lines(number), predictor.decoding, 32):
+for seed, number in ((1, 1500), (2, 1750), (2, 1750)):
+    for _ in predict_lines(predictor, lines(seed, number), predictor.decoding, 32):
         pass
     after.append(resident())
 print(json.dumps(after))
@@ -108,8 +108,11 @@ print(json.dumps(after))
 def test_memory_stays_flat_over_documents_of_all_lengths(exported_model: Path, engine: str) -> None:
     run = [sys.executable, "-c", FLAT, str(exported_model), engine]
     output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
-    after_2000, after_5000 = json.loads(output)
-    assert after_5000 < after_2000 + 4
+    first, others, others_again = json.loads(output)
+    # New shapes of batches take memory until all were seen: 4 MB here in OpenVINO, and 20 MB if
+    # lengths are not rounded up.
+    assert others < first + 12
+    assert others_again < others + 4
 
 
 LIGHT = """
