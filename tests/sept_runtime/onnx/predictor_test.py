@@ -94,7 +94,7 @@ def resident():
     return pages * 4096 / 2**20
 
 after = []
-for seed, number in ((1, 1500), (2, 1750), (2, 1750)):
+for seed, number in ((1, 2000), (2, 3000), (2, 3000)):
     for _ in predict_lines(predictor, lines(seed, number), predictor.decoding, 32):
         pass
     after.append(resident())
